@@ -1,0 +1,99 @@
+//! One loaded connector as the engine sees it: typed calls, whatever runs behind them. `generation.rs` implements this
+//! for components; the simulation implements it with scripts.
+
+use crate::ports::EffectScope;
+use async_trait::async_trait;
+use std::collections::BTreeSet;
+use waybill_model::contract::{
+    ChoicePage, Context, Delivery, Descriptor, Exchange, Failure, KvWrite, Moment, Page, Pairs, Problem, Role, Scope, Settled, Verdict,
+};
+use waybill_model::document::{Document, Entity};
+use waybill_model::ids::{ConnectionId, Generation, Millis};
+use waybill_model::job::Priority;
+
+/// What a call may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Reads and journalled effects.
+    Live,
+    /// GET, HEAD and OPTIONS only.
+    ReadOnly,
+    /// The first effect is recorded instead of sent.
+    Practice,
+}
+
+/// Everything about one call but its arguments.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Whose call.
+    pub connection: ConnectionId,
+    /// Settings and attempt.
+    pub context: Context,
+    /// Whose effects.
+    pub scope: EffectScope,
+    /// Which calls go first when they are short.
+    pub priority: Priority,
+    /// What it may do.
+    pub mode: Mode,
+    /// Wall-clock limit.
+    pub limit_ms: u64,
+}
+
+/// Why a call gave no value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallError {
+    /// The connector said so.
+    Failure(Failure),
+    /// It trapped; the sentence says where.
+    Trapped(String),
+    /// It was stopped at its wall-clock limit.
+    TimedOut,
+    /// It wanted more memory than granted.
+    OutOfMemory,
+    /// It does not export that role, or answered in a wrong shape.
+    Contract(String),
+    /// The host itself could not serve it.
+    Host(String),
+}
+
+/// What a call left behind. Writes and transcript belong to the same commit as the value.
+#[derive(Debug, Clone)]
+pub struct Answer<T> {
+    /// The value.
+    pub value: Result<T, CallError>,
+    /// Buffered writes of the private space; empty when the call failed.
+    pub writes: Vec<KvWrite>,
+    /// Outside calls, in order.
+    pub exchanges: Vec<Exchange>,
+    /// A stored retry-after that outlives the call: nobody calls this connection before then.
+    pub hold_until: Option<Millis>,
+}
+
+/// One loaded build of a connector.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// Which build this is.
+    fn generation(&self) -> Generation;
+    /// What it says of itself; read once, while loading.
+    fn descriptor(&self) -> &Descriptor;
+    /// What it exports.
+    fn roles(&self) -> &BTreeSet<Role>;
+    /// Checks settings, without network.
+    async fn validate(&self, call: Call) -> Answer<Vec<Problem>>;
+    /// Read-only proof that it can work.
+    async fn probe(&self, call: Call) -> Answer<Pairs>;
+    /// Values of a lookup.
+    async fn choices(&self, call: Call, key: String, cursor: Option<String>) -> Answer<ChoicePage>;
+    /// The next page of a feed.
+    async fn pull(&self, call: Call, entity: Entity, cursor: Option<Vec<u8>>) -> Answer<Page>;
+    /// These documents, now.
+    async fn fetch(&self, call: Call, entity: Entity, keys: Vec<String>) -> Answer<Vec<Document>>;
+    /// Tells the source.
+    async fn settle(&self, call: Call, moment: Moment, batch: Vec<Settled>) -> Answer<Vec<Verdict>>;
+    /// Full comparison and back-fill.
+    async fn read(&self, call: Call, entity: Entity, scope: Scope, cursor: Option<Vec<u8>>) -> Answer<Page>;
+    /// Writes a batch.
+    async fn push(&self, call: Call, batch: Vec<Delivery>) -> Answer<Vec<Verdict>>;
+    /// Asks what became of queued writes.
+    async fn confirm(&self, call: Call, handles: Vec<String>) -> Answer<Vec<Verdict>>;
+}

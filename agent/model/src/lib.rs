@@ -1,0 +1,14 @@
+//! Floor 0: what an order is, how a job moves, how tables translate. Pure: no I/O, no time of its own, no async,
+//! no WIT types, no vendor names. Read `document.rs` first, then `job.rs`, then `crosswalk.rs`.
+
+pub mod backoff;
+pub mod contract;
+pub mod crash;
+pub mod crosswalk;
+pub mod decimal;
+pub mod document;
+pub mod ids;
+pub mod job;
+pub mod money;
+pub mod order_state;
+pub mod settings;

@@ -1,0 +1,108 @@
+//! The agent's own settings for orders: what is asked, its default, and the typed answer. A connector's settings are
+//! in its descriptor; both are stored the same way and may be overridden per retailer.
+
+use crate::contract::{Choice, Field, Setting};
+use std::collections::BTreeMap;
+
+/// Effective values by key.
+pub type Values = BTreeMap<String, String>;
+
+/// Key of the setting: identifier kind of the order's line that names the item.
+pub const SOURCE_ID: &str = "items.source-id";
+/// Key of the setting: identifier kind of the receiving system's item it must equal.
+pub const TARGET_ID: &str = "items.target-id";
+/// Key of the setting: what becomes of test orders.
+pub const TEST_ORDERS: &str = "orders.test-orders";
+/// Key of the setting: how a retailer gets its customer.
+pub const CUSTOMERS: &str = "customers.mode";
+/// Key of the setting: country of addresses that name none.
+pub const COUNTRY: &str = "orders.default-country";
+
+fn choice(value: &str, label: &str) -> Choice {
+    Choice {
+        value: value.to_owned(),
+        label: label.to_owned(),
+        disabled: false,
+    }
+}
+
+fn setting(key: &str, label: &str, help: &str, default: Option<&str>, field: Field) -> Setting {
+    Setting {
+        key: key.to_owned(),
+        label: label.to_owned(),
+        help: help.to_owned(),
+        group: key.split('.').next().unwrap_or_default().to_owned(),
+        required: false,
+        per_retailer: true,
+        default: default.map(str::to_owned),
+        field,
+    }
+}
+
+/// The agent's own settings, all of them overridable per retailer.
+pub fn agent_settings() -> Vec<Setting> {
+    let source_kinds = [
+        "sku",
+        "partner-sku",
+        "upc",
+        "ean",
+        "gtin",
+        "mpn",
+        "isbn",
+        "network-item",
+    ];
+    let kinds = |names: &[&str]| Field::OneOf(names.iter().map(|n| choice(n, n)).collect());
+    vec![
+        setting(
+            SOURCE_ID,
+            "Item id on the order",
+            "The field of an order line that names the item.",
+            Some("sku"),
+            kinds(&source_kinds),
+        ),
+        setting(
+            TARGET_ID,
+            "Item id in your ERP",
+            "The field of your products that must hold the same value: sku, ean, upc, isbn, mpn, barcode or custom:NAME.",
+            Some("sku"),
+            Field::Text,
+        ),
+        setting(
+            TEST_ORDERS,
+            "Test orders",
+            "Networks send test orders while a retailer is set up. Refused ones are shown, never acknowledged, never created.",
+            Some("refuse"),
+            Field::OneOf(vec![
+                choice("refuse", "Refuse"),
+                choice("allow", "Import like real ones"),
+            ]),
+        ),
+        setting(
+            CUSTOMERS,
+            "Customer of a new sale",
+            "One contact per retailer: created by itself, or matched by you.",
+            Some("create"),
+            Field::OneOf(vec![
+                choice("create", "Create one contact per retailer"),
+                choice("map", "I match retailers to contacts"),
+            ]),
+        ),
+        setting(
+            COUNTRY,
+            "Country of addresses without one",
+            "Left empty, such an order waits for you.",
+            None,
+            Field::Text,
+        ),
+    ]
+}
+
+/// The value of a key: the stored one, else the agent's default.
+pub fn value<'a>(values: &'a Values, key: &str, defaults: &'a [Setting]) -> Option<&'a str> {
+    values.get(key).map(String::as_str).or_else(|| {
+        defaults
+            .iter()
+            .find(|s| s.key == key)
+            .and_then(|s| s.default.as_deref())
+    })
+}
