@@ -1,0 +1,214 @@
+//! Exact decimals: the contract's `decimal` with arithmetic. Never a float: a JSON number is read by its shortest text.
+
+use crate::commerce::Decimal;
+use std::cmp::Ordering;
+use std::fmt;
+
+/// The most digits behind the point that the agent takes.
+pub const MAX_SCALE: u8 = 9;
+
+/// Nought.
+pub const ZERO: Decimal = Decimal { units: 0, scale: 0 };
+
+impl Decimal {
+    /// A whole number.
+    pub const fn whole(units: i64) -> Self {
+        Self { units, scale: 0 }
+    }
+
+    /// Reads `19.99`, `-3`, `.5`, `1e3`. `None` where it is no number, or too long to be exact.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+            None => (text, 0),
+        };
+        let (negative, digits) = match mantissa.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, mantissa.strip_prefix('+').unwrap_or(mantissa)),
+        };
+        let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+        let part = part.trim_end_matches('0');
+        if whole.is_empty() && part.is_empty() {
+            // `0.` and `.0` and `` differ: only the ones with a digit are numbers.
+            return digits.bytes().any(|b| b == b'0').then_some(ZERO);
+        }
+        let mut units: i64 = 0;
+        for byte in whole.bytes().chain(part.bytes()) {
+            let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
+            units = units.checked_mul(10)?.checked_add(digit)?;
+        }
+        if negative {
+            units = -units;
+        }
+        if units == 0 {
+            return Some(ZERO);
+        }
+        let scale = i32::try_from(part.len()).ok()?.checked_sub(exponent)?;
+        if scale < 0 {
+            let up = 10_i64.checked_pow(scale.unsigned_abs())?;
+            return Some(Self::whole(units.checked_mul(up)?));
+        }
+        let plain = Self {
+            units,
+            scale: u8::try_from(scale).ok()?,
+        }
+        .normal();
+        (plain.scale <= MAX_SCALE).then_some(plain)
+    }
+
+    /// Without trailing noughts behind the point.
+    #[must_use]
+    pub const fn normal(mut self) -> Self {
+        while self.scale > 0 && self.units % 10 == 0 {
+            self.units /= 10;
+            self.scale -= 1;
+        }
+        self
+    }
+
+    /// Whether this is nought.
+    pub const fn is_zero(self) -> bool {
+        self.units == 0
+    }
+
+    /// Whether this is above nought.
+    pub const fn is_positive(self) -> bool {
+        self.units > 0
+    }
+
+    fn at(self, scale: u8) -> Option<i64> {
+        let up = 10_i64.checked_pow(u32::from(scale.checked_sub(self.scale)?))?;
+        self.units.checked_mul(up)
+    }
+
+    /// The sum, or `None` where it does not fit.
+    pub fn plus(self, other: Self) -> Option<Self> {
+        let scale = self.scale.max(other.scale);
+        let units = self.at(scale)?.checked_add(other.at(scale)?)?;
+        Some(Self { units, scale }.normal())
+    }
+
+    /// The difference, or `None` where it does not fit.
+    pub fn minus(self, other: Self) -> Option<Self> {
+        self.plus(Self {
+            units: other.units.checked_neg()?,
+            scale: other.scale,
+        })
+    }
+
+    /// The product, or `None` where it does not fit.
+    pub fn times(self, other: Self) -> Option<Self> {
+        Some(
+            Self {
+                units: self.units.checked_mul(other.units)?,
+                scale: self.scale.checked_add(other.scale)?,
+            }
+            .normal(),
+        )
+    }
+
+    /// Rounded to `scale` digits, half away from nought, as money is rounded in the trade.
+    #[must_use]
+    pub fn rounded(self, scale: u8) -> Self {
+        if scale >= self.scale {
+            return self;
+        }
+        let down = 10_i64.pow(u32::from(self.scale - scale).min(18));
+        let (whole, rest) = (self.units / down, self.units % down);
+        let away = i64::from(rest.unsigned_abs() >= down.unsigned_abs().div_ceil(2));
+        Self {
+            units: whole + away * self.units.signum(),
+            scale,
+        }
+    }
+
+    /// Which is larger, by value.
+    pub fn compare(self, other: Self) -> Ordering {
+        let scale = self.scale.max(other.scale);
+        let wide = |d: Self| i128::from(d.units) * 10_i128.pow(u32::from(scale - d.scale).min(19));
+        wide(self).cmp(&wide(other))
+    }
+
+    /// The whole number, where it is one.
+    pub const fn to_whole(self) -> Option<i64> {
+        let plain = self.normal();
+        if plain.scale == 0 {
+            Some(plain.units)
+        } else {
+            None
+        }
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.scale == 0 {
+            return write!(f, "{}", self.units);
+        }
+        let sign = if self.units < 0 { "-" } else { "" };
+        let width = usize::from(self.scale) + 1;
+        let digits = format!("{:0>width$}", self.units.unsigned_abs());
+        let (whole, part) = digits.split_at(digits.len() - usize::from(self.scale));
+        write!(f, "{sign}{whole}.{part}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dec(text: &str) -> Decimal {
+        Decimal::parse(text).unwrap()
+    }
+
+    #[test]
+    fn reads_every_way_a_vendor_writes_a_number() {
+        for (text, written) in [
+            ("19.99", "19.99"),
+            (" 9.50 ", "9.5"),
+            ("-0.05", "-0.05"),
+            (".5", "0.5"),
+            ("5.", "5"),
+            ("1e3", "1000"),
+            ("1.25E-3", "0.00125"),
+            ("0.000", "0"),
+            ("+2", "2"),
+            ("9000000000000000000", "9000000000000000000"),
+        ] {
+            assert_eq!(dec(text).to_string(), written, "{text}");
+        }
+        for text in [
+            "",
+            "-",
+            ".",
+            "1,5",
+            "abc",
+            "1e99",
+            "1e-99",
+            "0.1234567891",
+            "--1",
+        ] {
+            assert_eq!(Decimal::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn arithmetic_is_exact_or_none() {
+        assert_eq!(dec("0.1").plus(dec("0.2")), Some(dec("0.3")));
+        assert_eq!(dec("1").minus(dec("0.01")), Some(dec("0.99")));
+        assert_eq!(dec("9.50").times(dec("3")), Some(dec("28.5")));
+        assert_eq!(Decimal::whole(i64::MAX).plus(Decimal::whole(1)), None);
+        assert_eq!(dec("2.000").compare(dec("2")), Ordering::Equal);
+        assert_eq!(dec("9.99").compare(dec("10")), Ordering::Less);
+    }
+
+    #[test]
+    fn rounds_half_away_from_nought() {
+        assert_eq!(dec("1.005").rounded(2), dec("1.01"));
+        assert_eq!(dec("-1.005").rounded(2), dec("-1.01"));
+        assert_eq!(dec("1.0049").rounded(2).normal(), dec("1"));
+        assert_eq!(dec("3").to_whole(), Some(3));
+        assert_eq!(dec("3.5").to_whole(), None);
+    }
+}
