@@ -1,1 +1,28 @@
-//! Under construction.
+//! Floor 2: when and where. Pulls, commits, settles, translates, pushes, confirms; lanes, retries, parking.
+//! The only place where store and host meet. Knows no HTML, no HTTP header, no table of the database, no WIT type.
+//! Start reading at `supervise.rs` (the loop), then `intake.rs`, `work.rs`, `verdict.rs` in the order an order meets them.
+
+pub mod apply;
+mod calls;
+pub mod connectors;
+mod core;
+pub mod event;
+pub mod handle;
+pub mod hosted;
+mod intake;
+mod order;
+pub mod ports;
+mod pull;
+mod release;
+mod settle;
+mod status;
+pub mod supervise;
+mod tickets;
+mod translate;
+mod verdict;
+pub mod view;
+mod words;
+mod work;
+
+pub use handle::{CommandError, Handle};
+pub use supervise::{Engine, EngineError, EngineOptions, EngineParts};

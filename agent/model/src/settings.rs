@@ -15,6 +15,16 @@ pub const TARGET_ID: &str = "items.target-id";
 pub const TEST_ORDERS: &str = "orders.test-orders";
 /// Key of the setting: how a retailer gets its customer.
 pub const CUSTOMERS: &str = "customers.mode";
+/// Key of the setting: how long settles are gathered, in seconds.
+pub const GATHER: &str = "gather-secs";
+/// Key of the setting: upper bound of the first wait before a retry, in seconds.
+pub const RETRY_BASE: &str = "retry-base-secs";
+/// Key of the setting: upper bound of every wait before a retry, in seconds.
+pub const RETRY_CAP: &str = "retry-cap-secs";
+/// Prefix of the settings that set a feed's poll interval in seconds: `poll-secs.order`. Per connection.
+pub const POLL: &str = "poll-secs.";
+/// Key of the setting: how soon a vendor is asked first what became of a queued write, in seconds. Per connection.
+pub const CONFIRM: &str = "confirm-secs";
 /// Key of the setting: country of addresses that name none.
 pub const COUNTRY: &str = "orders.default-country";
 
@@ -95,6 +105,25 @@ pub fn agent_settings() -> Vec<Setting> {
             Field::Text,
         ),
     ]
+}
+
+/// Timings, agent-wide or per connection; never per retailer. Decimal seconds.
+pub fn timing_settings() -> Vec<Setting> {
+    let timing = |key: &str, label: &str, help: &str, default: Option<&str>| Setting {
+        per_retailer: false,
+        group: "timing".to_owned(),
+        ..setting(key, label, help, default, Field::Decimal)
+    };
+    let mut all = vec![
+        timing(GATHER, "Gather answers for", "How long acknowledgements wait for each other, so that many leave in one call.", Some("5")),
+        timing(RETRY_BASE, "First wait before a retry", "Upper bound; doubled at each attempt, with jitter.", Some("1")),
+        timing(RETRY_CAP, "Longest wait before a retry", "Upper bound of every wait.", Some("300")),
+        timing(CONFIRM, "First look for a verdict after", "Overrides the connector's own first wait.", None),
+    ];
+    for entity in crate::document::Entity::ALL {
+        all.push(timing(&format!("{POLL}{entity}"), &format!("Poll {entity} every"), "Overrides the connector's own interval.", None));
+    }
+    all
 }
 
 /// The value of a key: the stored one, else the agent's default.

@@ -1,0 +1,71 @@
+//! What a call's end means for its connection: good contact, a hold named by the vendor, a refused login.
+
+use waybill_host::connector::CallError;
+use waybill_model::contract::{Failure, Problem};
+use waybill_model::ids::{ConnectionId, Millis};
+use waybill_store::{Read, StoreError, Tx};
+
+/// Good contact is noted at most that often: it is not worth a page write each time.
+const CONTACT_GRAIN_MS: Millis = 5_000;
+
+/// A good answer.
+pub(crate) fn mark_ok(tx: &mut Tx<'_>, connection: ConnectionId, now: Millis) -> Result<(), StoreError> {
+    let Some(mut row) = tx.connection(connection)? else { return Ok(()) };
+    let fresh = row.last_ok.is_some_and(|at| now - at < CONTACT_GRAIN_MS);
+    if fresh && row.last_error.is_none() && row.hold_until.is_none_or(|until| until > now) {
+        return Ok(());
+    }
+    row.last_ok = Some(now);
+    row.last_error = None;
+    row.hold_until = row.hold_until.filter(|until| *until > now);
+    tx.put_connection(&row).map(drop)
+}
+
+/// No good answer. A refused login pauses the connection until its credentials change or it is tried again.
+pub(crate) fn mark_error(tx: &mut Tx<'_>, connection: ConnectionId, error: &CallError, now: Millis) -> Result<(), StoreError> {
+    let Some(mut row) = tx.connection(connection)? else { return Ok(()) };
+    match error {
+        CallError::Failure(Failure::Retry(Some(secs))) => {
+            row.hold_until = Some(now + Millis::from(*secs) * 1000);
+        }
+        CallError::Failure(Failure::Unauthorized(problem)) => {
+            row.unauthorized = Some(problem.clone());
+            row.hold_until = Some(now + LOGIN_AGAIN_MS);
+        }
+        _ => {}
+    }
+    row.last_error = Some(sentence(error));
+    tx.put_connection(&row).map(drop)
+}
+
+/// A refused login is tried again that much later, in case it was mended at the vendor.
+pub(crate) const LOGIN_AGAIN_MS: Millis = 60_000;
+
+/// What went wrong, for the page.
+pub(crate) fn sentence(error: &CallError) -> String {
+    match error {
+        CallError::Failure(Failure::Retry(_)) => "Did not answer properly; will be asked again.".to_owned(),
+        CallError::Failure(Failure::Rejected(p) | Failure::InDoubt(p) | Failure::Unauthorized(p) | Failure::Withdrawn(p)) => {
+            p.message.clone()
+        }
+        CallError::Failure(Failure::Unmapped(_)) => "Values are not matched yet.".to_owned(),
+        CallError::Trapped(why) => format!("The connector stopped: {why}"),
+        CallError::TimedOut => "The connector did not finish in time.".to_owned(),
+        CallError::OutOfMemory => "The connector wanted more memory than it may have.".to_owned(),
+        CallError::Contract(why) => format!("The connector broke its contract: {why}"),
+        CallError::Host(why) => why.clone(),
+    }
+}
+
+/// A failure as a verdict for each member of the batch.
+pub(crate) fn member_failure(error: &CallError) -> Failure {
+    match error {
+        CallError::Failure(failure) => failure.clone(),
+        CallError::Contract(why) => Failure::InDoubt(Problem::new(
+            "contract",
+            format!("The connector broke its contract: {why}"),
+            "Update the connector, then retry.",
+        )),
+        CallError::Trapped(_) | CallError::TimedOut | CallError::OutOfMemory | CallError::Host(_) => Failure::Retry(None),
+    }
+}

@@ -1,0 +1,43 @@
+//! Where connectors come from: loaded components in a shipped agent, scripts in the simulation.
+
+use std::sync::Arc;
+use waybill_host::connector::Connector;
+use waybill_model::contract::{Descriptor, Pairs};
+use waybill_model::ids::ConnectionId;
+
+/// A connection's side of a binding.
+#[derive(Debug, Clone)]
+pub struct Binding {
+    /// Which connection.
+    pub connection: ConnectionId,
+    /// Its name, as `links` report it.
+    pub name: String,
+    /// Effective settings, for the descriptor's templates.
+    pub settings: Pairs,
+    /// Whether addresses of this machine and of private networks were granted.
+    pub allow_private: bool,
+    /// Hosts granted beside the descriptor's reach.
+    pub grants: Vec<String>,
+}
+
+/// Calls used in the last minute and their limit, for the page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CallsUsed {
+    /// In the last minute.
+    pub used: u32,
+    /// Per minute; `None`: no limit.
+    pub limit: Option<u32>,
+}
+
+/// The connectors there are.
+pub trait Connectors: Send + Sync {
+    /// What is loaded.
+    fn descriptors(&self) -> Vec<Descriptor>;
+    /// A loaded connector with one connection's settings.
+    ///
+    /// # Errors
+    /// A sentence for the page: no such connector, or a setting that makes no address.
+    fn bind(&self, connector: &str, binding: Binding) -> Result<Arc<dyn Connector>, String>;
+    /// Calls of a connection.
+    fn calls_used(&self, connection: ConnectionId) -> CallsUsed;
+}

@@ -1,0 +1,165 @@
+//! What every call of the engine shares: store, clock, chance, the bound connections, and the way to wake the loop.
+
+use crate::connectors::{Binding, CallsUsed, Connectors};
+use crate::event::Event;
+use crate::supervise::EngineOptions;
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+use tokio::sync::mpsc::UnboundedSender;
+use waybill_host::connector::{Call, Connector, Mode};
+use waybill_host::ports::{Clock, EffectScope, Rng};
+use waybill_model::backoff::Backoff;
+use waybill_model::contract::{Context, Descriptor, Pairs};
+use waybill_model::ids::{ConnectionId, Millis};
+use waybill_model::job::Priority;
+use waybill_model::settings::{self, Values};
+use waybill_store::{ConnectionRow, Read, RouteRow, Store, StoreError};
+
+/// Called after each commit with the time and one line; the simulation hashes the lines.
+pub type Observer = Arc<dyn Fn(Millis, &str) + Send + Sync>;
+
+/// A connection with its connector.
+#[derive(Clone)]
+pub(crate) struct Slot {
+    pub(crate) row: ConnectionRow,
+    pub(crate) settings: Values,
+    /// The connector, or why there is none.
+    pub(crate) connector: Result<Arc<dyn Connector>, String>,
+}
+
+impl Slot {
+    pub(crate) fn connector(&self) -> Option<&Arc<dyn Connector>> {
+        self.connector.as_ref().ok()
+    }
+    pub(crate) fn descriptor(&self) -> Option<&Descriptor> {
+        self.connector().map(|c| c.descriptor())
+    }
+    pub(crate) fn millis(&self, key: &str) -> Option<Millis> {
+        seconds(self.settings.get(key)?)
+    }
+}
+
+/// `"0.25"` seconds as milliseconds.
+fn seconds(text: &str) -> Option<Millis> {
+    let value: waybill_model::decimal::Decimal = text.trim().parse().ok()?;
+    let thousand = value.checked_mul(waybill_model::decimal::Decimal::whole(1000))?.rounded(0);
+    (thousand.units >= 0).then_some(thousand.units)
+}
+
+/// The bound connections and routes, replaced as a whole on a reload.
+#[derive(Clone, Default)]
+pub(crate) struct Desk {
+    pub(crate) slots: BTreeMap<ConnectionId, Slot>,
+    pub(crate) routes: Vec<RouteRow>,
+    pub(crate) agent: Values,
+}
+
+impl Desk {
+    pub(crate) fn title(&self, id: ConnectionId) -> String {
+        self.slots.get(&id).map_or_else(|| format!("connection {id}"), |s| s.row.title.clone())
+    }
+}
+
+pub(crate) struct Core {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rng: Arc<dyn Rng>,
+    pub(crate) connectors: Arc<dyn Connectors>,
+    pub(crate) options: EngineOptions,
+    pub(crate) desk: RwLock<Arc<Desk>>,
+    pub(crate) events: UnboundedSender<Event>,
+    pub(crate) observer: Option<Observer>,
+}
+
+impl Core {
+    pub(crate) fn now(&self) -> Millis {
+        self.clock.now_ms()
+    }
+
+    pub(crate) fn desk(&self) -> Arc<Desk> {
+        self.desk.read().map_or_else(|poisoned| poisoned.into_inner().clone(), |desk| desk.clone())
+    }
+
+    pub(crate) fn wake(&self, event: Event) {
+        // The loop is gone only while the agent stops; then nothing is left to wake.
+        drop(self.events.send(event));
+    }
+
+    pub(crate) fn observe(&self, line: impl FnOnce() -> String) {
+        if let Some(observer) = &self.observer {
+            observer(self.now(), &line());
+        }
+    }
+
+    pub(crate) fn backoff(&self) -> Backoff {
+        let desk = self.desk();
+        let read = |key: &str| desk.agent.get(key).and_then(|v| seconds(v)).and_then(|ms| u32::try_from(ms).ok());
+        let default = Backoff::default();
+        Backoff {
+            base_ms: read(settings::RETRY_BASE).unwrap_or(default.base_ms),
+            cap_ms: read(settings::RETRY_CAP).unwrap_or(default.cap_ms),
+        }
+    }
+
+    pub(crate) fn gather_ms(&self) -> Millis {
+        let desk = self.desk();
+        desk.agent.get(settings::GATHER).and_then(|v| seconds(v)).unwrap_or(self.options.gather_ms)
+    }
+
+    pub(crate) fn calls_used(&self, connection: ConnectionId) -> CallsUsed {
+        self.connectors.calls_used(connection)
+    }
+
+    /// A call of a connection with everything but its arguments.
+    pub(crate) fn call(&self, slot: &Slot, scope: EffectScope, priority: Priority, mode: Mode, attempt: u32) -> Call {
+        let settings: Pairs = slot.settings.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        Call {
+            connection: slot.row.id,
+            context: Context { settings, attempt },
+            scope,
+            priority,
+            mode,
+            limit_ms: self.options.call_limit_ms,
+        }
+    }
+
+    /// Reads connections, routes and settings again and binds every connection.
+    pub(crate) fn reload(&self) -> Result<(), StoreError> {
+        let (rows, routes, agent, values) = self.store.read(|rx| {
+            let rows = rx.connections()?;
+            let values = rows.iter().map(|r| rx.effective(Some(r.id), None)).collect::<Result<Vec<_>, _>>()?;
+            Ok((rows, rx.routes()?, rx.effective(None, None)?, values))
+        })?;
+        let mut slots = BTreeMap::new();
+        for (row, mut settings) in rows.into_iter().zip(values) {
+            self.fill_defaults(&row, &mut settings);
+            let binding = Binding {
+                connection: row.id,
+                name: row.name.clone(),
+                settings: settings.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+                allow_private: row.allow_private,
+                grants: row.grants.clone(),
+            };
+            let connector = self.connectors.bind(&row.connector, binding);
+            if let Err(why) = &connector {
+                tracing::error!(connection = %row.name, reason = %why, "Connection has no connector.");
+            }
+            slots.insert(row.id, Slot { row, settings, connector });
+        }
+        let desk = Arc::new(Desk { slots, routes, agent });
+        match self.desk.write() {
+            Ok(mut held) => *held = desk,
+            Err(poisoned) => *poisoned.into_inner() = desk,
+        }
+        Ok(())
+    }
+
+    fn fill_defaults(&self, row: &ConnectionRow, settings: &mut Values) {
+        let Some(descriptor) = self.connectors.descriptors().into_iter().find(|d| d.id == row.connector) else { return };
+        for setting in descriptor.settings {
+            if let Some(default) = setting.default {
+                settings.entry(setting.key).or_insert(default);
+            }
+        }
+    }
+}

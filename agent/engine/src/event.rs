@@ -1,0 +1,40 @@
+//! Everything that wakes the engine, as one closed enum: read it and you know the program.
+
+use waybill_model::contract::Moment;
+use waybill_model::document::Entity;
+use waybill_model::ids::{BatchId, ConnectionId};
+use waybill_model::job::Work;
+
+/// What the loop is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A commit may have made work ready.
+    Changed,
+    /// Connections, routes or settings changed: bind again.
+    Reload,
+    /// A person asked to poll now.
+    Poll(ConnectionId, Option<Entity>),
+}
+
+/// One call under way. At most one of each runs, but for pushes, which have numbered hands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum CallKey {
+    /// Reading the next page of a feed.
+    Pull(ConnectionId, Entity),
+    /// Writing batches of one kind.
+    Push(ConnectionId, Entity, u32),
+    /// Telling a source.
+    Settle(ConnectionId, Moment),
+    /// Asking what became of queued writes.
+    Confirm(ConnectionId, Work),
+    /// Running a batch again that a crash cut short.
+    Resume(ConnectionId, BatchId),
+}
+
+impl CallKey {
+    pub(crate) const fn connection(&self) -> ConnectionId {
+        match self {
+            Self::Pull(c, _) | Self::Push(c, _, _) | Self::Settle(c, _) | Self::Confirm(c, _) | Self::Resume(c, _) => *c,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Pulling one page of a feed: ask, commit, go on. The cursor moves in the same commit as the documents it stands for.
+
+use crate::core::{Core, Slot};
+use crate::event::Event;
+use crate::intake;
+use std::sync::Arc;
+use waybill_host::connector::{CallError, Mode};
+use waybill_host::ports::EffectScope;
+use waybill_model::contract::Failure;
+use waybill_model::crash;
+use waybill_model::document::Entity;
+use waybill_model::ids::{ConnectionId, Millis};
+use waybill_model::job::Priority;
+use waybill_model::settings::POLL;
+use waybill_store::{FeedRow, Read, StoreError};
+
+/// How long a caught-up feed rests: the merchant's setting, else the connector's word.
+pub(crate) fn poll_ms(slot: &Slot, entity: Entity) -> Millis {
+    slot.millis(&format!("{POLL}{entity}")).unwrap_or_else(|| {
+        slot.descriptor().and_then(|d| d.feed(entity)).map_or(60_000, |f| Millis::from(f.poll_secs) * 1000)
+    })
+}
+
+const fn priority(entity: Entity) -> Priority {
+    match entity {
+        Entity::Order | Entity::Cancellation | Entity::OrderState | Entity::Shipment | Entity::Invoice => Priority::Order,
+        Entity::InventoryLevel => Priority::Stock,
+        _ => Priority::Catalogue,
+    }
+}
+
+/// Reads pages until the feed is caught up, or something is wrong.
+pub(crate) async fn run(core: Arc<Core>, connection: ConnectionId, entity: Entity) -> Result<(), StoreError> {
+    while page(&core, connection, entity).await? {}
+    Ok(())
+}
+
+/// One page; whether more is there.
+async fn page(core: &Arc<Core>, connection: ConnectionId, entity: Entity) -> Result<bool, StoreError> {
+    let desk = core.desk();
+    let Some(slot) = desk.slots.get(&connection) else { return Ok(false) };
+    let Some(connector) = slot.connector() else { return Ok(false) };
+    let feed = core.store.read(|rx| rx.feed(connection, entity))?;
+    let cursor = feed.as_ref().and_then(|f| f.cursor.clone());
+    let attempt = feed.as_ref().map_or(1, |f| f.failures + 1);
+    let scope = EffectScope::Poll(poll_scope(entity, cursor.as_deref()));
+    let call = core.call(slot, scope, priority(entity), Mode::Live, attempt);
+    let answer = connector.pull(call, entity, cursor).await;
+    crash::point("pull.answered");
+    let now = core.now();
+    match answer.value {
+        Ok(page) => {
+            let more = page.more;
+            let desk = desk.clone();
+            let writes = answer.writes;
+            crash::point("accept.before-commit");
+            let taken = core
+                .store
+                .write(move |tx| {
+                    crate::calls::mark_ok(tx, connection, now)?;
+                    intake::page(tx, &desk, connection, entity, &page, &writes, now)
+                })
+                .await?;
+            crash::point("accept.committed");
+            if taken.new > 0 {
+                core.observe(|| format!("pulled {connection} {entity} new={} seen={} released={}", taken.new, taken.seen, taken.released));
+                tracing::debug!(%connection, %entity, new = taken.new, seen = taken.seen, "Pulled.");
+                core.wake(Event::Changed);
+            }
+            Ok(more)
+        }
+        Err(error) => {
+            failed(core, connection, entity, attempt, error, now).await?;
+            Ok(false)
+        }
+    }
+}
+
+fn poll_scope(entity: Entity, cursor: Option<&[u8]>) -> String {
+    use sha2::{Digest, Sha256};
+    let hash = Sha256::digest(cursor.unwrap_or_default());
+    let short: String = hash.iter().take(8).map(|b| format!("{b:02x}")).collect();
+    format!("pull/{entity}/{short}")
+}
+
+async fn failed(core: &Arc<Core>, connection: ConnectionId, entity: Entity, attempt: u32, error: CallError, now: Millis) -> Result<(), StoreError> {
+    let wait = match &error {
+        CallError::Failure(Failure::Retry(Some(secs))) => Millis::from(*secs) * 1000,
+        _ => core.backoff().wait_ms(attempt, core.rng.next_u64()),
+    };
+    tracing::warn!(%connection, %entity, attempt, wait_ms = wait, error = ?error, "Poll failed and will be repeated.");
+    core.observe(|| format!("poll failed {connection} {entity} {error:?}"));
+    core.store
+        .write(move |tx| {
+            let mut feed = tx.feed(connection, entity)?.unwrap_or_else(|| FeedRow::new(connection, entity));
+            feed.failures = attempt;
+            feed.next_due = now + wait;
+            tx.put_feed(&feed)?;
+            crate::calls::mark_error(tx, connection, &error, now)
+        })
+        .await?;
+    core.wake(Event::Changed);
+    Ok(())
+}

@@ -1,0 +1,338 @@
+//! The loop: looks at what is due, starts calls, hears their end. Holds no state that a restart would miss; everything
+//! it decides from is in the store. Stopping: no new call, running ones end, then the loop ends.
+
+use crate::connectors::Connectors;
+use crate::core::{Core, Desk, Observer, Slot};
+use crate::event::{CallKey, Event};
+use crate::handle::Handle;
+use crate::{pull, settle, tickets, work};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, RwLock};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use waybill_host::ports::{Clock, Rng};
+use waybill_model::contract::{Descriptor, Moment, Role};
+use waybill_model::document::Entity;
+use waybill_model::ids::{BatchId, ConnectionId, Millis};
+use waybill_model::job::{JobState, Work};
+use waybill_store::{ConnectionRow, JobRow, Read, Store, StoreError};
+
+/// Pushes of one kind to one connection that may run beside each other.
+const HANDS: u32 = 2;
+/// Above that many orders that wait for their sale, no more are pulled.
+const HIGH_WATER: u64 = 20_000;
+/// The loop looks again at least that often, whatever it was told.
+const LOOK_AGAIN_MS: Millis = 60_000;
+
+/// What a merchant does not set.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// Calls of one connection under way at once.
+    pub max_calls: usize,
+    /// Wall-clock limit of one call.
+    pub call_limit_ms: u64,
+    /// How long settles are gathered where no setting says so.
+    pub gather_ms: Millis,
+    /// Name of the store on the page, where none was set.
+    pub store_name: String,
+    /// Version shown on the page.
+    pub version: String,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            max_calls: 4,
+            call_limit_ms: 60_000,
+            gather_ms: 5_000,
+            store_name: "Waybill".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+/// What the engine is made of.
+pub struct EngineParts {
+    /// The database.
+    pub store: Store,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub rng: Arc<dyn Rng>,
+    /// Connectors.
+    pub connectors: Arc<dyn Connectors>,
+    /// Limits.
+    pub options: EngineOptions,
+    /// Told one line after each commit; tests and the simulation listen.
+    pub observer: Option<Observer>,
+}
+
+/// Why the engine stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The database refuses writes: the supervisor must start the agent again.
+    #[error("the database cannot be used any more")]
+    Store(#[from] StoreError),
+    /// A bug in a call's task.
+    #[error("a task of the engine ended abnormally")]
+    Task(#[from] JoinError),
+}
+
+/// The running engine.
+pub struct Engine {
+    core: Arc<Core>,
+    events: UnboundedReceiver<Event>,
+    calls: JoinSet<Result<(), StoreError>>,
+    running: BTreeMap<CallKey, Id>,
+    wanted: BTreeSet<(ConnectionId, Entity)>,
+}
+
+/// What one look at the store found.
+struct Look {
+    rows: Vec<ConnectionRow>,
+    feeds: BTreeMap<(ConnectionId, Entity), Millis>,
+    ready: BTreeMap<ConnectionId, Vec<JobRow>>,
+    due: Vec<JobRow>,
+    next_due: Option<Millis>,
+    backlog: u64,
+    caught_up: BTreeSet<ConnectionId>,
+}
+
+impl Engine {
+    /// Binds connections and makes the handle. Nothing runs yet.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn open(parts: EngineParts) -> Result<(Self, Handle), StoreError> {
+        let (sender, events) = tokio::sync::mpsc::unbounded_channel();
+        let core = Arc::new(Core {
+            store: parts.store,
+            clock: parts.clock,
+            rng: parts.rng,
+            connectors: parts.connectors,
+            options: parts.options,
+            desk: RwLock::new(Arc::new(Desk::default())),
+            events: sender,
+            observer: parts.observer,
+        });
+        core.reload()?;
+        let handle = Handle::new(core.clone());
+        let engine = Self { core, events, calls: JoinSet::new(), running: BTreeMap::new(), wanted: BTreeSet::new() };
+        Ok((engine, handle))
+    }
+
+    /// Runs until told to stop, or until the store refuses.
+    ///
+    /// # Errors
+    /// [`EngineError`]; the process should end and be started again.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), EngineError> {
+        self.resume()?;
+        loop {
+            let stopping = stop.is_cancelled();
+            let now = self.core.now();
+            let next = if stopping { now + LOOK_AGAIN_MS } else { self.schedule(now).await? };
+            if stopping && self.calls.is_empty() {
+                return Ok(());
+            }
+            let wait = u64::try_from(next.min(now + LOOK_AGAIN_MS) - now).unwrap_or(0);
+            tokio::select! {
+                biased;
+                Some(ended) = self.calls.join_next_with_id(), if !self.calls.is_empty() => self.ended(ended)?,
+                Some(event) = self.events.recv() => self.hear(event)?,
+                () = stop.cancelled(), if !stopping => tracing::info!(calls = self.calls.len(), "Stopping."),
+                () = self.core.clock.sleep_ms(wait.max(1)), if !stopping => {}
+            }
+        }
+    }
+
+    /// Who is still running, for the log of a slow stop.
+    pub fn busy(&self) -> usize {
+        self.calls.len()
+    }
+
+    fn hear(&mut self, event: Event) -> Result<(), StoreError> {
+        let mut next = Some(event);
+        let mut reload = false;
+        while let Some(event) = next {
+            match event {
+                Event::Changed => {}
+                Event::Reload => reload = true,
+                Event::Poll(connection, entity) => self.want(connection, entity),
+            }
+            next = self.events.try_recv().ok();
+        }
+        if reload { self.core.reload() } else { Ok(()) }
+    }
+
+    fn want(&mut self, connection: ConnectionId, entity: Option<Entity>) {
+        let desk = self.core.desk();
+        let feeds = desk.slots.get(&connection).and_then(|s| s.descriptor()).map(|d| d.pulls.as_slice()).unwrap_or_default();
+        self.wanted.extend(feeds.iter().map(|f| f.entity).filter(|e| entity.is_none_or(|wanted| wanted == *e)).map(|e| (connection, e)));
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Result<(), StoreError>), JoinError>) -> Result<(), EngineError> {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        self.running.retain(|_, running| *running != id);
+        let (_, result) = ended?;
+        Ok(result?)
+    }
+
+    fn start(&mut self, key: CallKey, call: impl Future<Output = Result<(), StoreError>> + Send + 'static) {
+        if !self.running.contains_key(&key) {
+            let id = self.calls.spawn(call).id();
+            self.running.insert(key, id);
+        }
+    }
+
+    fn busy_on(&self, connection: ConnectionId) -> usize {
+        self.running.keys().filter(|k| k.connection() == connection).count()
+    }
+
+    /// Runs every batch again that a crash cut short, before anything else is claimed.
+    fn resume(&mut self) -> Result<(), StoreError> {
+        for batch in self.core.store.read(|rx| rx.open_batches())? {
+            tracing::info!(batch = %batch.id, connection = %batch.connection, jobs = batch.jobs.len(), "Resuming a batch.");
+            self.start_resume(batch.connection, batch.id);
+        }
+        Ok(())
+    }
+
+    fn start_resume(&mut self, connection: ConnectionId, batch: BatchId) {
+        let core = self.core.clone();
+        self.start(CallKey::Resume(connection, batch), work::resume(core, batch));
+    }
+
+    fn look(&self, desk: &Desk, now: Millis) -> Result<Look, StoreError> {
+        self.core.store.read(|rx| {
+            let mut ready = BTreeMap::new();
+            let mut caught_up = BTreeSet::new();
+            for (id, slot) in &desk.slots {
+                ready.insert(*id, rx.ready(*id, settle::MOST)?);
+                let needs_items = slot.descriptor().is_some_and(|d| d.feed(Entity::Item).is_some());
+                let has_items = rx.feed(*id, Entity::Item)?.is_some_and(|f| f.caught_up_at.is_some());
+                if !needs_items || has_items {
+                    caught_up.insert(*id);
+                }
+            }
+            let counters = rx.counters()?;
+            Ok(Look {
+                rows: rx.connections()?,
+                feeds: rx.feeds()?.into_iter().map(|f| ((f.connection, f.entity), f.next_due)).collect(),
+                ready,
+                due: rx.due(now, settle::MOST * 4)?,
+                next_due: rx.next_due()?,
+                backlog: counters.jobs_in("ready") + counters.jobs_in("waiting-for-accept"),
+                caught_up,
+            })
+        })
+    }
+
+    /// Starts everything that may start; when to look again.
+    async fn schedule(&mut self, now: Millis) -> Result<Millis, StoreError> {
+        let desk = self.core.desk();
+        let look = self.look(&desk, now)?;
+        self.wake_waiting(&look, now).await?;
+        let mut next = look.next_due.filter(|due| *due > now).unwrap_or(Millis::MAX);
+        for (id, slot) in &desk.slots {
+            let Some(row) = look.rows.iter().find(|r| r.id == *id) else { continue };
+            if let Some(until) = row.hold_until.filter(|until| *until > now) {
+                next = next.min(until);
+                continue;
+            }
+            if row.paused || slot.connector().is_none() {
+                continue;
+            }
+            next = next.min(self.schedule_connection(*id, slot, &look, now));
+        }
+        Ok(next.max(now + 1))
+    }
+
+    /// Waiting jobs whose time has come are ready again.
+    async fn wake_waiting(&self, look: &Look, now: Millis) -> Result<(), StoreError> {
+        let waiting: Vec<_> = look.due.iter().filter(|j| matches!(j.state, JobState::Waiting { .. })).map(|j| j.id).collect();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        self.core
+            .store
+            .write(move |tx| waiting.iter().try_for_each(|id| tx.set_state(*id, JobState::Ready, now)))
+            .await?;
+        self.core.wake(Event::Changed);
+        Ok(())
+    }
+
+    fn schedule_connection(&mut self, id: ConnectionId, slot: &Slot, look: &Look, now: Millis) -> Millis {
+        let Some(connector) = slot.connector().cloned() else { return Millis::MAX };
+        let descriptor = connector.descriptor();
+        let mut next = self.schedule_settles(id, look, now);
+        self.schedule_tickets(id, look);
+        self.schedule_pushes(id, descriptor, look);
+        if connector.roles().contains(&Role::Source) {
+            next = next.min(self.schedule_pulls(id, descriptor, look, now));
+        }
+        next
+    }
+
+    fn schedule_settles(&mut self, id: ConnectionId, look: &Look, now: Millis) -> Millis {
+        let mut next = Millis::MAX;
+        for moment in [Moment::Accepted, Moment::Delivered] {
+            let jobs: Vec<JobRow> = look.ready[&id].iter().filter(|j| j.work == Work::Settle(moment)).cloned().collect();
+            match settle::due(&jobs, self.core.gather_ms(), now) {
+                Some(at) if at <= now => {
+                    let core = self.core.clone();
+                    self.start(CallKey::Settle(id, moment), settle::run(core, id, moment));
+                }
+                Some(at) => next = next.min(at),
+                None => {}
+            }
+        }
+        next
+    }
+
+    fn schedule_tickets(&mut self, id: ConnectionId, look: &Look) {
+        let works: BTreeSet<Work> =
+            look.due.iter().filter(|j| j.to == id && matches!(j.state, JobState::Pending { .. })).map(|j| j.work).collect();
+        for work in works {
+            let core = self.core.clone();
+            self.start(CallKey::Confirm(id, work), tickets::run(core, id, work));
+        }
+    }
+
+    fn schedule_pushes(&mut self, id: ConnectionId, descriptor: &Descriptor, look: &Look) {
+        for entity in [Entity::Customer, Entity::Order] {
+            let waiting = look.ready[&id].iter().filter(|j| j.work == Work::Push(entity)).count();
+            let Some(intake) = descriptor.intake(entity) else { continue };
+            // Orders are matched against the catalogue: without a complete one, every item would look unknown.
+            if waiting == 0 || (entity == Entity::Order && !look.caught_up.contains(&id)) {
+                continue;
+            }
+            let batches = waiting.div_ceil(intake.max_batch.max(1) as usize);
+            for hand in 0..HANDS.min(u32::try_from(batches).unwrap_or(HANDS)) {
+                if self.busy_on(id) >= self.core.options.max_calls {
+                    return;
+                }
+                let core = self.core.clone();
+                self.start(CallKey::Push(id, entity, hand), work::run(core, id, entity));
+            }
+        }
+    }
+
+    fn schedule_pulls(&mut self, id: ConnectionId, descriptor: &Descriptor, look: &Look, now: Millis) -> Millis {
+        let mut next = Millis::MAX;
+        for feed in &descriptor.pulls {
+            let key = (id, feed.entity);
+            let due = look.feeds.get(&key).copied().unwrap_or(now);
+            let wanted = self.wanted.contains(&key);
+            let held_back = feed.entity == Entity::Order && look.backlog > HIGH_WATER;
+            if (due <= now || wanted) && !held_back {
+                self.wanted.remove(&key);
+                let core = self.core.clone();
+                self.start(CallKey::Pull(id, feed.entity), pull::run(core, id, feed.entity));
+            } else if due > now {
+                next = next.min(due);
+            }
+        }
+        next
+    }
+}

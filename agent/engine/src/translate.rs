@@ -1,0 +1,157 @@
+//! The store as the tables of `model::crosswalk`, and what a push carries beside the document.
+
+use crate::core::Desk;
+use std::collections::BTreeMap;
+use waybill_model::contract::{Delivery, Gap, Pairs, Problem};
+use waybill_model::crosswalk::{self, IdFields, Match, Tables, Untranslated};
+use waybill_model::document::{Address, Body, Customer, Document, Entity, Order, OrderLine};
+use waybill_model::ids::ConnectionId;
+use waybill_model::job::Reason;
+use waybill_model::money;
+use waybill_model::settings::{self, COUNTRY, CUSTOMERS, SOURCE_ID, TARGET_ID, Values};
+use waybill_store::{JobRow, Read, StoreError, Tx};
+
+/// What becomes of a ready job when it is looked at.
+pub(crate) enum Looked {
+    /// It can be sent.
+    Go(Box<Delivery>),
+    /// A person must act.
+    Park(Reason),
+    /// The receiving system creates the customer first; the document is the one to create it from.
+    NeedsCustomer(Gap),
+    /// The order was cancelled meanwhile.
+    Withdrawn,
+}
+
+/// Reads of one translation. A store error is kept and handed out at the end: the trait has no place for it.
+struct StoreTables<'a, 'b> {
+    tx: &'a Tx<'b>,
+    from: ConnectionId,
+    to: ConnectionId,
+    error: std::cell::RefCell<Option<StoreError>>,
+}
+
+impl StoreTables<'_, '_> {
+    fn keep<T>(&self, result: Result<T, StoreError>, otherwise: T) -> T {
+        result.unwrap_or_else(|error| {
+            self.error.borrow_mut().get_or_insert(error);
+            otherwise
+        })
+    }
+}
+
+impl Tables for StoreTables<'_, '_> {
+    fn cell(&self, table: &str, retailer: &str, value: &str) -> Option<String> {
+        self.keep(self.tx.cell(self.from, self.to, table, retailer, value), None)
+    }
+    fn items(&self, kind: &str, value: &str) -> Match {
+        self.keep(self.tx.items(self.to, kind, value), Match::Missing)
+    }
+}
+
+/// Looks at a job of a push: translated and checked, or why not.
+pub(crate) fn look(tx: &Tx<'_>, desk: &Desk, job: &JobRow) -> Result<Looked, StoreError> {
+    let Some(stored) = tx.document(job.document)? else {
+        return Ok(Looked::Park(missing_document()));
+    };
+    match (job.entity, stored.document.order()) {
+        (Entity::Order, Some(order)) => look_at_order(tx, desk, job, &stored.document, order),
+        (Entity::Customer, Some(order)) => customer(tx, desk, job, order).map(|d| Looked::Go(Box::new(d))),
+        _ => Ok(Looked::Park(missing_document())),
+    }
+}
+
+fn missing_document() -> Reason {
+    Reason::Problem(Problem::new(
+        "document-missing",
+        "The stored document of this job is missing.",
+        "Send a support bundle; run a back-fill for this order.",
+    ))
+}
+
+fn look_at_order(tx: &Tx<'_>, desk: &Desk, job: &JobRow, document: &Document, order: &Order) -> Result<Looked, StoreError> {
+    if crate::order::is_cancelled(order) {
+        return Ok(Looked::Withdrawn);
+    }
+    let accepted = tx.meta(&lines_accepted_key(job))?.is_some();
+    if !accepted && let Err(problem) = money::check(order) {
+        return Ok(Looked::Park(Reason::Problem(problem)));
+    }
+    let values = tx.effective(None, Some(&order.retailer))?;
+    let defaults = settings::agent_settings();
+    let value = |key: &str| settings::value(&values, key, &defaults);
+    let ids = IdFields { source: value(SOURCE_ID).unwrap_or("sku"), target: value(TARGET_ID).unwrap_or("sku") };
+    let tables = StoreTables { tx, from: job.from, to: job.to, error: std::cell::RefCell::new(None) };
+    let translated = crosswalk::translate(document, &ids, value(COUNTRY), &tables);
+    if let Some(error) = tables.error.into_inner() {
+        return Err(error);
+    }
+    match translated {
+        Ok(mapped) => {
+            let settings = delivery_settings(tx, desk, job.to, &order.retailer)?;
+            let links = tx.links_of(job.to, Entity::Order, &job.key)?;
+            Ok(Looked::Go(Box::new(Delivery { document: mapped.into_document(), origin: None, links, settings })))
+        }
+        Err(Untranslated::Problem(problem)) => Ok(Looked::Park(Reason::Problem(problem))),
+        Err(Untranslated::Gaps(gaps)) => {
+            let creates = value(CUSTOMERS) == Some("create") && takes_customers(desk, job.to);
+            let (customers, others): (Vec<_>, Vec<_>) = gaps.into_iter().partition(|g| creates && g.table == crosswalk::CUSTOMERS);
+            match customers.into_iter().next() {
+                Some(gap) if others.is_empty() => Ok(Looked::NeedsCustomer(gap)),
+                _ => Ok(Looked::Park(Reason::Gaps(others))),
+            }
+        }
+    }
+}
+
+/// Where it is kept that a person accepted an order's lines although the stated total differs.
+pub(crate) fn lines_accepted_key(job: &JobRow) -> String {
+    format!("lines-accepted/{}/{}", job.from, job.key)
+}
+
+fn takes_customers(desk: &Desk, connection: ConnectionId) -> bool {
+    desk.slots.get(&connection).and_then(|s| s.descriptor()).is_some_and(|d| d.intake(Entity::Customer).is_some())
+}
+
+fn delivery_settings(tx: &Tx<'_>, desk: &Desk, connection: ConnectionId, retailer: &str) -> Result<Pairs, StoreError> {
+    let mut values: Values = tx.effective(Some(connection), Some(retailer))?;
+    for setting in desk.slots.get(&connection).and_then(|s| s.descriptor()).map(|d| d.settings.as_slice()).unwrap_or_default() {
+        if let Some(default) = &setting.default {
+            values.entry(setting.key.clone()).or_insert_with(|| default.clone());
+        }
+    }
+    Ok(values.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect())
+}
+
+/// The customer of a retailer: its name, and the bill-to address of the order that needs it first.
+fn customer(tx: &Tx<'_>, desk: &Desk, job: &JobRow, order: &Order) -> Result<Delivery, StoreError> {
+    let address = order.bill_to.clone().unwrap_or_else(|| Address {
+        name: order.retailer_name.clone(),
+        company: Some(order.retailer_name.clone()),
+        attention: None,
+        street: Vec::new(),
+        city: String::new(),
+        region: None,
+        postcode: String::new(),
+        country: None,
+        phone: None,
+        email: None,
+    });
+    let address = Address { name: order.retailer_name.clone(), company: Some(order.retailer_name.clone()), ..address };
+    Ok(Delivery {
+        document: Document {
+            key: order.retailer.clone(),
+            revision: "1".to_owned(),
+            occurred_at: job.created_at,
+            body: Body::Customer(Customer { code: order.retailer.clone(), address, extras: Vec::new() }),
+        },
+        origin: None,
+        links: tx.links_of(job.to, Entity::Customer, &job.key)?,
+        settings: delivery_settings(tx, desk, job.to, &order.retailer)?,
+    })
+}
+
+/// Units of a line that a sale would carry, for the page.
+pub(crate) fn sale_units(line: &OrderLine) -> waybill_model::decimal::Decimal {
+    line.wanted()
+}

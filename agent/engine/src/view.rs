@@ -1,0 +1,320 @@
+//! What the page, the API and the command line are shown. Plain values in the merchant's words: no table, no row,
+//! no HTML. `status.rs` fills them from the store by range reads.
+
+use serde::Serialize;
+use waybill_model::contract::{Exchange, Gap};
+use waybill_model::decimal::Decimal;
+use waybill_model::document::{DeadlineSource, Document, Entity};
+use waybill_model::ids::{ConnectionId, JobId, Millis, OrderId};
+use waybill_model::order_state::OrderStage;
+
+/// Tone of a sentence: how it is marked on the page, never by colour alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tone {
+    /// Done, confirmed.
+    Ok,
+    /// Time is short, or not confirmed yet.
+    Soon,
+    /// A person must act.
+    You,
+    /// Paused, or practice.
+    Hold,
+    /// Neutral.
+    Quiet,
+}
+
+/// One side, as the frame of every page shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ConnectionView {
+    /// Its id.
+    pub id: ConnectionId,
+    /// The name the merchant gave it.
+    pub name: String,
+    /// The connector's title, shown to people.
+    pub title: String,
+    /// The connector's id and version; `None` while no connector is loaded for it.
+    pub connector: Option<(String, String)>,
+    /// One short sentence: "OK", "Paused by you", "Login refused: ...".
+    pub sentence: String,
+    /// Its tone.
+    pub tone: Tone,
+    /// Last good answer.
+    pub last_ok: Option<Millis>,
+    /// Held by the vendor until then.
+    pub hold_until: Option<Millis>,
+    /// Calls used in the last minute, and the limit; `None` where there is no limit.
+    pub calls: (u32, Option<u32>),
+    /// Feeds: kind, last good poll, whether caught up.
+    pub feeds: Vec<FeedView>,
+}
+
+/// One feed of a connection.
+#[derive(Debug, Clone, Serialize)]
+pub struct FeedView {
+    /// Kind of document.
+    pub entity: Entity,
+    /// Last good poll.
+    pub last_ok: Option<Millis>,
+    /// Last time nothing more was there.
+    pub caught_up_at: Option<Millis>,
+}
+
+/// Which deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeadlineKind {
+    /// Acknowledge by.
+    Acknowledge,
+    /// Ship by.
+    Ship,
+    /// Invoice by.
+    Invoice,
+}
+
+/// An open deadline.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeadlineView {
+    /// Which.
+    pub kind: DeadlineKind,
+    /// When.
+    pub at: Millis,
+    /// Who set it.
+    pub set_by: DeadlineSource,
+    /// The order.
+    pub order: OrderView,
+}
+
+/// One order in a list.
+#[derive(Debug, Clone, Serialize)]
+pub struct OrderView {
+    /// Its id in this agent; the page's address is `/orders/{id}`.
+    pub id: OrderId,
+    /// PO number.
+    pub number: String,
+    /// Key in the source system.
+    pub key: String,
+    /// Title of the system it came from.
+    pub source: String,
+    /// Title of the system that holds the sale.
+    pub target: String,
+    /// Retailer's code.
+    pub retailer: String,
+    /// Retailer's name.
+    pub retailer_name: String,
+    /// State.
+    pub stage: OrderStage,
+    /// State in words.
+    pub stage_label: String,
+    /// Tone of the state.
+    pub tone: Tone,
+    /// Test order.
+    pub test: bool,
+    /// Lines and units.
+    pub lines: u32,
+    /// Units ordered.
+    pub units: Decimal,
+    /// Total and its currency, where known.
+    pub total: Option<(Decimal, String)>,
+    /// When it arrived here.
+    pub received_at: Millis,
+    /// The sale's number.
+    pub sale: Option<String>,
+    /// When the source confirmed our acknowledgement.
+    pub acknowledged_at: Option<Millis>,
+    /// When the source confirmed the sale's number.
+    pub delivered_at: Option<Millis>,
+    /// Nearest open deadline.
+    pub deadline: Option<(DeadlineKind, Millis, DeadlineSource)>,
+    /// Why it waits, in one sentence.
+    pub problem: Option<String>,
+}
+
+/// One thing that happened to an order.
+#[derive(Debug, Clone, Serialize)]
+pub struct NoteView {
+    /// When.
+    pub at: Millis,
+    /// Tone.
+    pub tone: Tone,
+    /// Icon name without `i-`: in, ok, doc, you, again, x, soon, person, hold.
+    pub icon: String,
+    /// One sentence.
+    pub text: String,
+    /// The vendor's own words.
+    pub words: Option<String>,
+}
+
+/// One amount of the money check.
+#[derive(Debug, Clone, Serialize)]
+pub struct MoneyRow {
+    /// Lines, shipping, tax, total.
+    pub label: String,
+    /// As the order states it or its lines come to.
+    pub order: Option<Decimal>,
+    /// As the sale was created.
+    pub sale: Option<Decimal>,
+    /// The sum row.
+    pub sum: bool,
+}
+
+/// One job of an order.
+#[derive(Debug, Clone, Serialize)]
+pub struct JobView {
+    /// Its id.
+    pub id: JobId,
+    /// In words: "Acknowledgement", "Sale", "Sale number".
+    pub what: String,
+    /// State in words.
+    pub state: String,
+    /// Tone.
+    pub tone: Tone,
+    /// Last change.
+    pub changed_at: Millis,
+    /// Tried that often.
+    pub attempt: u32,
+    /// Whether a retry makes sense now.
+    pub can_retry: bool,
+}
+
+/// One order, whole.
+#[derive(Debug, Clone, Serialize)]
+pub struct OrderDetail {
+    /// The list's columns.
+    pub order: OrderView,
+    /// The canonical document.
+    pub document: Document,
+    /// Every deadline, open or not.
+    pub deadlines: Vec<(DeadlineKind, Millis, DeadlineSource)>,
+    /// Newest first.
+    pub timeline: Vec<NoteView>,
+    /// Jobs.
+    pub jobs: Vec<JobView>,
+    /// Money check; empty when there is no price.
+    pub money: Vec<MoneyRow>,
+    /// One sentence about the money: agrees, or the difference.
+    pub money_sentence: (Tone, String),
+    /// Outside calls, newest batch first.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// The cell a card asks for.
+#[derive(Debug, Clone, Serialize)]
+pub struct CellView {
+    /// From which connection's values.
+    pub from: ConnectionId,
+    /// To which connection's.
+    pub to: ConnectionId,
+    /// The empty cell.
+    pub gap: Gap,
+    /// Label of the field to fill in.
+    pub label: String,
+    /// What may stand there: key, label. Empty: free text.
+    pub choices: Vec<(String, String)>,
+}
+
+/// One cause and what waits for it.
+#[derive(Debug, Clone, Serialize)]
+pub struct CardView {
+    /// Stable id of the cause.
+    pub id: String,
+    /// Headline: "Item not matched: `AB-12`".
+    pub title: String,
+    /// What happened, in one or two sentences.
+    pub text: String,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// The exact cell, where one is empty.
+    pub cell: Option<CellView>,
+    /// How many orders wait.
+    pub waiting: u64,
+    /// Nearest deadline among them.
+    pub deadline: Option<Millis>,
+    /// Up to six of them.
+    pub orders: Vec<OrderView>,
+    /// Since when.
+    pub first_at: Millis,
+    /// Left alone, with this reason.
+    pub ignored: Option<String>,
+}
+
+/// How many orders are in each state.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct StageCounts(pub Vec<(OrderStage, u64)>);
+
+/// One day's figures (UTC day start).
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct DayView {
+    /// Start of the day.
+    pub day: Millis,
+    /// Orders received.
+    pub received: u64,
+    /// Sales created.
+    pub created: u64,
+    /// Orders cancelled.
+    pub cancelled: u64,
+}
+
+/// What the frame of every page shows.
+#[derive(Debug, Clone, Serialize)]
+pub struct FrameView {
+    /// The merchant's name for this agent.
+    pub store: String,
+    /// The agent's version.
+    pub version: String,
+    /// Now, on the agent's clock.
+    pub now: Millis,
+    /// Whether anything is in practice mode.
+    pub practice: bool,
+    /// What is paused, in words.
+    pub paused: Vec<String>,
+    /// Open causes.
+    pub causes: u64,
+    /// Orders that wait for a person.
+    pub waiting: u64,
+    /// Each side.
+    pub connections: Vec<ConnectionView>,
+}
+
+/// The Today page.
+#[derive(Debug, Clone, Serialize)]
+pub struct TodayView {
+    /// One sentence.
+    pub verdict: String,
+    /// Its tone, and the stamp's word: "In step", "Needs you", "Not set up".
+    pub stamp: (Tone, String),
+    /// Orders by state.
+    pub stages: StageCounts,
+    /// Newest last.
+    pub days: Vec<DayView>,
+    /// Soonest first.
+    pub deadlines: Vec<DeadlineView>,
+    /// Open causes, most urgent first.
+    pub cards: Vec<CardView>,
+    /// Newest first: order and what happened.
+    pub recent: Vec<(OrderView, NoteView)>,
+}
+
+/// A page of orders.
+#[derive(Debug, Clone, Serialize)]
+pub struct OrderList {
+    /// Newest first.
+    pub rows: Vec<OrderView>,
+    /// Pass as `before` for the next page.
+    pub next: Option<OrderId>,
+    /// Orders by state.
+    pub stages: StageCounts,
+}
+
+/// A document of reference data, for lists of retailers, warehouses, methods.
+#[derive(Debug, Clone, Serialize)]
+pub struct HistoryView {
+    /// When.
+    pub at: Millis,
+    /// Who.
+    pub who: String,
+    /// What.
+    pub what: String,
+    /// Detail.
+    pub detail: String,
+}

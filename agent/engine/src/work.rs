@@ -1,0 +1,248 @@
+//! Pushing: claim what is ready, commit the batch, call, commit the verdicts. The membership is committed before the
+//! call, so that a run after a crash asks the journal about the same members.
+
+use crate::calls;
+use crate::core::Core;
+use crate::event::Event;
+use crate::order::CUSTOMER_TABLE;
+use crate::translate::{self, Looked};
+use crate::verdict::{self, Judge};
+use std::sync::Arc;
+use waybill_host::connector::{Answer, Mode};
+use waybill_host::ports::EffectScope;
+use waybill_model::contract::{Delivery, Gap, Verdict};
+use waybill_model::crash;
+use waybill_model::document::Entity;
+use waybill_model::ids::{BatchId, ConnectionId, Generation, JobId, Millis};
+use waybill_model::job::{Ending, JobState, Priority, Work};
+use waybill_store::{BatchRow, JobRow, NewJob, Read, StoreError, Tx};
+
+/// A deadline nearer than this makes its batch use the reserve of calls.
+const NEAR_MS: Millis = 4 * 3_600_000;
+/// Ready jobs looked at in one claim.
+const LOOK_AT: usize = 200;
+
+/// A committed batch and what it sends.
+#[derive(Debug, Clone)]
+pub(crate) struct Claim {
+    pub(crate) batch: BatchRow,
+    pub(crate) deliveries: Vec<Delivery>,
+    pub(crate) urgent_by: Option<Millis>,
+}
+
+/// What looking at the ready jobs gave.
+#[derive(Debug, Clone)]
+enum Claimed {
+    Batch(Box<Claim>),
+    /// Nothing to send, but jobs moved: look again.
+    Moved,
+    Nothing,
+}
+
+/// Sends batches of one kind until none is ready.
+pub(crate) async fn run(core: Arc<Core>, connection: ConnectionId, entity: Entity) -> Result<(), StoreError> {
+    loop {
+        match claim(&core, connection, entity).await? {
+            Claimed::Batch(claim) => {
+                if !deliver(&core, *claim).await? {
+                    return Ok(());
+                }
+            }
+            Claimed::Moved => {}
+            Claimed::Nothing => return Ok(()),
+        }
+    }
+}
+
+async fn claim(core: &Arc<Core>, connection: ConnectionId, entity: Entity) -> Result<Claimed, StoreError> {
+    let desk = core.desk();
+    let Some(slot) = desk.slots.get(&connection) else { return Ok(Claimed::Nothing) };
+    let Some(connector) = slot.connector() else { return Ok(Claimed::Nothing) };
+    let max = slot.descriptor().and_then(|d| d.intake(entity)).map_or(1, |i| i.max_batch.max(1) as usize);
+    let generation = connector.generation();
+    let now = core.now();
+    crash::point("batch.before-commit");
+    let inner = desk.clone();
+    let claimed = core
+        .store
+        .write(move |tx| {
+            let mut members = Vec::new();
+            let mut moved = false;
+            for job in ready(tx, connection, Work::Push(entity))? {
+                if members.len() == max {
+                    break;
+                }
+                match translate::look(tx, &inner, &job)? {
+                    Looked::Go(delivery) => members.push((job, *delivery)),
+                    Looked::Park(reason) => {
+                        moved = true;
+                        tx.set_state(job.id, JobState::Parked(reason), now)?;
+                    }
+                    Looked::NeedsCustomer(gap) => {
+                        moved = true;
+                        need_customer(tx, &job, gap, now)?;
+                    }
+                    Looked::Withdrawn => {
+                        moved = true;
+                        tx.set_state(job.id, JobState::Done(Ending::Withdrawn), now)?;
+                    }
+                }
+                if let (Some(order), true) = (job.order, moved) {
+                    crate::order::refresh(tx, order, now)?;
+                }
+            }
+            if members.is_empty() {
+                return Ok(if moved { Claimed::Moved } else { Claimed::Nothing });
+            }
+            let (jobs, deliveries): (Vec<JobRow>, Vec<Delivery>) = members.into_iter().unzip();
+            batch(tx, connection, Work::Push(entity), entity, &jobs, deliveries, generation, now).map(|c| Claimed::Batch(Box::new(c)))
+        })
+        .await?;
+    if let Claimed::Batch(claim) = &claimed {
+        crash::point("batch.committed");
+        core.observe(|| format!("batch {} push {entity} {:?}", claim.batch.id, claim.batch.jobs));
+    }
+    Ok(claimed)
+}
+
+/// Ready jobs of one kind of work, most urgent first.
+pub(crate) fn ready(tx: &Tx<'_>, connection: ConnectionId, work: Work) -> Result<Vec<JobRow>, StoreError> {
+    Ok(tx.ready(connection, LOOK_AT)?.into_iter().filter(|job| job.work == work).collect())
+}
+
+/// Commits a batch of these jobs.
+#[expect(clippy::too_many_arguments, reason = "each is one column of the batch")]
+pub(crate) fn batch(
+    tx: &mut Tx<'_>,
+    connection: ConnectionId,
+    work: Work,
+    entity: Entity,
+    jobs: &[JobRow],
+    deliveries: Vec<Delivery>,
+    generation: Generation,
+    now: Millis,
+) -> Result<Claim, StoreError> {
+    let ids: Vec<JobId> = jobs.iter().map(|j| j.id).collect();
+    let id = tx.create_batch(connection, work, entity, &ids, generation, now)?;
+    let attempt = jobs.iter().map(|j| j.attempt + 1).max().unwrap_or(1);
+    Ok(Claim {
+        batch: BatchRow { id, connection, work, entity, jobs: ids, generation, attempt, created_at: now },
+        deliveries,
+        urgent_by: jobs.iter().filter_map(|j| j.urgent_by).min(),
+    })
+}
+
+fn need_customer(tx: &mut Tx<'_>, job: &JobRow, gap: Gap, now: Millis) -> Result<(), StoreError> {
+    debug_assert_eq!(gap.table, CUSTOMER_TABLE, "only customers are created by themselves");
+    tx.create_job(
+        NewJob {
+            work: Work::Push(Entity::Customer),
+            from: job.from,
+            to: job.to,
+            entity: Entity::Customer,
+            key: gap.value.clone(),
+            order: None,
+            lane: format!("customer:{}", gap.value),
+            document: job.document,
+            state: JobState::Ready,
+            urgent_by: job.urgent_by,
+        },
+        now,
+    )?;
+    tx.set_state(job.id, JobState::Blocked(gap), now)
+}
+
+/// Sends a committed batch and commits its verdicts. False: stop sending for now.
+pub(crate) async fn deliver(core: &Arc<Core>, claim: Claim) -> Result<bool, StoreError> {
+    let desk = core.desk();
+    let batch = claim.batch;
+    let Some((slot, connector)) = desk.slots.get(&batch.connection).and_then(|s| Some((s, s.connector()?))) else { return Ok(false) };
+    let near = claim.urgent_by.is_some_and(|by| by - core.now() < NEAR_MS);
+    let priority = if near { Priority::NearDeadline } else { Priority::Order };
+    let call = core.call(slot, EffectScope::Jobs(batch.jobs.clone()), priority, Mode::Live, batch.attempt);
+    let answer = connector.push(call, claim.deliveries).await;
+    commit_verdicts(core, batch, answer).await
+}
+
+/// Commits what a batch came to: one verdict per member, or the same failure for all.
+pub(crate) async fn commit_verdicts(core: &Arc<Core>, batch: BatchRow, answer: Answer<Vec<Verdict>>) -> Result<bool, StoreError> {
+    let now = core.now();
+    let desk = core.desk();
+    let expected = batch.jobs.len();
+    let value = answer.value.and_then(|verdicts| {
+        if verdicts.len() == expected {
+            return Ok(verdicts);
+        }
+        let why = format!("{} verdicts for {expected} members", verdicts.len());
+        Err(waybill_host::connector::CallError::Contract(why))
+    });
+    let went_well = value.is_ok();
+    let verdicts: Vec<Verdict> = match &value {
+        Ok(verdicts) => verdicts.clone(),
+        Err(error) => vec![Err(calls::member_failure(error)); expected],
+    };
+    let judge = Judge::new(core, now);
+    let (writes, exchanges) = (answer.writes, answer.exchanges);
+    let (id, connection, work) = (batch.id, batch.connection, batch.work);
+    core.observe(|| format!("verdicts {id} {work:?} {}", verdicts.iter().map(verdict::short).collect::<Vec<_>>().join(",")));
+    crash::point("verdict.before-commit");
+    core.store
+        .write(move |tx| {
+            match &value {
+                Ok(_) => calls::mark_ok(tx, connection, now)?,
+                Err(error) => calls::mark_error(tx, connection, error, now)?,
+            }
+            tx.kv_apply(connection, &writes)?;
+            for (job, verdict) in batch.jobs.iter().zip(&verdicts) {
+                judge.apply(tx, &desk, *job, verdict)?;
+            }
+            tx.close_batch(id, &exchanges)
+        })
+        .await?;
+    crash::point("verdict.committed");
+    core.wake(Event::Changed);
+    Ok(went_well)
+}
+
+/// Runs a batch again that a crash cut short. Members that cannot be sent any more go back to be looked at singly.
+pub(crate) async fn resume(core: Arc<Core>, id: BatchId) -> Result<(), StoreError> {
+    let desk = core.desk();
+    let now = core.now();
+    let claim = core
+        .store
+        .write(move |tx| {
+            let Some(row) = tx.batch(id)? else { return Ok(None) };
+            let mut jobs = Vec::new();
+            let mut deliveries = Vec::new();
+            for job_id in &row.jobs {
+                let Some(job) = tx.job(*job_id)? else { continue };
+                if job.state != JobState::Running(id) {
+                    continue;
+                }
+                match row.work {
+                    Work::Settle(_) => jobs.push(job),
+                    Work::Push(_) => match translate::look(tx, &desk, &job)? {
+                        Looked::Go(delivery) => {
+                            jobs.push(job);
+                            deliveries.push(*delivery);
+                        }
+                        _ => tx.set_state(job.id, JobState::Ready, now)?,
+                    },
+                }
+            }
+            if jobs.is_empty() {
+                tx.close_batch(id, &[])?;
+                return Ok(None);
+            }
+            let urgent_by = jobs.iter().filter_map(|j| j.urgent_by).min();
+            let batch = BatchRow { jobs: jobs.iter().map(|j| j.id).collect(), attempt: row.attempt + 1, ..row };
+            Ok(Some((Claim { batch, deliveries, urgent_by }, jobs)))
+        })
+        .await?;
+    core.observe(|| format!("resume {id} {}", claim.is_some()));
+    let Some((claim, jobs)) = claim else { return Ok(()) };
+    match claim.batch.work {
+        Work::Push(_) => deliver(&core, claim).await.map(drop),
+        Work::Settle(moment) => crate::settle::deliver(&core, claim.batch, moment, &jobs).await.map(drop),
+    }
+}
