@@ -36,6 +36,11 @@ impl Way {
             Self::Debian => "debian",
         }
     }
+
+    /// Whether this machine can build that way as it is; the error says what is missing.
+    pub fn is_there(self) -> anyhow::Result<()> {
+        Compiler::find(Some(self), false).map(drop)
+    }
 }
 
 impl fmt::Display for Way {

@@ -1,2 +1,51 @@
-//! Under construction.
-fn main() {}
+//! `cargo demo`: builds agent, sandboxes and connectors, then hands over to `waybill demo`. Knows nothing of the play
+//! itself; arguments pass through unchanged.
+
+use anyhow::{Context as _, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn main() -> anyhow::Result<()> {
+    let binaries = binaries()?;
+    step("Building the agent and the sandboxes", || build(&["waybill", "waybill-sim"]))?;
+    let connectors = binaries.parent().unwrap_or(&binaries).join("connectors");
+    step("Building the connectors", || waybill_pack::build_all(&connectors).map(drop))?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let status = Command::new(binaries.join("waybill"))
+        .arg("demo")
+        .arg("--connectors")
+        .arg(&connectors)
+        .args(arguments)
+        .status()
+        .context("cannot start `waybill demo`")?;
+    if !status.success() {
+        bail!("the demo ended with {status}");
+    }
+    Ok(())
+}
+
+/// The folder that cargo puts binaries in: this program lies there itself.
+fn binaries() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("cannot find this program's own path")?;
+    Ok(own.parent().context("this program lies in no folder")?.to_path_buf())
+}
+
+fn build(packages: &[&str]) -> anyhow::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root).args(["build", "--quiet", "--locked", "--bins"]);
+    for package in packages {
+        cargo.args(["-p", package]);
+    }
+    let status = cargo.status().context("cannot start cargo")?;
+    if !status.success() {
+        bail!("cargo build ended with {status}; its messages are above");
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "progress of a long build belongs on the terminal")]
+fn step(what: &str, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    eprintln!("{what} ...");
+    work()
+}

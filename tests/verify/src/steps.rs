@@ -1,0 +1,161 @@
+//! The steps of the check, in their order: cheap ones first, so that a slip is told early.
+
+use crate::install;
+use anyhow::{Context as _, bail};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use waybill_pack::{DEFAULT_PACKAGES, Pack, Way};
+
+/// How a step ended well.
+pub(crate) enum Done {
+    /// So many tests; 0 for a step that is one check.
+    Passed {
+        /// Tests that ran.
+        passed: u64,
+        /// Tests that did not.
+        skipped: u64,
+    },
+    /// This machine cannot do it.
+    Skipped(String),
+}
+
+/// One step.
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    /// Not worth running once something failed.
+    pub(crate) needs_the_others: bool,
+    pub(crate) run: Box<dyn Fn() -> anyhow::Result<Done>>,
+}
+
+const ONE: Done = Done::Passed { passed: 1, skipped: 0 };
+
+/// Every step.
+pub(crate) fn all(may_install: bool) -> Vec<Step> {
+    let step = |name, run: fn(bool) -> anyhow::Result<Done>| Step { name, needs_the_others: false, run: Box::new(move || run(may_install)) };
+    let late = |name, run| Step { needs_the_others: true, ..step(name, run) };
+    vec![
+        step("system packages", install::packages),
+        step("format", |_| cargo(&["fmt", "--all", "--check"])),
+        step("connectors", |_| connectors()),
+        step("clippy", |_| cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+        step("tests", |_| tests()),
+        step("documentation", |_| documentation()),
+        step("bans, licences, sources", install::deny),
+        late("both ways to build a guest", |_| both_ways()),
+        late("demo, 40 orders", |_| demo(&["--orders", "40", "--exit"])),
+        late("demo, 40 orders, with faults", |_| demo(&["--orders", "40", "--exit", "--faults"])),
+    ]
+}
+
+/// The top of the project.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The cargo that runs this program.
+pub(crate) fn cargo_command() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root()).stdin(Stdio::null());
+    command
+}
+
+fn cargo(arguments: &[&str]) -> anyhow::Result<Done> {
+    ran(cargo_command().args(arguments))
+}
+
+/// Runs a command to its end, its output shown.
+pub(crate) fn ran(command: &mut Command) -> anyhow::Result<Done> {
+    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
+    if !status.success() {
+        bail!("{command:?} ended with {status}");
+    }
+    Ok(ONE)
+}
+
+fn target() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("cannot find this program's own path")?;
+    Ok(own.ancestors().nth(2).context("this program lies in no target folder")?.to_path_buf())
+}
+
+fn connectors() -> anyhow::Result<Done> {
+    waybill_pack::build_all(&target()?.join("connectors"))?;
+    Ok(ONE)
+}
+
+/// Unit, integration and doc tests; the runner's own lines are counted.
+fn tests() -> anyhow::Result<Done> {
+    // The tests that start the real agent and the sandboxes find both beside themselves.
+    ran(cargo_command().args(["build", "--locked", "--bins", "-p", "waybill", "-p", "waybill-sim"]))?;
+    let mut command = cargo_command();
+    command.args(["test", "--locked", "--workspace", "--no-fail-fast"]).stderr(Stdio::inherit());
+    let output = command.output().context("cannot start the tests")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    show(&text);
+    let (passed, failed, skipped) = count(&text);
+    if failed > 0 || !output.status.success() {
+        bail!("{failed} tests failed ({})", output.status);
+    }
+    if passed == 0 {
+        bail!("no test ran");
+    }
+    Ok(Done::Passed { passed, skipped })
+}
+
+#[expect(clippy::print_stdout, reason = "the report is this program's output")]
+fn show(text: &str) {
+    for line in text.lines().filter(|l| !l.ends_with("... ok") && !l.trim().is_empty()) {
+        println!("{line}");
+    }
+}
+
+/// Sums the runner's closing lines.
+fn count(text: &str) -> (u64, u64, u64) {
+    let mut sums = (0, 0, 0);
+    for line in text.lines().filter(|l| l.starts_with("test result:")) {
+        let number = |word: &str| {
+            let before = line.split(word).next().unwrap_or_default();
+            before.trim_end().rsplit([' ', '.']).next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0)
+        };
+        sums = (sums.0 + number("passed"), sums.1 + number("failed"), sums.2 + number("ignored"));
+    }
+    sums
+}
+
+fn documentation() -> anyhow::Result<Done> {
+    ran(cargo_command().env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--locked", "--workspace", "--no-deps", "--quiet"]))
+}
+
+/// Both ways of building a guest must work; each is tried where its compiler is there.
+fn both_ways() -> anyhow::Result<Done> {
+    let mut missing = Vec::new();
+    for way in [Way::Native, Way::Debian] {
+        match way.is_there() {
+            Ok(()) => {
+                let out = target()?.join("connectors-by").join(way.word());
+                Pack::new().by(way).without_install().into_dir(&out).build(&DEFAULT_PACKAGES)?;
+            }
+            Err(error) => missing.push(format!("{way}: {error:#}").replace('\n', "; ")),
+        }
+    }
+    match missing.as_slice() {
+        [] => Ok(ONE),
+        [why] => Ok(Done::Skipped(why.clone())),
+        _ => bail!("no way to build a guest: {}", missing.join("; ")),
+    }
+}
+
+fn demo(arguments: &[&str]) -> anyhow::Result<Done> {
+    ran(cargo_command().args(["run", "-q", "--locked", "-p", "waybill-demo", "--"]).args(arguments))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn adds_up_what_the_runner_says() {
+        let text = "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured\nnoise 3 passed\n\
+                    test result: FAILED. 2 passed; 4 failed; 0 ignored; 0 measured";
+        assert_eq!(count(text), (14, 4, 1));
+    }
+}
