@@ -5,7 +5,8 @@ use crate::ports::EffectScope;
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 use waybill_model::contract::{
-    ChoicePage, Context, Delivery, Descriptor, Exchange, Failure, KvWrite, Moment, Page, Pairs, Problem, Role, Scope, Settled, Verdict,
+    ChoicePage, Context, Delivery, Descriptor, Exchange, Failure, KvWrite, Moment, Page, Pairs,
+    Problem, Role, Scope, Settled, Verdict,
 };
 use waybill_model::document::{Document, Entity};
 use waybill_model::ids::{ConnectionId, Generation, Millis};
@@ -89,9 +90,16 @@ pub trait Connector: Send + Sync {
     /// These documents, now.
     async fn fetch(&self, call: Call, entity: Entity, keys: Vec<String>) -> Answer<Vec<Document>>;
     /// Tells the source.
-    async fn settle(&self, call: Call, moment: Moment, batch: Vec<Settled>) -> Answer<Vec<Verdict>>;
+    async fn settle(&self, call: Call, moment: Moment, batch: Vec<Settled>)
+    -> Answer<Vec<Verdict>>;
     /// Full comparison and back-fill.
-    async fn read(&self, call: Call, entity: Entity, scope: Scope, cursor: Option<Vec<u8>>) -> Answer<Page>;
+    async fn read(
+        &self,
+        call: Call,
+        entity: Entity,
+        scope: Scope,
+        cursor: Option<Vec<u8>>,
+    ) -> Answer<Page>;
     /// Writes a batch.
     async fn push(&self, call: Call, batch: Vec<Delivery>) -> Answer<Vec<Verdict>>;
     /// Asks what became of queued writes.

@@ -51,34 +51,66 @@ pub enum Finish {
 #[async_trait]
 pub trait Journal: Send + Sync {
     /// Begins a step for these members, or tells what is known of it.
-    async fn begin(&self, connection: ConnectionId, scope: &EffectScope, step: &str, members: &[u32], verified_absent: bool) -> Result<Begun, PortError>;
+    async fn begin(
+        &self,
+        connection: ConnectionId,
+        scope: &EffectScope,
+        step: &str,
+        members: &[u32],
+        verified_absent: bool,
+    ) -> Result<Begun, PortError>;
     /// Ends a begun step.
     async fn finish(&self, effect: EffectId, finish: Finish) -> Result<(), PortError>;
     /// The guest has proof that an unfinished step did not happen.
-    async fn retract(&self, connection: ConnectionId, scope: &EffectScope, step: &str, members: &[u32]) -> Result<(), PortError>;
+    async fn retract(
+        &self,
+        connection: ConnectionId,
+        scope: &EffectScope,
+        step: &str,
+        members: &[u32],
+    ) -> Result<(), PortError>;
 }
 
 /// The connector's private space, as committed; the host buffers writes itself.
 #[async_trait]
 pub trait Kv: Send + Sync {
     /// The values of these keys, in their order.
-    async fn get_many(&self, connection: ConnectionId, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, PortError>;
+    async fn get_many(
+        &self,
+        connection: ConnectionId,
+        keys: &[String],
+    ) -> Result<Vec<Option<Vec<u8>>>, PortError>;
     /// Keys with that prefix, after that key, in order.
-    async fn scan(&self, connection: ConnectionId, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<(String, Vec<u8>)>, PortError>;
+    async fn scan(
+        &self,
+        connection: ConnectionId,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, Vec<u8>)>, PortError>;
 }
 
 /// Which records are ours.
 #[async_trait]
 pub trait Links: Send + Sync {
     /// For each key of this connection, its records in other connections.
-    async fn of(&self, connection: ConnectionId, entity: Entity, keys: &[String]) -> Result<Vec<Vec<Link>>, PortError>;
+    async fn of(
+        &self,
+        connection: ConnectionId,
+        entity: Entity,
+        keys: &[String],
+    ) -> Result<Vec<Vec<Link>>, PortError>;
 }
 
 /// Sealed secrets.
 #[async_trait]
 pub trait Vault: Send + Sync {
     /// The secrets of a slot by name; empty when none was entered.
-    async fn secrets(&self, connection: ConnectionId, slot: &str) -> Result<BTreeMap<String, SecretString>, PortError>;
+    async fn secrets(
+        &self,
+        connection: ConnectionId,
+        slot: &str,
+    ) -> Result<BTreeMap<String, SecretString>, PortError>;
 }
 
 /// Time.

@@ -1,0 +1,243 @@
+//! Adds a slot's secrets to a request, on the host's side of the border: by slot and by host, never to anybody else.
+//! It fetches no tokens itself (`oauth.rs`) and sends nothing.
+
+use crate::effects::{Denial, IoError, told};
+use crate::oauth::Asking;
+use crate::ports::{PortError, WireError};
+use crate::reach::{self, ReachError};
+use crate::setup::Bound;
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
+use url::Url;
+use waybill_model::contract::{Credential, Exchange, OAuth, Problem, Scheme};
+
+/// Why a credential could not be used. Nothing was sent to the vendor's API.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CredentialError {
+    #[error("{0}")]
+    Denied(Denial),
+    #[error("the secret `{name}` of `{slot}` is not set")]
+    Missing { slot: String, name: String },
+    #[error("`{slot}` signs in by {scheme}, which this agent cannot do yet")]
+    NotSupported { slot: String, scheme: &'static str },
+    #[error("the sign-in of `{slot}` was refused with status {status}")]
+    Refused { slot: String, status: u16 },
+    #[error("the sign-in of `{0}` was answered without a token")]
+    NoToken(String),
+    #[error("the sign-in failed: {0}")]
+    Wire(WireError),
+    #[error("{0}")]
+    Template(#[from] ReachError),
+    #[error("a secret of `{0}` has characters that no header may hold")]
+    Unprintable(String),
+    #[error("{0}")]
+    Port(#[from] PortError),
+}
+
+impl CredentialError {
+    /// What the guest is told.
+    pub(crate) fn told(&self) -> IoError {
+        match self {
+            Self::Denied(denial) => denial.clone().into(),
+            // The effect, if any, has not begun: a lost sign-in is no doubt.
+            Self::Wire(error) => match told(error, false) {
+                IoError::Refused(_) => IoError::Refused(self.to_string()),
+                other => other,
+            },
+            _ => IoError::Refused(self.to_string()),
+        }
+    }
+
+    /// The problem that only new credentials end, if this is one.
+    pub(crate) fn problem(&self) -> Option<Problem> {
+        let (code, hint) = match self {
+            Self::Missing { .. } => (
+                "credential-missing",
+                "Enter it on the page of the connection.",
+            ),
+            Self::Refused {
+                status: 400 | 401 | 403,
+                ..
+            } => (
+                "credential-refused",
+                "Enter the credentials again on the page of the connection.",
+            ),
+            Self::NotSupported { .. } => (
+                "credential-not-supported",
+                "Choose another way to sign in, where the connector offers one.",
+            ),
+            _ => return None,
+        };
+        let mut message = self.to_string();
+        if let Some(first) = message.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        message.push('.');
+        Some(Problem::new(code, message, hint))
+    }
+}
+
+/// What a credential adds to a request.
+pub(crate) struct Prepared {
+    pub(crate) headers: Vec<(String, String)>,
+    /// Never to appear in a transcript.
+    pub(crate) secrets: Vec<SecretString>,
+    /// The token in use, where it can be renewed.
+    pub(crate) token: Option<SecretString>,
+}
+
+/// The slot, where it may be sent to this host.
+pub(crate) fn granted<'a>(
+    bound: &'a Bound,
+    slot: &str,
+    url: &Url,
+) -> Result<&'a Credential, CredentialError> {
+    let Some(credential) = bound.credential(slot) else {
+        return Err(CredentialError::Denied(Denial::NotGranted(format!(
+            "the connector declares no credential `{slot}`"
+        ))));
+    };
+    if reach::is_one_of(&hosts(bound, credential), url) {
+        return Ok(credential);
+    }
+    Err(CredentialError::Denied(Denial::NotGranted(format!(
+        "the credential `{slot}` may not be sent to `{}`",
+        url.host_str().unwrap_or_default()
+    ))))
+}
+
+/// The slot's hosts; those whose settings are missing do not count.
+fn hosts(bound: &Bound, credential: &Credential) -> Vec<String> {
+    let values = bound.values();
+    credential
+        .hosts
+        .iter()
+        .filter_map(|host| reach::fill(host, |name| values.get(name).cloned()).ok())
+        .collect()
+}
+
+/// The headers of a slot for this URL. `refused` is a token the vendor has just refused.
+pub(crate) async fn prepare(
+    bound: &Bound,
+    slot: &str,
+    url: &Url,
+    refused: Option<&SecretString>,
+    timeout_ms: u64,
+    exchanges: &mut Vec<Exchange>,
+) -> Result<Prepared, CredentialError> {
+    let credential = granted(bound, slot, url)?;
+    let not_supported = |scheme| CredentialError::NotSupported {
+        slot: slot.to_owned(),
+        scheme,
+    };
+    match &credential.scheme {
+        Scheme::Headers(templates) => {
+            let secrets = entered(bound, credential).await?;
+            let headers = filled(bound, slot, templates, &secrets)?;
+            Ok(Prepared {
+                headers,
+                secrets: secrets.into_values().collect(),
+                token: None,
+            })
+        }
+        Scheme::OAuth2Client(oauth) => {
+            let secrets = entered(bound, credential).await?;
+            let asking = Asking {
+                bound,
+                credential,
+                oauth,
+                secrets: &secrets,
+                hosts: &hosts(bound, credential),
+                timeout_ms,
+            };
+            let token = bound.ports.tokens.get(&asking, refused, exchanges).await?;
+            let mut known = secrets;
+            known.insert("access_token".to_owned(), token.value.clone());
+            for (name, value) in &token.fields {
+                known.insert(format!("token.{name}"), value.clone().into());
+            }
+            let headers = filled(bound, slot, &with_bearer(oauth), &known)?;
+            known.retain(|name, _| !name.starts_with("token."));
+            Ok(Prepared {
+                headers,
+                secrets: known.into_values().collect(),
+                token: Some(token.value),
+            })
+        }
+        Scheme::OAuth2Code(_) => Err(not_supported("an OAuth 2 consent page")),
+        Scheme::SftpPassword => Err(not_supported("SFTP password")),
+        Scheme::SshKey => Err(not_supported("SSH key")),
+    }
+}
+
+/// The headers the descriptor asks for; the bearer token itself needs no mention.
+fn with_bearer(oauth: &OAuth) -> Vec<(String, String)> {
+    let mut headers = oauth.headers.clone();
+    if headers
+        .iter()
+        .all(|(name, _)| !name.eq_ignore_ascii_case("authorization"))
+    {
+        headers.push((
+            "authorization".to_owned(),
+            "Bearer {access_token}".to_owned(),
+        ));
+    }
+    headers
+}
+
+/// All secrets of the slot; each one the descriptor names must be there.
+async fn entered(
+    bound: &Bound,
+    credential: &Credential,
+) -> Result<BTreeMap<String, SecretString>, CredentialError> {
+    let secrets = bound
+        .ports
+        .vault
+        .secrets(bound.setup.id, &credential.slot)
+        .await?;
+    for name in &credential.secrets {
+        if secrets
+            .get(name)
+            .is_none_or(|s| s.expose_secret().is_empty())
+        {
+            return Err(CredentialError::Missing {
+                slot: credential.slot.clone(),
+                name: name.clone(),
+            });
+        }
+    }
+    Ok(secrets)
+}
+
+fn filled(
+    bound: &Bound,
+    slot: &str,
+    templates: &[(String, String)],
+    secrets: &BTreeMap<String, SecretString>,
+) -> Result<Vec<(String, String)>, CredentialError> {
+    let values = bound.values();
+    let mut headers = Vec::new();
+    for (name, template) in templates {
+        let value = reach::fill(template, |name| {
+            let secret = secrets.get(name).map(|s| s.expose_secret().to_owned());
+            secret.or_else(|| values.get(name).cloned())
+        })?;
+        if value.chars().any(char::is_control) {
+            return Err(CredentialError::Unprintable(slot.to_owned()));
+        }
+        headers.push((name.clone(), value));
+    }
+    Ok(headers)
+}
+
+/// Takes secrets out of a text that people will read. Very short ones would tear holes into everything.
+pub(crate) fn scrub<'a>(text: &str, secrets: impl IntoIterator<Item = &'a SecretString>) -> String {
+    let mut text = text.to_owned();
+    for secret in secrets {
+        let secret = secret.expose_secret();
+        if secret.len() >= 4 && text.contains(secret) {
+            text = text.replace(secret, "***");
+        }
+    }
+    text
+}

@@ -1,0 +1,187 @@
+//! The journal around the wire: `begin` is committed before bytes leave, `finish` after the answer, and what an answer
+//! proves is decided here. It knows no sockets.
+
+use crate::connector::Call;
+use crate::ports::{EffectScope, Finish, WireError, WireResponse};
+use serde::{Deserialize, Serialize};
+
+/// An unsafe outside call, as a guest declares it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Effect {
+    pub(crate) step: String,
+    pub(crate) members: Vec<u32>,
+    pub(crate) verified_absent: bool,
+}
+
+/// Why a request was not allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Denial {
+    #[error("not granted: {0}")]
+    NotGranted(String),
+    #[error("a call that changes something needs an effect")]
+    EffectRequired,
+    #[error("this call may only read")]
+    ReadOnlyCall,
+    #[error("practice mode: recorded, not sent")]
+    Practice,
+}
+
+/// Why a request gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum IoError {
+    #[error("denied: {0}")]
+    Denied(Denial),
+    #[error("no answer in time")]
+    TimedOut,
+    #[error("{0}")]
+    Refused(String),
+    #[error("larger than {0} bytes")]
+    TooLarge(u64),
+    #[error("sent {0} ms ago, outcome unknown")]
+    InDoubt(u64),
+}
+
+impl From<Denial> for IoError {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+/// The first rule of effects this one breaks, as a sentence.
+pub(crate) fn misuse(effect: &Effect, call: &Call) -> Option<String> {
+    let step = &effect.step;
+    if step.is_empty() || step.len() > 200 {
+        return Some("an effect's step needs a name of at most 200 bytes".to_owned());
+    }
+    match &call.scope {
+        EffectScope::Jobs(jobs) => {
+            if !jobs.is_empty() && effect.members.is_empty() {
+                return Some(format!("the effect `{step}` names no member of its batch"));
+            }
+            let stranger = effect
+                .members
+                .iter()
+                .find(|m| usize::try_from(**m).map_or(true, |m| m >= jobs.len()))?;
+            Some(format!(
+                "the effect `{step}` names member {stranger} of a batch of {}",
+                jobs.len()
+            ))
+        }
+        EffectScope::Poll(_) | EffectScope::Setup(_) => (!effect.members.is_empty())
+            .then(|| format!("the effect `{step}` names members outside a batch")),
+    }
+}
+
+/// What the outcome of a sent effect proves; `None`: nothing, the step stays open.
+pub(crate) fn proof(outcome: &Result<WireResponse, WireError>) -> Option<Finish> {
+    match outcome {
+        Ok(answer) if answer.status < 400 => Some(Finish::Answered(encode(answer))),
+        Ok(answer) if answer.status < 500 && answer.status != 408 => Some(Finish::NothingHappened),
+        Err(WireError::NotSent(_) | WireError::AddressRefused { .. }) => {
+            Some(Finish::NothingHappened)
+        }
+        Ok(_) | Err(WireError::Lost(_) | WireError::TimedOut | WireError::TooLarge(_)) => None,
+    }
+}
+
+/// What the guest is told of a request without an answer.
+pub(crate) fn told(error: &WireError, effect: bool) -> IoError {
+    match error {
+        WireError::NotSent(_) | WireError::AddressRefused { .. } => {
+            IoError::Refused(error.to_string())
+        }
+        WireError::TimedOut => IoError::TimedOut,
+        WireError::Lost(_) if effect => IoError::InDoubt(0),
+        WireError::Lost(_) => IoError::Refused(error.to_string()),
+        WireError::TooLarge(limit) => IoError::TooLarge(*limit),
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    status: u16,
+    headers: Vec<(String, String)>,
+}
+
+const VERSION: u8 = 1;
+
+/// An answer as the journal keeps it: version, length of the head, head as JSON, body.
+pub(crate) fn encode(answer: &WireResponse) -> Vec<u8> {
+    let head = serde_json::to_vec(&Head {
+        status: answer.status,
+        headers: answer.headers.clone(),
+    })
+    .expect("numbers and strings always serialise");
+    let len = u32::try_from(head.len()).expect("heads are limited to far less");
+    let mut bytes = Vec::with_capacity(5 + head.len() + answer.body.len());
+    bytes.push(VERSION);
+    bytes.extend(len.to_be_bytes());
+    bytes.extend(head);
+    bytes.extend(&answer.body);
+    bytes
+}
+
+/// The answer the journal kept.
+pub(crate) fn decode(bytes: &[u8]) -> Option<WireResponse> {
+    let (version, rest) = bytes.split_first()?;
+    let (len, rest) = rest.split_first_chunk::<4>()?;
+    let (head, body) = rest.split_at_checked(u32::from_be_bytes(*len) as usize)?;
+    if *version != VERSION {
+        return None;
+    }
+    let head: Head = serde_json::from_slice(head).ok()?;
+    Some(WireResponse {
+        status: head.status,
+        headers: head.headers,
+        body: body.to_vec(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16) -> WireResponse {
+        WireResponse {
+            status,
+            headers: vec![("location".to_owned(), "/1".to_owned())],
+            body: b"\x00 body".to_vec(),
+        }
+    }
+
+    #[test]
+    fn answers_survive_the_journal() {
+        let back = decode(&encode(&answer(201))).unwrap();
+        assert_eq!((back.status, back.body), (201, b"\x00 body".to_vec()));
+        assert_eq!(back.headers, answer(201).headers);
+        assert!(decode(b"").is_none() && decode(b"\x02\0\0\0\0").is_none());
+        assert!(decode(b"\x01\0\0\0\x09{}").is_none());
+    }
+
+    #[test]
+    fn only_an_answer_that_proves_something_ends_a_step() {
+        for status in [200, 201, 302, 399] {
+            assert!(
+                matches!(proof(&Ok(answer(status))), Some(Finish::Answered(_))),
+                "{status}"
+            );
+        }
+        for status in [400, 401, 404, 409, 422, 429, 499] {
+            assert_eq!(
+                proof(&Ok(answer(status))),
+                Some(Finish::NothingHappened),
+                "{status}"
+            );
+        }
+        for status in [408, 500, 502, 503, 504] {
+            assert_eq!(proof(&Ok(answer(status))), None, "{status}");
+        }
+        assert_eq!(proof(&Err(WireError::TimedOut)), None);
+        assert_eq!(proof(&Err(WireError::Lost(String::new()))), None);
+        assert_eq!(proof(&Err(WireError::TooLarge(1))), None);
+        assert_eq!(
+            proof(&Err(WireError::NotSent(String::new()))),
+            Some(Finish::NothingHappened)
+        );
+    }
+}

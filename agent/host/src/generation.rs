@@ -1,0 +1,339 @@
+//! One loaded build, and that build bound to a connection: every call gets a store of its own, and what comes back is
+//! checked before anybody relies on it. It knows no scheduling and keeps nothing between calls.
+
+use crate::budget::Budgets;
+use crate::caps;
+use crate::connector::{Answer, Call, CallError, Connector};
+use crate::limits::Limits;
+use crate::passport::Passport;
+use crate::setup::{Bound, ConnectionSetup, HostPorts};
+use crate::state::{Access, CallState, Visitor};
+use crate::v0_1::exports::{Exports, Live, Stop};
+use crate::visit::Ready;
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use waybill_model::contract::{
+    ChoicePage, Context, Delivery, Descriptor, Failure, Moment, Page, Pairs, Problem, Role, Scope,
+    Settled, Verdict,
+};
+use waybill_model::document::{Document, Entity};
+use waybill_model::ids::{self, Millis};
+
+/// A loaded component: proven, described, and bound to nobody.
+pub struct Generation {
+    pub(crate) id: ids::Generation,
+    pub(crate) hash: String,
+    pub(crate) descriptor: Arc<Descriptor>,
+    pub(crate) passport: Passport,
+    pub(crate) limits: Limits,
+    pub(crate) ready: Ready,
+}
+
+impl std::fmt::Debug for Generation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Generation")
+            .field("id", &self.id)
+            .field("connector", &self.descriptor.id)
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Generation {
+    /// Which build this is.
+    pub fn id(&self) -> ids::Generation {
+        self.id
+    }
+    /// SHA-256 of the file, in hexadecimal digits.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+    /// What it says of itself.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+    /// Its roles, permissions and versions.
+    pub fn passport(&self) -> &Passport {
+        &self.passport
+    }
+
+    /// Binds it to a connection. A connection whose settings change is bound anew; loading is shared.
+    pub fn bind(
+        self: &Arc<Self>,
+        setup: ConnectionSetup,
+        ports: HostPorts,
+        budgets: Arc<Budgets>,
+    ) -> Arc<dyn Connector> {
+        let bound = Bound {
+            descriptor: Arc::clone(&self.descriptor),
+            setup,
+            ports,
+            budgets,
+            limits: self.limits.clone(),
+        };
+        Arc::new(BoundGeneration {
+            generation: Arc::clone(self),
+            bound: Arc::new(bound),
+        })
+    }
+}
+
+struct BoundGeneration {
+    generation: Arc<Generation>,
+    bound: Arc<Bound>,
+}
+
+impl BoundGeneration {
+    async fn call<T, F>(&self, call: Call, access: Access, work: F) -> Answer<T>
+    where
+        T: Checked,
+        F: for<'a> FnOnce(&'a Exports, &'a mut Live, Context) -> BoxFuture<'a, Result<T, Stop>>
+            + Send,
+    {
+        if call.connection != self.bound.setup.id {
+            return refused(CallError::Host(format!(
+                "a call for connection {} was given to connection {}",
+                call.connection, self.bound.setup.id
+            )));
+        }
+        let mut context = call.context.clone();
+        context.settings.extend(self.bound.exposed());
+        let deadline = Instant::now() + Duration::from_millis(call.limit_ms);
+        let visitor = Visitor {
+            bound: Arc::clone(&self.bound),
+            call: Arc::new(call),
+        };
+        let limits = &self.bound.limits;
+        let state = CallState::new(access, Some(visitor), limits, deadline);
+        let (result, mut state) = self
+            .generation
+            .ready
+            .visit(state, |exports, live| work(exports, live, context))
+            .await;
+        let checked = result.and_then(|value| {
+            value.check(limits)?;
+            Ok(value)
+        });
+        let value = self.heeded(&mut state, checked);
+        let writes = if value.is_ok() {
+            caps::kv::writes(&mut state)
+        } else {
+            Vec::new()
+        };
+        Answer {
+            value,
+            writes,
+            exchanges: state.exchanges,
+            hold_until: state.hold_until,
+        }
+    }
+
+    /// Retries that name a time hold the connection; retries for want of a credential are no retries.
+    fn heeded<T: Checked>(
+        &self,
+        state: &mut CallState,
+        result: Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        let mut waits: Option<u32> = None;
+        let credential = state.credential.take();
+        let mut heed = |failure: &mut Failure| {
+            let Failure::Retry(secs) = failure else {
+                return;
+            };
+            match &credential {
+                Some(problem) => *failure = Failure::Unauthorized(problem.clone()),
+                None => waits = waits.max(*secs),
+            }
+        };
+        let result = match result {
+            Ok(mut value) => {
+                value.failures().into_iter().for_each(&mut heed);
+                Ok(value)
+            }
+            Err(CallError::Failure(mut failure)) => {
+                heed(&mut failure);
+                Err(CallError::Failure(failure))
+            }
+            Err(other) => Err(other),
+        };
+        if let Some(secs) = waits {
+            state.hold(self.bound.now() + Millis::from(secs) * 1_000);
+        }
+        if let Some(until) = state.hold_until {
+            self.bound.budgets.hold(self.bound.setup.id, until);
+        }
+        result
+    }
+}
+
+fn refused<T>(error: CallError) -> Answer<T> {
+    Answer {
+        value: Err(error),
+        writes: Vec::new(),
+        exchanges: Vec::new(),
+        hold_until: None,
+    }
+}
+
+/// An answer that is checked before anybody relies on it.
+trait Checked: Send {
+    fn check(&self, _limits: &Limits) -> Result<(), CallError> {
+        Ok(())
+    }
+    /// Failures inside the answer.
+    fn failures(&mut self) -> Vec<&mut Failure> {
+        Vec::new()
+    }
+}
+
+impl Checked for Vec<Problem> {}
+impl Checked for Pairs {}
+impl Checked for ChoicePage {}
+
+impl Checked for Page {
+    fn check(&self, limits: &Limits) -> Result<(), CallError> {
+        if self.cursor.len() > limits.cursor_bytes {
+            return Err(CallError::Contract(format!(
+                "answered a cursor of {} bytes; at most {} are kept",
+                self.cursor.len(),
+                limits.cursor_bytes
+            )));
+        }
+        self.documents.check(limits)
+    }
+}
+
+impl Checked for Vec<Document> {
+    fn check(&self, limits: &Limits) -> Result<(), CallError> {
+        if self.len() > limits.documents {
+            return Err(CallError::Contract(format!(
+                "answered {} documents; at most {} are taken",
+                self.len(),
+                limits.documents
+            )));
+        }
+        if self.iter().any(|d| d.key.is_empty()) {
+            return Err(CallError::Contract(
+                "answered a document without a key".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Checked for Vec<Verdict> {
+    fn failures(&mut self) -> Vec<&mut Failure> {
+        self.iter_mut().filter_map(|v| v.as_mut().err()).collect()
+    }
+}
+
+/// One verdict per member, in the same order: another number says nothing about anybody.
+fn one_each(verdicts: Vec<Verdict>, members: usize) -> Result<Vec<Verdict>, Stop> {
+    if verdicts.len() == members {
+        return Ok(verdicts);
+    }
+    Err(Stop::Contract(format!(
+        "answered {} verdicts for {members} members",
+        verdicts.len()
+    )))
+}
+
+#[async_trait]
+impl Connector for BoundGeneration {
+    fn generation(&self) -> ids::Generation {
+        self.generation.id
+    }
+
+    fn descriptor(&self) -> &Descriptor {
+        &self.generation.descriptor
+    }
+
+    fn roles(&self) -> &BTreeSet<Role> {
+        &self.generation.passport.roles
+    }
+
+    async fn validate(&self, call: Call) -> Answer<Vec<Problem>> {
+        self.call(call, Access::Local, |exports, live, context| {
+            Box::pin(exports.validate(live, context))
+        })
+        .await
+    }
+
+    async fn probe(&self, call: Call) -> Answer<Pairs> {
+        self.call(call, Access::Network, |exports, live, context| {
+            Box::pin(exports.probe(live, context))
+        })
+        .await
+    }
+
+    async fn choices(&self, call: Call, key: String, cursor: Option<String>) -> Answer<ChoicePage> {
+        self.call(call, Access::Network, |exports, live, context| {
+            Box::pin(exports.choices(live, context, key, cursor))
+        })
+        .await
+    }
+
+    async fn pull(&self, call: Call, entity: Entity, cursor: Option<Vec<u8>>) -> Answer<Page> {
+        self.call(call, Access::Network, move |exports, live, context| {
+            Box::pin(exports.pull(live, context, entity, cursor))
+        })
+        .await
+    }
+
+    async fn fetch(&self, call: Call, entity: Entity, keys: Vec<String>) -> Answer<Vec<Document>> {
+        self.call(call, Access::Network, move |exports, live, context| {
+            Box::pin(exports.fetch(live, context, entity, keys))
+        })
+        .await
+    }
+
+    async fn settle(
+        &self,
+        call: Call,
+        moment: Moment,
+        batch: Vec<Settled>,
+    ) -> Answer<Vec<Verdict>> {
+        let members = batch.len();
+        self.call(call, Access::Network, move |exports, live, context| {
+            Box::pin(async move {
+                one_each(exports.settle(live, context, moment, batch).await?, members)
+            })
+        })
+        .await
+    }
+
+    async fn read(
+        &self,
+        call: Call,
+        entity: Entity,
+        scope: Scope,
+        cursor: Option<Vec<u8>>,
+    ) -> Answer<Page> {
+        self.call(call, Access::Network, move |exports, live, context| {
+            Box::pin(exports.read(live, context, entity, scope, cursor))
+        })
+        .await
+    }
+
+    async fn push(&self, call: Call, batch: Vec<Delivery>) -> Answer<Vec<Verdict>> {
+        let members = batch.len();
+        self.call(call, Access::Network, move |exports, live, context| {
+            Box::pin(async move { one_each(exports.push(live, context, batch).await?, members) })
+        })
+        .await
+    }
+
+    async fn confirm(&self, call: Call, handles: Vec<String>) -> Answer<Vec<Verdict>> {
+        let members = handles.len();
+        self.call(call, Access::Network, move |exports, live, context| {
+            Box::pin(
+                async move { one_each(exports.confirm(live, context, handles).await?, members) },
+            )
+        })
+        .await
+    }
+}

@@ -1,0 +1,270 @@
+//! Loads a component: names before code, compile, link, instantiate each role once, `describe` without any power. What
+//! comes out is a `Generation` no connection is bound to yet; any refusal leaves nothing behind.
+
+use crate::agreement::disagreement;
+use crate::connector::CallError;
+use crate::engine::HostEngine;
+use crate::generation::Generation;
+use crate::limits::Limits;
+use crate::passport::{Passport, SERVED};
+use crate::state::{Access, CallState};
+use crate::v0_1::exports::{Exports, Stop};
+use crate::v0_1::imports;
+use crate::visit::{Ready, sentence};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use wasmtime::component::{Component, Linker};
+use waybill_model::contract::Descriptor;
+use waybill_model::ids;
+
+/// Largest component taken.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// Why a component was not loaded. Nothing that ran before is touched by it.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("`{}` cannot be read: {source}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is far larger than any connector.
+    #[error("the component has {0} bytes; at most {MAX_BYTES} are loaded")]
+    TooLarge(u64),
+    /// A core module, or no WebAssembly at all.
+    #[error("the file is {0}, not a component")]
+    NotAComponent(&'static str),
+    /// The bytes are damaged, or use what this agent does not run.
+    #[error("the component does not compile: {0}")]
+    Compile(String),
+    /// Built for another contract.
+    #[error("the component is built for `{package}` {found}, and this agent serves {SERVED}.x")]
+    Version {
+        /// Which package.
+        package: String,
+        /// The component's version.
+        found: String,
+    },
+    /// It wants an operating system.
+    #[error("the component imports {}; this agent gives connectors no WASI", listed(.0))]
+    Wasi(Vec<String>),
+    /// It wants something that no contract names.
+    #[error("the component imports `{0}`, which is no capability of this agent")]
+    UnknownImport(String),
+    /// It offers a role that no contract names.
+    #[error("the component exports `{0}`, which is no role this agent knows")]
+    UnknownExport(String),
+    /// It is some other program.
+    #[error("the component does not export `waybill:connector/base`, so it is no connector")]
+    NoConnector,
+    /// Names fit, types do not.
+    #[error("the component does not fit contract {SERVED}: {0}")]
+    Shape(String),
+    /// `describe` gave no descriptor.
+    #[error("the connector could not describe itself: {0}")]
+    Describe(String),
+    /// The descriptor contradicts the exports or itself.
+    #[error("the connector `{id}` contradicts itself: {why}")]
+    Disagrees {
+        /// The descriptor's id.
+        id: String,
+        /// How.
+        why: String,
+    },
+    /// The agent is stopping.
+    #[error("loading was interrupted")]
+    Interrupted,
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => format!("`{one}`"),
+        [first, rest @ ..] => format!("`{first}` and {} more", rest.len()),
+    }
+}
+
+impl LoadError {
+    /// What the connector's author or the merchant can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Version { package, found } => {
+                let newer = found.as_str() > SERVED;
+                Some(if newer {
+                    format!("install an agent that serves `{package}` {found}, or a build of the connector for {SERVED}")
+                } else {
+                    format!("build the connector against `{package}` {SERVED}")
+                })
+            }
+            Self::Wasi(_) => Some(
+                "build it for `wasm32-unknown-unknown`, or without the parts of its standard library that need a system"
+                    .to_owned(),
+            ),
+            Self::NotAComponent(_) => {
+                Some("wrap the module into a component, as `cargo pack` does".to_owned())
+            }
+            Self::Describe(_) => Some(
+                "`describe` must answer by itself within 100 ms: no host call but `log` is answered"
+                    .to_owned(),
+            ),
+            Self::Shape(_) => {
+                Some(format!("build it again with the bindings of contract {SERVED}"))
+            }
+            Self::Compile(_) => Some("copy the file again; it may be cut short".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// Loads components into one engine.
+#[derive(Clone)]
+pub struct Loader {
+    engine: HostEngine,
+    limits: Limits,
+}
+
+impl Loader {
+    /// A loader whose generations run under these limits.
+    pub fn new(engine: HostEngine, limits: Limits) -> Self {
+        Self { engine, limits }
+    }
+
+    /// Loads a file.
+    pub async fn load_file(
+        &self,
+        path: &Path,
+        generation: ids::Generation,
+    ) -> Result<Arc<Generation>, LoadError> {
+        let path = path.to_owned();
+        let read = move || {
+            let failed = |source| LoadError::File {
+                path: path.clone(),
+                source,
+            };
+            let len = std::fs::metadata(&path).map_err(failed)?.len();
+            if len > MAX_BYTES {
+                return Err(LoadError::TooLarge(len));
+            }
+            std::fs::read(&path).map_err(failed)
+        };
+        let bytes = tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|_| LoadError::Interrupted)??;
+        self.load(bytes, generation).await
+    }
+
+    /// Loads a component's bytes.
+    pub async fn load(
+        &self,
+        bytes: Vec<u8>,
+        generation: ids::Generation,
+    ) -> Result<Arc<Generation>, LoadError> {
+        is_component(&bytes)?;
+        let engine = self.engine.wasm().clone();
+        let compile = move || {
+            let component = Component::from_binary(&engine, &bytes)
+                .map_err(|e| LoadError::Compile(sentence(&e)))?;
+            Ok::<_, LoadError>((component, hash(&bytes)))
+        };
+        let (component, hash) = tokio::task::spawn_blocking(compile)
+            .await
+            .map_err(|_| LoadError::Interrupted)??;
+        let passport = passport(&component)?;
+        let ready = self.link(&component, &passport)?;
+        let descriptor = self.describe(&ready).await?;
+        if let Some(why) = disagreement(&descriptor, &passport.roles) {
+            return Err(LoadError::Disagrees {
+                id: descriptor.id,
+                why,
+            });
+        }
+        Ok(Arc::new(Generation {
+            id: generation,
+            hash,
+            descriptor: Arc::new(descriptor),
+            passport,
+            limits: self.limits.clone(),
+            ready,
+        }))
+    }
+
+    fn link(&self, component: &Component, passport: &Passport) -> Result<Ready, LoadError> {
+        let shape = |e: wasmtime::Error| LoadError::Shape(format!("{e:#}"));
+        let mut linker = Linker::new(self.engine.wasm());
+        imports::link(&mut linker, &passport.permissions).map_err(shape)?;
+        let pre = linker.instantiate_pre(component).map_err(shape)?;
+        let exports = Exports::find(&pre, &passport.roles).map_err(shape)?;
+        Ok(Ready {
+            engine: self.engine.clone(),
+            pre,
+            exports,
+        })
+    }
+
+    /// Instantiates, checks the types of every role, and asks who it is; with nothing but `log` to call.
+    async fn describe(&self, ready: &Ready) -> Result<Descriptor, LoadError> {
+        let deadline = Instant::now() + Duration::from_millis(self.limits.describe_ms);
+        let state = CallState::new(Access::Nothing, None, &self.limits, deadline);
+        let (described, _) = ready
+            .visit(state, |exports, live| {
+                Box::pin(async move {
+                    exports
+                        .prove(live)
+                        .map_err(|e| Stop::Contract(format!("{e:#}")))?;
+                    exports.describe(live).await
+                })
+            })
+            .await;
+        described.map_err(|error| match error {
+            CallError::Contract(why) => LoadError::Shape(why),
+            CallError::Trapped(why) | CallError::Host(why) => LoadError::Describe(why),
+            CallError::TimedOut => {
+                LoadError::Describe(format!("stopped after {} ms", self.limits.describe_ms))
+            }
+            CallError::OutOfMemory => LoadError::Describe(format!(
+                "it wanted more than {} bytes of memory",
+                self.limits.memory
+            )),
+            CallError::Failure(_) => LoadError::Describe("it failed".to_owned()),
+        })
+    }
+}
+
+fn passport(component: &Component) -> Result<Passport, LoadError> {
+    let ty = component.component_type();
+    let engine = component.engine();
+    Passport::read(
+        ty.imports(engine).map(|(name, _)| name),
+        ty.exports(engine).map(|(name, _)| name),
+    )
+}
+
+/// Looks at the first eight bytes, so that the common mistake gets its own sentence.
+fn is_component(bytes: &[u8]) -> Result<(), LoadError> {
+    match bytes {
+        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(()),
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {
+            Err(LoadError::NotAComponent("a core WebAssembly module"))
+        }
+        [0, b'a', b's', b'm', ..] => {
+            Err(LoadError::NotAComponent("WebAssembly of an unknown kind"))
+        }
+        _ => Err(LoadError::NotAComponent("no WebAssembly")),
+    }
+}
+
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+}

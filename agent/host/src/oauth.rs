@@ -1,0 +1,310 @@
+//! Access tokens of OAuth 2 clients: fetched once for all who wait, kept in memory only, renewed before they expire or
+//! when the vendor refuses them. The guest never sees one; transcripts show the request without its secrets.
+
+use crate::credentials::{CredentialError, scrub};
+use crate::effects::Denial;
+use crate::ports::WireRequest;
+use crate::reach;
+use crate::setup::Bound;
+use crate::state::kept;
+use percent_encoding::percent_decode_str;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use url::Url;
+use waybill_model::contract::{Credential, Exchange, OAuth, Pairs};
+use waybill_model::ids::{ConnectionId, Millis};
+
+/// Renewed this long before it expires.
+const MARGIN: Millis = 60_000;
+/// Life of a token whose answer names none.
+const UNNAMED_LIFE: Millis = 600_000;
+const MAX_ANSWER: u64 = 1 << 20;
+
+type Key = (ConnectionId, String);
+type Cell = Arc<tokio::sync::Mutex<Option<Token>>>;
+
+/// Tokens in memory. The cell of a slot is locked while its token is fetched, so that one request serves all.
+#[derive(Default)]
+pub(crate) struct Tokens {
+    cells: Mutex<BTreeMap<Key, Cell>>,
+    exposed: Mutex<BTreeMap<Key, Pairs>>,
+}
+
+/// An access token and what came with it.
+#[derive(Clone)]
+pub(crate) struct Token {
+    pub(crate) value: SecretString,
+    pub(crate) fields: Pairs,
+    renew_at: Millis,
+    /// Of the request that got it: other settings or secrets need another token.
+    fingerprint: [u8; 32],
+}
+
+/// A credential at work in one call.
+pub(crate) struct Asking<'a> {
+    pub(crate) bound: &'a Bound,
+    pub(crate) credential: &'a Credential,
+    pub(crate) oauth: &'a OAuth,
+    pub(crate) secrets: &'a BTreeMap<String, SecretString>,
+    pub(crate) hosts: &'a [String],
+    pub(crate) timeout_ms: u64,
+}
+
+struct Field {
+    name: String,
+    value: String,
+    secret: bool,
+}
+
+impl Tokens {
+    /// Fields of the slot's token that the guest may read, as `token.FIELD`; none before the first fetch.
+    pub(crate) fn exposed(&self, connection: ConnectionId, slot: &str) -> Pairs {
+        let exposed = self.exposed.lock().unwrap_or_else(PoisonError::into_inner);
+        exposed
+            .get(&(connection, slot.to_owned()))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// A token that is good and is not `refused`.
+    pub(crate) async fn get(
+        &self,
+        asking: &Asking<'_>,
+        refused: Option<&SecretString>,
+        exchanges: &mut Vec<Exchange>,
+    ) -> Result<Token, CredentialError> {
+        let key = (asking.bound.setup.id, asking.credential.slot.clone());
+        let url = asking.token_url()?;
+        let fields = asking.form()?;
+        let fingerprint = fingerprint(&url, &fields);
+        let cell = self.cell(&key);
+        let mut held = cell.lock().await;
+        if let Some(token) = &*held {
+            let same = |other: &SecretString| other.expose_secret() == token.value.expose_secret();
+            if token.fingerprint == fingerprint
+                && token.renew_at > asking.bound.now()
+                && !refused.is_some_and(same)
+            {
+                return Ok(token.clone());
+            }
+        }
+        *held = None;
+        let token = asking.fetch(&url, &fields, fingerprint, exchanges).await?;
+        *held = Some(token.clone());
+        let exposed = token
+            .fields
+            .iter()
+            .filter(|(name, _)| asking.oauth.expose.contains(name))
+            .map(|(name, value)| (format!("token.{name}"), value.clone()))
+            .collect();
+        self.exposed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key, exposed);
+        Ok(token)
+    }
+
+    fn cell(&self, key: &Key) -> Cell {
+        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(cells.entry(key.clone()).or_default())
+    }
+}
+
+fn fingerprint(url: &Url, fields: &[Field]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(url.as_str());
+    hash.update([0]);
+    hash.update(encode(fields, |f| &f.value));
+    hash.finalize().into()
+}
+
+/// Form-encodes once: values are taken as the merchant entered them.
+fn encode<'a>(fields: &'a [Field], value: impl Fn(&'a Field) -> &'a str) -> String {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    for field in fields {
+        form.append_pair(&field.name, value(field));
+    }
+    form.finish()
+}
+
+impl Asking<'_> {
+    fn fill(&self, template: &str) -> Result<String, CredentialError> {
+        let values = self.bound.values();
+        let filled = reach::fill(template, |name| {
+            let secret = self.secrets.get(name).map(|s| s.expose_secret().to_owned());
+            secret.or_else(|| values.get(name).cloned())
+        })?;
+        Ok(filled)
+    }
+
+    fn names_a_secret(&self, template: &str) -> bool {
+        self.secrets
+            .keys()
+            .any(|name| template.contains(&format!("{{{name}}}")))
+    }
+
+    /// Where the token comes from: a host of this slot, over a good transport.
+    fn token_url(&self) -> Result<Url, CredentialError> {
+        let url = reach::parse(&self.fill(&self.oauth.token_url)?)?;
+        let slot = &self.credential.slot;
+        if !reach::is_one_of(self.hosts, &url) {
+            return Err(CredentialError::Denied(Denial::NotGranted(format!(
+                "the secrets of `{slot}` may not be sent to `{}`",
+                url.host_str().unwrap_or_default()
+            ))));
+        }
+        if !reach::transport_allowed(&url, &self.bound.setup) {
+            return Err(CredentialError::Denied(Denial::NotGranted(format!(
+                "the secrets of `{slot}` are not sent without TLS"
+            ))));
+        }
+        Ok(url)
+    }
+
+    /// The descriptor's own pairs, then what the grant needs and they lack.
+    fn form(&self) -> Result<Vec<Field>, CredentialError> {
+        let mut fields = Vec::new();
+        for (name, template) in &self.oauth.form {
+            fields.push(Field {
+                name: name.clone(),
+                value: self.fill(template)?,
+                secret: self.names_a_secret(template),
+            });
+        }
+        let mut add = |name: &str, value: Option<(String, bool)>| {
+            if fields.iter().all(|f: &Field| f.name != name)
+                && let Some((value, secret)) = value
+            {
+                fields.push(Field {
+                    name: name.to_owned(),
+                    value,
+                    secret,
+                });
+            }
+        };
+        add("grant_type", Some(("client_credentials".to_owned(), false)));
+        let client = &self.oauth.client_id;
+        if client.is_empty() {
+            add("client_id", self.secret("client_id").map(|v| (v, true)));
+        } else {
+            add(
+                "client_id",
+                Some((self.fill(client)?, self.names_a_secret(client))),
+            );
+        }
+        add(
+            "client_secret",
+            self.secret("client_secret").map(|v| (v, true)),
+        );
+        Ok(fields)
+    }
+
+    /// A secret under its name, written with `_` or `-`.
+    fn secret(&self, name: &str) -> Option<String> {
+        self.secrets
+            .get(name)
+            .or_else(|| self.secrets.get(&name.replace('_', "-")))
+            .map(|s| s.expose_secret().to_owned())
+    }
+
+    async fn fetch(
+        &self,
+        url: &Url,
+        fields: &[Field],
+        fingerprint: [u8; 32],
+        exchanges: &mut Vec<Exchange>,
+    ) -> Result<Token, CredentialError> {
+        let at = self.bound.now();
+        exchanges.push(Exchange {
+            at,
+            took_ms: 0,
+            method: "POST".to_owned(),
+            url: url.to_string(),
+            status: 0,
+            step: None,
+            replayed: false,
+            request: encode(fields, |f| if f.secret { "***" } else { &f.value }),
+            answer: "no answer yet".to_owned(),
+        });
+        let place = exchanges.len() - 1;
+        let outcome = self.bound.ports.wire.send(self.request(url, fields)).await;
+        let exchange = &mut exchanges[place];
+        exchange.took_ms = u32::try_from(self.bound.now() - at).unwrap_or(u32::MAX);
+        let answer = match outcome {
+            Ok(answer) => answer,
+            Err(error) => {
+                exchange.answer = error.to_string();
+                return Err(CredentialError::Wire(error));
+            }
+        };
+        exchange.status = answer.status;
+        if !(200..300).contains(&answer.status) {
+            exchange.answer = scrub(&kept(&answer.body), self.secrets.values());
+            return Err(CredentialError::Refused {
+                slot: self.credential.slot.clone(),
+                status: answer.status,
+            });
+        }
+        "a token, not kept".clone_into(&mut exchange.answer);
+        self.token(&answer.body, fingerprint).ok_or_else(|| {
+            "no `access_token` in the answer".clone_into(&mut exchange.answer);
+            CredentialError::NoToken(self.credential.slot.clone())
+        })
+    }
+
+    fn request(&self, url: &Url, fields: &[Field]) -> WireRequest {
+        let host = url.host_str().unwrap_or_default();
+        WireRequest {
+            method: "POST".to_owned(),
+            url: url.to_string(),
+            headers: vec![
+                (
+                    "content-type".to_owned(),
+                    "application/x-www-form-urlencoded".to_owned(),
+                ),
+                ("accept".to_owned(), "application/json".to_owned()),
+            ],
+            body: encode(fields, |f| &f.value).into_bytes(),
+            allow_private: self
+                .bound
+                .setup
+                .private_allowed(host, url.port_or_known_default()),
+            max_answer: MAX_ANSWER,
+            timeout_ms: self.timeout_ms,
+        }
+    }
+
+    fn token(&self, body: &[u8], fingerprint: [u8; 32]) -> Option<Token> {
+        let Value::Object(answer) = serde_json::from_slice(body).ok()? else {
+            return None;
+        };
+        let text = |value: &Value| match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let mut access = text(answer.get("access_token")?)?;
+        if access.contains('%') {
+            // `%` cannot occur in a token, so somebody has percent-encoded it.
+            access = percent_decode_str(&access).decode_utf8_lossy().into_owned();
+        }
+        let life = answer
+            .get("expires_in")
+            .and_then(text)
+            .and_then(|t| t.parse::<u32>().ok())
+            .map_or(UNNAMED_LIFE, |secs| Millis::from(secs) * 1_000);
+        Some(Token {
+            value: access.into(),
+            fields: answer
+                .iter()
+                .filter(|(name, _)| !matches!(name.as_str(), "access_token" | "refresh_token"))
+                .filter_map(|(name, value)| Some((name.clone(), text(value)?)))
+                .collect(),
+            renew_at: self.bound.now() + life - MARGIN.min(life / 2),
+            fingerprint,
+        })
+    }
+}

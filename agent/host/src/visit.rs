@@ -1,0 +1,117 @@
+//! One call into a guest: a fresh store, its limits, its clock, and what an end that is no answer means. The store is
+//! dropped whatever happens. It knows no connection; `generation.rs` and `load.rs` call it.
+
+use crate::connector::CallError;
+use crate::engine::HostEngine;
+use crate::state::CallState;
+use crate::v0_1::exports::{Exports, Live, Stop};
+use futures_util::future::BoxFuture;
+use tokio::time::{Instant, timeout_at};
+use wasmtime::component::InstancePre;
+use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
+
+/// Longest text kept of a trap.
+const SENTENCE: usize = 400;
+
+/// A component that is ready to be instantiated.
+pub(crate) struct Ready {
+    pub(crate) engine: HostEngine,
+    pub(crate) pre: InstancePre<CallState>,
+    pub(crate) exports: Exports,
+}
+
+impl Ready {
+    /// Runs `work` in a new store until the state's deadline. The state comes back with all that was gathered.
+    pub(crate) async fn visit<T, F>(
+        &self,
+        state: CallState,
+        work: F,
+    ) -> (Result<T, CallError>, CallState)
+    where
+        F: for<'a> FnOnce(&'a Exports, &'a mut Live) -> BoxFuture<'a, Result<T, Stop>> + Send,
+    {
+        let deadline = state.deadline;
+        let mut store = self.store(state);
+        let running = self.engine.running();
+        // The instance lives inside the future, the store outside: after a timeout its data can still be read.
+        let instantiated = timeout_at(deadline, self.pre.instantiate_async(&mut store)).await;
+        let (outcome, mut store) = match instantiated {
+            Err(_) => (Err(Ended::TimedOut), store),
+            Ok(Err(error)) => (Err(Ended::Stopped(Stop::Trap(error))), store),
+            Ok(Ok(instance)) => {
+                let mut live = Live { store, instance };
+                let outcome = match timeout_at(deadline, work(&self.exports, &mut live)).await {
+                    Err(_) => Err(Ended::TimedOut),
+                    Ok(Err(stop)) => Err(Ended::Stopped(stop)),
+                    Ok(Ok(value)) => Ok(value),
+                };
+                (outcome, live.store)
+            }
+        };
+        drop(running);
+        let state = store.data_mut();
+        let result = outcome.map_err(|ended| judge(state, ended));
+        (result, store.into_data())
+    }
+
+    fn store(&self, state: CallState) -> Store<CallState> {
+        let copied = state.limits.copied;
+        let deadline = state.deadline;
+        let mut store = Store::new(self.engine.wasm(), state);
+        store.limiter(|state| &mut state.cap);
+        store.set_hostcall_fuel(copied);
+        store.set_epoch_deadline(1);
+        // The timer alone would do while other threads drive it; a busy guest on a single thread must look itself.
+        store.epoch_deadline_callback(move |mut context| {
+            if Instant::now() < deadline {
+                return Ok(UpdateDeadline::Yield(1));
+            }
+            context.data_mut().timed_out = true;
+            Err(wasmtime::Error::msg("stopped at its wall-clock limit"))
+        });
+        store
+    }
+}
+
+enum Ended {
+    TimedOut,
+    Stopped(Stop),
+}
+
+fn judge(state: &mut CallState, ended: Ended) -> CallError {
+    let error = match ended {
+        Ended::TimedOut => return CallError::TimedOut,
+        Ended::Stopped(Stop::Failure(failure)) => return CallError::Failure(failure),
+        Ended::Stopped(Stop::Contract(why)) => return CallError::Contract(why),
+        Ended::Stopped(Stop::Trap(error)) => error,
+    };
+    if let Some(host) = state.host_error.take() {
+        return CallError::Host(host);
+    }
+    if state.timed_out {
+        return CallError::TimedOut;
+    }
+    if let Some(rule) = state.violation.take() {
+        return CallError::Trapped(format!("the connector {rule}"));
+    }
+    if state.cap.refused {
+        return CallError::OutOfMemory;
+    }
+    CallError::Trapped(sentence(&error))
+}
+
+/// The trap and, where the component kept its names, the function it happened in.
+pub(crate) fn sentence(error: &wasmtime::Error) -> String {
+    let cause = match error.downcast_ref::<wasmtime::Trap>() {
+        Some(trap) => trap.to_string(),
+        None => error.root_cause().to_string(),
+    };
+    let place = error
+        .downcast_ref::<WasmBacktrace>()
+        .and_then(|trace| trace.frames().first()?.func_name().map(str::to_owned));
+    let sentence = match place {
+        Some(place) => format!("{cause} in `{place}`"),
+        None => cause,
+    };
+    sentence.chars().take(SENTENCE).collect()
+}
