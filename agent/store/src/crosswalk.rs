@@ -1,0 +1,197 @@
+//! Filled cells of the crosswalks, and the jobs that wait for empty ones. Knows no wildcard when reading a cell:
+//! `model` asks for the wildcard itself. A retailer's own cell wins over the one for all.
+
+use crate::access::{Access, Tx};
+use crate::codec::{Key, Parts, Span, tail_u64};
+use crate::error::StoreError;
+use crate::jobs;
+use crate::rows::CellRow;
+use crate::schema::Tab;
+use std::collections::BTreeSet;
+use waybill_model::contract::Gap;
+use waybill_model::crosswalk::ANY;
+use waybill_model::ids::{ConnectionId, JobId, Millis};
+use waybill_model::job::{JobState, Reason};
+
+fn pair(from: ConnectionId, to: ConnectionId) -> Key {
+    Key::new().u32(from.0).u32(to.0)
+}
+
+fn cell_key(
+    from: ConnectionId,
+    to: ConnectionId,
+    table: &str,
+    retailer: Option<&str>,
+    value: &str,
+) -> Key {
+    pair(from, to)
+        .text(table)
+        .text_or_none(retailer)
+        .text(value)
+}
+
+/// Where a job that waits for a cell is listed. Value before retailer: a cell for all fills every retailer's.
+pub(crate) fn gap_key(from: ConnectionId, to: ConnectionId, gap: &Gap, job: JobId) -> Key {
+    pair(from, to)
+        .text(&gap.table)
+        .text(&gap.value)
+        .text_or_none(gap.retailer.as_deref())
+        .u64(job.0)
+}
+
+pub(crate) fn cell(
+    a: &dyn Access,
+    from: ConnectionId,
+    to: ConnectionId,
+    table: &str,
+    retailer: &str,
+    value: &str,
+) -> Result<Option<String>, StoreError> {
+    for retailer in [Some(retailer), None] {
+        let key = cell_key(from, to, table, retailer, value);
+        if let Some(row) = a.row::<CellRow>(Tab::Cells, &key.0)? {
+            return Ok(Some(row.code));
+        }
+    }
+    Ok(None)
+}
+
+pub(crate) fn cells(
+    a: &dyn Access,
+    from: ConnectionId,
+    to: ConnectionId,
+    table: &str,
+    after: Option<(Option<&str>, &str)>,
+    limit: usize,
+) -> Result<Vec<CellRow>, StoreError> {
+    let mut span = Span::prefix(pair(from, to).text(table));
+    if let Some((retailer, value)) = after {
+        span = span.after(cell_key(from, to, table, retailer, value));
+    }
+    a.rows(Tab::Cells, &span, limit)
+}
+
+/// Jobs that wait for exactly that cell.
+pub(crate) fn gap_jobs(
+    a: &dyn Access,
+    from: ConnectionId,
+    to: ConnectionId,
+    gap: &Gap,
+) -> Result<Vec<JobId>, StoreError> {
+    let key = pair(from, to)
+        .text(&gap.table)
+        .text(&gap.value)
+        .text_or_none(gap.retailer.as_deref());
+    let ids = a.tails(Tab::Gaps, &Span::prefix(key), usize::MAX)?;
+    Ok(ids.into_iter().map(JobId).collect())
+}
+
+/// Whether a cell fills a gap: one for all fills every retailer's, a wildcard every value.
+fn fills(cell: &Gap, gap: &Gap) -> bool {
+    cell.table == gap.table
+        && (cell.value == ANY || cell.value == gap.value)
+        && (cell.retailer.is_none() || cell.retailer == gap.retailer)
+}
+
+/// Jobs that wait for any gap a cell fills.
+fn waiting_for(
+    a: &dyn Access,
+    from: ConnectionId,
+    to: ConnectionId,
+    cell: &Gap,
+) -> Result<BTreeSet<u64>, StoreError> {
+    let mut prefix = pair(from, to).text(&cell.table);
+    if cell.value != ANY {
+        prefix = prefix.text(&cell.value);
+    }
+    let mut out = BTreeSet::new();
+    a.scan(Tab::Gaps, &Span::prefix(prefix), &mut |key, _| {
+        let mut parts = Parts::of(Tab::Gaps.name(), key);
+        parts.u32()?;
+        parts.u32()?;
+        let (table, value) = (parts.text()?, parts.text()?);
+        let retailer = (parts.byte()? == 1).then(|| parts.text()).transpose()?;
+        if fills(
+            cell,
+            &Gap {
+                table,
+                retailer,
+                value,
+            },
+        ) {
+            out.insert(tail_u64(Tab::Gaps.name(), key)?);
+        }
+        Ok(true)
+    })?;
+    Ok(out)
+}
+
+impl Tx<'_> {
+    /// Fills a cell, or empties it with `None`. Releases nothing: see `release_gap`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a cell, its content and who did it"
+    )]
+    pub fn set_cell(
+        &mut self,
+        from: ConnectionId,
+        to: ConnectionId,
+        table: &str,
+        retailer: Option<&str>,
+        value: &str,
+        code: Option<&str>,
+        label: Option<&str>,
+        who: &str,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        self.at(now);
+        let key = cell_key(from, to, table, retailer, value);
+        let Some(code) = code else {
+            return self.del(Tab::Cells, &key.0).map(drop);
+        };
+        let row = CellRow {
+            table: table.to_owned(),
+            retailer: retailer.map(str::to_owned),
+            value: value.to_owned(),
+            code: code.to_owned(),
+            label: label.map(str::to_owned),
+            who: who.to_owned(),
+            at: now,
+        };
+        self.put_row(Tab::Cells, &key.0, &row)
+    }
+
+    /// Says that a cell is filled: takes it off the list of every job that waits for it, and makes those ready that
+    /// wait for nothing else. Answers the jobs made ready. A cell for all retailers fills each retailer's; the
+    /// wildcard fills every value.
+    pub fn release_gap(
+        &mut self,
+        from: ConnectionId,
+        to: ConnectionId,
+        cell: &Gap,
+        now: Millis,
+    ) -> Result<Vec<JobId>, StoreError> {
+        let mut released = Vec::new();
+        for id in waiting_for(self, from, to, cell)? {
+            let id = JobId(id);
+            let row = jobs::expect(self, id)?;
+            let next = match row.state {
+                JobState::Parked(Reason::Gaps(gaps)) => {
+                    let left: Vec<Gap> = gaps.into_iter().filter(|g| !fills(cell, g)).collect();
+                    if left.is_empty() {
+                        JobState::Ready
+                    } else {
+                        JobState::Parked(Reason::Gaps(left))
+                    }
+                }
+                JobState::Blocked(_) => JobState::Ready,
+                _ => continue,
+            };
+            if next == JobState::Ready {
+                released.push(id);
+            }
+            self.set_state(id, next, now)?;
+        }
+        Ok(released)
+    }
+}

@@ -1,0 +1,190 @@
+//! The effect journal. `begin` is committed before bytes leave, `finish` after the answer. A rerun replays finished
+//! steps; an unfinished one is in doubt until somebody proves that it did not happen. Knows no step's meaning.
+//!
+//! The lookup key is (job, step) for each member, or (scope, step) where there are none.
+
+use crate::access::{Access, Tx};
+use crate::bodies::body;
+use crate::codec::{Key, corrupt};
+use crate::error::StoreError;
+use crate::retention::{Age, age_key};
+use crate::rows::{BegunRow, EffectRow, FinishedEffect};
+use crate::schema::Tab;
+use waybill_model::ids::{ConnectionId, EffectId, JobId, Millis};
+
+fn effect_key(id: EffectId) -> Vec<u8> {
+    Key::new().u64(id.0).0
+}
+
+pub(crate) fn lookup_keys(scope: &str, jobs: &[JobId], step: &str) -> Vec<Vec<u8>> {
+    if jobs.is_empty() {
+        return vec![Key::new().byte(1).text(scope).text(step).0];
+    }
+    let keys = jobs
+        .iter()
+        .map(|j| Key::new().byte(0).u64(j.0).text(step).0);
+    keys.collect()
+}
+
+pub(crate) fn effect(a: &dyn Access, id: EffectId) -> Result<Option<EffectRow>, StoreError> {
+    a.row(Tab::Effects, &effect_key(id))
+}
+
+pub(crate) fn answer(a: &dyn Access, row: &EffectRow) -> Result<Option<Vec<u8>>, StoreError> {
+    match row.finished.and_then(|f| f.body) {
+        Some(id) => body(a, id),
+        None => Ok(None),
+    }
+}
+
+/// The effects known for these members, each once and oldest first, and whether every member has one.
+fn known(
+    a: &dyn Access,
+    scope: &str,
+    jobs: &[JobId],
+    step: &str,
+) -> Result<(Vec<EffectRow>, bool), StoreError> {
+    let mut ids = Vec::new();
+    let mut complete = true;
+    for key in lookup_keys(scope, jobs, step) {
+        match a.number(Tab::EffectKeys, &key)? {
+            Some(id) => ids.push(id),
+            None => complete = false,
+        }
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    Ok((a.named(Tab::Effects, &ids)?, complete))
+}
+
+impl Tx<'_> {
+    /// Begins a step for these members, or tells what is known of it.
+    ///
+    /// A step finished for all of them by one effect is replayed. A step not finished, or finished or begun for some
+    /// of them only, is in doubt since the oldest begin. With `verified_absent` a step that was begun and not
+    /// finished for any of them is a fresh one; a finished step never is.
+    pub fn begin_effect(
+        &mut self,
+        connection: ConnectionId,
+        scope_key: &str,
+        jobs: &[JobId],
+        step: &str,
+        verified_absent: bool,
+        now: Millis,
+    ) -> Result<BegunRow, StoreError> {
+        self.at(now);
+        let (rows, complete) = known(self, scope_key, jobs, step)?;
+        if let [row] = rows.as_slice()
+            && complete
+            && row.finished.is_some()
+        {
+            let answer = answer(self, row)?;
+            return answer.map(BegunRow::Replay).ok_or_else(|| {
+                StoreError::Conflict(format!("the answer of effect {} is kept no longer", row.id))
+            });
+        }
+        if let Some(since) = rows.iter().map(|r| r.begun_at).min() {
+            if !verified_absent || rows.iter().any(|r| r.finished.is_some()) {
+                return Ok(BegunRow::InDoubt(since));
+            }
+            for row in &rows {
+                self.leave_effect(row, jobs)?;
+            }
+        }
+        let id = EffectId(self.next("effect")?);
+        let row = EffectRow {
+            id,
+            connection,
+            scope: scope_key.to_owned(),
+            step: step.to_owned(),
+            jobs: jobs.to_vec(),
+            begun_at: now,
+            finished: None,
+        };
+        self.put_row(Tab::Effects, &effect_key(id), &row)?;
+        for key in lookup_keys(scope_key, jobs, step) {
+            self.put_number(Tab::EffectKeys, &key, id.0)?;
+        }
+        Ok(BegunRow::Fresh(id))
+    }
+
+    /// Ends a begun step with its answer; `None`: nothing happened, the next attempt is a first one.
+    pub fn finish_effect(
+        &mut self,
+        id: EffectId,
+        answer: Option<&[u8]>,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        self.at(now);
+        let mut row =
+            effect(self, id)?.ok_or_else(|| StoreError::not_found(format!("effect {id}")))?;
+        if row.finished.is_some() {
+            return Err(StoreError::Conflict(format!("effect {id} is finished")));
+        }
+        let Some(answer) = answer else {
+            let members = row.jobs.clone();
+            return self.leave_effect(&row, &members);
+        };
+        row.finished = Some(FinishedEffect {
+            at: now,
+            body: Some(self.put_body(answer)?),
+        });
+        self.put_row(Tab::Effects, &effect_key(id), &row)?;
+        self.put_bytes(Tab::BodyAges, &age_key(Age::Effect, now, id.0).0, &[])
+    }
+
+    /// Removes what was begun and not finished for these members: there is proof that it did not happen.
+    pub fn retract_effect(
+        &mut self,
+        scope_key: &str,
+        jobs: &[JobId],
+        step: &str,
+    ) -> Result<(), StoreError> {
+        let (rows, _) = known(self, scope_key, jobs, step)?;
+        if let Some(row) = rows.iter().find(|r| r.finished.is_some()) {
+            return Err(StoreError::Conflict(format!(
+                "effect {} is finished: it did happen",
+                row.id
+            )));
+        }
+        for row in &rows {
+            self.leave_effect(row, jobs)?;
+        }
+        Ok(())
+    }
+
+    /// Takes members out of an unfinished effect; one without members is gone.
+    fn leave_effect(&mut self, row: &EffectRow, leaving: &[JobId]) -> Result<(), StoreError> {
+        let (gone, stay): (Vec<JobId>, Vec<JobId>) =
+            row.jobs.iter().partition(|job| leaving.contains(job));
+        for key in lookup_keys(&row.scope, &gone, &row.step) {
+            // Without members the only key is the scope's; with members that stay it is not theirs to remove.
+            if !gone.is_empty() || row.jobs.is_empty() {
+                self.del(Tab::EffectKeys, &key)?;
+            }
+        }
+        if stay.is_empty() {
+            return self.del(Tab::Effects, &effect_key(row.id)).map(drop);
+        }
+        let row = EffectRow {
+            jobs: stay,
+            ..row.clone()
+        };
+        self.put_row(Tab::Effects, &effect_key(row.id), &row)
+    }
+
+    /// Forgets the answer of a finished effect, not that it was finished.
+    pub(crate) fn drop_answer(&mut self, mut row: EffectRow) -> Result<(), StoreError> {
+        let Some(finished) = &mut row.finished else {
+            return Err(corrupt(
+                Tab::Effects.name(),
+                &effect_key(row.id),
+                "not finished",
+            ));
+        };
+        if let Some(body) = finished.body.take() {
+            self.drop_body(body)?;
+        }
+        self.put_row(Tab::Effects, &effect_key(row.id), &row)
+    }
+}

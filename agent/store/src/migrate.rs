@@ -1,0 +1,69 @@
+//! The schema version in the file: makes the tables of a new file, refuses a newer one, brings an older one up.
+//! There is one version so far. A migration is a function from one version to the next, in one commit, with a fixture
+//! file of the old version in `tests/fixtures`.
+
+use crate::access::Access;
+use crate::error::{OpenError, StoreError};
+use crate::schema::{SCHEMA_VERSION, Tab};
+use crate::writer::Engine;
+use redb::{ReadableDatabase, TableError};
+
+pub(crate) const SCHEMA: &[u8] = b"schema";
+
+pub(crate) fn prepare(engine: &Engine) -> Result<(), OpenError> {
+    match stored(engine)? {
+        None => create(engine)?,
+        Some(SCHEMA_VERSION) => {}
+        Some(found) if found > SCHEMA_VERSION => {
+            return Err(OpenError::Newer {
+                found,
+                known: SCHEMA_VERSION,
+            });
+        }
+        // No version below the first was ever released.
+        Some(found) => {
+            return Err(OpenError::Damaged {
+                what: "schema version".to_owned(),
+                why: format!("version {found} was never released"),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn stored(engine: &Engine) -> Result<Option<u32>, StoreError> {
+    let txn = engine.db.begin_read()?;
+    let table = match txn.open_table(Tab::Meta.definition()) {
+        Ok(table) => table,
+        Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+        Err(other) => return Err(other.into()),
+    };
+    let Some(value) = table.get(SCHEMA)? else {
+        return Ok(None);
+    };
+    <[u8; 4]>::try_from(value.value())
+        .map(|b| Some(u32::from_be_bytes(b)))
+        .map_err(|_| crate::codec::corrupt(Tab::Meta.name(), SCHEMA, "not a version"))
+}
+
+fn create(engine: &Engine) -> Result<(), StoreError> {
+    engine.inline(&|tx| {
+        for tab in Tab::ALL {
+            // Opening makes the table, so that readers find every one of them.
+            tx.bytes(*tab, b"")?;
+        }
+        tx.put_bytes(Tab::Meta, SCHEMA, &SCHEMA_VERSION.to_be_bytes())
+    })
+}
+
+/// Reads before the store is handed out.
+pub(crate) fn read<R>(
+    engine: &Engine,
+    f: impl FnOnce(&crate::access::Rx) -> Result<R, StoreError>,
+) -> Result<R, StoreError> {
+    let txn = engine.db.begin_read()?;
+    f(&crate::access::Rx::new(
+        txn,
+        std::sync::Arc::clone(&engine.env),
+    ))
+}

@@ -1,0 +1,323 @@
+//! Every read operation, for `Tx` (which sees its own writes) and `Rx` alike. Each is a range read of what it answers;
+//! none walks a whole table that grows.
+
+use crate::access::Access;
+use crate::error::StoreError;
+use crate::rows::{
+    AuditRow, BatchRow, CardRow, CellRow, ConnectionRow, Counters, DayCount, DeadlineKind,
+    DocumentRow, EffectRow, FeedRow, JobRow, LevelRow, NoteRow, OrderQuery, OrderRow, RouteRow,
+    Scope, SettingChange, SettingRow,
+};
+use crate::schema::Tab;
+use crate::{
+    audit, batches, cards, connections, crosswalk, documents, feeds, items, jobs, journal, kv,
+    levels, links, orders, settings, vault,
+};
+use secrecy::SecretString;
+use waybill_model::contract::{Exchange, Gap, Link};
+use waybill_model::crosswalk::Match;
+use waybill_model::document::Entity;
+use waybill_model::ids::{BatchId, ConnectionId, DocumentId, EffectId, JobId, Millis, OrderId};
+use waybill_model::job::Work;
+use waybill_model::order_state::OrderStage;
+use waybill_model::settings::Values;
+
+type Answer<T> = Result<T, StoreError>;
+
+/// What can be asked of a transaction.
+pub trait Read: Access {
+    /// All connections, in the order they were made.
+    fn connections(&self) -> Answer<Vec<ConnectionRow>> {
+        connections::connections(self.dynamic())
+    }
+    /// A connection.
+    fn connection(&self, id: ConnectionId) -> Answer<Option<ConnectionRow>> {
+        connections::connection(self.dynamic(), id)
+    }
+    /// A connection by its name.
+    fn connection_by_name(&self, name: &str) -> Answer<Option<ConnectionRow>> {
+        connections::by_name(self.dynamic(), name)
+    }
+    /// All routes.
+    fn routes(&self) -> Answer<Vec<RouteRow>> {
+        connections::routes(self.dynamic())
+    }
+    /// Where pulling of an entity stands.
+    fn feed(&self, connection: ConnectionId, entity: Entity) -> Answer<Option<FeedRow>> {
+        feeds::feed(self.dynamic(), connection, entity)
+    }
+    /// Where all pulling stands.
+    fn feeds(&self) -> Answer<Vec<FeedRow>> {
+        feeds::feeds(self.dynamic())
+    }
+    /// An order.
+    fn order(&self, id: OrderId) -> Answer<Option<OrderRow>> {
+        orders::order(self.dynamic(), id)
+    }
+    /// An order by its key at its connection.
+    fn order_by_key(&self, connection: ConnectionId, key: &str) -> Answer<Option<OrderRow>> {
+        orders::by_key(self.dynamic(), connection, key)
+    }
+    /// Orders, newest first.
+    fn orders(&self, query: OrderQuery) -> Answer<Vec<OrderRow>> {
+        orders::list(self.dynamic(), &query)
+    }
+    /// Orders by number, sale number, tracking number or item code: exact ones first, then longer words.
+    fn search(&self, text: &str, limit: usize) -> Answer<Vec<OrderRow>> {
+        orders::search(self.dynamic(), text, limit)
+    }
+    /// Open deadlines from that time on, nearest first.
+    fn deadlines(
+        &self,
+        from: Millis,
+        limit: usize,
+    ) -> Answer<Vec<(Millis, DeadlineKind, OrderId)>> {
+        orders::deadlines(self.dynamic(), from, limit)
+    }
+    /// What happened to an order, newest first.
+    fn timeline(&self, order: OrderId, limit: usize) -> Answer<Vec<NoteRow>> {
+        orders::timeline(self.dynamic(), order, limit)
+    }
+    /// A document; `None` also when retention dropped its body.
+    fn document(&self, id: DocumentId) -> Answer<Option<DocumentRow>> {
+        documents::document(self.dynamic(), id)
+    }
+    /// The latest revision of a key.
+    fn latest_document(
+        &self,
+        connection: ConnectionId,
+        entity: Entity,
+        key: &str,
+    ) -> Answer<Option<DocumentRow>> {
+        documents::latest(self.dynamic(), connection, entity, key)
+    }
+    /// Latest revisions of one entity, by key.
+    fn latest_documents(
+        &self,
+        connection: ConnectionId,
+        entity: Entity,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<DocumentRow>> {
+        documents::latest_of(self.dynamic(), connection, entity, after, limit)
+    }
+    /// Documents of an order, newest first.
+    fn documents_of_order(&self, order: OrderId, limit: usize) -> Answer<Vec<DocumentRow>> {
+        documents::of_order(self.dynamic(), order, limit)
+    }
+    /// A job.
+    fn job(&self, id: JobId) -> Answer<Option<JobRow>> {
+        jobs::job(self.dynamic(), id)
+    }
+    /// The job of that work, route and key that is not done.
+    fn open_job(
+        &self,
+        work: Work,
+        from: ConnectionId,
+        to: ConnectionId,
+        entity: Entity,
+        key: &str,
+    ) -> Answer<Option<JobRow>> {
+        let a = self.dynamic();
+        match jobs::open_id(a, work, from, to, entity, key)? {
+            Some(id) => jobs::job(a, id),
+            None => Ok(None),
+        }
+    }
+    /// Jobs of an order, in the order they were made.
+    fn jobs_of_order(&self, order: OrderId) -> Answer<Vec<JobRow>> {
+        jobs::of_order(self.dynamic(), order)
+    }
+    /// Jobs whose state has that word, oldest first.
+    fn jobs_in(&self, state_word: &str, limit: usize) -> Answer<Vec<JobRow>> {
+        jobs::in_state(self.dynamic(), state_word, limit)
+    }
+    /// Jobs that may be claimed for a connection, most urgent first: at most one per lane, none of a held lane.
+    fn ready(&self, to: ConnectionId, limit: usize) -> Answer<Vec<JobRow>> {
+        jobs::ready(self.dynamic(), to, limit)
+    }
+    /// Waiting and pending jobs whose time has come.
+    fn due(&self, now: Millis, limit: usize) -> Answer<Vec<JobRow>> {
+        jobs::due(self.dynamic(), now, limit)
+    }
+    /// When the next waiting or pending job is due.
+    fn next_due(&self) -> Answer<Option<Millis>> {
+        jobs::next_due(self.dynamic())
+    }
+    /// Batches whose call has not ended.
+    fn open_batches(&self) -> Answer<Vec<BatchRow>> {
+        batches::open(self.dynamic())
+    }
+    /// A batch.
+    fn batch(&self, id: BatchId) -> Answer<Option<BatchRow>> {
+        batches::batch(self.dynamic(), id)
+    }
+    /// The code of a cell: the retailer's own, else the one for all. No wildcard.
+    fn cell(
+        &self,
+        from: ConnectionId,
+        to: ConnectionId,
+        table: &str,
+        retailer: &str,
+        value: &str,
+    ) -> Answer<Option<String>> {
+        crosswalk::cell(self.dynamic(), from, to, table, retailer, value)
+    }
+    /// Cells of a table by retailer (those for all first) and value, after that retailer and value.
+    fn cells(
+        &self,
+        from: ConnectionId,
+        to: ConnectionId,
+        table: &str,
+        after: Option<(Option<&str>, &str)>,
+        limit: usize,
+    ) -> Answer<Vec<CellRow>> {
+        crosswalk::cells(self.dynamic(), from, to, table, after, limit)
+    }
+    /// The active items of a connection whose identifier of that kind has that value.
+    fn items(&self, connection: ConnectionId, kind: &str, value: &str) -> Answer<Match> {
+        items::find(self.dynamic(), connection, kind, value)
+    }
+    /// The title of an item.
+    fn item_title(&self, connection: ConnectionId, key: &str) -> Answer<Option<String>> {
+        items::title(self.dynamic(), connection, key)
+    }
+    /// Records of other connections that belong to this one.
+    fn links_of(&self, connection: ConnectionId, entity: Entity, key: &str) -> Answer<Vec<Link>> {
+        links::links_of(self.dynamic(), connection, entity, key)
+    }
+    /// Settings of exactly that scope.
+    fn settings(&self, scope: &Scope) -> Answer<Vec<SettingRow>> {
+        settings::settings(self.dynamic(), scope)
+    }
+    /// Settings as they hold: agent, then connection, then retailer, then retailer of the connection.
+    fn effective(
+        &self,
+        connection: Option<ConnectionId>,
+        retailer: Option<&str>,
+    ) -> Answer<Values> {
+        settings::effective(self.dynamic(), connection, retailer)
+    }
+    /// Changes of settings, newest first.
+    fn setting_history(&self, limit: usize) -> Answer<Vec<SettingChange>> {
+        settings::history(self.dynamic(), limit)
+    }
+    /// Cards that are not ignored, most urgent first.
+    fn cards(&self, limit: usize) -> Answer<Vec<CardRow>> {
+        cards::cards(self.dynamic(), limit)
+    }
+    /// A card with its first 500 jobs.
+    fn card(&self, id: &str) -> Answer<Option<(CardRow, Vec<JobRow>)>> {
+        cards::card(self.dynamic(), id)
+    }
+    /// Jobs that wait for exactly that cell.
+    fn gap_jobs(&self, from: ConnectionId, to: ConnectionId, gap: &Gap) -> Answer<Vec<JobId>> {
+        crosswalk::gap_jobs(self.dynamic(), from, to, gap)
+    }
+    /// A secret, opened.
+    fn secret(
+        &self,
+        connection: ConnectionId,
+        slot: &str,
+        name: &str,
+    ) -> Answer<Option<SecretString>> {
+        vault::secret(self.dynamic(), connection, slot, name)
+    }
+    /// Slot, name and time of every secret of a connection.
+    fn secret_names(&self, connection: ConnectionId) -> Answer<Vec<(String, String, Millis)>> {
+        vault::secret_names(self.dynamic(), connection)
+    }
+    /// Who did what, newest first.
+    fn audit(&self, limit: usize) -> Answer<Vec<AuditRow>> {
+        audit::audit(self.dynamic(), limit)
+    }
+    /// A journalled effect.
+    fn effect(&self, id: EffectId) -> Answer<Option<EffectRow>> {
+        journal::effect(self.dynamic(), id)
+    }
+    /// The recorded calls of a batch; empty when retention dropped them.
+    fn transcript(&self, batch: BatchId) -> Answer<Vec<Exchange>> {
+        batches::transcript(self.dynamic(), batch)
+    }
+    /// The recorded calls of all batches an order was in, oldest first.
+    fn transcripts_of_order(&self, order: OrderId) -> Answer<Vec<(BatchId, Vec<Exchange>)>> {
+        batches::transcripts_of(self.dynamic(), order)
+    }
+    /// A value of a connector's private space.
+    fn kv_get(&self, connection: ConnectionId, key: &str) -> Answer<Option<Vec<u8>>> {
+        kv::get(self.dynamic(), connection, key)
+    }
+    /// Keys with that prefix after that key, in order.
+    fn kv_scan(
+        &self,
+        connection: ConnectionId,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<(String, Vec<u8>)>> {
+        kv::scan(self.dynamic(), connection, prefix, after, limit)
+    }
+    /// A small fact of the agent.
+    fn meta(&self, key: &str) -> Answer<Option<Vec<u8>>> {
+        kv::meta(self.dynamic(), key)
+    }
+    /// A level.
+    fn level(
+        &self,
+        from: ConnectionId,
+        to: ConnectionId,
+        item: &str,
+        warehouse: &str,
+    ) -> Answer<Option<LevelRow>> {
+        levels::level(self.dynamic(), from, to, item, warehouse)
+    }
+    /// Levels that differ from what was sent.
+    fn dirty_levels(
+        &self,
+        from: ConnectionId,
+        to: ConnectionId,
+        limit: usize,
+    ) -> Answer<Vec<LevelRow>> {
+        levels::dirty(self.dynamic(), from, to, limit)
+    }
+    /// Orders by stage, jobs by state, cards.
+    fn counters(&self) -> Answer<Counters> {
+        let a = self.dynamic();
+        let number = |key: &str| Answer::Ok(a.number(Tab::Counters, key.as_bytes())?.unwrap_or(0));
+        let mut out = Counters {
+            cards: number(cards::COUNTER)?,
+            ..Counters::default()
+        };
+        for stage in OrderStage::ALL {
+            match number(&orders::stage_counter(*stage))? {
+                0 => {}
+                n => drop(out.orders.insert(*stage, n)),
+            }
+        }
+        for word in JOB_WORDS {
+            match number(&jobs::state_counter(word))? {
+                0 => {}
+                n => drop(out.jobs.insert((*word).to_owned(), n)),
+            }
+        }
+        Ok(out)
+    }
+    /// What happened on the newest days that have anything, newest first.
+    fn day_counts(&self, days: usize) -> Answer<Vec<DayCount>> {
+        orders::day_counts(self.dynamic(), days)
+    }
+}
+
+impl<T: Access> Read for T {}
+
+/// The words of `JobState`.
+pub(crate) const JOB_WORDS: &[&str] = &[
+    "waiting-for-accept",
+    "ready",
+    "running",
+    "pending",
+    "waiting",
+    "blocked",
+    "parked",
+    "done",
+];

@@ -1,0 +1,85 @@
+//! The tables, by name. Every key and value is bytes (see `codec.rs`); the file of each noun says what is in them.
+//! A table that is not listed here does not exist; none is ever given another meaning, only a new name.
+
+use redb::TableDefinition;
+
+/// Version of the schema this build reads and writes.
+pub const SCHEMA_VERSION: u32 = 1;
+
+macro_rules! tables {
+    ($($case:ident = $name:literal : $doc:literal),* $(,)?) => {
+        /// A table of the file.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Tab { $(#[doc = $doc] $case),* }
+
+        impl Tab {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$case),*];
+            /// As in the file.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$case => $name),* }
+            }
+        }
+    };
+}
+
+tables! {
+    Meta = "meta": "name -> bytes; holds `schema`",
+    Counters = "counters": "name -> number; sequences, orders by stage, jobs by state, cards",
+    Days = "days": "day -> row: what happened on it",
+    Connections = "connections": "connection -> row",
+    ConnectionNames = "connection_names": "name -> connection",
+    Routes = "routes": "entity, from, to -> row",
+    Feeds = "feeds": "connection, entity -> row",
+    Orders = "orders": "order -> row",
+    OrderKeys = "order_keys": "connection, key -> order",
+    OrderStages = "order_stages": "stage, order",
+    OrderWords = "order_words": "word in lower case, order, source (0: the row; else a document)",
+    OrderDocuments = "order_documents": "order, document",
+    Deadlines = "deadlines": "time, kind, order: open ones only",
+    Timeline = "timeline": "order, sequence -> row",
+    Documents = "documents": "document -> head",
+    Seen = "seen": "connection, entity, key, revision -> document",
+    Latest = "latest": "connection, entity, key -> document",
+    Bodies = "bodies": "body, chunk -> bytes",
+    BodyAges = "body_ages": "owner kind, time, owner: bodies that retention may remove",
+    SpoolFiles = "spool_files": "hash -> number of bodies kept in that file",
+    Jobs = "jobs": "job -> row",
+    JobOrders = "job_orders": "order, job",
+    JobStates = "job_states": "state, job",
+    JobOpen = "job_open": "work, from, to, entity, key -> job that is not done",
+    JobDocuments = "job_documents": "document, job that is not done",
+    Lanes = "lanes": "to, lane, job that is not done -> what it does to the lane, urgency",
+    ReadyJobs = "ready_jobs": "to, urgency, job: the first ready job of every free lane",
+    Due = "due": "time, job",
+    Gaps = "gaps": "from, to, table, value, retailer, job",
+    Cards = "cards": "card -> row without its counts",
+    CardJobs = "card_jobs": "card, urgency, job",
+    CardRanks = "card_ranks": "urgency, first time, card: not ignored",
+    Batches = "batches": "batch -> row",
+    OpenBatches = "open_batches": "batch",
+    OrderBatches = "order_batches": "order, batch",
+    Transcripts = "transcripts": "batch -> body",
+    Effects = "effects": "effect -> row",
+    EffectKeys = "effect_keys": "job, step or scope, step -> effect",
+    Links = "links": "connection, entity, key, connection, entity, key: both ways",
+    Cells = "cells": "from, to, table, retailer, value -> row",
+    Items = "items": "connection, key -> title, identifiers, activity",
+    ItemValues = "item_values": "connection, kind, value, key: active items only",
+    Settings = "settings": "connection, retailer, key -> row",
+    SettingLog = "setting_log": "sequence -> row",
+    Vault = "vault": "connection, slot, name -> sealed secret",
+    Audit = "audit": "sequence -> row",
+    Kv = "kv": "connection, key -> bytes",
+    Levels = "levels": "from, to, item, warehouse -> row",
+    DirtyLevels = "dirty_levels": "from, to, item, warehouse",
+}
+
+impl Tab {
+    pub(crate) const fn definition(self) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
+        TableDefinition::new(self.name())
+    }
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}

@@ -1,0 +1,328 @@
+//! Opening, writing, reading, closing. Owns the handle; `writer.rs` owns the commits, `migrate.rs` the schema version.
+
+use crate::access::{Env, Rx, Tx};
+use crate::disk::{Counted, Meter};
+use crate::error::{OpenError, StoreError};
+use crate::rows::Stats;
+use crate::vault::SealKey;
+use crate::writer::{Engine, Pending, QUEUE, Reply, Request};
+use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+/// Asked during a repair with its progress from 0 to 1; `false` stops it, and the opening fails.
+pub type OnRepair = Box<dyn Fn(f64) -> bool + Send + Sync>;
+
+/// How to open a store.
+pub struct Options {
+    /// Where it is.
+    pub place: Place,
+    /// Most memory for cached pages.
+    pub cache_bytes: usize,
+    /// Who runs the writes.
+    pub writer: Writer,
+    /// Seals the secrets.
+    pub key: SealKey,
+    /// Folder for bodies over 64,000 bytes; `None` keeps them in the database.
+    pub spool_dir: Option<PathBuf>,
+    /// Watches and bounds a repair after an unclean stop.
+    pub on_repair: Option<OnRepair>,
+}
+
+impl Options {
+    /// The usual: 8 MiB of cache, a writer thread, no spool folder.
+    pub fn new(place: Place, key: SealKey) -> Self {
+        Self {
+            place,
+            cache_bytes: 8 * 1024 * 1024,
+            writer: Writer::Thread,
+            key,
+            spool_dir: None,
+            on_repair: None,
+        }
+    }
+}
+
+/// Where a store is.
+pub enum Place {
+    /// A file, made when it is missing.
+    File(PathBuf),
+    /// Anything that stores bytes.
+    Backend(Box<dyn StorageBackend>),
+}
+
+/// Who runs the writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writer {
+    /// A thread that groups commits.
+    Thread,
+    /// The caller, one commit each: for simulations.
+    Inline,
+}
+
+/// An open store. Clones share it.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    engine: Arc<Engine>,
+    gate: Gate,
+}
+
+enum Gate {
+    Inline {
+        turn: Mutex<()>,
+        closed: AtomicBool,
+    },
+    Thread {
+        queue: Mutex<Option<Sender<Box<dyn Request>>>>,
+        thread: Mutex<Option<JoinHandle<()>>>,
+    },
+}
+
+impl Store {
+    /// Opens a store: makes it when it is missing, migrates an older one, refuses a newer one.
+    pub fn open(options: Options) -> Result<Self, OpenError> {
+        let what = match &options.place {
+            Place::File(path) => path.display().to_string(),
+            Place::Backend(_) => "backend".to_owned(),
+        };
+        let spool_error = |source| OpenError::Io {
+            what: "spool folder".to_owned(),
+            source,
+        };
+        if let Some(dir) = &options.spool_dir {
+            std::fs::create_dir_all(dir).map_err(spool_error)?;
+        }
+        let inner = match options.place {
+            Place::File(path) => open_file(&path, &what)?,
+            Place::Backend(backend) => backend,
+        };
+        let meter = Arc::new(Meter::default());
+        let mut builder = Database::builder();
+        builder.set_cache_size(options.cache_bytes);
+        if let Some(on_repair) = options.on_repair {
+            builder.set_repair_callback(move |repair| {
+                if !on_repair(repair.progress()) {
+                    repair.abort();
+                }
+            });
+        }
+        let db = builder
+            .create_with_backend(Counted {
+                inner,
+                meter: Arc::clone(&meter),
+            })
+            .map_err(|e| database_error(e, &what))?;
+        let engine = Arc::new(Engine {
+            db,
+            env: Arc::new(Env {
+                key: options.key,
+                spool: options.spool_dir,
+            }),
+            meter,
+            commits: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
+            poisoned: AtomicBool::new(false),
+        });
+        crate::migrate::prepare(&engine)?;
+        crate::bodies::sweep(&engine)?;
+        let gate = match options.writer {
+            Writer::Inline => Gate::Inline {
+                turn: Mutex::new(()),
+                closed: AtomicBool::new(false),
+            },
+            Writer::Thread => {
+                let (queue, requests) = channel();
+                let running = Arc::clone(&engine);
+                let thread = std::thread::Builder::new()
+                    .name("store-writer".to_owned())
+                    .spawn(move || running.run(&requests))
+                    .map_err(|source| OpenError::Io { what, source })?;
+                Gate::Thread {
+                    queue: Mutex::new(Some(queue)),
+                    thread: Mutex::new(Some(thread)),
+                }
+            }
+        };
+        Ok(Self(Arc::new(Inner { engine, gate })))
+    }
+
+    /// Runs `f` in a write transaction and returns after its durable commit. All that `f` does is one commit, or
+    /// nothing. `f` may run more than once: when another member of its group fails, the group is redone one by one.
+    pub async fn write<R, F>(&self, f: F) -> Result<R, StoreError>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<R, StoreError> + Send + Sync + 'static,
+        R: Send + 'static,
+    {
+        if let Gate::Inline { turn, closed } = &self.0.gate {
+            return self.0.inline(turn, closed, &f);
+        }
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        self.0.send(f, Reply::Task(reply))?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// As `write`, for start-up and tools: blocks the thread.
+    pub fn write_blocking<R, F>(&self, f: F) -> Result<R, StoreError>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<R, StoreError> + Send + Sync + 'static,
+        R: Send + 'static,
+    {
+        if let Gate::Inline { turn, closed } = &self.0.gate {
+            return self.0.inline(turn, closed, &f);
+        }
+        let (reply, answer) = sync_channel(1);
+        self.0.send(f, Reply::Thread(reply))?;
+        answer.recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Runs `f` on what is committed now. Keep it short: a read held open makes the file grow.
+    pub fn read<R>(&self, f: impl FnOnce(&Rx) -> Result<R, StoreError>) -> Result<R, StoreError> {
+        let txn = self.0.engine.db.begin_read()?;
+        f(&Rx::new(txn, Arc::clone(&self.0.engine.env)))
+    }
+
+    /// What the store has done since it was opened.
+    pub fn stats(&self) -> Stats {
+        let engine = &self.0.engine;
+        Stats {
+            commits: engine.commits.load(Ordering::Relaxed),
+            writes: engine.writes.load(Ordering::Relaxed),
+            syncs: engine.meter.syncs.load(Ordering::Relaxed),
+            bytes: engine.meter.bytes.load(Ordering::Relaxed),
+            file_bytes: engine.meter.length.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether a disk failure stopped all writes: open it again, or exit.
+    pub fn is_poisoned(&self) -> bool {
+        self.0.engine.poisoned.load(Ordering::Acquire)
+    }
+
+    /// Every place where an index, a counter or a reference differs from the rows. Reads everything: for tests and
+    /// support, not for a running agent.
+    pub fn verify(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|rx| crate::verify::verify(rx))
+    }
+
+    /// Finishes the waiting writes, then takes no more. Clones answer `Closed` to writes afterwards.
+    pub fn close(self) -> Result<(), StoreError> {
+        self.0.stop();
+        Ok(())
+    }
+}
+
+impl Inner {
+    fn inline<R, F>(&self, turn: &Mutex<()>, closed: &AtomicBool, f: &F) -> Result<R, StoreError>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<R, StoreError>,
+    {
+        // A panic of an earlier closure was contained; the turn guards no data.
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if closed.load(Ordering::Acquire) {
+            return Err(StoreError::Closed);
+        }
+        self.engine.inline(f)
+    }
+
+    fn send<R, F>(&self, f: F, reply: Reply<R>) -> Result<(), StoreError>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<R, StoreError> + Send + 'static,
+        R: Send + 'static,
+    {
+        let Gate::Thread { queue, .. } = &self.gate else {
+            return Err(StoreError::Closed);
+        };
+        let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(queue) = queue.as_ref() else {
+            return Err(StoreError::Closed);
+        };
+        if self.engine.waiting.fetch_add(1, Ordering::Relaxed) >= QUEUE {
+            self.engine.waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(StoreError::Busy);
+        }
+        let request = Pending {
+            f,
+            result: None,
+            reply: Some(reply),
+        };
+        queue
+            .send(Box::new(request))
+            .map_err(|_| StoreError::Closed)
+    }
+
+    fn stop(&self) {
+        match &self.gate {
+            Gate::Inline { turn, closed } => {
+                let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+                closed.store(true, Ordering::Release);
+            }
+            Gate::Thread { queue, thread } => {
+                drop(queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+                let thread = thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(thread) = thread
+                    && thread.thread().id() != std::thread::current().id()
+                    && thread.join().is_err()
+                {
+                    tracing::error!("The store's writer ended with a panic.");
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn open_file(path: &Path, what: &str) -> Result<Box<dyn StorageBackend>, OpenError> {
+    let io_error = |source| OpenError::Io {
+        what: what.to_owned(),
+        source,
+    };
+    let is_new = !path.exists();
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).map_err(io_error)?;
+    if is_new {
+        sync_folder(path).map_err(io_error)?;
+    }
+    let backend = redb::backends::FileBackend::new(file).map_err(|e| database_error(e, what))?;
+    Ok(Box::new(backend))
+}
+
+/// Makes a new name in a folder durable.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
+    }
+}
+
+fn database_error(error: DatabaseError, what: &str) -> OpenError {
+    let what = what.to_owned();
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => OpenError::InUse(what),
+        DatabaseError::RepairAborted => OpenError::RepairAborted,
+        DatabaseError::Storage(StorageError::Io(source))
+            if source.kind() != io::ErrorKind::InvalidData =>
+        {
+            OpenError::Io { what, source }
+        }
+        other => OpenError::Damaged {
+            what,
+            why: other.to_string(),
+        },
+    }
+}

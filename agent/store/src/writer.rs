@@ -1,0 +1,202 @@
+//! One writer: requests that wait together share a commit. When one closure of a group fails, the transaction is
+//! dropped and the group is redone one by one, so that only the bad one fails. Owns commit flags and the poisoned state;
+//! knows nothing of rows.
+
+use crate::access::{Env, Tx};
+use crate::disk::Meter;
+use crate::error::StoreError;
+use redb::Database;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::Duration;
+
+/// Most requests of one commit.
+const GROUP: usize = 256;
+/// Most requests that may wait.
+pub(crate) const QUEUE: usize = 8_192;
+/// How long a group of two or more waits once for others.
+const MERGE: Duration = Duration::from_millis(2);
+/// Above this length the allocator state is no longer written with each commit: opening after a kill walks the file.
+const QUICK_REPAIR_BELOW: u64 = 100 * 1024 * 1024;
+
+/// The database and what is counted about it.
+pub(crate) struct Engine {
+    pub(crate) db: Database,
+    pub(crate) env: Arc<Env>,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) commits: AtomicU64,
+    pub(crate) writes: AtomicU64,
+    pub(crate) waiting: AtomicUsize,
+    pub(crate) poisoned: AtomicBool,
+}
+
+/// A closure that waits for its commit.
+pub(crate) trait Request: Send {
+    fn apply(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError>;
+    fn answer(&mut self, outcome: Result<(), StoreError>);
+}
+
+pub(crate) enum Reply<R> {
+    Task(tokio::sync::oneshot::Sender<Result<R, StoreError>>),
+    Thread(SyncSender<Result<R, StoreError>>),
+}
+
+pub(crate) struct Pending<R, F> {
+    pub(crate) f: F,
+    pub(crate) result: Option<R>,
+    pub(crate) reply: Option<Reply<R>>,
+}
+
+impl<R, F> Request for Pending<R, F>
+where
+    F: Fn(&mut Tx<'_>) -> Result<R, StoreError> + Send,
+    R: Send,
+{
+    fn apply(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        self.result = Some((self.f)(tx)?);
+        Ok(())
+    }
+    fn answer(&mut self, outcome: Result<(), StoreError>) {
+        let result = outcome.and_then(|()| self.result.take().ok_or(StoreError::Closed));
+        // Whoever asked may have gone; the commit stands.
+        match self.reply.take() {
+            Some(Reply::Task(reply)) => drop(reply.send(result)),
+            Some(Reply::Thread(reply)) => drop(reply.send(result)),
+            None => {}
+        }
+    }
+}
+
+/// A group that was not committed.
+enum Failed {
+    /// One closure said no: the others may be redone.
+    Member(StoreError),
+    /// The database did: nobody's write happened.
+    Engine(StoreError),
+}
+
+impl Engine {
+    /// Runs until every sender is gone.
+    pub(crate) fn run(&self, queue: &Receiver<Box<dyn Request>>) {
+        while let Ok(first) = queue.recv() {
+            let mut group = vec![first];
+            group.extend(queue.try_iter().take(GROUP - 1));
+            if group.len() > 1 && group.len() < GROUP {
+                // Others are active: those about to ask share this commit. A lone writer never waits.
+                group.extend(queue.recv_timeout(MERGE));
+                group.extend(queue.try_iter().take(GROUP.saturating_sub(group.len())));
+            }
+            self.waiting.fetch_sub(group.len(), Ordering::Relaxed);
+            self.settle(&mut group);
+        }
+    }
+
+    fn settle(&self, group: &mut [Box<dyn Request>]) {
+        let outcome = match self.commit(group) {
+            Ok(()) => Ok(()),
+            Err(Failed::Member(_)) if group.len() > 1 => {
+                for request in group {
+                    self.settle(std::slice::from_mut(request));
+                }
+                return;
+            }
+            Err(Failed::Member(error) | Failed::Engine(error)) => Err(error),
+        };
+        for request in group {
+            request.answer(outcome.clone());
+        }
+    }
+
+    /// Runs one closure on the caller's thread, in a commit of its own.
+    pub(crate) fn inline<R, F>(&self, f: &F) -> Result<R, StoreError>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<R, StoreError>,
+    {
+        let mut result = None;
+        self.transact(1, |tx| {
+            result = Some(f(tx)?);
+            Ok(())
+        })
+        .map_err(|failed| match failed {
+            Failed::Member(error) | Failed::Engine(error) => error,
+        })?;
+        result.ok_or(StoreError::Closed)
+    }
+
+    fn commit(&self, group: &mut [Box<dyn Request>]) -> Result<(), Failed> {
+        self.transact(group.len(), |tx| {
+            for request in &mut *group {
+                tx.latest = None;
+                request.apply(tx)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn transact(
+        &self,
+        writes: usize,
+        mut apply: impl FnMut(&mut Tx<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), Failed> {
+        if self.poisoned.load(Ordering::Acquire) {
+            return Err(Failed::Engine(StoreError::Poisoned));
+        }
+        let mut txn = self.db.begin_write().map_err(|e| self.engine(e.into()))?;
+        txn.set_two_phase_commit(true);
+        txn.set_quick_repair(self.meter.length.load(Ordering::Relaxed) < QUICK_REPAIR_BELOW);
+        let mut tx = Tx::new(&txn, &self.env);
+        // The transaction of a closure that panicked is dropped whole, so no half-done state is seen afterwards.
+        let outcome = catch_unwind(AssertUnwindSafe(|| apply(&mut tx)))
+            .unwrap_or_else(|panic| Err(StoreError::Panicked(words(panic.as_ref()))));
+        let unneeded = std::mem::take(&mut tx.unneeded);
+        drop(tx);
+        if let Err(error) = outcome {
+            drop(txn);
+            let disk = self.note(&error);
+            return Err(if disk {
+                Failed::Engine(error)
+            } else {
+                Failed::Member(error)
+            });
+        }
+        txn.commit().map_err(|e| self.engine(e.into()))?;
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.writes.fetch_add(writes as u64, Ordering::Relaxed);
+        remove(&unneeded);
+        Ok(())
+    }
+
+    fn engine(&self, error: StoreError) -> Failed {
+        self.note(&error);
+        Failed::Engine(error)
+    }
+
+    /// Remembers a disk failure: the database takes no more writes until it is opened again.
+    fn note(&self, error: &StoreError) -> bool {
+        let disk = matches!(error, StoreError::Io(_) | StoreError::Poisoned);
+        if disk {
+            self.poisoned.store(true, Ordering::Release);
+        }
+        disk
+    }
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|s| (*s).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
+/// A file that stays behind costs space until the next start sweeps it; nothing refers to it any more.
+fn remove(files: &[PathBuf]) {
+    for file in files {
+        if let Err(error) = std::fs::remove_file(file) {
+            tracing::warn!(file = %file.display(), %error, "Body file not removed.");
+        }
+    }
+}
