@@ -18,6 +18,13 @@ pub fn parse(text: &str) -> Option<i64> {
         .map(Timestamp::as_millisecond)
 }
 
+/// Reads the date of an HTTP header: `Fri, 21 Nov 2025 07:30:15 GMT`.
+pub fn parse_http(text: &str) -> Option<i64> {
+    jiff::fmt::rfc2822::parse(text.trim())
+        .ok()
+        .map(|at| at.timestamp().as_millisecond())
+}
+
 /// `2025-11-21T07:30:15Z`, with milliseconds where there are any.
 pub fn format(ms: i64) -> String {
     Timestamp::from_millisecond(ms)
@@ -61,5 +68,11 @@ mod tests {
             format_day(parse("2025-11-21T23:59:59-01:00").unwrap()),
             "2025-11-22"
         );
+    }
+    #[test]
+    fn reads_the_date_of_a_header() {
+        let at = parse_http("Fri, 21 Nov 2025 07:30:15 GMT");
+        assert_eq!(at.map(format).as_deref(), Some("2025-11-21T07:30:15Z"));
+        assert_eq!(parse_http("yesterday"), None);
     }
 }

@@ -7,6 +7,7 @@
 //!    #![allow(unsafe_code, missing_docs, unreachable_pub, clippy::pedantic, reason = "generated")]
 //!    waybill_sdk::world! {
 //!        path: ["../../wit/commerce", "../../wit/host", "../../wit/connector"],
+//!        imports: [effects, http],
 //!        world: "package acme:connector;
 //!                world acme {
 //!                    include waybill:connector/core@0.1.0;
