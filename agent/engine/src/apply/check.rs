@@ -1,0 +1,351 @@
+//! A plan against what the loaded connectors say of themselves. Reads no store: connections that exist already are
+//! handed in by name.
+
+use super::address::{Address, address_of};
+use super::mistake::{At, Mistake, suggest};
+use super::plan::{ConnectionPlan, CrosswalkPlan, Pair, Plan, RoutePlan};
+use std::collections::{BTreeMap, BTreeSet};
+use waybill_model::contract::{Descriptor, Field, Setting};
+use waybill_model::crosswalk::{ANY, CUSTOMERS, ITEMS, SHIPPING_METHODS, WAREHOUSES};
+use waybill_model::decimal::Decimal;
+use waybill_model::settings::{agent_settings, timing_settings};
+
+impl Plan {
+    /// Every mistake the connectors' descriptors show, for a file that stands alone.
+    pub fn check(&self, descriptors: &[Descriptor]) -> Vec<Mistake> {
+        self.check_beside(descriptors, &BTreeMap::new())
+    }
+
+    /// The same beside connections that exist already: name and connector.
+    pub fn check_beside(
+        &self,
+        descriptors: &[Descriptor],
+        existing: &BTreeMap<String, String>,
+    ) -> Vec<Mistake> {
+        let mut check = Check {
+            descriptors,
+            connections: existing
+                .iter()
+                .map(|(name, connector)| (name.as_str(), connector.as_str()))
+                .collect(),
+            mistakes: Vec::new(),
+        };
+        for connection in &self.connections {
+            let (name, connector) = (&connection.name.value, &connection.connector);
+            if let Some(other) = existing
+                .get(name)
+                .filter(|other| **other != connector.value)
+            {
+                check.mistakes.push(
+                    Mistake::new(
+                        connector.place,
+                        format!("connection `{name}` exists already and uses `{other}`"),
+                    )
+                    .hint("A connection keeps its connector: choose another name."),
+                );
+            }
+            check.connections.insert(name, &connector.value);
+        }
+        let own: Vec<Setting> = agent_settings()
+            .into_iter()
+            .chain(timing_settings())
+            .collect();
+        check.settings(&self.settings, &own, "the agent", false);
+        for retailer in &self.retailers {
+            check.settings(&retailer.settings, &own, "the agent", true);
+        }
+        for connection in &self.connections {
+            check.connection(connection);
+        }
+        for route in &self.routes {
+            check.route(route);
+        }
+        for crosswalk in &self.crosswalks {
+            check.crosswalk(crosswalk);
+        }
+        check.mistakes.sort();
+        check.mistakes.dedup();
+        check.mistakes
+    }
+}
+
+struct Check<'a> {
+    descriptors: &'a [Descriptor],
+    /// Name and connector.
+    connections: BTreeMap<&'a str, &'a str>,
+    mistakes: Vec<Mistake>,
+}
+
+impl<'a> Check<'a> {
+    fn descriptor(&self, id: &str) -> Option<&'a Descriptor> {
+        self.descriptors.iter().find(|d| d.id == id)
+    }
+
+    fn unknown(&mut self, name: &At<String>, message: String, known: &[&str]) {
+        let mut mistake = Mistake::new(name.place, message);
+        mistake.hint = suggest(&name.value, known);
+        self.mistakes.push(mistake);
+    }
+
+    fn connection(&mut self, connection: &ConnectionPlan) {
+        let name = &connection.connector;
+        let Some(descriptor) = self.descriptor(&name.value) else {
+            let known: Vec<&str> = self.descriptors.iter().map(|d| d.id.as_str()).collect();
+            self.unknown(
+                name,
+                format!("no connector `{}` is loaded", name.value),
+                &known,
+            );
+            if known.is_empty()
+                && let Some(mistake) = self.mistakes.last_mut()
+            {
+                mistake.hint = Some("Put its `.wasm` file into the connectors folder.".to_owned());
+            }
+            return;
+        };
+        let mut known = descriptor.settings.clone();
+        known.extend(agent_settings());
+        known.extend(timing_settings());
+        self.settings(&connection.settings, &known, &descriptor.title, false);
+        for retailer in &connection.retailers {
+            self.settings(&retailer.settings, &known, &descriptor.title, true);
+            self.private(connection, &retailer.settings, &descriptor.settings);
+        }
+        self.private(connection, &connection.settings, &descriptor.settings);
+        self.required(connection, descriptor);
+        self.secrets(connection, descriptor);
+    }
+
+    fn settings(&mut self, given: &[Pair], known: &[Setting], whose: &str, retailer: bool) {
+        let mut seen = BTreeSet::new();
+        for pair in given {
+            let (key, value) = (&pair.key, &pair.value);
+            if !seen.insert(&key.value) {
+                self.mistakes.push(Mistake::new(
+                    key.place,
+                    format!("`{}` is set twice", key.value),
+                ));
+            }
+            let Some(setting) = known.iter().find(|s| s.key == key.value) else {
+                let keys: Vec<&str> = known.iter().map(|s| s.key.as_str()).collect();
+                self.unknown(
+                    key,
+                    format!("{whose} has no setting `{}`", key.value),
+                    &keys,
+                );
+                continue;
+            };
+            if retailer && !setting.per_retailer {
+                self.mistakes.push(
+                    Mistake::new(
+                        key.place,
+                        format!("`{}` cannot differ by retailer", key.value),
+                    )
+                    .hint("Set it for the whole connection."),
+                );
+            }
+            if let Some((why, hint)) = misfit(&setting.field, &value.value) {
+                let mut mistake = Mistake::new(
+                    value.place,
+                    format!("`{}` cannot be `{}`: {why}", key.value, value.value),
+                );
+                mistake.hint = hint;
+                self.mistakes.push(mistake);
+            }
+        }
+    }
+
+    fn private(&mut self, connection: &ConnectionPlan, given: &[Pair], known: &[Setting]) {
+        if connection.allow_private {
+            return;
+        }
+        for pair in given {
+            let is_url = known
+                .iter()
+                .any(|s| s.key == pair.key.value && matches!(s.field, Field::Url));
+            if is_url && let Address::Private(host) = address_of(&pair.value.value) {
+                self.mistakes.push(
+                    Mistake::new(
+                        pair.value.place,
+                        format!(
+                            "`{}` is this machine or in a private network, which connection `{}` is not granted",
+                            host, connection.name.value
+                        ),
+                    )
+                    .hint("Add `private-addresses = true` to the connection if that is meant."),
+                );
+            }
+        }
+    }
+
+    fn required(&mut self, connection: &ConnectionPlan, descriptor: &Descriptor) {
+        for setting in &descriptor.settings {
+            let given = connection
+                .settings
+                .iter()
+                .any(|p| p.key.value == setting.key && !p.value.value.is_empty());
+            if setting.required && setting.default.is_none() && !given {
+                self.mistakes.push(
+                    Mistake::new(
+                        connection.name.place,
+                        format!(
+                            "connection `{}` lacks the setting `{}` ({})",
+                            connection.name.value, setting.key, setting.label
+                        ),
+                    )
+                    .hint(setting.help.clone()),
+                );
+            }
+        }
+    }
+
+    fn secrets(&mut self, connection: &ConnectionPlan, descriptor: &Descriptor) {
+        for secret in &connection.secrets {
+            let slot = &secret.slot;
+            let Some(credential) = descriptor.credentials.iter().find(|c| c.slot == slot.value)
+            else {
+                let slots: Vec<&str> = descriptor
+                    .credentials
+                    .iter()
+                    .map(|c| c.slot.as_str())
+                    .collect();
+                let message = format!("{} has no credentials `{}`", descriptor.title, slot.value);
+                self.unknown(slot, message, &slots);
+                continue;
+            };
+            if !credential.secrets.contains(&secret.name.value) {
+                let names: Vec<&str> = credential.secrets.iter().map(String::as_str).collect();
+                let message = format!("`{}` has no secret `{}`", slot.value, secret.name.value);
+                self.unknown(&secret.name, message, &names);
+            }
+        }
+    }
+
+    /// The descriptor behind a connection's name; an unknown name is a mistake, an unloaded connector was one before.
+    fn behind(&mut self, name: &At<String>) -> Option<&'a Descriptor> {
+        if let Some(connector) = self.connections.get(name.value.as_str()) {
+            return self.descriptor(connector);
+        }
+        let known: Vec<&str> = self.connections.keys().copied().collect();
+        self.unknown(
+            name,
+            format!("there is no connection `{}`", name.value),
+            &known,
+        );
+        None
+    }
+
+    fn route(&mut self, route: &RoutePlan) {
+        let entity = route.entity.value;
+        if let Some(from) = self.behind(&route.from)
+            && from.feed(entity).is_none()
+        {
+            let gives: Vec<&str> = from.pulls.iter().map(|f| f.entity.word()).collect();
+            self.mistakes.push(
+                Mistake::new(
+                    route.from.place,
+                    format!("{} gives no `{entity}` documents", from.title),
+                )
+                .hint(format!("It gives: {}.", list(&gives))),
+            );
+        }
+        if let Some(to) = self.behind(&route.to)
+            && to.intake(entity).is_none()
+        {
+            let takes: Vec<&str> = to.pushes.iter().map(|p| p.entity.word()).collect();
+            self.mistakes.push(
+                Mistake::new(
+                    route.to.place,
+                    format!("{} takes no `{entity}` documents", to.title),
+                )
+                .hint(format!("It takes: {}.", list(&takes))),
+            );
+        }
+    }
+
+    fn crosswalk(&mut self, crosswalk: &CrosswalkPlan) {
+        let from = self.behind(&crosswalk.from);
+        let to = self.behind(&crosswalk.to);
+        let (Some(from), Some(to)) = (from, to) else {
+            return;
+        };
+        let tables = || from.tables.iter().chain(&to.tables);
+        let mut names = vec![ITEMS, CUSTOMERS, SHIPPING_METHODS, WAREHOUSES];
+        names.extend(tables().map(|t| t.name.as_str()));
+        names.sort_unstable();
+        names.dedup();
+        let table = &crosswalk.table;
+        if !names.contains(&table.value.as_str()) {
+            self.unknown(
+                table,
+                format!("there is no table `{}`", table.value),
+                &names,
+            );
+        }
+        if matches!(table.value.as_str(), ITEMS | CUSTOMERS) {
+            for cell in crosswalk.cells.iter().filter(|cell| cell.value == ANY) {
+                self.mistakes.push(
+                    Mistake::new(
+                        cell.place,
+                        format!("`*` means nothing in table `{}`", table.value),
+                    )
+                    .hint("Items and customers are never guessed: name each one."),
+                );
+            }
+        }
+        if let Some(retailer) = &crosswalk.retailer
+            && tables().any(|t| t.name == table.value)
+            && !tables().any(|t| t.name == table.value && t.per_retailer)
+        {
+            self.mistakes.push(
+                Mistake::new(
+                    retailer.place,
+                    format!("table `{}` cannot differ by retailer", table.value),
+                )
+                .hint("Leave `retailer` out."),
+            );
+        }
+    }
+}
+
+/// Why a value does not fit a field, and what would.
+fn misfit(field: &Field, value: &str) -> Option<(String, Option<String>)> {
+    match field {
+        Field::Text | Field::Lookup => None,
+        Field::Url => match address_of(value) {
+            Address::Bad(why) => Some((why.to_owned(), None)),
+            Address::Private(_) | Address::Public(_) => None,
+        },
+        Field::Integer => value
+            .parse::<i64>()
+            .is_err()
+            .then(|| ("it must be a whole number".to_owned(), None)),
+        Field::Decimal => value.parse::<Decimal>().is_err().then(|| {
+            let hint = "Write a point, as in 0.5, and at most 9 digits behind it.".to_owned();
+            ("it must be a decimal number".to_owned(), Some(hint))
+        }),
+        Field::Toggle => (value != "true" && value != "false")
+            .then(|| ("it must be true or false".to_owned(), None)),
+        Field::OneOf(choices) => {
+            let values: Vec<&str> = choices
+                .iter()
+                .filter(|c| !c.disabled)
+                .map(|c| c.value.as_str())
+                .collect();
+            (!values.contains(&value)).then(|| {
+                (
+                    "it is none of the choices".to_owned(),
+                    suggest(value, &values),
+                )
+            })
+        }
+    }
+}
+
+fn list(words: &[&str]) -> String {
+    if words.is_empty() {
+        "nothing".to_owned()
+    } else {
+        words.join(", ")
+    }
+}

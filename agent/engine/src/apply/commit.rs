@@ -1,0 +1,179 @@
+//! Carrying a plan out: one transaction, all of it or nothing. Jobs that waited for a cell it fills are released in
+//! the same commit.
+
+use super::difference::{Action, Difference, Step, steps};
+use super::plan::Plan;
+use crate::release::release_gap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use waybill_model::contract::Gap;
+use waybill_model::crash;
+use waybill_model::ids::{ConnectionId, Millis};
+use waybill_store::{ConnectionRow, Read, RouteRow, Scope, Store, StoreError, Tx};
+
+/// Applies a plan to a store and waits for the durable commit.
+pub async fn run(
+    store: &Store,
+    plan: Plan,
+    who: &str,
+    now: Millis,
+) -> Result<Difference, StoreError> {
+    let (plan, who) = (Arc::new(plan), who.to_owned());
+    crash::point("apply.before-commit");
+    let difference = store.write(move |tx| commit(tx, &plan, &who, now)).await?;
+    crash::point("apply.committed");
+    Ok(difference)
+}
+
+/// Applies a plan within a transaction. A plan that is applied already writes nothing at all.
+pub fn commit(
+    tx: &mut Tx<'_>,
+    plan: &Plan,
+    who: &str,
+    now: Millis,
+) -> Result<Difference, StoreError> {
+    let steps = steps(plan, tx, now)?;
+    if steps.is_empty() {
+        return Ok(Difference::default());
+    }
+    let mut apply = Apply {
+        ids: tx
+            .connections()?
+            .into_iter()
+            .map(|row| (row.name, row.id))
+            .collect(),
+        filled: Vec::new(),
+        unlocked: BTreeSet::new(),
+        who,
+        now,
+    };
+    let mut changes = Vec::with_capacity(steps.len());
+    for Step { change, action } in steps {
+        apply.act(tx, action)?;
+        changes.push(change);
+    }
+    apply.unlock(tx)?;
+    let released = apply.release(tx)?;
+    let mut detail = format!("{} changes from a provisioning file", changes.len());
+    if released > 0 {
+        detail.push_str(&format!(", {released} waiting jobs released"));
+    }
+    tx.audit(who, "apply", &detail, now)?;
+    Ok(Difference { changes })
+}
+
+/// A cell that was filled; without retailer it fills each retailer's, with `*` every value.
+struct Filled {
+    from: ConnectionId,
+    to: ConnectionId,
+    cell: Gap,
+}
+
+struct Apply<'a> {
+    ids: BTreeMap<String, ConnectionId>,
+    filled: Vec<Filled>,
+    /// Connections with new secrets: a refused login is asked again.
+    unlocked: BTreeSet<ConnectionId>,
+    who: &'a str,
+    now: Millis,
+}
+
+impl Apply<'_> {
+    fn id(&self, name: &str) -> Result<ConnectionId, StoreError> {
+        let what = format!("connection {name}");
+        self.ids
+            .get(name)
+            .copied()
+            .ok_or(StoreError::NotFound { what })
+    }
+
+    fn act(&mut self, tx: &mut Tx<'_>, action: Action<'_>) -> Result<(), StoreError> {
+        match action {
+            Action::Shown => {}
+            Action::StoreName(name) => {
+                tx.put_meta(super::STORE_NAME, name.as_bytes())?;
+            }
+            Action::Connection(row) => {
+                let id = tx.put_connection(&row)?;
+                self.ids.insert(row.name, id);
+            }
+            Action::Setting {
+                connection,
+                retailer,
+                pair,
+            } => {
+                let scope = Scope {
+                    connection: connection.map(|name| self.id(name)).transpose()?,
+                    retailer: retailer.map(str::to_owned),
+                };
+                let value = Some(pair.value.value.as_str());
+                tx.set_setting(&scope, &pair.key.value, value, self.who, self.now)?;
+            }
+            Action::Secret { connection, secret } => {
+                let id = self.id(connection)?;
+                tx.set_secret(
+                    id,
+                    &secret.slot.value,
+                    &secret.name.value,
+                    &secret.value,
+                    self.now,
+                )?;
+                self.unlocked.insert(id);
+            }
+            Action::Route { entity, from, to } => {
+                tx.put_route(&RouteRow {
+                    entity,
+                    from: self.id(from)?,
+                    to: self.id(to)?,
+                    paused: false,
+                })?;
+            }
+            Action::Cell { crosswalk, cell } => {
+                let filled = Filled {
+                    from: self.id(&crosswalk.from.value)?,
+                    to: self.id(&crosswalk.to.value)?,
+                    cell: Gap {
+                        table: crosswalk.table.value.clone(),
+                        retailer: crosswalk.retailer.as_ref().map(|r| r.value.clone()),
+                        value: cell.value.clone(),
+                    },
+                };
+                tx.set_cell(
+                    filled.from,
+                    filled.to,
+                    &filled.cell.table,
+                    filled.cell.retailer.as_deref(),
+                    &filled.cell.value,
+                    Some(&cell.code),
+                    cell.label.as_deref(),
+                    self.who,
+                    self.now,
+                )?;
+                self.filled.push(filled);
+            }
+        }
+        Ok(())
+    }
+
+    fn unlock(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        for id in &self.unlocked {
+            let row = tx.connection(*id)?;
+            if let Some(row) = row.filter(|row| row.unauthorized.is_some()) {
+                tx.put_connection(&ConnectionRow {
+                    unauthorized: None,
+                    ..row
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Releases every job that waits for one of the filled cells; how many.
+    fn release(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
+        let mut released = 0;
+        for Filled { from, to, cell } in &self.filled {
+            released += release_gap(tx, *from, *to, cell, self.who, self.now)?;
+        }
+        Ok(released)
+    }
+}
