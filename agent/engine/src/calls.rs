@@ -9,8 +9,14 @@ use waybill_store::{Read, StoreError, Tx};
 const CONTACT_GRAIN_MS: Millis = 5_000;
 
 /// A good answer.
-pub(crate) fn mark_ok(tx: &mut Tx<'_>, connection: ConnectionId, now: Millis) -> Result<(), StoreError> {
-    let Some(mut row) = tx.connection(connection)? else { return Ok(()) };
+pub(crate) fn mark_ok(
+    tx: &mut Tx<'_>,
+    connection: ConnectionId,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let Some(mut row) = tx.connection(connection)? else {
+        return Ok(());
+    };
     let fresh = row.last_ok.is_some_and(|at| now - at < CONTACT_GRAIN_MS);
     if fresh && row.last_error.is_none() && row.hold_until.is_none_or(|until| until > now) {
         return Ok(());
@@ -22,8 +28,15 @@ pub(crate) fn mark_ok(tx: &mut Tx<'_>, connection: ConnectionId, now: Millis) ->
 }
 
 /// No good answer. A refused login pauses the connection until its credentials change or it is tried again.
-pub(crate) fn mark_error(tx: &mut Tx<'_>, connection: ConnectionId, error: &CallError, now: Millis) -> Result<(), StoreError> {
-    let Some(mut row) = tx.connection(connection)? else { return Ok(()) };
+pub(crate) fn mark_error(
+    tx: &mut Tx<'_>,
+    connection: ConnectionId,
+    error: &CallError,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let Some(mut row) = tx.connection(connection)? else {
+        return Ok(());
+    };
     match error {
         CallError::Failure(Failure::Retry(Some(secs))) => {
             row.hold_until = Some(now + Millis::from(*secs) * 1000);
@@ -44,10 +57,15 @@ pub(crate) const LOGIN_AGAIN_MS: Millis = 60_000;
 /// What went wrong, for the page.
 pub(crate) fn sentence(error: &CallError) -> String {
     match error {
-        CallError::Failure(Failure::Retry(_)) => "Did not answer properly; will be asked again.".to_owned(),
-        CallError::Failure(Failure::Rejected(p) | Failure::InDoubt(p) | Failure::Unauthorized(p) | Failure::Withdrawn(p)) => {
-            p.message.clone()
+        CallError::Failure(Failure::Retry(_)) => {
+            "Did not answer properly; will be asked again.".to_owned()
         }
+        CallError::Failure(
+            Failure::Rejected(p)
+            | Failure::InDoubt(p)
+            | Failure::Unauthorized(p)
+            | Failure::Withdrawn(p),
+        ) => p.message.clone(),
         CallError::Failure(Failure::Unmapped(_)) => "Values are not matched yet.".to_owned(),
         CallError::Trapped(why) => format!("The connector stopped: {why}"),
         CallError::TimedOut => "The connector did not finish in time.".to_owned(),
@@ -66,6 +84,9 @@ pub(crate) fn member_failure(error: &CallError) -> Failure {
             format!("The connector broke its contract: {why}"),
             "Update the connector, then retry.",
         )),
-        CallError::Trapped(_) | CallError::TimedOut | CallError::OutOfMemory | CallError::Host(_) => Failure::Retry(None),
+        CallError::Trapped(_)
+        | CallError::TimedOut
+        | CallError::OutOfMemory
+        | CallError::Host(_) => Failure::Retry(None),
     }
 }

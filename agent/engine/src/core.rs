@@ -42,7 +42,9 @@ impl Slot {
 /// `"0.25"` seconds as milliseconds.
 fn seconds(text: &str) -> Option<Millis> {
     let value: waybill_model::decimal::Decimal = text.trim().parse().ok()?;
-    let thousand = value.checked_mul(waybill_model::decimal::Decimal::whole(1000))?.rounded(0);
+    let thousand = value
+        .checked_mul(waybill_model::decimal::Decimal::whole(1000))?
+        .rounded(0);
     (thousand.units >= 0).then_some(thousand.units)
 }
 
@@ -56,7 +58,9 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn title(&self, id: ConnectionId) -> String {
-        self.slots.get(&id).map_or_else(|| format!("connection {id}"), |s| s.row.title.clone())
+        self.slots
+            .get(&id)
+            .map_or_else(|| format!("connection {id}"), |s| s.row.title.clone())
     }
 }
 
@@ -77,7 +81,10 @@ impl Core {
     }
 
     pub(crate) fn desk(&self) -> Arc<Desk> {
-        self.desk.read().map_or_else(|poisoned| poisoned.into_inner().clone(), |desk| desk.clone())
+        self.desk.read().map_or_else(
+            |poisoned| poisoned.into_inner().clone(),
+            |desk| desk.clone(),
+        )
     }
 
     pub(crate) fn wake(&self, event: Event) {
@@ -93,7 +100,12 @@ impl Core {
 
     pub(crate) fn backoff(&self) -> Backoff {
         let desk = self.desk();
-        let read = |key: &str| desk.agent.get(key).and_then(|v| seconds(v)).and_then(|ms| u32::try_from(ms).ok());
+        let read = |key: &str| {
+            desk.agent
+                .get(key)
+                .and_then(|v| seconds(v))
+                .and_then(|ms| u32::try_from(ms).ok())
+        };
         let default = Backoff::default();
         Backoff {
             base_ms: read(settings::RETRY_BASE).unwrap_or(default.base_ms),
@@ -103,7 +115,10 @@ impl Core {
 
     pub(crate) fn gather_ms(&self) -> Millis {
         let desk = self.desk();
-        desk.agent.get(settings::GATHER).and_then(|v| seconds(v)).unwrap_or(self.options.gather_ms)
+        desk.agent
+            .get(settings::GATHER)
+            .and_then(|v| seconds(v))
+            .unwrap_or(self.options.gather_ms)
     }
 
     pub(crate) fn calls_used(&self, connection: ConnectionId) -> CallsUsed {
@@ -111,8 +126,19 @@ impl Core {
     }
 
     /// A call of a connection with everything but its arguments.
-    pub(crate) fn call(&self, slot: &Slot, scope: EffectScope, priority: Priority, mode: Mode, attempt: u32) -> Call {
-        let settings: Pairs = slot.settings.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    pub(crate) fn call(
+        &self,
+        slot: &Slot,
+        scope: EffectScope,
+        priority: Priority,
+        mode: Mode,
+        attempt: u32,
+    ) -> Call {
+        let settings: Pairs = slot
+            .settings
+            .iter()
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
         Call {
             connection: slot.row.id,
             context: Context { settings, attempt },
@@ -127,7 +153,10 @@ impl Core {
     pub(crate) fn reload(&self) -> Result<(), StoreError> {
         let (rows, routes, agent, values) = self.store.read(|rx| {
             let rows = rx.connections()?;
-            let values = rows.iter().map(|r| rx.effective(Some(r.id), None)).collect::<Result<Vec<_>, _>>()?;
+            let values = rows
+                .iter()
+                .map(|r| rx.effective(Some(r.id), None))
+                .collect::<Result<Vec<_>, _>>()?;
             Ok((rows, rx.routes()?, rx.effective(None, None)?, values))
         })?;
         let mut slots = BTreeMap::new();
@@ -136,7 +165,10 @@ impl Core {
             let binding = Binding {
                 connection: row.id,
                 name: row.name.clone(),
-                settings: settings.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+                settings: settings
+                    .iter()
+                    .map(|(k, v)| (k.clone(), v.clone()))
+                    .collect(),
                 allow_private: row.allow_private,
                 grants: row.grants.clone(),
             };
@@ -144,9 +176,20 @@ impl Core {
             if let Err(why) = &connector {
                 tracing::error!(connection = %row.name, reason = %why, "Connection has no connector.");
             }
-            slots.insert(row.id, Slot { row, settings, connector });
+            slots.insert(
+                row.id,
+                Slot {
+                    row,
+                    settings,
+                    connector,
+                },
+            );
         }
-        let desk = Arc::new(Desk { slots, routes, agent });
+        let desk = Arc::new(Desk {
+            slots,
+            routes,
+            agent,
+        });
         match self.desk.write() {
             Ok(mut held) => *held = desk,
             Err(poisoned) => *poisoned.into_inner() = desk,
@@ -155,7 +198,14 @@ impl Core {
     }
 
     fn fill_defaults(&self, row: &ConnectionRow, settings: &mut Values) {
-        let Some(descriptor) = self.connectors.descriptors().into_iter().find(|d| d.id == row.connector) else { return };
+        let Some(descriptor) = self
+            .connectors
+            .descriptors()
+            .into_iter()
+            .find(|d| d.id == row.connector)
+        else {
+            return;
+        };
         for setting in descriptor.settings {
             if let Some(default) = setting.default {
                 settings.entry(setting.key).or_insert(default);

@@ -34,7 +34,11 @@ pub(crate) enum CallKey {
 impl CallKey {
     pub(crate) const fn connection(&self) -> ConnectionId {
         match self {
-            Self::Pull(c, _) | Self::Push(c, _, _) | Self::Settle(c, _) | Self::Confirm(c, _) | Self::Resume(c, _) => *c,
+            Self::Pull(c, _)
+            | Self::Push(c, _, _)
+            | Self::Settle(c, _)
+            | Self::Confirm(c, _)
+            | Self::Resume(c, _) => *c,
         }
     }
 }

@@ -36,7 +36,9 @@ impl CommandError {
         match self {
             Self::Refused(problem) => problem.hint.as_deref(),
             Self::NotFound(_) => None,
-            Self::Store(_) => Some("Look into the log; restart the agent if it does not recover by itself."),
+            Self::Store(_) => {
+                Some("Look into the log; restart the agent if it does not recover by itself.")
+            }
         }
     }
 }
@@ -53,12 +55,20 @@ impl Handle {
     }
 
     /// Reads off the async threads: a page of orders may touch the disk.
-    async fn read<R: Send + 'static>(&self, read: impl FnOnce(&Core, &Rx) -> Result<R, StoreError> + Send + 'static) -> Result<R, CommandError> {
+    async fn read<R: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Core, &Rx) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, CommandError> {
         let core = self.core.clone();
-        let joined = tokio::task::spawn_blocking(move || core.store.read(|rx| read(&core, rx))).await;
+        let joined =
+            tokio::task::spawn_blocking(move || core.store.read(|rx| read(&core, rx))).await;
         match joined {
             Ok(result) => Ok(result?),
-            Err(_) => Err(CommandError::Refused(Problem::new("reader-ended", "The read ended abnormally.", "Try again."))),
+            Err(_) => Err(CommandError::Refused(Problem::new(
+                "reader-ended",
+                "The read ended abnormally.",
+                "Try again.",
+            ))),
         }
     }
 
@@ -72,9 +82,17 @@ impl Handle {
     /// # Errors
     /// A sentence that says what is missing.
     pub fn ready(&self) -> Result<(), String> {
-        self.core.store.read(|rx| rx.meta("ready")).map_err(|error| error.to_string())?;
+        self.core
+            .store
+            .read(|rx| rx.meta("ready"))
+            .map_err(|error| error.to_string())?;
         let desk = self.core.desk();
-        match desk.slots.values().find_map(|s| s.connector.as_ref().err().map(|why| (s.row.name.clone(), why.clone()))) {
+        match desk.slots.values().find_map(|s| {
+            s.connector
+                .as_ref()
+                .err()
+                .map(|why| (s.row.name.clone(), why.clone()))
+        }) {
             Some((name, why)) => Err(format!("connection `{name}`: {why}")),
             None => Ok(()),
         }
@@ -91,8 +109,15 @@ impl Handle {
     }
 
     /// Orders, newest first: of one state, or those a search finds.
-    pub async fn orders(&self, stage: Option<OrderStage>, search: Option<String>, before: Option<OrderId>, limit: usize) -> Result<OrderList, CommandError> {
-        self.read(move |core, rx| status::orders(core, rx, stage, search.as_deref(), before, limit)).await
+    pub async fn orders(
+        &self,
+        stage: Option<OrderStage>,
+        search: Option<String>,
+        before: Option<OrderId>,
+        limit: usize,
+    ) -> Result<OrderList, CommandError> {
+        self.read(move |core, rx| status::orders(core, rx, stage, search.as_deref(), before, limit))
+            .await
     }
 
     /// One order, whole.
@@ -111,12 +136,32 @@ impl Handle {
     }
 
     /// Fills a cell and releases what it blocked. How many jobs.
-    pub async fn fill_cell(&self, from: ConnectionId, to: ConnectionId, gap: Gap, for_all: bool, code: String, who: &str) -> Result<u64, CommandError> {
+    pub async fn fill_cell(
+        &self,
+        from: ConnectionId,
+        to: ConnectionId,
+        gap: Gap,
+        for_all: bool,
+        code: String,
+        who: &str,
+    ) -> Result<u64, CommandError> {
         let code = code.trim().to_owned();
         if code.is_empty() {
-            return Err(CommandError::Refused(Problem::new("empty-cell", "The field is empty.", "Fill it in, or leave the card with a reason.")));
+            return Err(CommandError::Refused(Problem::new(
+                "empty-cell",
+                "The field is empty.",
+                "Fill it in, or leave the card with a reason.",
+            )));
         }
-        let filled = Filled { from, to, gap, for_all, code, label: None, who: who.to_owned() };
+        let filled = Filled {
+            from,
+            to,
+            gap,
+            for_all,
+            code,
+            label: None,
+            who: who.to_owned(),
+        };
         let released = release::fill(&self.core.store, filled, self.now()).await?;
         self.core.wake(Event::Changed);
         Ok(released)
@@ -129,12 +174,16 @@ impl Handle {
             .core
             .store
             .write(move |tx| {
-                let Some((_, jobs)) = tx.card(&card)? else { return Ok(None) };
+                let Some((_, jobs)) = tx.card(&card)? else {
+                    return Ok(None);
+                };
                 let ids: Vec<JobId> = jobs.iter().map(|j| j.id).collect();
                 release::retry_card(tx, &ids, &who, now).map(Some)
             })
             .await?
-            .ok_or_else(|| CommandError::NotFound(format!("card `{id}`; it may be solved by now")))?;
+            .ok_or_else(|| {
+                CommandError::NotFound(format!("card `{id}`; it may be solved by now"))
+            })?;
         self.core.wake(Event::Changed);
         Ok(retried)
     }
@@ -142,9 +191,18 @@ impl Handle {
     /// Leaves a card alone, with a reason kept in History.
     pub async fn ignore_card(&self, id: &str, reason: &str, who: &str) -> Result<(), CommandError> {
         if reason.trim().is_empty() {
-            return Err(CommandError::Refused(Problem::new("no-reason", "A reason is needed to leave a card.", "Write why; it is kept in History.")));
+            return Err(CommandError::Refused(Problem::new(
+                "no-reason",
+                "A reason is needed to leave a card.",
+                "Write why; it is kept in History.",
+            )));
         }
-        let (id, reason, who, now) = (id.to_owned(), reason.trim().to_owned(), who.to_owned(), self.now());
+        let (id, reason, who, now) = (
+            id.to_owned(),
+            reason.trim().to_owned(),
+            who.to_owned(),
+            self.now(),
+        );
         self.core
             .store
             .write(move |tx| {
@@ -178,7 +236,11 @@ impl Handle {
     }
 
     /// Polls now: one feed, or all of the connection.
-    pub async fn poll_now(&self, connection: &str, entity: Option<Entity>) -> Result<(), CommandError> {
+    pub async fn poll_now(
+        &self,
+        connection: &str,
+        entity: Option<Entity>,
+    ) -> Result<(), CommandError> {
         let row = self.connection(connection).await?;
         self.core.wake(Event::Poll(row.id, entity));
         Ok(())
@@ -188,17 +250,41 @@ impl Handle {
     pub async fn probe(&self, connection: &str) -> Result<Pairs, CommandError> {
         let row = self.connection(connection).await?;
         let desk = self.core.desk();
-        let slot = desk.slots.get(&row.id).ok_or_else(|| CommandError::NotFound(format!("connection `{connection}`")))?;
-        let connector = slot.connector.as_ref().map_err(|why| CommandError::Refused(Problem::new("no-connector", why.clone(), "Install the connector.")))?;
-        let call = self.core.call(slot, EffectScope::Setup("probe".to_owned()), Priority::NearDeadline, Mode::ReadOnly, 1);
+        let slot = desk
+            .slots
+            .get(&row.id)
+            .ok_or_else(|| CommandError::NotFound(format!("connection `{connection}`")))?;
+        let connector = slot.connector.as_ref().map_err(|why| {
+            CommandError::Refused(Problem::new(
+                "no-connector",
+                why.clone(),
+                "Install the connector.",
+            ))
+        })?;
+        let call = self.core.call(
+            slot,
+            EffectScope::Setup("probe".to_owned()),
+            Priority::NearDeadline,
+            Mode::ReadOnly,
+            1,
+        );
         let answer = connector.probe(call).await;
         answer.value.map_err(|error| {
-            CommandError::Refused(Problem::new("probe-failed", crate::calls::sentence(&error), "Check address and credentials of the connection."))
+            CommandError::Refused(Problem::new(
+                "probe-failed",
+                crate::calls::sentence(&error),
+                "Check address and credentials of the connection.",
+            ))
         })
     }
 
     /// Pauses a connection, or lets it go on.
-    pub async fn pause(&self, connection: &str, paused: bool, who: &str) -> Result<(), CommandError> {
+    pub async fn pause(
+        &self,
+        connection: &str,
+        paused: bool,
+        who: &str,
+    ) -> Result<(), CommandError> {
         let row = self.connection(connection).await?;
         let (who, now) = (who.to_owned(), self.now());
         self.core
@@ -207,7 +293,12 @@ impl Handle {
                 let mut row = tx.connection(row.id)?.unwrap_or_else(|| row.clone());
                 row.paused = paused;
                 tx.put_connection(&row)?;
-                tx.audit(&who, if paused { "Paused" } else { "Resumed" }, &row.name, now)
+                tx.audit(
+                    &who,
+                    if paused { "Paused" } else { "Resumed" },
+                    &row.name,
+                    now,
+                )
             })
             .await?;
         self.core.wake(Event::Changed);
@@ -226,7 +317,11 @@ impl Handle {
     }
 
     /// Applies a plan, all or nothing, and binds the connections again.
-    pub async fn apply(&self, plan: apply::Plan, who: &str) -> Result<apply::Difference, CommandError> {
+    pub async fn apply(
+        &self,
+        plan: apply::Plan,
+        who: &str,
+    ) -> Result<apply::Difference, CommandError> {
         let difference = apply::run(&self.core.store, plan, who, self.now()).await?;
         self.core.wake(Event::Reload);
         Ok(difference)
@@ -241,14 +336,25 @@ impl Handle {
     /// Stores a value of the agent's own small area.
     pub async fn put_meta(&self, key: &str, value: Vec<u8>) -> Result<(), CommandError> {
         let key = key.to_owned();
-        self.core.store.write(move |tx| tx.put_meta(&key, &value)).await?;
+        self.core
+            .store
+            .write(move |tx| tx.put_meta(&key, &value))
+            .await?;
         Ok(())
     }
 
     /// Writes down who did what.
     pub async fn audit(&self, who: &str, what: &str, detail: &str) -> Result<(), CommandError> {
-        let (who, what, detail, now) = (who.to_owned(), what.to_owned(), detail.to_owned(), self.now());
-        self.core.store.write(move |tx| tx.audit(&who, &what, &detail, now)).await?;
+        let (who, what, detail, now) = (
+            who.to_owned(),
+            what.to_owned(),
+            detail.to_owned(),
+            self.now(),
+        );
+        self.core
+            .store
+            .write(move |tx| tx.audit(&who, &what, &detail, now))
+            .await?;
         Ok(())
     }
 }

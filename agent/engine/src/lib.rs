@@ -24,5 +24,6 @@ pub mod view;
 mod words;
 mod work;
 
+pub use core::Observer;
 pub use handle::{CommandError, Handle};
 pub use supervise::{Engine, EngineError, EngineOptions, EngineParts};

@@ -13,11 +13,18 @@ use waybill_store::{JobRow, NewJob, NoteKind, NoteRow, OrderRow, Read, StoreErro
 
 /// Whether nothing of the order is wanted any more.
 pub(crate) fn is_cancelled(order: &Order) -> bool {
-    order.phase == OrderPhase::Cancelled || (!order.lines.is_empty() && order.lines.iter().all(|l| !l.wanted().is_positive()))
+    order.phase == OrderPhase::Cancelled
+        || (!order.lines.is_empty() && order.lines.iter().all(|l| !l.wanted().is_positive()))
 }
 
 /// A new row for an order, not stored yet.
-pub(crate) fn row(connection: ConnectionId, document: &Document, order: &Order, id: DocumentId, now: Millis) -> OrderRow {
+pub(crate) fn row(
+    connection: ConnectionId,
+    document: &Document,
+    order: &Order,
+    id: DocumentId,
+    now: Millis,
+) -> OrderRow {
     let mut row = OrderRow {
         id: OrderId(0),
         connection,
@@ -51,14 +58,20 @@ pub(crate) fn row(connection: ConnectionId, document: &Document, order: &Order, 
 /// Takes over what a newer revision says.
 pub(crate) fn take(row: &mut OrderRow, order: &Order, document: DocumentId) {
     row.document = document;
-    row.phase = if is_cancelled(order) { OrderPhase::Cancelled } else { order.phase };
+    row.phase = if is_cancelled(order) {
+        OrderPhase::Cancelled
+    } else {
+        order.phase
+    };
     row.currency.clone_from(&order.currency);
-    row.total = order
-        .total
-        .as_ref()
-        .map(|t| t.gross)
-        .or_else(|| waybill_model::money::order_totals(order).ok().map(|t| t.gross));
-    row.units = order.lines.iter().fold(Decimal::ZERO, |sum, l| sum.checked_add(l.quantity).unwrap_or(sum));
+    row.total = order.total.as_ref().map(|t| t.gross).or_else(|| {
+        waybill_model::money::order_totals(order)
+            .ok()
+            .map(|t| t.gross)
+    });
+    row.units = order.lines.iter().fold(Decimal::ZERO, |sum, l| {
+        sum.checked_add(l.quantity).unwrap_or(sum)
+    });
     row.lines = u32::try_from(order.lines.len()).unwrap_or(u32::MAX);
     row.acknowledge_by.clone_from(&order.acknowledge_by);
     row.ship_by.clone_from(&order.ship_by);
@@ -67,14 +80,24 @@ pub(crate) fn take(row: &mut OrderRow, order: &Order, document: DocumentId) {
 
 /// The nearest deadline that work on the order can still meet.
 pub(crate) fn urgent_by(row: &OrderRow) -> Option<Millis> {
-    let open = |deadline: &Option<waybill_model::document::Deadline>| deadline.as_ref().map(|d| d.at);
-    let acknowledge = if row.acknowledged_at.is_none() { open(&row.acknowledge_by) } else { None };
-    [acknowledge, open(&row.ship_by)].into_iter().flatten().min()
+    let open =
+        |deadline: &Option<waybill_model::document::Deadline>| deadline.as_ref().map(|d| d.at);
+    let acknowledge = if row.acknowledged_at.is_none() {
+        open(&row.acknowledge_by)
+    } else {
+        None
+    };
+    [acknowledge, open(&row.ship_by)]
+        .into_iter()
+        .flatten()
+        .min()
 }
 
 /// Derives state and problem from the jobs, and stores the row where that changes anything.
 pub(crate) fn refresh(tx: &mut Tx<'_>, id: OrderId, now: Millis) -> Result<(), StoreError> {
-    let Some(mut row) = tx.order(id)? else { return Ok(()) };
+    let Some(mut row) = tx.order(id)? else {
+        return Ok(());
+    };
     if matches!(row.stage, OrderStage::Refused | OrderStage::Shipped) {
         return Ok(());
     }
@@ -102,16 +125,26 @@ pub(crate) fn refresh(tx: &mut Tx<'_>, id: OrderId, now: Millis) -> Result<(), S
 }
 
 /// The network cancelled an order that has a sale already: a person must cancel the sale. One card, once.
-fn cancelled_after_sale(tx: &mut Tx<'_>, row: &OrderRow, jobs: &[JobRow], now: Millis) -> Result<(), StoreError> {
+fn cancelled_after_sale(
+    tx: &mut Tx<'_>,
+    row: &OrderRow,
+    jobs: &[JobRow],
+    now: Millis,
+) -> Result<(), StoreError> {
     let cancellation = Work::Push(Entity::Cancellation);
     if jobs.iter().any(|j| j.work == cancellation) {
         return Ok(());
     }
-    let Some(push) = jobs.iter().find(|j| j.work == Work::Push(Entity::Order)) else { return Ok(()) };
+    let Some(push) = jobs.iter().find(|j| j.work == Work::Push(Entity::Order)) else {
+        return Ok(());
+    };
     let sale = row.sale_number.as_deref().unwrap_or_default();
     let problem = Problem::new(
         "cancelled-after-sale",
-        format!("{} cancelled order {} after sale {sale} was created.", row.retailer_name, row.number),
+        format!(
+            "{} cancelled order {} after sale {sale} was created.",
+            row.retailer_name, row.number
+        ),
         format!("Cancel sale {sale}, then leave this card with a reason."),
     );
     tx.create_job(
@@ -129,7 +162,15 @@ fn cancelled_after_sale(tx: &mut Tx<'_>, row: &OrderRow, jobs: &[JobRow], now: M
         },
         now,
     )?;
-    note(tx, row.id, now, NoteKind::You, "x", "Cancelled by the retailer after the sale was created.", None)
+    note(
+        tx,
+        row.id,
+        now,
+        NoteKind::You,
+        "x",
+        "Cancelled by the retailer after the sale was created.",
+        None,
+    )
 }
 
 /// Ends every job of a cancelled order that has not begun.
@@ -146,8 +187,25 @@ pub(crate) fn withdraw(tx: &mut Tx<'_>, id: OrderId, now: Millis) -> Result<(), 
 }
 
 /// Writes one line of the order's timeline.
-pub(crate) fn note(tx: &mut Tx<'_>, order: OrderId, at: Millis, kind: NoteKind, icon: &str, text: &str, words: Option<String>) -> Result<(), StoreError> {
-    tx.note(order, &NoteRow { at, kind, icon: icon.to_owned(), text: text.to_owned(), words })
+pub(crate) fn note(
+    tx: &mut Tx<'_>,
+    order: OrderId,
+    at: Millis,
+    kind: NoteKind,
+    icon: &str,
+    text: &str,
+    words: Option<String>,
+) -> Result<(), StoreError> {
+    tx.note(
+        order,
+        NoteRow {
+            at,
+            kind,
+            icon: icon.to_owned(),
+            text: text.to_owned(),
+            words,
+        },
+    )
 }
 
 /// The key of the retailer's customer in the receiving system, as a cell of the crosswalk.

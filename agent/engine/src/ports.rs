@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use waybill_host::ports::{Begun, Clock, EffectScope, Finish, Journal, Kv, Links, PortError, Vault};
+use waybill_host::ports::{
+    Begun, Clock, EffectScope, Finish, Journal, Kv, Links, PortError, Vault,
+};
 use waybill_model::contract::Link;
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, EffectId, JobId, Millis};
@@ -28,7 +30,10 @@ impl StorePorts {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "used as the function of map_err")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "used as the function of map_err"
+)]
 fn port(error: StoreError) -> PortError {
     PortError(error.to_string())
 }
@@ -37,10 +42,16 @@ fn keyed(scope: &EffectScope, members: &[u32]) -> Result<(String, Vec<JobId>), P
     match scope {
         EffectScope::Poll(key) | EffectScope::Setup(key) => Ok((key.clone(), Vec::new())),
         EffectScope::Jobs(jobs) => {
-            let chosen = members.iter().map(|m| jobs.get(*m as usize).copied()).collect::<Option<Vec<_>>>();
+            let chosen = members
+                .iter()
+                .map(|m| jobs.get(*m as usize).copied())
+                .collect::<Option<Vec<_>>>();
             match chosen {
                 Some(chosen) if !chosen.is_empty() => Ok((String::new(), chosen)),
-                _ => Err(PortError("the effect names no member of its batch, or one that does not exist".to_owned())),
+                _ => Err(PortError(
+                    "the effect names no member of its batch, or one that does not exist"
+                        .to_owned(),
+                )),
             }
         }
     }
@@ -48,7 +59,14 @@ fn keyed(scope: &EffectScope, members: &[u32]) -> Result<(String, Vec<JobId>), P
 
 #[async_trait]
 impl Journal for StorePorts {
-    async fn begin(&self, connection: ConnectionId, scope: &EffectScope, step: &str, members: &[u32], verified_absent: bool) -> Result<Begun, PortError> {
+    async fn begin(
+        &self,
+        connection: ConnectionId,
+        scope: &EffectScope,
+        step: &str,
+        members: &[u32],
+        verified_absent: bool,
+    ) -> Result<Begun, PortError> {
         let (key, jobs) = keyed(scope, members)?;
         let (step, now) = (step.to_owned(), self.now());
         let begun = self
@@ -69,41 +87,86 @@ impl Journal for StorePorts {
             Finish::Answered(bytes) => Some(bytes),
             Finish::NothingHappened => None,
         };
-        self.store.write(move |tx| tx.finish_effect(effect, answer.as_deref(), now)).await.map_err(port)
+        self.store
+            .write(move |tx| tx.finish_effect(effect, answer.as_deref(), now))
+            .await
+            .map_err(port)
     }
 
-    async fn retract(&self, connection: ConnectionId, scope: &EffectScope, step: &str, members: &[u32]) -> Result<(), PortError> {
+    async fn retract(
+        &self,
+        _: ConnectionId,
+        scope: &EffectScope,
+        step: &str,
+        members: &[u32],
+    ) -> Result<(), PortError> {
         let (key, jobs) = keyed(scope, members)?;
         let step = step.to_owned();
-        self.store.write(move |tx| tx.retract_effect(connection, &key, &jobs, &step)).await.map_err(port)
+        self.store
+            .write(move |tx| tx.retract_effect(&key, &jobs, &step))
+            .await
+            .map_err(port)
     }
 }
 
 #[async_trait]
 impl Kv for StorePorts {
-    async fn get_many(&self, connection: ConnectionId, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, PortError> {
-        self.store.read(|rx| keys.iter().map(|key| rx.kv_get(connection, key)).collect()).map_err(port)
+    async fn get_many(
+        &self,
+        connection: ConnectionId,
+        keys: &[String],
+    ) -> Result<Vec<Option<Vec<u8>>>, PortError> {
+        self.store
+            .read(|rx| keys.iter().map(|key| rx.kv_get(connection, key)).collect())
+            .map_err(port)
     }
 
-    async fn scan(&self, connection: ConnectionId, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<(String, Vec<u8>)>, PortError> {
-        self.store.read(|rx| rx.kv_scan(connection, prefix, after, limit as usize)).map_err(port)
+    async fn scan(
+        &self,
+        connection: ConnectionId,
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, Vec<u8>)>, PortError> {
+        self.store
+            .read(|rx| rx.kv_scan(connection, prefix, after, limit as usize))
+            .map_err(port)
     }
 }
 
 #[async_trait]
 impl Links for StorePorts {
-    async fn of(&self, connection: ConnectionId, entity: Entity, keys: &[String]) -> Result<Vec<Vec<Link>>, PortError> {
-        self.store.read(|rx| keys.iter().map(|key| rx.links_of(connection, entity, key)).collect()).map_err(port)
+    async fn of(
+        &self,
+        connection: ConnectionId,
+        entity: Entity,
+        keys: &[String],
+    ) -> Result<Vec<Vec<Link>>, PortError> {
+        self.store
+            .read(|rx| {
+                keys.iter()
+                    .map(|key| rx.links_of(connection, entity, key))
+                    .collect()
+            })
+            .map_err(port)
     }
 }
 
 #[async_trait]
 impl Vault for StorePorts {
-    async fn secrets(&self, connection: ConnectionId, slot: &str) -> Result<BTreeMap<String, SecretString>, PortError> {
+    async fn secrets(
+        &self,
+        connection: ConnectionId,
+        slot: &str,
+    ) -> Result<BTreeMap<String, SecretString>, PortError> {
         self.store
             .read(|rx| {
                 let mut found = BTreeMap::new();
-                for (_, name, _) in rx.secret_names(connection)?.into_iter().filter(|(s, _, _)| s == slot) {
+                for (_, name, _) in rx
+                    .secret_names(connection)?
+                    .into_iter()
+                    .filter(|(s, _, _)| s == slot)
+                {
                     if let Some(secret) = rx.secret(connection, slot, &name)? {
                         found.insert(name, secret);
                     }

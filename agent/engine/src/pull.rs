@@ -17,29 +17,60 @@ use waybill_store::{FeedRow, Read, StoreError};
 /// How long a caught-up feed rests: the merchant's setting, else the connector's word.
 pub(crate) fn poll_ms(slot: &Slot, entity: Entity) -> Millis {
     slot.millis(&format!("{POLL}{entity}")).unwrap_or_else(|| {
-        slot.descriptor().and_then(|d| d.feed(entity)).map_or(60_000, |f| Millis::from(f.poll_secs) * 1000)
+        slot.descriptor()
+            .and_then(|d| d.feed(entity))
+            .map_or(60_000, |f| Millis::from(f.poll_secs) * 1000)
     })
+}
+
+/// A feed nobody has read yet.
+pub(crate) const fn fresh_feed(connection: ConnectionId, entity: Entity) -> FeedRow {
+    FeedRow {
+        connection,
+        entity,
+        cursor: None,
+        last_ok: None,
+        caught_up_at: None,
+        next_due: 0,
+        failures: 0,
+    }
 }
 
 const fn priority(entity: Entity) -> Priority {
     match entity {
-        Entity::Order | Entity::Cancellation | Entity::OrderState | Entity::Shipment | Entity::Invoice => Priority::Order,
+        Entity::Order
+        | Entity::Cancellation
+        | Entity::OrderState
+        | Entity::Shipment
+        | Entity::Invoice => Priority::Order,
         Entity::InventoryLevel => Priority::Stock,
         _ => Priority::Catalogue,
     }
 }
 
 /// Reads pages until the feed is caught up, or something is wrong.
-pub(crate) async fn run(core: Arc<Core>, connection: ConnectionId, entity: Entity) -> Result<(), StoreError> {
+pub(crate) async fn run(
+    core: Arc<Core>,
+    connection: ConnectionId,
+    entity: Entity,
+) -> Result<(), StoreError> {
     while page(&core, connection, entity).await? {}
     Ok(())
 }
 
 /// One page; whether more is there.
-async fn page(core: &Arc<Core>, connection: ConnectionId, entity: Entity) -> Result<bool, StoreError> {
+async fn page(
+    core: &Arc<Core>,
+    connection: ConnectionId,
+    entity: Entity,
+) -> Result<bool, StoreError> {
     let desk = core.desk();
-    let Some(slot) = desk.slots.get(&connection) else { return Ok(false) };
-    let Some(connector) = slot.connector() else { return Ok(false) };
+    let Some(slot) = desk.slots.get(&connection) else {
+        return Ok(false);
+    };
+    let Some(connector) = slot.connector() else {
+        return Ok(false);
+    };
     let feed = core.store.read(|rx| rx.feed(connection, entity))?;
     let cursor = feed.as_ref().and_then(|f| f.cursor.clone());
     let attempt = feed.as_ref().map_or(1, |f| f.failures + 1);
@@ -63,7 +94,12 @@ async fn page(core: &Arc<Core>, connection: ConnectionId, entity: Entity) -> Res
                 .await?;
             crash::point("accept.committed");
             if taken.new > 0 {
-                core.observe(|| format!("pulled {connection} {entity} new={} seen={} released={}", taken.new, taken.seen, taken.released));
+                core.observe(|| {
+                    format!(
+                        "pulled {connection} {entity} new={} seen={} released={}",
+                        taken.new, taken.seen, taken.released
+                    )
+                });
                 tracing::debug!(%connection, %entity, new = taken.new, seen = taken.seen, "Pulled.");
                 core.wake(Event::Changed);
             }
@@ -79,11 +115,21 @@ async fn page(core: &Arc<Core>, connection: ConnectionId, entity: Entity) -> Res
 fn poll_scope(entity: Entity, cursor: Option<&[u8]>) -> String {
     use sha2::{Digest, Sha256};
     let hash = Sha256::digest(cursor.unwrap_or_default());
-    let short: String = hash.iter().take(8).map(|b| format!("{b:02x}")).collect();
-    format!("pull/{entity}/{short}")
+    let short = hash
+        .iter()
+        .take(8)
+        .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    format!("pull/{entity}/{short:016x}")
 }
 
-async fn failed(core: &Arc<Core>, connection: ConnectionId, entity: Entity, attempt: u32, error: CallError, now: Millis) -> Result<(), StoreError> {
+async fn failed(
+    core: &Arc<Core>,
+    connection: ConnectionId,
+    entity: Entity,
+    attempt: u32,
+    error: CallError,
+    now: Millis,
+) -> Result<(), StoreError> {
     let wait = match &error {
         CallError::Failure(Failure::Retry(Some(secs))) => Millis::from(*secs) * 1000,
         _ => core.backoff().wait_ms(attempt, core.rng.next_u64()),
@@ -92,7 +138,9 @@ async fn failed(core: &Arc<Core>, connection: ConnectionId, entity: Entity, atte
     core.observe(|| format!("poll failed {connection} {entity} {error:?}"));
     core.store
         .write(move |tx| {
-            let mut feed = tx.feed(connection, entity)?.unwrap_or_else(|| FeedRow::new(connection, entity));
+            let mut feed = tx
+                .feed(connection, entity)?
+                .unwrap_or_else(|| fresh_feed(connection, entity));
             feed.failures = attempt;
             feed.next_due = now + wait;
             tx.put_feed(&feed)?;

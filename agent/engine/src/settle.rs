@@ -20,14 +20,27 @@ const NEAR_MS: Millis = 600_000;
 /// When the gathered settles should leave; `None`: none is ready.
 pub(crate) fn due(jobs: &[JobRow], gather_ms: Millis, now: Millis) -> Option<Millis> {
     let oldest = jobs.iter().map(|j| j.changed_at).min()?;
-    let near = jobs.iter().filter_map(|j| j.urgent_by).any(|by| by - now < NEAR_MS);
-    Some(if near || jobs.len() >= MOST { now } else { oldest + gather_ms })
+    let near = jobs
+        .iter()
+        .filter_map(|j| j.urgent_by)
+        .any(|by| by - now < NEAR_MS);
+    Some(if near || jobs.len() >= MOST {
+        now
+    } else {
+        oldest + gather_ms
+    })
 }
 
 /// Tells the source about everything that is ready for this moment.
-pub(crate) async fn run(core: Arc<Core>, connection: ConnectionId, moment: Moment) -> Result<(), StoreError> {
+pub(crate) async fn run(
+    core: Arc<Core>,
+    connection: ConnectionId,
+    moment: Moment,
+) -> Result<(), StoreError> {
     let desk = core.desk();
-    let Some(connector) = desk.slots.get(&connection).and_then(|s| s.connector()) else { return Ok(()) };
+    let Some(connector) = desk.slots.get(&connection).and_then(|s| s.connector()) else {
+        return Ok(());
+    };
     let generation = connector.generation();
     let now = core.now();
     crash::point("batch.before-commit");
@@ -39,26 +52,60 @@ pub(crate) async fn run(core: Arc<Core>, connection: ConnectionId, moment: Momen
             if jobs.is_empty() {
                 return Ok(None);
             }
-            let claim = work::batch(tx, connection, Work::Settle(moment), Entity::Order, &jobs, Vec::new(), generation, now)?;
+            let claim = work::batch(
+                tx,
+                connection,
+                Work::Settle(moment),
+                Entity::Order,
+                &jobs,
+                Vec::new(),
+                generation,
+                now,
+            )?;
             Ok(Some((claim, jobs)))
         })
         .await?;
-    let Some((Claim { batch, .. }, jobs)) = claim else { return Ok(()) };
+    let Some((Claim { batch, .. }, jobs)) = claim else {
+        return Ok(());
+    };
     crash::point("batch.committed");
     core.observe(|| format!("batch {} settle {moment} {:?}", batch.id, batch.jobs));
     deliver(&core, batch, moment, &jobs).await.map(drop)
 }
 
 /// Calls the source for a committed batch and commits the verdicts.
-pub(crate) async fn deliver(core: &Arc<Core>, batch: BatchRow, moment: Moment, jobs: &[JobRow]) -> Result<bool, StoreError> {
+pub(crate) async fn deliver(
+    core: &Arc<Core>,
+    batch: BatchRow,
+    moment: Moment,
+    jobs: &[JobRow],
+) -> Result<bool, StoreError> {
     let desk = core.desk();
-    let Some((slot, connector)) = desk.slots.get(&batch.connection).and_then(|s| Some((s, s.connector()?))) else { return Ok(false) };
+    let Some((slot, connector)) = desk
+        .slots
+        .get(&batch.connection)
+        .and_then(|s| Some((s, s.connector()?)))
+    else {
+        return Ok(false);
+    };
     let settled = core.store.read(|rx| {
         jobs.iter()
-            .map(|job| Ok(Settled { entity: job.entity, key: job.key.clone(), links: rx.links_of(batch.connection, job.entity, &job.key)? }))
+            .map(|job| {
+                Ok(Settled {
+                    entity: job.entity,
+                    key: job.key.clone(),
+                    links: rx.links_of(batch.connection, job.entity, &job.key)?,
+                })
+            })
             .collect::<Result<Vec<_>, StoreError>>()
     })?;
-    let call = core.call(slot, EffectScope::Jobs(batch.jobs.clone()), Priority::NearDeadline, Mode::Live, batch.attempt);
+    let call = core.call(
+        slot,
+        EffectScope::Jobs(batch.jobs.clone()),
+        Priority::NearDeadline,
+        Mode::Live,
+        batch.attempt,
+    );
     let answer = connector.settle(call, moment, settled).await;
     work::commit_verdicts(core, batch, answer).await
 }

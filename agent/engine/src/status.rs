@@ -2,8 +2,9 @@
 
 use crate::core::{Core, Desk};
 use crate::view::{
-    CardView, CellView, ConnectionView, DayView, DeadlineKind, DeadlineView, FeedView, FrameView, HistoryView, JobView, MoneyRow, NoteView,
-    OrderDetail, OrderList, OrderView, StageCounts, TodayView, Tone,
+    CardView, CellView, ConnectionView, DayView, DeadlineKind, DeadlineView, FeedView, FrameView,
+    HistoryView, JobView, MoneyRow, NoteView, OrderDetail, OrderList, OrderView, StageCounts,
+    TodayView, Tone,
 };
 use crate::words;
 use waybill_model::contract::Gap;
@@ -14,7 +15,10 @@ use waybill_model::ids::{ConnectionId, Millis, OrderId};
 use waybill_model::job::JobState;
 use waybill_model::money;
 use waybill_model::order_state::OrderStage;
-use waybill_store::{CardRow, Cause, ConnectionRow, JobRow, NoteKind, NoteRow, OrderQuery, OrderRow, Read, Rx, StoreError};
+use waybill_store::{
+    CardRow, Cause, ConnectionRow, JobRow, NoteKind, NoteRow, OrderQuery, OrderRow, Read, Rx,
+    StoreError,
+};
 
 /// Orders named on one card.
 const ON_A_CARD: usize = 6;
@@ -26,15 +30,22 @@ pub(crate) fn frame(core: &Core, rx: &Rx) -> Result<FrameView, StoreError> {
     let counters = rx.counters()?;
     let rows = rx.connections()?;
     let feeds = rx.feeds()?;
-    let connections = rows.iter().map(|row| connection(core, &desk, row, &feeds, now)).collect();
+    let connections = rows
+        .iter()
+        .map(|row| connection(core, &desk, row, &feeds, now))
+        .collect();
     Ok(FrameView {
         store: store_name(core, rx)?,
         version: core.options.version.clone(),
         now,
         practice: false,
-        paused: rows.iter().filter(|r| r.paused).map(|r| r.title.clone()).collect(),
-        causes: rx.cards(usize::MAX)?.iter().filter(|c| c.ignored.is_none()).count() as u64,
-        waiting: counters.orders_in(OrderStage::Waiting),
+        paused: rows
+            .iter()
+            .filter(|r| r.paused)
+            .map(|r| r.title.clone())
+            .collect(),
+        causes: counters.cards,
+        waiting: orders_in(&counters, OrderStage::Waiting),
         connections,
     })
 }
@@ -44,7 +55,13 @@ fn store_name(core: &Core, rx: &Rx) -> Result<String, StoreError> {
     Ok(stored.unwrap_or_else(|| core.options.store_name.clone()))
 }
 
-fn connection(core: &Core, desk: &Desk, row: &ConnectionRow, feeds: &[waybill_store::FeedRow], now: Millis) -> ConnectionView {
+fn connection(
+    core: &Core,
+    desk: &Desk,
+    row: &ConnectionRow,
+    feeds: &[waybill_store::FeedRow],
+    now: Millis,
+) -> ConnectionView {
     let slot = desk.slots.get(&row.id);
     let descriptor = slot.and_then(|s| s.descriptor());
     let missing = slot.and_then(|s| s.connector.as_ref().err());
@@ -72,7 +89,11 @@ fn connection(core: &Core, desk: &Desk, row: &ConnectionRow, feeds: &[waybill_st
         feeds: feeds
             .iter()
             .filter(|f| f.connection == row.id)
-            .map(|f| FeedView { entity: f.entity, last_ok: f.last_ok, caught_up_at: f.caught_up_at })
+            .map(|f| FeedView {
+                entity: f.entity,
+                last_ok: f.last_ok,
+                caught_up_at: f.caught_up_at,
+            })
             .collect(),
     }
 }
@@ -82,31 +103,57 @@ pub(crate) fn today(core: &Core, rx: &Rx) -> Result<TodayView, StoreError> {
     let desk = core.desk();
     let now = core.now();
     let counters = rx.counters()?;
-    let cards: Vec<CardView> = cards(core, rx, 20)?.into_iter().filter(|c| c.ignored.is_none()).collect();
-    let waiting = counters.orders_in(OrderStage::Waiting);
+    let cards: Vec<CardView> = cards(core, rx, 20)?
+        .into_iter()
+        .filter(|c| c.ignored.is_none())
+        .collect();
+    let waiting = orders_in(&counters, OrderStage::Waiting);
     let mut deadlines = Vec::new();
     for (at, kind, id) in rx.deadlines(now, 6)? {
         let Some(row) = rx.order(id)? else { continue };
         let kind = deadline_kind(kind);
-        let set_by = deadlines_of(&row).into_iter().find(|(k, _, _)| *k == kind).map_or(DeadlineSource::Order, |(_, _, by)| by);
-        deadlines.push(DeadlineView { kind, at, set_by, order: order_view(&desk, &row) });
+        let set_by = deadlines_of(&row)
+            .into_iter()
+            .find(|(k, _, _)| *k == kind)
+            .map_or(DeadlineSource::Order, |(_, _, by)| by);
+        deadlines.push(DeadlineView {
+            kind,
+            at,
+            set_by,
+            order: order_view(&desk, &row),
+        });
     }
     let mut recent = Vec::new();
-    for row in rx.orders(&OrderQuery { stage: None, before: None, limit: 8 })? {
+    for row in rx.orders(OrderQuery {
+        stage: None,
+        before: None,
+        limit: 8,
+    })? {
         if let Some(last) = rx.timeline(row.id, 1)?.into_iter().next() {
             recent.push((order_view(&desk, &row), note_view(last)));
         }
     }
     recent.sort_by_key(|(_, note)| std::cmp::Reverse(note.at));
-    let (verdict, tone, stamp) = verdict(rx.connections()?.is_empty(), waiting, &cards, counters.orders_total());
+    let (verdict, tone, stamp) = verdict(
+        rx.connections()?.is_empty(),
+        waiting,
+        &cards,
+        counters.orders.values().sum(),
+    );
     Ok(TodayView {
         verdict,
         stamp: (tone, stamp.to_owned()),
         stages: stages(rx)?,
         days: rx
-            .day_counts(14, now)?
+            .day_counts(14)?
             .into_iter()
-            .map(|d| DayView { day: d.day, received: d.received, created: d.created, cancelled: d.cancelled })
+            .rev()
+            .map(|d| DayView {
+                day: Millis::from(d.day) * 86_400_000,
+                received: d.received,
+                created: d.created,
+                cancelled: d.cancelled,
+            })
             .collect(),
         deadlines,
         cards,
@@ -114,34 +161,87 @@ pub(crate) fn today(core: &Core, rx: &Rx) -> Result<TodayView, StoreError> {
     })
 }
 
-fn verdict(empty: bool, waiting: u64, cards: &[CardView], orders: u64) -> (String, Tone, &'static str) {
+fn verdict(
+    empty: bool,
+    waiting: u64,
+    cards: &[CardView],
+    orders: u64,
+) -> (String, Tone, &'static str) {
     if empty {
-        return ("No connection is set up yet. Declare them with `waybill apply`.".to_owned(), Tone::Hold, "Not set up");
+        return (
+            "No connection is set up yet. Declare them with `waybill apply`.".to_owned(),
+            Tone::Hold,
+            "Not set up",
+        );
     }
     if waiting > 0 || !cards.is_empty() {
-        let orders = if waiting == 1 { "One order waits for you".to_owned() } else { format!("{waiting} orders wait for you") };
-        let causes = if cards.len() == 1 { "one cause".to_owned() } else { format!("{} causes", cards.len()) };
-        return (format!("{orders}, from {causes}. Everything else is in step."), Tone::You, "Needs you");
+        let orders = if waiting == 1 {
+            "One order waits for you".to_owned()
+        } else {
+            format!("{waiting} orders wait for you")
+        };
+        let causes = if cards.len() == 1 {
+            "one cause".to_owned()
+        } else {
+            format!("{} causes", cards.len())
+        };
+        return (
+            format!("{orders}, from {causes}. Everything else is in step."),
+            Tone::You,
+            "Needs you",
+        );
     }
-    let text = if orders == 0 { "Connected. No order has come in yet." } else { "Everything is in step. Nothing waits for you." };
+    let text = if orders == 0 {
+        "Connected. No order has come in yet."
+    } else {
+        "Everything is in step. Nothing waits for you."
+    };
     (text.to_owned(), Tone::Ok, "In step")
+}
+
+fn orders_in(counters: &waybill_store::Counters, stage: OrderStage) -> u64 {
+    counters.orders.get(&stage).copied().unwrap_or(0)
 }
 
 fn stages(rx: &Rx) -> Result<StageCounts, StoreError> {
     let counters = rx.counters()?;
-    Ok(StageCounts(OrderStage::ALL.iter().map(|s| (*s, counters.orders_in(*s))).collect()))
+    Ok(StageCounts(
+        OrderStage::ALL
+            .iter()
+            .map(|s| (*s, orders_in(&counters, *s)))
+            .collect(),
+    ))
 }
 
 /// A list of orders.
-pub(crate) fn orders(core: &Core, rx: &Rx, stage: Option<OrderStage>, search: Option<&str>, before: Option<OrderId>, limit: usize) -> Result<OrderList, StoreError> {
+pub(crate) fn orders(
+    core: &Core,
+    rx: &Rx,
+    stage: Option<OrderStage>,
+    search: Option<&str>,
+    before: Option<OrderId>,
+    limit: usize,
+) -> Result<OrderList, StoreError> {
     let desk = core.desk();
     let limit = limit.clamp(1, 500);
     let rows = match search.map(str::trim).filter(|s| !s.is_empty()) {
         Some(text) => rx.search(text, limit)?,
-        None => rx.orders(&OrderQuery { stage, before, limit })?,
+        None => rx.orders(OrderQuery {
+            stage,
+            before,
+            limit,
+        })?,
     };
-    let next = if search.is_none() && rows.len() == limit { rows.last().map(|r| r.id) } else { None };
-    Ok(OrderList { rows: rows.iter().map(|r| order_view(&desk, r)).collect(), next, stages: stages(rx)? })
+    let next = if search.is_none() && rows.len() == limit {
+        rows.last().map(|r| r.id)
+    } else {
+        None
+    };
+    Ok(OrderList {
+        rows: rows.iter().map(|r| order_view(&desk, r)).collect(),
+        next,
+        stages: stages(rx)?,
+    })
 }
 
 const fn deadline_kind(kind: waybill_store::DeadlineKind) -> DeadlineKind {
@@ -178,11 +278,18 @@ fn order_view(desk: &Desk, row: &OrderRow) -> OrderView {
         OrderStage::Created | OrderStage::Shipped | OrderStage::Invoiced => Tone::Ok,
         OrderStage::Cancelled | OrderStage::Refused => Tone::Quiet,
     };
-    let over = matches!(row.stage, OrderStage::Cancelled | OrderStage::Refused | OrderStage::Invoiced);
+    let over = matches!(
+        row.stage,
+        OrderStage::Cancelled | OrderStage::Refused | OrderStage::Invoiced
+    );
     let deadline = deadlines_of(row)
         .into_iter()
-        .filter(|(kind, _, _)| !over && !(*kind == DeadlineKind::Acknowledge && row.acknowledged_at.is_some()))
-        .filter(|(kind, _, _)| !(*kind == DeadlineKind::Ship && row.stage == OrderStage::Shipped))
+        .filter(|(kind, _, _)| match kind {
+            _ if over => false,
+            DeadlineKind::Acknowledge => row.acknowledged_at.is_none(),
+            DeadlineKind::Ship => row.stage != OrderStage::Shipped,
+            DeadlineKind::Invoice => true,
+        })
         .min_by_key(|(_, at, _)| *at);
     OrderView {
         id: row.id,
@@ -214,22 +321,40 @@ fn note_view(note: NoteRow) -> NoteView {
         NoteKind::Soon => Tone::Soon,
         NoteKind::You => Tone::You,
         NoteKind::Hold => Tone::Hold,
-        NoteKind::Quiet => Tone::Quiet,
+        NoteKind::Info => Tone::Quiet,
     };
-    NoteView { at: note.at, tone, icon: note.icon, text: note.text, words: note.words }
+    NoteView {
+        at: note.at,
+        tone,
+        icon: note.icon,
+        text: note.text,
+        words: note.words,
+    }
 }
 
 /// One order, whole.
 pub(crate) fn order(core: &Core, rx: &Rx, id: OrderId) -> Result<Option<OrderDetail>, StoreError> {
     let desk = core.desk();
-    let Some(row) = rx.order(id)? else { return Ok(None) };
-    let Some(stored) = rx.document(row.document)? else { return Ok(None) };
-    let jobs = rx.jobs_of_order(id)?.iter().map(|job| job_view(&desk, job)).collect();
+    let Some(row) = rx.order(id)? else {
+        return Ok(None);
+    };
+    let Some(stored) = rx.document(row.document)? else {
+        return Ok(None);
+    };
+    let jobs = rx
+        .jobs_of_order(id)?
+        .iter()
+        .map(|job| job_view(&desk, job))
+        .collect();
     let (money, money_sentence) = match &stored.document.body {
         Body::Order(order) => money_rows(order, &row),
         _ => (Vec::new(), (Tone::Quiet, String::new())),
     };
-    let mut exchanges: Vec<_> = rx.transcripts_of_order(id)?.into_iter().flat_map(|(_, exchanges)| exchanges).collect();
+    let mut exchanges: Vec<_> = rx
+        .transcripts_of_order(id)?
+        .into_iter()
+        .flat_map(|(_, exchanges)| exchanges)
+        .collect();
     exchanges.sort_by_key(|e| std::cmp::Reverse(e.at));
     Ok(Some(OrderDetail {
         order: order_view(&desk, &row),
@@ -264,10 +389,20 @@ fn job_view(desk: &Desk, job: &JobRow) -> JobView {
 /// What the order states beside what its sale was made of. The connector proves that the sale has just these amounts.
 fn money_rows(order: &Order, row: &OrderRow) -> (Vec<MoneyRow>, (Tone, String)) {
     let Ok(sum) = money::order_totals(order) else {
-        return (Vec::new(), (Tone::You, "A line has no price, so nothing can be compared.".to_owned()));
+        return (
+            Vec::new(),
+            (
+                Tone::You,
+                "A line has no price, so nothing can be compared.".to_owned(),
+            ),
+        );
     };
     let sale = row.sale_key.is_some();
-    let charges = order.charges.iter().try_fold(Decimal::ZERO, |sum, c| sum.checked_add(c.amount.net)).unwrap_or_default();
+    let charges = order
+        .charges
+        .iter()
+        .try_fold(Decimal::ZERO, |sum, c| sum.checked_add(c.amount.net))
+        .unwrap_or_default();
     let cancelled = order
         .lines
         .iter()
@@ -275,19 +410,35 @@ fn money_rows(order: &Order, row: &OrderRow) -> (Vec<MoneyRow>, (Tone, String)) 
         .try_fold(Decimal::ZERO, Decimal::checked_add)
         .unwrap_or_default();
     let lines = sum.net.checked_sub(charges).unwrap_or_default();
-    let line = |label: &str, amount: Decimal, sum: bool| MoneyRow { label: label.to_owned(), order: Some(amount), sale: sale.then_some(amount), sum };
+    let line = |label: &str, amount: Decimal, sum: bool| MoneyRow {
+        label: label.to_owned(),
+        order: Some(amount),
+        sale: sale.then_some(amount),
+        sum,
+    };
     let mut rows = vec![line("Lines as ordered", lines, false)];
     if !cancelled.is_zero() {
-        rows.push(line("Cancelled", Decimal::ZERO.checked_sub(cancelled).unwrap_or_default(), false));
+        rows.push(line(
+            "Cancelled",
+            Decimal::ZERO.checked_sub(cancelled).unwrap_or_default(),
+            false,
+        ));
     }
     if !charges.is_zero() {
         rows.push(line("Charges", charges, false));
     }
     rows.push(line("Tax", sum.tax, false));
-    rows.push(line("Total now", sum.gross.checked_sub(cancelled).unwrap_or(sum.gross), true));
+    rows.push(line(
+        "Total now",
+        sum.gross.checked_sub(cancelled).unwrap_or(sum.gross),
+        true,
+    ));
     let sentence = match money::check(order) {
         Ok(_) if sale => (Tone::Ok, "Order and sale agree to the cent".to_owned()),
-        Ok(_) => (Tone::Quiet, "The order's lines and its total agree to the cent".to_owned()),
+        Ok(_) => (
+            Tone::Quiet,
+            "The order's lines and its total agree to the cent".to_owned(),
+        ),
         Err(problem) => (Tone::You, problem.message),
     };
     (rows, sentence)
@@ -297,7 +448,13 @@ fn money_rows(order: &Order, row: &OrderRow) -> (Vec<MoneyRow>, (Tone, String)) 
 pub(crate) fn cards(core: &Core, rx: &Rx, limit: usize) -> Result<Vec<CardView>, StoreError> {
     let desk = core.desk();
     let mut rows = rx.cards(limit)?;
-    rows.sort_by_key(|c| (c.ignored.is_some(), c.urgent_by.unwrap_or(Millis::MAX), c.first_at));
+    rows.sort_by_key(|c| {
+        (
+            c.ignored.is_some(),
+            c.urgent_by.unwrap_or(Millis::MAX),
+            c.first_at,
+        )
+    });
     rows.iter().map(|card| card_view(&desk, rx, card)).collect()
 }
 
@@ -311,10 +468,16 @@ fn card_view(desk: &Desk, rx: &Rx, card: &CardRow) -> Result<CardView, StoreErro
     }
     let (title, text, hint, cell) = match &card.cause {
         Cause::Gap { from, to, gap } => gap_card(desk, rx, *from, *to, gap)?,
-        Cause::Problem { problem, .. } => (problem.message.clone(), String::new(), problem.hint.clone(), None),
+        Cause::Problem { problem, .. } => (
+            problem.message.clone(),
+            String::new(),
+            problem.hint.clone(),
+            None,
+        ),
         Cause::InDoubt { problem, .. } => (
             problem.message.clone(),
-            "It was sent, and nobody can say what became of it. It is not sent again by itself.".to_owned(),
+            "It was sent, and nobody can say what became of it. It is not sent again by itself."
+                .to_owned(),
             problem.hint.clone(),
             None,
         ),
@@ -335,18 +498,44 @@ fn card_view(desk: &Desk, rx: &Rx, card: &CardRow) -> Result<CardView, StoreErro
 
 type CardWords = (String, String, Option<String>, Option<CellView>);
 
-fn gap_card(desk: &Desk, rx: &Rx, from: ConnectionId, to: ConnectionId, gap: &Gap) -> Result<CardWords, StoreError> {
+fn gap_card(
+    desk: &Desk,
+    rx: &Rx,
+    from: ConnectionId,
+    to: ConnectionId,
+    gap: &Gap,
+) -> Result<CardWords, StoreError> {
     let (source, target) = (desk.title(from), desk.title(to));
     let text = match gap.table.as_str() {
-        crosswalk::ITEMS => format!("An order from {source} names item {}; exactly one product of {target} must stand for it.", gap.value),
-        crosswalk::SHIPPING_METHODS => format!("{source} asks for {}; no shipping method of {target} is matched to it.", gap.value),
-        crosswalk::WAREHOUSES => format!("{source} names warehouse {}; no warehouse of {target} is matched to it.", gap.value),
+        crosswalk::ITEMS => format!(
+            "An order from {source} names item {}; exactly one product of {target} must stand for it.",
+            gap.value
+        ),
+        crosswalk::SHIPPING_METHODS => format!(
+            "{source} asks for {}; no shipping method of {target} is matched to it.",
+            gap.value
+        ),
+        crosswalk::WAREHOUSES => format!(
+            "{source} names warehouse {}; no warehouse of {target} is matched to it.",
+            gap.value
+        ),
         crosswalk::CUSTOMERS => format!("No contact of {target} is matched to this retailer."),
         _ => format!("{target} has no counterpart for {} yet.", gap.value),
     };
     let choices = choices(rx, to, gap)?;
-    let cell = CellView { from, to, gap: gap.clone(), label: words::gap_field(gap, &target), choices };
-    Ok((words::gap_title(gap), text, Some("Fill in the field; the orders go on by themselves.".to_owned()), Some(cell)))
+    let cell = CellView {
+        from,
+        to,
+        gap: gap.clone(),
+        label: words::gap_field(gap, &target),
+        choices,
+    };
+    Ok((
+        words::gap_title(gap),
+        text,
+        Some("Fill in the field; the orders go on by themselves.".to_owned()),
+        Some(cell),
+    ))
 }
 
 /// What may stand in a cell: short lists are offered, long ones are typed in.
@@ -356,12 +545,15 @@ fn choices(rx: &Rx, to: ConnectionId, gap: &Gap) -> Result<Vec<(String, String)>
         crosswalk::WAREHOUSES => Entity::Warehouse,
         _ => return Ok(Vec::new()),
     };
-    let documents = rx.latest_documents(to, entity, 200)?;
+    let documents = rx.latest_documents(to, entity, None, 200)?;
     Ok(documents
         .into_iter()
         .filter_map(|row| match row.document.body {
             Body::Warehouse(w) => Some((row.document.key, w.name)),
-            Body::ShippingMethod(m) => Some((row.document.key, m.method.name.or(m.method.code).unwrap_or_default())),
+            Body::ShippingMethod(m) => Some((
+                row.document.key,
+                m.method.name.or(m.method.code).unwrap_or_default(),
+            )),
             _ => None,
         })
         .collect())
@@ -370,8 +562,13 @@ fn choices(rx: &Rx, to: ConnectionId, gap: &Gap) -> Result<Vec<(String, String)>
 /// Who did what.
 pub(crate) fn history(rx: &Rx, limit: usize) -> Result<Vec<HistoryView>, StoreError> {
     Ok(rx
-        .audit_log(limit)?
+        .audit(limit)?
         .into_iter()
-        .map(|row| HistoryView { at: row.at, who: row.who, what: row.what, detail: row.detail })
+        .map(|row| HistoryView {
+            at: row.at,
+            who: row.who,
+            what: row.what,
+            detail: row.detail,
+        })
         .collect())
 }

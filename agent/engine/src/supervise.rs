@@ -118,7 +118,13 @@ impl Engine {
         });
         core.reload()?;
         let handle = Handle::new(core.clone());
-        let engine = Self { core, events, calls: JoinSet::new(), running: BTreeMap::new(), wanted: BTreeSet::new() };
+        let engine = Self {
+            core,
+            events,
+            calls: JoinSet::new(),
+            running: BTreeMap::new(),
+            wanted: BTreeSet::new(),
+        };
         Ok((engine, handle))
     }
 
@@ -131,7 +137,11 @@ impl Engine {
         loop {
             let stopping = stop.is_cancelled();
             let now = self.core.now();
-            let next = if stopping { now + LOOK_AGAIN_MS } else { self.schedule(now).await? };
+            let next = if stopping {
+                now + LOOK_AGAIN_MS
+            } else {
+                self.schedule(now).await?
+            };
             if stopping && self.calls.is_empty() {
                 return Ok(());
             }
@@ -167,18 +177,36 @@ impl Engine {
 
     fn want(&mut self, connection: ConnectionId, entity: Option<Entity>) {
         let desk = self.core.desk();
-        let feeds = desk.slots.get(&connection).and_then(|s| s.descriptor()).map(|d| d.pulls.as_slice()).unwrap_or_default();
-        self.wanted.extend(feeds.iter().map(|f| f.entity).filter(|e| entity.is_none_or(|wanted| wanted == *e)).map(|e| (connection, e)));
+        let feeds = desk
+            .slots
+            .get(&connection)
+            .and_then(|s| s.descriptor())
+            .map(|d| d.pulls.as_slice())
+            .unwrap_or_default();
+        self.wanted.extend(
+            feeds
+                .iter()
+                .map(|f| f.entity)
+                .filter(|e| entity.is_none_or(|wanted| wanted == *e))
+                .map(|e| (connection, e)),
+        );
     }
 
-    fn ended(&mut self, ended: Result<(Id, Result<(), StoreError>), JoinError>) -> Result<(), EngineError> {
+    fn ended(
+        &mut self,
+        ended: Result<(Id, Result<(), StoreError>), JoinError>,
+    ) -> Result<(), EngineError> {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         self.running.retain(|_, running| *running != id);
         let (_, result) = ended?;
         Ok(result?)
     }
 
-    fn start(&mut self, key: CallKey, call: impl Future<Output = Result<(), StoreError>> + Send + 'static) {
+    fn start(
+        &mut self,
+        key: CallKey,
+        call: impl Future<Output = Result<(), StoreError>> + Send + 'static,
+    ) {
         if !self.running.contains_key(&key) {
             let id = self.calls.spawn(call).id();
             self.running.insert(key, id);
@@ -186,12 +214,15 @@ impl Engine {
     }
 
     fn busy_on(&self, connection: ConnectionId) -> usize {
-        self.running.keys().filter(|k| k.connection() == connection).count()
+        self.running
+            .keys()
+            .filter(|k| k.connection() == connection)
+            .count()
     }
 
     /// Runs every batch again that a crash cut short, before anything else is claimed.
     fn resume(&mut self) -> Result<(), StoreError> {
-        for batch in self.core.store.read(|rx| rx.open_batches())? {
+        for batch in self.core.store.read(Read::open_batches)? {
             tracing::info!(batch = %batch.id, connection = %batch.connection, jobs = batch.jobs.len(), "Resuming a batch.");
             self.start_resume(batch.connection, batch.id);
         }
@@ -200,7 +231,10 @@ impl Engine {
 
     fn start_resume(&mut self, connection: ConnectionId, batch: BatchId) {
         let core = self.core.clone();
-        self.start(CallKey::Resume(connection, batch), work::resume(core, batch));
+        self.start(
+            CallKey::Resume(connection, batch),
+            work::resume(core, batch),
+        );
     }
 
     fn look(&self, desk: &Desk, now: Millis) -> Result<Look, StoreError> {
@@ -209,8 +243,12 @@ impl Engine {
             let mut caught_up = BTreeSet::new();
             for (id, slot) in &desk.slots {
                 ready.insert(*id, rx.ready(*id, settle::MOST)?);
-                let needs_items = slot.descriptor().is_some_and(|d| d.feed(Entity::Item).is_some());
-                let has_items = rx.feed(*id, Entity::Item)?.is_some_and(|f| f.caught_up_at.is_some());
+                let needs_items = slot
+                    .descriptor()
+                    .is_some_and(|d| d.feed(Entity::Item).is_some());
+                let has_items = rx
+                    .feed(*id, Entity::Item)?
+                    .is_some_and(|f| f.caught_up_at.is_some());
                 if !needs_items || has_items {
                     caught_up.insert(*id);
                 }
@@ -218,11 +256,18 @@ impl Engine {
             let counters = rx.counters()?;
             Ok(Look {
                 rows: rx.connections()?,
-                feeds: rx.feeds()?.into_iter().map(|f| ((f.connection, f.entity), f.next_due)).collect(),
+                feeds: rx
+                    .feeds()?
+                    .into_iter()
+                    .map(|f| ((f.connection, f.entity), f.next_due))
+                    .collect(),
                 ready,
                 due: rx.due(now, settle::MOST * 4)?,
                 next_due: rx.next_due()?,
-                backlog: counters.jobs_in("ready") + counters.jobs_in("waiting-for-accept"),
+                backlog: ["ready", "waiting-for-accept"]
+                    .iter()
+                    .filter_map(|w| counters.jobs.get(*w))
+                    .sum(),
                 caught_up,
             })
         })
@@ -233,9 +278,14 @@ impl Engine {
         let desk = self.core.desk();
         let look = self.look(&desk, now)?;
         self.wake_waiting(&look, now).await?;
-        let mut next = look.next_due.filter(|due| *due > now).unwrap_or(Millis::MAX);
+        let mut next = look
+            .next_due
+            .filter(|due| *due > now)
+            .unwrap_or(Millis::MAX);
         for (id, slot) in &desk.slots {
-            let Some(row) = look.rows.iter().find(|r| r.id == *id) else { continue };
+            let Some(row) = look.rows.iter().find(|r| r.id == *id) else {
+                continue;
+            };
             if let Some(until) = row.hold_until.filter(|until| *until > now) {
                 next = next.min(until);
                 continue;
@@ -250,20 +300,37 @@ impl Engine {
 
     /// Waiting jobs whose time has come are ready again.
     async fn wake_waiting(&self, look: &Look, now: Millis) -> Result<(), StoreError> {
-        let waiting: Vec<_> = look.due.iter().filter(|j| matches!(j.state, JobState::Waiting { .. })).map(|j| j.id).collect();
+        let waiting: Vec<_> = look
+            .due
+            .iter()
+            .filter(|j| matches!(j.state, JobState::Waiting { .. }))
+            .map(|j| j.id)
+            .collect();
         if waiting.is_empty() {
             return Ok(());
         }
         self.core
             .store
-            .write(move |tx| waiting.iter().try_for_each(|id| tx.set_state(*id, JobState::Ready, now)))
+            .write(move |tx| {
+                waiting
+                    .iter()
+                    .try_for_each(|id| tx.set_state(*id, JobState::Ready, now))
+            })
             .await?;
         self.core.wake(Event::Changed);
         Ok(())
     }
 
-    fn schedule_connection(&mut self, id: ConnectionId, slot: &Slot, look: &Look, now: Millis) -> Millis {
-        let Some(connector) = slot.connector().cloned() else { return Millis::MAX };
+    fn schedule_connection(
+        &mut self,
+        id: ConnectionId,
+        slot: &Slot,
+        look: &Look,
+        now: Millis,
+    ) -> Millis {
+        let Some(connector) = slot.connector().cloned() else {
+            return Millis::MAX;
+        };
         let descriptor = connector.descriptor();
         let mut next = self.schedule_settles(id, look, now);
         self.schedule_tickets(id, look);
@@ -277,7 +344,11 @@ impl Engine {
     fn schedule_settles(&mut self, id: ConnectionId, look: &Look, now: Millis) -> Millis {
         let mut next = Millis::MAX;
         for moment in [Moment::Accepted, Moment::Delivered] {
-            let jobs: Vec<JobRow> = look.ready[&id].iter().filter(|j| j.work == Work::Settle(moment)).cloned().collect();
+            let jobs: Vec<JobRow> = look.ready[&id]
+                .iter()
+                .filter(|j| j.work == Work::Settle(moment))
+                .cloned()
+                .collect();
             match settle::due(&jobs, self.core.gather_ms(), now) {
                 Some(at) if at <= now => {
                     let core = self.core.clone();
@@ -291,8 +362,12 @@ impl Engine {
     }
 
     fn schedule_tickets(&mut self, id: ConnectionId, look: &Look) {
-        let works: BTreeSet<Work> =
-            look.due.iter().filter(|j| j.to == id && matches!(j.state, JobState::Pending { .. })).map(|j| j.work).collect();
+        let works: BTreeSet<Work> = look
+            .due
+            .iter()
+            .filter(|j| j.to == id && matches!(j.state, JobState::Pending { .. }))
+            .map(|j| j.work)
+            .collect();
         for work in works {
             let core = self.core.clone();
             self.start(CallKey::Confirm(id, work), tickets::run(core, id, work));
@@ -301,8 +376,13 @@ impl Engine {
 
     fn schedule_pushes(&mut self, id: ConnectionId, descriptor: &Descriptor, look: &Look) {
         for entity in [Entity::Customer, Entity::Order] {
-            let waiting = look.ready[&id].iter().filter(|j| j.work == Work::Push(entity)).count();
-            let Some(intake) = descriptor.intake(entity) else { continue };
+            let waiting = look.ready[&id]
+                .iter()
+                .filter(|j| j.work == Work::Push(entity))
+                .count();
+            let Some(intake) = descriptor.intake(entity) else {
+                continue;
+            };
             // Orders are matched against the catalogue: without a complete one, every item would look unknown.
             if waiting == 0 || (entity == Entity::Order && !look.caught_up.contains(&id)) {
                 continue;
@@ -318,7 +398,13 @@ impl Engine {
         }
     }
 
-    fn schedule_pulls(&mut self, id: ConnectionId, descriptor: &Descriptor, look: &Look, now: Millis) -> Millis {
+    fn schedule_pulls(
+        &mut self,
+        id: ConnectionId,
+        descriptor: &Descriptor,
+        look: &Look,
+        now: Millis,
+    ) -> Millis {
         let mut next = Millis::MAX;
         for feed in &descriptor.pulls {
             let key = (id, feed.entity);
@@ -328,7 +414,10 @@ impl Engine {
             if (due <= now || wanted) && !held_back {
                 self.wanted.remove(&key);
                 let core = self.core.clone();
-                self.start(CallKey::Pull(id, feed.entity), pull::run(core, id, feed.entity));
+                self.start(
+                    CallKey::Pull(id, feed.entity),
+                    pull::run(core, id, feed.entity),
+                );
             } else if due > now {
                 next = next.min(due);
             }

@@ -16,9 +16,19 @@ use waybill_store::{JobRow, Read, StoreError};
 const MOST: usize = 500;
 
 /// Asks about every due ticket of one kind of work.
-pub(crate) async fn run(core: Arc<Core>, connection: ConnectionId, work: Work) -> Result<(), StoreError> {
+pub(crate) async fn run(
+    core: Arc<Core>,
+    connection: ConnectionId,
+    work: Work,
+) -> Result<(), StoreError> {
     let desk = core.desk();
-    let Some((slot, connector)) = desk.slots.get(&connection).and_then(|s| Some((s, s.connector()?))) else { return Ok(()) };
+    let Some((slot, connector)) = desk
+        .slots
+        .get(&connection)
+        .and_then(|s| Some((s, s.connector()?)))
+    else {
+        return Ok(());
+    };
     let now = core.now();
     let due: Vec<(JobRow, String)> = core
         .store
@@ -44,7 +54,12 @@ pub(crate) async fn run(core: Arc<Core>, connection: ConnectionId, work: Work) -
     let again = core.backoff().wait_ms(2, core.rng.next_u64());
     let inner = desk.clone();
     let value = answer.value;
-    core.observe(|| format!("confirmed {connection} {work:?} {expected} {}", value.is_ok()));
+    core.observe(|| {
+        format!(
+            "confirmed {connection} {work:?} {expected} {}",
+            value.is_ok()
+        )
+    });
     crash::point("ticket.before-commit");
     core.store
         .write(move |tx| {
@@ -69,10 +84,22 @@ pub(crate) async fn run(core: Arc<Core>, connection: ConnectionId, work: Work) -
     Ok(())
 }
 
-fn ask_later(tx: &mut waybill_store::Tx<'_>, jobs: &[JobRow], due: Millis) -> Result<(), StoreError> {
+fn ask_later(
+    tx: &mut waybill_store::Tx<'_>,
+    jobs: &[JobRow],
+    due: Millis,
+) -> Result<(), StoreError> {
     for job in jobs {
         if let JobState::Pending { handle, asked, .. } = &job.state {
-            tx.set_state(job.id, JobState::Pending { handle: handle.clone(), due, asked: *asked }, due)?;
+            tx.set_state(
+                job.id,
+                JobState::Pending {
+                    handle: handle.clone(),
+                    due,
+                    asked: *asked,
+                },
+                due,
+            )?;
         }
     }
     Ok(())

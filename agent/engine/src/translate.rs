@@ -4,7 +4,7 @@ use crate::core::Desk;
 use std::collections::BTreeMap;
 use waybill_model::contract::{Delivery, Gap, Pairs, Problem};
 use waybill_model::crosswalk::{self, IdFields, Match, Tables, Untranslated};
-use waybill_model::document::{Address, Body, Customer, Document, Entity, Order, OrderLine};
+use waybill_model::document::{Address, Body, Customer, Document, Entity, Order};
 use waybill_model::ids::ConnectionId;
 use waybill_model::job::Reason;
 use waybill_model::money;
@@ -42,7 +42,10 @@ impl StoreTables<'_, '_> {
 
 impl Tables for StoreTables<'_, '_> {
     fn cell(&self, table: &str, retailer: &str, value: &str) -> Option<String> {
-        self.keep(self.tx.cell(self.from, self.to, table, retailer, value), None)
+        self.keep(
+            self.tx.cell(self.from, self.to, table, retailer, value),
+            None,
+        )
     }
     fn items(&self, kind: &str, value: &str) -> Match {
         self.keep(self.tx.items(self.to, kind, value), Match::Missing)
@@ -56,7 +59,9 @@ pub(crate) fn look(tx: &Tx<'_>, desk: &Desk, job: &JobRow) -> Result<Looked, Sto
     };
     match (job.entity, stored.document.order()) {
         (Entity::Order, Some(order)) => look_at_order(tx, desk, job, &stored.document, order),
-        (Entity::Customer, Some(order)) => customer(tx, desk, job, order).map(|d| Looked::Go(Box::new(d))),
+        (Entity::Customer, Some(order)) => {
+            customer(tx, desk, job, order).map(|d| Looked::Go(Box::new(d)))
+        }
         _ => Ok(Looked::Park(missing_document())),
     }
 }
@@ -69,7 +74,13 @@ fn missing_document() -> Reason {
     ))
 }
 
-fn look_at_order(tx: &Tx<'_>, desk: &Desk, job: &JobRow, document: &Document, order: &Order) -> Result<Looked, StoreError> {
+fn look_at_order(
+    tx: &Tx<'_>,
+    desk: &Desk,
+    job: &JobRow,
+    document: &Document,
+    order: &Order,
+) -> Result<Looked, StoreError> {
     if crate::order::is_cancelled(order) {
         return Ok(Looked::Withdrawn);
     }
@@ -80,8 +91,16 @@ fn look_at_order(tx: &Tx<'_>, desk: &Desk, job: &JobRow, document: &Document, or
     let values = tx.effective(None, Some(&order.retailer))?;
     let defaults = settings::agent_settings();
     let value = |key: &str| settings::value(&values, key, &defaults);
-    let ids = IdFields { source: value(SOURCE_ID).unwrap_or("sku"), target: value(TARGET_ID).unwrap_or("sku") };
-    let tables = StoreTables { tx, from: job.from, to: job.to, error: std::cell::RefCell::new(None) };
+    let ids = IdFields {
+        source: value(SOURCE_ID).unwrap_or("sku"),
+        target: value(TARGET_ID).unwrap_or("sku"),
+    };
+    let tables = StoreTables {
+        tx,
+        from: job.from,
+        to: job.to,
+        error: std::cell::RefCell::new(None),
+    };
     let translated = crosswalk::translate(document, &ids, value(COUNTRY), &tables);
     if let Some(error) = tables.error.into_inner() {
         return Err(error);
@@ -90,12 +109,19 @@ fn look_at_order(tx: &Tx<'_>, desk: &Desk, job: &JobRow, document: &Document, or
         Ok(mapped) => {
             let settings = delivery_settings(tx, desk, job.to, &order.retailer)?;
             let links = tx.links_of(job.to, Entity::Order, &job.key)?;
-            Ok(Looked::Go(Box::new(Delivery { document: mapped.into_document(), origin: None, links, settings })))
+            Ok(Looked::Go(Box::new(Delivery {
+                document: mapped.into_document(),
+                origin: None,
+                links,
+                settings,
+            })))
         }
         Err(Untranslated::Problem(problem)) => Ok(Looked::Park(Reason::Problem(problem))),
         Err(Untranslated::Gaps(gaps)) => {
             let creates = value(CUSTOMERS) == Some("create") && takes_customers(desk, job.to);
-            let (customers, others): (Vec<_>, Vec<_>) = gaps.into_iter().partition(|g| creates && g.table == crosswalk::CUSTOMERS);
+            let (customers, others): (Vec<_>, Vec<_>) = gaps
+                .into_iter()
+                .partition(|g| creates && g.table == crosswalk::CUSTOMERS);
             match customers.into_iter().next() {
                 Some(gap) if others.is_empty() => Ok(Looked::NeedsCustomer(gap)),
                 _ => Ok(Looked::Park(Reason::Gaps(others))),
@@ -110,17 +136,37 @@ pub(crate) fn lines_accepted_key(job: &JobRow) -> String {
 }
 
 fn takes_customers(desk: &Desk, connection: ConnectionId) -> bool {
-    desk.slots.get(&connection).and_then(|s| s.descriptor()).is_some_and(|d| d.intake(Entity::Customer).is_some())
+    desk.slots
+        .get(&connection)
+        .and_then(|s| s.descriptor())
+        .is_some_and(|d| d.intake(Entity::Customer).is_some())
 }
 
-fn delivery_settings(tx: &Tx<'_>, desk: &Desk, connection: ConnectionId, retailer: &str) -> Result<Pairs, StoreError> {
+fn delivery_settings(
+    tx: &Tx<'_>,
+    desk: &Desk,
+    connection: ConnectionId,
+    retailer: &str,
+) -> Result<Pairs, StoreError> {
     let mut values: Values = tx.effective(Some(connection), Some(retailer))?;
-    for setting in desk.slots.get(&connection).and_then(|s| s.descriptor()).map(|d| d.settings.as_slice()).unwrap_or_default() {
+    for setting in desk
+        .slots
+        .get(&connection)
+        .and_then(|s| s.descriptor())
+        .map(|d| d.settings.as_slice())
+        .unwrap_or_default()
+    {
         if let Some(default) = &setting.default {
-            values.entry(setting.key.clone()).or_insert_with(|| default.clone());
+            values
+                .entry(setting.key.clone())
+                .or_insert_with(|| default.clone());
         }
     }
-    Ok(values.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect())
+    Ok(values
+        .into_iter()
+        .collect::<BTreeMap<_, _>>()
+        .into_iter()
+        .collect())
 }
 
 /// The customer of a retailer: its name, and the bill-to address of the order that needs it first.
@@ -137,21 +183,24 @@ fn customer(tx: &Tx<'_>, desk: &Desk, job: &JobRow, order: &Order) -> Result<Del
         phone: None,
         email: None,
     });
-    let address = Address { name: order.retailer_name.clone(), company: Some(order.retailer_name.clone()), ..address };
+    let address = Address {
+        name: order.retailer_name.clone(),
+        company: Some(order.retailer_name.clone()),
+        ..address
+    };
     Ok(Delivery {
         document: Document {
             key: order.retailer.clone(),
             revision: "1".to_owned(),
             occurred_at: job.created_at,
-            body: Body::Customer(Customer { code: order.retailer.clone(), address, extras: Vec::new() }),
+            body: Body::Customer(Customer {
+                code: order.retailer.clone(),
+                address,
+                extras: Vec::new(),
+            }),
         },
         origin: None,
         links: tx.links_of(job.to, Entity::Customer, &job.key)?,
         settings: delivery_settings(tx, desk, job.to, &order.retailer)?,
     })
-}
-
-/// Units of a line that a sale would carry, for the page.
-pub(crate) fn sale_units(line: &OrderLine) -> waybill_model::decimal::Decimal {
-    line.wanted()
 }

@@ -8,7 +8,7 @@ use waybill_model::backoff::Backoff;
 use waybill_model::contract::{Failure, Gap, Moment, Outcome, Receipt, Verdict};
 use waybill_model::crosswalk;
 use waybill_model::document::{Entity, OrderPhase};
-use waybill_model::ids::{ConnectionId, JobId, Millis};
+use waybill_model::ids::{JobId, Millis};
 use waybill_model::job::{Ending, JobState, Reason, Work};
 use waybill_model::settings::CONFIRM;
 use waybill_store::{JobRow, NewJob, NoteKind, OrderRow, Read, StoreError, Tx};
@@ -39,23 +39,41 @@ pub(crate) fn short(verdict: &Verdict) -> &'static str {
 
 impl Judge {
     pub(crate) fn new(core: &Arc<Core>, now: Millis) -> Self {
-        Self { now, backoff: core.backoff(), random: core.rng.next_u64() }
+        Self {
+            now,
+            backoff: core.backoff(),
+            random: core.rng.next_u64(),
+        }
     }
 
     fn jitter(&self, job: JobId) -> u64 {
-        self.random.rotate_left(u32::try_from(job.0 % 63).unwrap_or(1)) ^ job.0.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        self.random
+            .rotate_left(u32::try_from(job.0 % 63).unwrap_or(1))
+            ^ job.0.wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
 
     /// Moves the job, and everything that hangs on it, in this transaction.
-    pub(crate) fn apply(&self, tx: &mut Tx<'_>, desk: &Desk, id: JobId, verdict: &Verdict) -> Result<(), StoreError> {
-        let Some(job) = tx.job(id)? else { return Ok(()) };
+    pub(crate) fn apply(
+        &self,
+        tx: &mut Tx<'_>,
+        desk: &Desk,
+        id: JobId,
+        verdict: &Verdict,
+    ) -> Result<(), StoreError> {
+        let Some(job) = tx.job(id)? else {
+            return Ok(());
+        };
         if job.state.is_done() {
             return Ok(());
         }
         match verdict {
             Ok(Outcome::Done(receipt)) => self.done(tx, desk, &job, receipt)?,
-            Ok(Outcome::Recorded) => tx.set_state(id, JobState::Done(Ending::Recorded), self.now)?,
-            Ok(Outcome::Pending(ticket)) => self.pending(tx, desk, &job, ticket.handle.clone(), ticket.check_in_secs)?,
+            Ok(Outcome::Recorded) => {
+                tx.set_state(id, JobState::Done(Ending::Recorded), self.now)?
+            }
+            Ok(Outcome::Pending(ticket)) => {
+                self.pending(tx, desk, &job, ticket.handle.clone(), ticket.check_in_secs)?
+            }
             Err(failure) => self.failed(tx, desk, &job, failure)?,
         }
         if let Some(order) = job.order {
@@ -64,29 +82,79 @@ impl Judge {
         Ok(())
     }
 
-    fn pending(&self, tx: &mut Tx<'_>, desk: &Desk, job: &JobRow, handle: String, secs: u32) -> Result<(), StoreError> {
-        let asked = if let JobState::Pending { asked, .. } = job.state { asked + 1 } else { 0 };
-        let first = desk.slots.get(&job.to).and_then(|s| s.millis(CONFIRM)).filter(|_| asked < 10);
+    fn pending(
+        &self,
+        tx: &mut Tx<'_>,
+        desk: &Desk,
+        job: &JobRow,
+        handle: String,
+        secs: u32,
+    ) -> Result<(), StoreError> {
+        let asked = if let JobState::Pending { asked, .. } = job.state {
+            asked + 1
+        } else {
+            0
+        };
+        let first = desk
+            .slots
+            .get(&job.to)
+            .and_then(|s| s.millis(CONFIRM))
+            .filter(|_| asked < 10);
         let wait = first.unwrap_or_else(|| Millis::from(secs) * 1000).max(1);
         if asked == 0
             && let Some(order) = job.order
         {
-            let text = format!("{} sent to {}, not confirmed yet.", words::work(job.work), desk.title(job.to));
+            let text = format!(
+                "{} sent to {}, not confirmed yet.",
+                words::work(job.work),
+                desk.title(job.to)
+            );
             order::note(tx, order, self.now, NoteKind::Soon, "soon", &text, None)?;
         }
-        tx.set_state(job.id, JobState::Pending { handle, due: self.now + wait, asked }, self.now)
+        tx.set_state(
+            job.id,
+            JobState::Pending {
+                handle,
+                due: self.now + wait,
+                asked,
+            },
+            self.now,
+        )
     }
 
-    fn done(&self, tx: &mut Tx<'_>, desk: &Desk, job: &JobRow, receipt: &Receipt) -> Result<(), StoreError> {
-        tx.set_state(job.id, JobState::Done(Ending::Written(receipt.key.clone())), self.now)?;
+    fn done(
+        &self,
+        tx: &mut Tx<'_>,
+        desk: &Desk,
+        job: &JobRow,
+        receipt: &Receipt,
+    ) -> Result<(), StoreError> {
+        tx.set_state(
+            job.id,
+            JobState::Done(Ending::Written(receipt.key.clone())),
+            self.now,
+        )?;
         let title = desk.title(job.to);
-        match (job.work, job.order.map(|o| tx.order(o)).transpose()?.flatten()) {
-            (Work::Push(Entity::Order), Some(row)) => self.sale_created(tx, desk, job, row, receipt, &title),
+        match (
+            job.work,
+            job.order.map(|o| tx.order(o)).transpose()?.flatten(),
+        ) {
+            (Work::Push(Entity::Order), Some(row)) => {
+                self.sale_created(tx, desk, job, row, receipt, &title)
+            }
             (Work::Push(Entity::Customer), _) => self.customer_created(tx, job, receipt),
             (Work::Settle(Moment::Accepted), Some(mut row)) => {
                 row.acknowledged_at = Some(self.now);
                 tx.put_order(&row)?;
-                order::note(tx, row.id, self.now, NoteKind::Ok, "ok", &format!("Acknowledged. {title} confirmed."), None)?;
+                order::note(
+                    tx,
+                    row.id,
+                    self.now,
+                    NoteKind::Ok,
+                    "ok",
+                    &format!("Acknowledged. {title} confirmed."),
+                    None,
+                )?;
                 self.open_routes(tx, &row)
             }
             (Work::Settle(Moment::Delivered), Some(mut row)) => {
@@ -100,30 +168,69 @@ impl Judge {
         }
     }
 
-    fn sale_created(&self, tx: &mut Tx<'_>, desk: &Desk, job: &JobRow, mut row: OrderRow, receipt: &Receipt, title: &str) -> Result<(), StoreError> {
-        let number = receipt.number.clone().unwrap_or_else(|| receipt.key.clone());
-        tx.link(job.from, Entity::Order, &job.key, job.to, Entity::Order, &receipt.key)?;
+    fn sale_created(
+        &self,
+        tx: &mut Tx<'_>,
+        desk: &Desk,
+        job: &JobRow,
+        mut row: OrderRow,
+        receipt: &Receipt,
+        title: &str,
+    ) -> Result<(), StoreError> {
+        let number = receipt
+            .number
+            .clone()
+            .unwrap_or_else(|| receipt.key.clone());
+        tx.link(
+            job.from,
+            Entity::Order,
+            &job.key,
+            job.to,
+            Entity::Order,
+            &receipt.key,
+        )?;
         row.sale_key = Some(receipt.key.clone());
         row.sale_number = Some(number.clone());
         tx.put_order(&row)?;
-        let total = row.total.map(|t| format!(" Total {} {}, equal to the order to the cent.", t.fixed(2), row.currency.as_deref().unwrap_or_default()));
-        let how = if receipt.duplicate { "Found" } else { "Created" };
-        let text = format!("{how} in {title} as sale {number}.{}", total.unwrap_or_default());
-        order::note(tx, row.id, self.now, NoteKind::Quiet, "doc", &text, None)?;
+        let total = row.total.map(|t| {
+            format!(
+                " Total {} {}, equal to the order to the cent.",
+                t.fixed(2),
+                row.currency.as_deref().unwrap_or_default()
+            )
+        });
+        let how = if receipt.duplicate {
+            "Found"
+        } else {
+            "Created"
+        };
+        let text = format!(
+            "{how} in {title} as sale {number}.{}",
+            total.unwrap_or_default()
+        );
+        order::note(tx, row.id, self.now, NoteKind::Info, "doc", &text, None)?;
         let tells = desk
             .slots
             .get(&job.from)
             .and_then(|s| s.descriptor())
             .and_then(|d| d.feed(Entity::Order))
             .is_some_and(|f| f.settles.contains(&Moment::Delivered));
-        let open = tx.jobs_of_order(row.id)?.iter().any(|j| j.work == Work::Push(Entity::Order) && !j.state.is_done());
+        let open = tx
+            .jobs_of_order(row.id)?
+            .iter()
+            .any(|j| j.work == Work::Push(Entity::Order) && !j.state.is_done());
         if tells && !open {
             self.tell_delivered(tx, job, &row)?;
         }
         Ok(())
     }
 
-    fn tell_delivered(&self, tx: &mut Tx<'_>, job: &JobRow, row: &OrderRow) -> Result<(), StoreError> {
+    fn tell_delivered(
+        &self,
+        tx: &mut Tx<'_>,
+        job: &JobRow,
+        row: &OrderRow,
+    ) -> Result<(), StoreError> {
         tx.create_job(
             NewJob {
                 work: Work::Settle(Moment::Delivered),
@@ -144,11 +251,37 @@ impl Judge {
     }
 
     /// The customer's key fills the cell that the orders of its retailer wait for.
-    fn customer_created(&self, tx: &mut Tx<'_>, job: &JobRow, receipt: &Receipt) -> Result<(), StoreError> {
+    fn customer_created(
+        &self,
+        tx: &mut Tx<'_>,
+        job: &JobRow,
+        receipt: &Receipt,
+    ) -> Result<(), StoreError> {
         let retailer = job.key.as_str();
-        tx.link(job.from, Entity::Retailer, retailer, job.to, Entity::Customer, &receipt.key)?;
-        tx.set_cell(job.from, job.to, crosswalk::CUSTOMERS, Some(retailer), retailer, Some(&receipt.key), None, "waybill", self.now)?;
-        let gap = Gap { table: crosswalk::CUSTOMERS.to_owned(), retailer: Some(retailer.to_owned()), value: retailer.to_owned() };
+        tx.link(
+            job.from,
+            Entity::Retailer,
+            retailer,
+            job.to,
+            Entity::Customer,
+            &receipt.key,
+        )?;
+        tx.set_cell(
+            job.from,
+            job.to,
+            crosswalk::CUSTOMERS,
+            Some(retailer),
+            retailer,
+            Some(&receipt.key),
+            None,
+            "waybill",
+            self.now,
+        )?;
+        let gap = Gap {
+            table: crosswalk::CUSTOMERS.to_owned(),
+            retailer: Some(retailer.to_owned()),
+            value: retailer.to_owned(),
+        };
         for released in tx.release_gap(job.from, job.to, &gap, self.now)? {
             if let Some(order) = tx.job(released)?.and_then(|j| j.order) {
                 order::refresh(tx, order, self.now)?;
@@ -167,13 +300,28 @@ impl Judge {
         Ok(())
     }
 
-    fn failed(&self, tx: &mut Tx<'_>, desk: &Desk, job: &JobRow, failure: &Failure) -> Result<(), StoreError> {
+    fn failed(
+        &self,
+        tx: &mut Tx<'_>,
+        desk: &Desk,
+        job: &JobRow,
+        failure: &Failure,
+    ) -> Result<(), StoreError> {
         let state = match failure {
+            // The question was not answered; the write itself stands as it is.
+            Failure::Retry(after) if matches!(job.state, JobState::Pending { .. }) => {
+                return self.ask_again(tx, job, *after);
+            }
             Failure::Retry(after) => {
                 let attempt = job.attempt + 1;
                 tx.set_attempt(job.id, attempt, None)?;
-                let wait = after.map_or_else(|| self.backoff.wait_ms(attempt, self.jitter(job.id)), |secs| Millis::from(secs) * 1000);
-                JobState::Waiting { due: self.now + wait.max(1) }
+                let wait = after.map_or_else(
+                    || self.backoff.wait_ms(attempt, self.jitter(job.id)),
+                    |secs| Millis::from(secs) * 1000,
+                );
+                JobState::Waiting {
+                    due: self.now + wait.max(1),
+                }
             }
             Failure::Unauthorized(_) => JobState::Ready,
             Failure::Rejected(problem) => JobState::Parked(Reason::Problem(problem.clone())),
@@ -181,19 +329,55 @@ impl Judge {
             Failure::Unmapped(gaps) => JobState::Parked(Reason::Gaps(gaps.clone())),
             Failure::Withdrawn(problem) => return self.withdrawn(tx, desk, job, &problem.message),
         };
+        if matches!(failure, Failure::Rejected(_)) && matches!(job.state, JobState::Pending { .. })
+        {
+            // The vendor judged the queued write and refused it: the next attempt is a first one.
+            tx.forget_effects(job.id)?;
+        }
         if let (JobState::Parked(why), Some(order)) = (&state, job.order) {
-            let text = format!("{} waits for you: {}", words::work(job.work), words::reason(why));
+            let text = format!(
+                "{} waits for you: {}",
+                words::work(job.work),
+                words::reason(why)
+            );
             order::note(tx, order, self.now, NoteKind::You, "you", &text, None)?;
         }
         tx.set_state(job.id, state, self.now)
     }
 
+    fn ask_again(
+        &self,
+        tx: &mut Tx<'_>,
+        job: &JobRow,
+        after: Option<u32>,
+    ) -> Result<(), StoreError> {
+        let JobState::Pending { handle, asked, .. } = &job.state else {
+            return Ok(());
+        };
+        let jittered = self.backoff.wait_ms(asked + 1, self.jitter(job.id));
+        let wait = after.map_or(jittered, |secs| Millis::from(secs) * 1000);
+        let state = JobState::Pending {
+            handle: handle.clone(),
+            due: self.now + wait.max(1),
+            asked: asked + 1,
+        };
+        tx.set_state(job.id, state, self.now)
+    }
+
     /// Cancelled at its source before our call: nothing is created, and nothing is owed.
-    fn withdrawn(&self, tx: &mut Tx<'_>, desk: &Desk, job: &JobRow, why: &str) -> Result<(), StoreError> {
+    fn withdrawn(
+        &self,
+        tx: &mut Tx<'_>,
+        desk: &Desk,
+        job: &JobRow,
+        why: &str,
+    ) -> Result<(), StoreError> {
         tx.set_state(job.id, JobState::Done(Ending::Withdrawn), self.now)?;
-        let Some(mut row) = job.order.map(|o| tx.order(o)).transpose()?.flatten() else { return Ok(()) };
+        let Some(mut row) = job.order.map(|o| tx.order(o)).transpose()?.flatten() else {
+            return Ok(());
+        };
         let text = format!("{}: {why}", desk.title(job.to));
-        order::note(tx, row.id, self.now, NoteKind::Quiet, "x", &text, None)?;
+        order::note(tx, row.id, self.now, NoteKind::Info, "x", &text, None)?;
         if row.phase != OrderPhase::Cancelled {
             row.phase = OrderPhase::Cancelled;
             tx.put_order(&row)?;
@@ -203,9 +387,4 @@ impl Judge {
         }
         Ok(())
     }
-}
-
-/// Connection a job calls, for callers that group jobs.
-pub(crate) const fn target(job: &JobRow) -> ConnectionId {
-    job.to
 }

@@ -63,7 +63,9 @@ pub(crate) fn state(state: &JobState, target: &str) -> String {
         JobState::Done(ending) => match ending {
             waybill_model::job::Ending::Written(_) => "Confirmed".to_owned(),
             waybill_model::job::Ending::Recorded => "Recorded, not sent (practice)".to_owned(),
-            waybill_model::job::Ending::Withdrawn => "Not needed: the order was cancelled".to_owned(),
+            waybill_model::job::Ending::Withdrawn => {
+                "Not needed: the order was cancelled".to_owned()
+            }
             waybill_model::job::Ending::Refused => "Not imported: test order".to_owned(),
             waybill_model::job::Ending::Ignored(why) => format!("Left alone: {why}"),
         },

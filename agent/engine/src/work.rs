@@ -40,7 +40,11 @@ enum Claimed {
 }
 
 /// Sends batches of one kind until none is ready.
-pub(crate) async fn run(core: Arc<Core>, connection: ConnectionId, entity: Entity) -> Result<(), StoreError> {
+pub(crate) async fn run(
+    core: Arc<Core>,
+    connection: ConnectionId,
+    entity: Entity,
+) -> Result<(), StoreError> {
     loop {
         match claim(&core, connection, entity).await? {
             Claimed::Batch(claim) => {
@@ -54,11 +58,22 @@ pub(crate) async fn run(core: Arc<Core>, connection: ConnectionId, entity: Entit
     }
 }
 
-async fn claim(core: &Arc<Core>, connection: ConnectionId, entity: Entity) -> Result<Claimed, StoreError> {
+async fn claim(
+    core: &Arc<Core>,
+    connection: ConnectionId,
+    entity: Entity,
+) -> Result<Claimed, StoreError> {
     let desk = core.desk();
-    let Some(slot) = desk.slots.get(&connection) else { return Ok(Claimed::Nothing) };
-    let Some(connector) = slot.connector() else { return Ok(Claimed::Nothing) };
-    let max = slot.descriptor().and_then(|d| d.intake(entity)).map_or(1, |i| i.max_batch.max(1) as usize);
+    let Some(slot) = desk.slots.get(&connection) else {
+        return Ok(Claimed::Nothing);
+    };
+    let Some(connector) = slot.connector() else {
+        return Ok(Claimed::Nothing);
+    };
+    let max = slot
+        .descriptor()
+        .and_then(|d| d.intake(entity))
+        .map_or(1, |i| i.max_batch.max(1) as usize);
     let generation = connector.generation();
     let now = core.now();
     crash::point("batch.before-commit");
@@ -72,8 +87,12 @@ async fn claim(core: &Arc<Core>, connection: ConnectionId, entity: Entity) -> Re
                 if members.len() == max {
                     break;
                 }
+                let order = job.order;
                 match translate::look(tx, &inner, &job)? {
-                    Looked::Go(delivery) => members.push((job, *delivery)),
+                    Looked::Go(delivery) => {
+                        members.push((job, *delivery));
+                        continue;
+                    }
                     Looked::Park(reason) => {
                         moved = true;
                         tx.set_state(job.id, JobState::Parked(reason), now)?;
@@ -87,27 +106,54 @@ async fn claim(core: &Arc<Core>, connection: ConnectionId, entity: Entity) -> Re
                         tx.set_state(job.id, JobState::Done(Ending::Withdrawn), now)?;
                     }
                 }
-                if let (Some(order), true) = (job.order, moved) {
+                if let Some(order) = order {
                     crate::order::refresh(tx, order, now)?;
                 }
             }
             if members.is_empty() {
-                return Ok(if moved { Claimed::Moved } else { Claimed::Nothing });
+                return Ok(if moved {
+                    Claimed::Moved
+                } else {
+                    Claimed::Nothing
+                });
             }
             let (jobs, deliveries): (Vec<JobRow>, Vec<Delivery>) = members.into_iter().unzip();
-            batch(tx, connection, Work::Push(entity), entity, &jobs, deliveries, generation, now).map(|c| Claimed::Batch(Box::new(c)))
+            batch(
+                tx,
+                connection,
+                Work::Push(entity),
+                entity,
+                &jobs,
+                deliveries,
+                generation,
+                now,
+            )
+            .map(|c| Claimed::Batch(Box::new(c)))
         })
         .await?;
     if let Claimed::Batch(claim) = &claimed {
         crash::point("batch.committed");
-        core.observe(|| format!("batch {} push {entity} {:?}", claim.batch.id, claim.batch.jobs));
+        core.observe(|| {
+            format!(
+                "batch {} push {entity} {:?}",
+                claim.batch.id, claim.batch.jobs
+            )
+        });
     }
     Ok(claimed)
 }
 
 /// Ready jobs of one kind of work, most urgent first.
-pub(crate) fn ready(tx: &Tx<'_>, connection: ConnectionId, work: Work) -> Result<Vec<JobRow>, StoreError> {
-    Ok(tx.ready(connection, LOOK_AT)?.into_iter().filter(|job| job.work == work).collect())
+pub(crate) fn ready(
+    tx: &Tx<'_>,
+    connection: ConnectionId,
+    work: Work,
+) -> Result<Vec<JobRow>, StoreError> {
+    Ok(tx
+        .ready(connection, LOOK_AT)?
+        .into_iter()
+        .filter(|job| job.work == work)
+        .collect())
 }
 
 /// Commits a batch of these jobs.
@@ -126,14 +172,26 @@ pub(crate) fn batch(
     let id = tx.create_batch(connection, work, entity, &ids, generation, now)?;
     let attempt = jobs.iter().map(|j| j.attempt + 1).max().unwrap_or(1);
     Ok(Claim {
-        batch: BatchRow { id, connection, work, entity, jobs: ids, generation, attempt, created_at: now },
+        batch: BatchRow {
+            id,
+            connection,
+            work,
+            entity,
+            jobs: ids,
+            generation,
+            attempt,
+            created_at: now,
+        },
         deliveries,
         urgent_by: jobs.iter().filter_map(|j| j.urgent_by).min(),
     })
 }
 
 fn need_customer(tx: &mut Tx<'_>, job: &JobRow, gap: Gap, now: Millis) -> Result<(), StoreError> {
-    debug_assert_eq!(gap.table, CUSTOMER_TABLE, "only customers are created by themselves");
+    debug_assert_eq!(
+        gap.table, CUSTOMER_TABLE,
+        "only customers are created by themselves"
+    );
     tx.create_job(
         NewJob {
             work: Work::Push(Entity::Customer),
@@ -156,16 +214,36 @@ fn need_customer(tx: &mut Tx<'_>, job: &JobRow, gap: Gap, now: Millis) -> Result
 pub(crate) async fn deliver(core: &Arc<Core>, claim: Claim) -> Result<bool, StoreError> {
     let desk = core.desk();
     let batch = claim.batch;
-    let Some((slot, connector)) = desk.slots.get(&batch.connection).and_then(|s| Some((s, s.connector()?))) else { return Ok(false) };
+    let Some((slot, connector)) = desk
+        .slots
+        .get(&batch.connection)
+        .and_then(|s| Some((s, s.connector()?)))
+    else {
+        return Ok(false);
+    };
     let near = claim.urgent_by.is_some_and(|by| by - core.now() < NEAR_MS);
-    let priority = if near { Priority::NearDeadline } else { Priority::Order };
-    let call = core.call(slot, EffectScope::Jobs(batch.jobs.clone()), priority, Mode::Live, batch.attempt);
+    let priority = if near {
+        Priority::NearDeadline
+    } else {
+        Priority::Order
+    };
+    let call = core.call(
+        slot,
+        EffectScope::Jobs(batch.jobs.clone()),
+        priority,
+        Mode::Live,
+        batch.attempt,
+    );
     let answer = connector.push(call, claim.deliveries).await;
     commit_verdicts(core, batch, answer).await
 }
 
 /// Commits what a batch came to: one verdict per member, or the same failure for all.
-pub(crate) async fn commit_verdicts(core: &Arc<Core>, batch: BatchRow, answer: Answer<Vec<Verdict>>) -> Result<bool, StoreError> {
+pub(crate) async fn commit_verdicts(
+    core: &Arc<Core>,
+    batch: BatchRow,
+    answer: Answer<Vec<Verdict>>,
+) -> Result<bool, StoreError> {
     let now = core.now();
     let desk = core.desk();
     let expected = batch.jobs.len();
@@ -184,7 +262,16 @@ pub(crate) async fn commit_verdicts(core: &Arc<Core>, batch: BatchRow, answer: A
     let judge = Judge::new(core, now);
     let (writes, exchanges) = (answer.writes, answer.exchanges);
     let (id, connection, work) = (batch.id, batch.connection, batch.work);
-    core.observe(|| format!("verdicts {id} {work:?} {}", verdicts.iter().map(verdict::short).collect::<Vec<_>>().join(",")));
+    core.observe(|| {
+        format!(
+            "verdicts {id} {work:?} {}",
+            verdicts
+                .iter()
+                .map(verdict::short)
+                .collect::<Vec<_>>()
+                .join(",")
+        )
+    });
     crash::point("verdict.before-commit");
     core.store
         .write(move |tx| {
@@ -211,11 +298,15 @@ pub(crate) async fn resume(core: Arc<Core>, id: BatchId) -> Result<(), StoreErro
     let claim = core
         .store
         .write(move |tx| {
-            let Some(row) = tx.batch(id)? else { return Ok(None) };
+            let Some(row) = tx.batch(id)? else {
+                return Ok(None);
+            };
             let mut jobs = Vec::new();
             let mut deliveries = Vec::new();
             for job_id in &row.jobs {
-                let Some(job) = tx.job(*job_id)? else { continue };
+                let Some(job) = tx.job(*job_id)? else {
+                    continue;
+                };
                 if job.state != JobState::Running(id) {
                     continue;
                 }
@@ -235,14 +326,29 @@ pub(crate) async fn resume(core: Arc<Core>, id: BatchId) -> Result<(), StoreErro
                 return Ok(None);
             }
             let urgent_by = jobs.iter().filter_map(|j| j.urgent_by).min();
-            let batch = BatchRow { jobs: jobs.iter().map(|j| j.id).collect(), attempt: row.attempt + 1, ..row };
-            Ok(Some((Claim { batch, deliveries, urgent_by }, jobs)))
+            let batch = BatchRow {
+                jobs: jobs.iter().map(|j| j.id).collect(),
+                attempt: row.attempt + 1,
+                ..row
+            };
+            Ok(Some((
+                Claim {
+                    batch,
+                    deliveries,
+                    urgent_by,
+                },
+                jobs,
+            )))
         })
         .await?;
     core.observe(|| format!("resume {id} {}", claim.is_some()));
-    let Some((claim, jobs)) = claim else { return Ok(()) };
+    let Some((claim, jobs)) = claim else {
+        return Ok(());
+    };
     match claim.batch.work {
         Work::Push(_) => deliver(&core, claim).await.map(drop),
-        Work::Settle(moment) => crate::settle::deliver(&core, claim.batch, moment, &jobs).await.map(drop),
+        Work::Settle(moment) => crate::settle::deliver(&core, claim.batch, moment, &jobs)
+            .await
+            .map(drop),
     }
 }

@@ -9,7 +9,7 @@ static HOOK: OnceLock<fn(&'static str)> = OnceLock::new();
 /// Installs the hook for this process. The first one stays.
 pub fn install(hook: fn(&'static str)) {
     // A second install is a test's mistake and must not replace a hook in use.
-    drop(HOOK.set(hook));
+    let _first_stays = HOOK.set(hook);
 }
 
 /// Marks a place at which a crash must cost nothing but a repeat.

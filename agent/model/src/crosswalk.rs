@@ -171,12 +171,7 @@ fn translate_lines(
             .map_or_else(|| tables.items(ids.target, &value), Match::One)
         {
             Match::One(key) => mark_mapped(line, key),
-            Match::Missing => gaps.push(Gap {
-                table: ITEMS.to_owned(),
-                retailer: Some(retailer.clone()),
-                value,
-            }),
-            Match::Ambiguous(_) => gaps.push(Gap {
+            Match::Missing | Match::Ambiguous(_) => gaps.push(Gap {
                 table: ITEMS.to_owned(),
                 retailer: Some(retailer.clone()),
                 value,

@@ -79,6 +79,7 @@ impl Decimal {
     }
 
     /// Rounded to `scale` digits, half away from nought, as money is rounded in the trade.
+    #[must_use]
     pub fn rounded(self, scale: u8) -> Self {
         if scale >= self.scale {
             return self;

@@ -115,13 +115,38 @@ pub fn timing_settings() -> Vec<Setting> {
         ..setting(key, label, help, default, Field::Decimal)
     };
     let mut all = vec![
-        timing(GATHER, "Gather answers for", "How long acknowledgements wait for each other, so that many leave in one call.", Some("5")),
-        timing(RETRY_BASE, "First wait before a retry", "Upper bound; doubled at each attempt, with jitter.", Some("1")),
-        timing(RETRY_CAP, "Longest wait before a retry", "Upper bound of every wait.", Some("300")),
-        timing(CONFIRM, "First look for a verdict after", "Overrides the connector's own first wait.", None),
+        timing(
+            GATHER,
+            "Gather answers for",
+            "How long acknowledgements wait for each other, so that many leave in one call.",
+            Some("5"),
+        ),
+        timing(
+            RETRY_BASE,
+            "First wait before a retry",
+            "Upper bound; doubled at each attempt, with jitter.",
+            Some("1"),
+        ),
+        timing(
+            RETRY_CAP,
+            "Longest wait before a retry",
+            "Upper bound of every wait.",
+            Some("300"),
+        ),
+        timing(
+            CONFIRM,
+            "First look for a verdict after",
+            "Overrides the connector's own first wait.",
+            None,
+        ),
     ];
     for entity in crate::document::Entity::ALL {
-        all.push(timing(&format!("{POLL}{entity}"), &format!("Poll {entity} every"), "Overrides the connector's own interval.", None));
+        all.push(timing(
+            &format!("{POLL}{entity}"),
+            &format!("Poll {entity} every"),
+            "Overrides the connector's own interval.",
+            None,
+        ));
     }
     all
 }

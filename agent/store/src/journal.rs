@@ -5,7 +5,7 @@
 
 use crate::access::{Access, Tx};
 use crate::bodies::body;
-use crate::codec::{Key, corrupt};
+use crate::codec::{Key, Span, corrupt};
 use crate::error::StoreError;
 use crate::retention::{Age, age_key};
 use crate::rows::{BegunRow, EffectRow, FinishedEffect};
@@ -153,7 +153,34 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Takes members out of an unfinished effect; one without members is gone.
+    /// Forgets every effect of a job: the vendor judged what was sent and refused it, so the next attempt is a first
+    /// one. Other members of the same effects keep theirs.
+    pub fn forget_effects(&mut self, job: JobId) -> Result<(), StoreError> {
+        let span = Span::prefix(Key::new().byte(0).u64(job.0));
+        let mut ids = Vec::new();
+        for key in self.dynamic().keys(Tab::EffectKeys, &span, usize::MAX)? {
+            ids.extend(self.dynamic().number(Tab::EffectKeys, &key)?);
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        for row in self.dynamic().named::<EffectRow>(Tab::Effects, &ids)? {
+            if row.jobs == [job]
+                && let Some(finished) = row.finished
+            {
+                self.del(
+                    Tab::BodyAges,
+                    &age_key(Age::Effect, finished.at, row.id.0).0,
+                )?;
+                if let Some(body) = finished.body {
+                    self.drop_body(body)?;
+                }
+            }
+            self.leave_effect(&row, &[job])?;
+        }
+        Ok(())
+    }
+
+    /// Takes members out of an effect; one without members is gone.
     fn leave_effect(&mut self, row: &EffectRow, leaving: &[JobId]) -> Result<(), StoreError> {
         let (gone, stay): (Vec<JobId>, Vec<JobId>) =
             row.jobs.iter().partition(|job| leaving.contains(job));

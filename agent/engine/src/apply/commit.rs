@@ -1,7 +1,7 @@
 //! Carrying a plan out: one transaction, all of it or nothing. Jobs that waited for a cell it fills are released in
 //! the same commit.
 
-use super::difference::{Action, Difference, Step, steps};
+use super::difference::{Action, Difference, STORE_NAME, Step, steps};
 use super::plan::Plan;
 use crate::release::release_gap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,10 +54,10 @@ pub fn commit(
     }
     apply.unlock(tx)?;
     let released = apply.release(tx)?;
-    let mut detail = format!("{} changes from a provisioning file", changes.len());
-    if released > 0 {
-        detail.push_str(&format!(", {released} waiting jobs released"));
-    }
+    let detail = format!(
+        "{} changes from a provisioning file, {released} waiting jobs released",
+        changes.len()
+    );
     tx.audit(who, "apply", &detail, now)?;
     Ok(Difference { changes })
 }
@@ -91,7 +91,8 @@ impl Apply<'_> {
         match action {
             Action::Shown => {}
             Action::StoreName(name) => {
-                tx.put_meta(super::STORE_NAME, name.as_bytes())?;
+                let agent = Scope::default();
+                tx.set_setting(&agent, STORE_NAME, Some(name), self.who, self.now)?;
             }
             Action::Connection(row) => {
                 let id = tx.put_connection(&row)?;

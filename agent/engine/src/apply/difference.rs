@@ -10,7 +10,7 @@ use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_store::{CellRow, ConnectionRow, Read, Scope, StoreError};
 
-/// Key of the meta value that holds the merchant's name for this agent.
+/// Key of the agent-wide setting that holds the merchant's name for this agent.
 pub const STORE_NAME: &str = "store-name";
 
 /// What happens to a thing.
@@ -95,7 +95,7 @@ pub(super) struct Step<'p> {
 pub(super) enum Action<'p> {
     StoreName(&'p str),
     /// Once per connection; further changes of the same row are [`Action::Shown`].
-    Connection(ConnectionRow),
+    Connection(Box<ConnectionRow>),
     Shown,
     Setting {
         connection: Option<&'p str>,
@@ -135,14 +135,16 @@ pub(super) fn steps<'p>(
             .iter()
             .map(|c| c.name.value.as_str())
             .collect(),
-        steps: Vec::new(),
+        found: Vec::new(),
         read,
         now,
     };
     if let Some(name) = &plan.store_name {
-        let old = read
-            .meta(STORE_NAME)?
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let stored = read.settings(&Scope::default())?;
+        let old = stored
+            .into_iter()
+            .find(|row| row.key == STORE_NAME)
+            .map(|row| row.value);
         steps.add(
             "name of this agent".to_owned(),
             old,
@@ -161,14 +163,14 @@ pub(super) fn steps<'p>(
     for crosswalk in &plan.crosswalks {
         steps.crosswalk(crosswalk)?;
     }
-    Ok(steps.steps)
+    Ok(steps.found)
 }
 
 struct Steps<'p, 'r, R> {
     known: BTreeMap<String, ConnectionId>,
     rows: BTreeMap<String, ConnectionRow>,
     planned: BTreeSet<&'p str>,
-    steps: Vec<Step<'p>>,
+    found: Vec<Step<'p>>,
     read: &'r R,
     now: Millis,
 }
@@ -185,7 +187,7 @@ impl<'p, R: Read> Steps<'p, '_, R> {
             ChangeKind::Add
         };
         let new = Some(new.to_owned());
-        self.steps.push(Step {
+        self.found.push(Step {
             change: Change {
                 kind,
                 what,
@@ -214,12 +216,15 @@ impl<'p, R: Read> Steps<'p, '_, R> {
             rows.into_iter().map(|row| (row.key, row.value)).collect()
         };
         for pair in pairs {
-            let mut what =
-                connection.map_or_else(String::new, |name| format!("connection {name}, "));
-            if let Some(code) = retailer {
-                what.push_str(&format!("retailer {code}, "));
-            }
-            what.push_str(&format!("setting {}", pair.key.value));
+            let setting = format!("setting {}", pair.key.value);
+            let what = match (connection, retailer) {
+                (None, None) => setting,
+                (None, Some(code)) => format!("retailer {code}, {setting}"),
+                (Some(name), None) => format!("connection {name}, {setting}"),
+                (Some(name), Some(code)) => {
+                    format!("connection {name}, retailer {code}, {setting}")
+                }
+            };
             let old = stored.get(&pair.key.value).cloned();
             let action = Action::Setting {
                 connection,
@@ -290,7 +295,12 @@ impl<'p, R: Read> Steps<'p, '_, R> {
         };
         let (private, grants) = (row.allow_private, grants_text(&row.grants));
         let what = format!("connection {name}");
-        self.add(what, None, &plan.connector.value, Action::Connection(row));
+        self.add(
+            what,
+            None,
+            &plan.connector.value,
+            Action::Connection(Box::new(row)),
+        );
         if private {
             let what = format!("connection {name}, private addresses");
             self.add(what, None, "granted", Action::Shown);
@@ -321,7 +331,7 @@ impl<'p, R: Read> Steps<'p, '_, R> {
             row.title.clone_from(title);
         }
         let word = |granted: bool| if granted { "granted" } else { "not granted" };
-        let mut action = Action::Connection(row.clone());
+        let mut action = Action::Connection(Box::new(row.clone()));
         for (what, old, new) in [
             ("title", old.title, row.title),
             (

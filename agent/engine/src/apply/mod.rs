@@ -27,4 +27,6 @@ pub use commit::{commit, run};
 pub use difference::{Change, ChangeKind, Difference, STORE_NAME, difference, existing};
 pub use mistake::{At, Mistake, Place, suggest};
 pub use parse::{Reference, parse, references};
-pub use plan::{Cell, ConnectionPlan, CrosswalkPlan, Pair, Plan, RetailerPlan, RoutePlan, SecretPlan};
+pub use plan::{
+    Cell, ConnectionPlan, CrosswalkPlan, Pair, Plan, RetailerPlan, RoutePlan, SecretPlan,
+};

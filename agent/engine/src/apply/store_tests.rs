@@ -75,7 +75,7 @@ async fn a_plan_is_shown_applied_and_then_nothing_is_left_of_it() {
     assert!(network.allow_private && !erp.allow_private);
     store
         .read(|rx| {
-            assert_eq!(rx.meta(STORE_NAME)?.unwrap(), b"Northfold Goods");
+            assert_eq!(rx.effective(None, None)?[STORE_NAME], "Northfold Goods");
             let secret = rx.secret(network.id, "client", "client-secret")?.unwrap();
             assert_eq!(secret.expose_secret(), "s3cret");
             let values = rx.effective(Some(network.id), Some("1000007001"))?;
@@ -158,7 +158,7 @@ async fn a_plan_that_cannot_be_applied_changes_nothing() {
         format!("{FULL}\n[[route]]\nentity = \"order\"\nfrom = \"network\"\nto = \"nowhere\"\n");
     let error = run(store, plan(&text), "tester", 1_000).await.unwrap_err();
     assert!(matches!(error, StoreError::NotFound { .. }), "{error}");
-    assert_eq!(store.read(|rx| rx.connections()).unwrap(), []);
+    assert_eq!(store.read(Read::connections).unwrap(), []);
 
     run(store, plan(FULL), "tester", 1_000).await.unwrap();
     let other = FULL.replace("connector = \"books\"", "connector = \"net\"");
