@@ -1,1 +1,25 @@
-//! Under construction.
+//! Brightpearl: retailers become contacts, orders become sales, products, warehouses and shipping methods are read.
+//! Knows one vendor's dialect; never another vendor, the agent's queue, or a secret.
+//!
+//! Read `describe.rs` first, then `push_order.rs`; `api.rs` is one call, `wire/` the vendor's JSON.
+
+pub mod address;
+pub mod amount;
+pub mod api;
+pub mod bindings;
+pub mod choices;
+mod component;
+pub mod country;
+pub mod describe;
+pub mod item;
+pub mod listing;
+pub mod lookup;
+pub mod places;
+pub mod probe;
+pub mod push_customer;
+pub mod push_order;
+pub mod sale;
+pub mod settings;
+pub mod sink;
+pub mod source;
+pub mod wire;

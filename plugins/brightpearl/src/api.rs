@@ -1,0 +1,364 @@
+//! Owns one call to Brightpearl: address, credential, what the answer means for the agent, what is left of the quota,
+//! and the instance id that every answer carries. Must not know what is asked.
+
+use crate::settings::Settings;
+use crate::wire::envelope::{self, Complaint, Meaning};
+use crate::wire::ids;
+use serde::Serialize;
+use serde_json::Value;
+use std::cell::{Cell, RefCell};
+use waybill_sdk::Host;
+use waybill_sdk::effects::{Denial, Effect, IoError};
+use waybill_sdk::http::{Request, Response};
+use waybill_sdk::log::Level;
+use waybill_sdk::types::{Failure, Problem};
+
+/// Key of the private space: the instance id an answer told; empty where answers tell none.
+pub const INSTANCE: &str = "instance-id";
+
+/// An answer with a value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// What stood under `response`.
+    pub value: Value,
+    /// The vendor's clock, in UTC milliseconds.
+    pub date_ms: Option<i64>,
+    /// Calls left in this minute.
+    pub remaining: Option<u64>,
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// It was made; the id.
+    Created(i64),
+    /// It was done, but the answer does not say with what id.
+    Unread,
+    /// It was sent so many milliseconds ago, and nobody knows what became of it.
+    Doubt(u64),
+    /// Nothing was done, and the vendor said why.
+    Refused(u16, Vec<Complaint>),
+    /// Practice mode: recorded, not sent.
+    Practice,
+}
+
+/// One call's way to the account.
+pub struct Api<'h> {
+    /// The agent.
+    pub host: &'h dyn Host,
+    base: String,
+    slot: String,
+    known: Cell<Option<i64>>,
+    asked: Cell<bool>,
+    closed: RefCell<Option<Failure>>,
+}
+
+impl<'h> Api<'h> {
+    /// With the connection's settings.
+    pub fn new(host: &'h dyn Host, settings: Settings<'_>) -> Result<Self, Failure> {
+        let stored = host.kv_get(&[INSTANCE.to_owned()]).pop().flatten();
+        let stored = stored.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let told = stored.as_deref().and_then(|text| text.parse().ok());
+        let chosen = settings.id("instance-id").map_err(Failure::Rejected)?;
+        Ok(Self {
+            host,
+            base: settings.base_url(),
+            slot: settings.slot(),
+            known: Cell::new(chosen.or(told)),
+            asked: Cell::new(stored.is_some() || chosen.is_some()),
+            closed: RefCell::new(None),
+        })
+    }
+
+    /// The id of this app's instance, where it is known.
+    pub const fn instance(&self) -> Option<i64> {
+        self.known.get()
+    }
+
+    /// Asks once for the instance id, so that the first sale already carries the pair Brightpearl takes once only.
+    pub fn learn_instance(&self) -> Result<(), Failure> {
+        if !self.asked.get() {
+            self.get(crate::wire::lists::List::OrderStatus.path())?;
+        }
+        Ok(())
+    }
+
+    /// Set when the vendor turned a call away for a reason that holds for every further call: throttle or credentials.
+    pub fn closed(&self) -> Option<Failure> {
+        self.closed.borrow().clone()
+    }
+
+    /// Reads; 404 is a refusal.
+    pub fn get(&self, path: &str) -> Result<Reply, Failure> {
+        self.get_found(path)?.ok_or_else(|| {
+            Failure::rejected(
+                "not-found",
+                format!("Brightpearl has nothing at {}.", path_of(path)),
+                "Check the API address and the account code of this connection.",
+            )
+        })
+    }
+
+    /// Reads; 404 is none.
+    pub fn get_found(&self, path: &str) -> Result<Option<Reply>, Failure> {
+        let request = self.request("GET", path);
+        let response = self.exchange(&request).map_err(|e| io_failure(&e, path))?;
+        let meaning = envelope::meaning(response.status, &response.headers, &response.body);
+        match meaning {
+            Meaning::Value(value) => Ok(Some(Reply {
+                value,
+                date_ms: envelope::date_ms(&response.headers),
+                remaining: envelope::number(&response.headers, "brightpearl-requests-remaining"),
+            })),
+            Meaning::Missing(_) => Ok(None),
+            Meaning::Refused(status, list) => Err(Failure::Rejected(refusal(status, &list))),
+            Meaning::Fault(list) => Err(Failure::Rejected(refusal(500, &list))),
+            other => Err(self.trouble(other, path)),
+        }
+    }
+
+    /// Creates a record, as that effect.
+    pub fn create(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        effect: &Effect,
+    ) -> Result<Sent, Failure> {
+        let request = self.request("POST", path).json(body).effect(effect.clone());
+        let response = match self.exchange(&request) {
+            Ok(response) => response,
+            Err(IoError::InDoubt(age_ms)) => return Ok(Sent::Doubt(age_ms)),
+            Err(IoError::Denied(Denial::Practice)) => return Ok(Sent::Practice),
+            // It was answered, so it was done or refused; which of them has to be looked up.
+            Err(IoError::TooLarge(_)) => return Ok(Sent::Unread),
+            Err(error) => return Err(io_failure(&error, path)),
+        };
+        match envelope::meaning(response.status, &response.headers, &response.body) {
+            Meaning::Value(value) => Ok(match ids::whole(&value) {
+                Some(id) if id > 0 => Sent::Created(id),
+                _ => Sent::Unread,
+            }),
+            Meaning::Unreadable => Ok(Sent::Unread),
+            Meaning::Refused(status, list) => Ok(Sent::Refused(status, list)),
+            Meaning::Missing(list) => Ok(Sent::Refused(404, list)),
+            Meaning::Fault(list) => {
+                // A 5xx leaves the step in doubt, but this one says that the caller is to blame and nothing was done.
+                self.host.retract(&effect.step, &effect.members);
+                Ok(Sent::Refused(500, list))
+            }
+            Meaning::Throttled(secs) => {
+                self.host.retract(&effect.step, &effect.members);
+                Err(self.trouble(Meaning::Throttled(secs), path))
+            }
+            other => Err(self.trouble(other, path)),
+        }
+    }
+
+    fn request(&self, method: &str, path: &str) -> Request {
+        Request::new(method, format!("{}{path}", self.base)).credential(&self.slot)
+    }
+
+    fn exchange(&self, request: &Request) -> Result<Response, IoError> {
+        let response = self.host.send(request)?;
+        // A replayed answer is old: its quota and its clock are not those of now.
+        if !response.replayed {
+            self.note_quota(&response.headers);
+            self.note_instance(&response.headers);
+        }
+        Ok(response)
+    }
+
+    fn note_quota(&self, headers: &[(String, String)]) {
+        let Some(remaining) = envelope::number(headers, "brightpearl-requests-remaining") else {
+            return;
+        };
+        let resets = envelope::number(headers, "brightpearl-next-throttle-period");
+        let narrow = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+        self.host
+            .quota(narrow(remaining), narrow(resets.unwrap_or(60_000)));
+    }
+
+    fn note_instance(&self, headers: &[(String, String)]) {
+        let told = envelope::number(headers, "brightpearl-installed-integration-instance-id")
+            .and_then(|id| i64::try_from(id).ok())
+            .filter(|id| *id > 0);
+        match told {
+            Some(id) if self.known.get().is_none() => {
+                self.known.set(Some(id));
+                self.host.kv_set(INSTANCE, id.to_string().as_bytes());
+            }
+            None if !self.asked.get() => self.host.kv_set(INSTANCE, b""),
+            _ => {}
+        }
+        self.asked.set(true);
+    }
+
+    /// What an answer without value or refusal means for the agent.
+    fn trouble(&self, meaning: Meaning, path: &str) -> Failure {
+        let failure = match meaning {
+            Meaning::Throttled(secs) => Failure::Retry(Some(secs)),
+            Meaning::Unauthorized(words) => Failure::Unauthorized(Problem::new(
+                "unauthorized",
+                format!("Brightpearl did not accept the credentials: {words}"),
+                "Enter the token of this connection again, and check that the app is switched on in Brightpearl.",
+            )),
+            Meaning::Broken(words) => {
+                self.log_broken(path, &words);
+                return Failure::Retry(None);
+            }
+            _ => {
+                self.log_broken(path, "The answer is no JSON of Brightpearl's.");
+                return Failure::Retry(None);
+            }
+        };
+        *self.closed.borrow_mut() = Some(failure.clone());
+        failure
+    }
+
+    fn log_broken(&self, path: &str, words: &str) {
+        let fields = [("path", path_of(path)), ("answer", words)];
+        self.host
+            .log(Level::Warn, "Brightpearl did not answer.", &fields);
+    }
+}
+
+/// Without the query, which may name a customer.
+fn path_of(path: &str) -> &str {
+    path.split('?').next().unwrap_or(path)
+}
+
+fn io_failure(error: &IoError, path: &str) -> Failure {
+    match error {
+        IoError::Denied(Denial::NotGranted(what)) => Failure::rejected(
+            "not-granted",
+            format!("This connector may not reach {what}."),
+            "Grant it on the Connectors page, or correct the API address of this connection.",
+        ),
+        IoError::Denied(_) => Failure::rejected(
+            "call-not-allowed",
+            format!("The call to {} is not allowed here.", path_of(path)),
+            "This is a fault of the connector: report it to its author.",
+        ),
+        IoError::TooLarge(bytes) => Failure::rejected(
+            "answer-too-large",
+            format!("Brightpearl answered with more than {bytes} bytes."),
+            "This is a fault of the connector: report it to its author.",
+        ),
+        // Nothing was sent, or it was a read.
+        IoError::TimedOut | IoError::Refused(_) | IoError::InDoubt(_) => Failure::Retry(None),
+    }
+}
+
+/// A refusal as a problem: the vendor's code and words, and the setting it seems to be about.
+pub fn refusal(status: u16, list: &[Complaint]) -> Problem {
+    let code = list.iter().map(|c| c.code.as_str()).find(|c| !c.is_empty());
+    let code = code.map_or_else(|| format!("refused-{status}"), str::to_ascii_lowercase);
+    let words = envelope::say(list);
+    let words = if words.is_empty() {
+        format!("status {status} without a reason")
+    } else {
+        words
+    };
+    Problem {
+        code,
+        message: format!("Brightpearl refused this: {words}."),
+        hint: Some(hint(&words)),
+    }
+}
+
+/// Words of refusals (without blanks, in lower case) and where to look.
+const HINTS: [(&str, &str); 14] = [
+    (
+        "taxcode",
+        "Check the settings `tax-code` and `charge-tax-code`, then retry.",
+    ),
+    (
+        "orderstatus",
+        "Check the setting `order-status`, then retry.",
+    ),
+    ("statusid", "Check the setting `order-status`, then retry."),
+    ("channel", "Check the setting `channel`, then retry."),
+    (
+        "warehouse",
+        "Check the setting `warehouse` and Matching, warehouses, then retry.",
+    ),
+    ("pricelist", "Check the setting `price-list`, then retry."),
+    (
+        "shippingmethod",
+        "Check the setting `shipping-method` and Matching, shipping methods, then retry.",
+    ),
+    (
+        "nominal",
+        "Check the nominal codes in Settings for Brightpearl, then retry.",
+    ),
+    (
+        "currency",
+        "Check the setting `currency`, and that the account has that currency, then retry.",
+    ),
+    ("leadsource", "Check the setting `lead-source`, then retry."),
+    ("project", "Check the setting `project`, then retry."),
+    (
+        "product",
+        "Check in Matching, items, which product this line stands for, then retry.",
+    ),
+    (
+        "customer",
+        "Check in Matching, customers, which contact this retailer stands for, then retry.",
+    ),
+    (
+        "contact",
+        "Check in Matching, customers, which contact this retailer stands for, then retry.",
+    ),
+];
+
+fn hint(words: &str) -> String {
+    let plain: String = words
+        .to_ascii_lowercase()
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .collect();
+    HINTS
+        .iter()
+        .find(|(word, _)| plain.contains(word))
+        .map_or(
+            "Correct what Brightpearl names, then retry.",
+            |(_, hint)| hint,
+        )
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_setting_it_is_about() {
+        let of = |message: &str| {
+            let complaint = Complaint {
+                code: "ORDC-041".to_owned(),
+                message: message.to_owned(),
+            };
+            refusal(400, &[complaint])
+        };
+        let tax = of("The tax code 'X' is not known");
+        assert_eq!(tax.code, "ordc-041");
+        assert_eq!(
+            tax.message,
+            "Brightpearl refused this: The tax code 'X' is not known (ORDC-041)."
+        );
+        assert!(tax.hint.unwrap().contains("`tax-code`"));
+        assert!(
+            of("Invalid statusId: 9")
+                .hint
+                .unwrap()
+                .contains("`order-status`")
+        );
+        assert!(
+            of("Something new")
+                .hint
+                .unwrap()
+                .starts_with("Correct what")
+        );
+        assert_eq!(refusal(409, &[]).code, "refused-409");
+    }
+}

@@ -1,0 +1,393 @@
+//! Owns what the connector says of itself: settings, credentials, reach, tables, feeds and intakes.
+//! Must not know the values a merchant entered.
+
+use waybill_sdk::commerce::Entity;
+use waybill_sdk::types::{
+    Choice, Credential, Descriptor, Feed, Field, Intake, Reach, Scheme, Setting, Table,
+};
+
+/// Where the API of an account is, unless the merchant enters a whole address.
+pub const BASE_URL: &str = "https://{api-domain}/public-api/{account}";
+
+/// Brightpearl allows 200 calls a minute; a few are left to the merchant's other apps.
+const CALLS_PER_MINUTE: u32 = 190;
+
+/// Most members of one push: each is a call, and a call of the agent should not take minutes.
+const MAX_BATCH: u32 = 10;
+
+/// The default of a setting.
+pub fn default_of(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "api-domain" => "euw1.brightpearlconnect.com",
+        "auth" => "staff",
+        "delivery-date" => "none",
+        "customer-prefix" => "WAYBILL-",
+        "search-settle-secs" => "30",
+        _ => return None,
+    })
+}
+
+/// What the connector says of itself.
+pub fn descriptor() -> Descriptor {
+    Descriptor {
+        id: "brightpearl".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        title: "Brightpearl".to_owned(),
+        // The first counts where the merchant entered an address, the second where the account code is enough.
+        reach: ["{base-url}", BASE_URL].map(reach).to_vec(),
+        credentials: credentials(),
+        settings: settings(),
+        tables: tables(),
+        pulls: vec![
+            feed(Entity::Item, 900),
+            feed(Entity::Warehouse, 3600),
+            feed(Entity::ShippingMethod, 3600),
+        ],
+        pushes: vec![intake(Entity::Customer), intake(Entity::Order)],
+    }
+}
+
+fn reach(url: &str) -> Reach {
+    Reach {
+        url: url.to_owned(),
+        per_minute: CALLS_PER_MINUTE,
+        per_second: 0,
+    }
+}
+
+fn feed(entity: Entity, poll_secs: u32) -> Feed {
+    Feed {
+        entity,
+        poll_secs,
+        settles: Vec::new(),
+    }
+}
+
+fn intake(entity: Entity) -> Intake {
+    Intake {
+        entity,
+        max_batch: MAX_BATCH,
+        self_decrementing: false,
+    }
+}
+
+fn credentials() -> Vec<Credential> {
+    vec![
+        credential(
+            "staff",
+            "Private app, staff token",
+            "In Brightpearl: App Store, Private apps, add a staff app, then Manage users: the token of one user.",
+            &[
+                ("brightpearl-app-ref", "{app-ref}"),
+                ("brightpearl-staff-token", "{token}"),
+            ],
+        ),
+        credential(
+            "account",
+            "Private app, account token",
+            "The token of a system app that exists already; Brightpearl gives out no new ones.",
+            &[
+                ("brightpearl-app-ref", "{app-ref}"),
+                ("brightpearl-account-token", "{token}"),
+            ],
+        ),
+        credential(
+            "bearer",
+            "Access token",
+            "An OAuth access token of an app of your own developer account.",
+            &[
+                ("Authorization", "Bearer {token}"),
+                ("brightpearl-dev-ref", "{dev-ref}"),
+                ("brightpearl-app-ref", "{app-ref}"),
+            ],
+        ),
+    ]
+}
+
+fn credential(slot: &str, label: &str, help: &str, headers: &[(&str, &str)]) -> Credential {
+    let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    Credential {
+        slot: slot.to_owned(),
+        label: label.to_owned(),
+        help: help.to_owned(),
+        scheme: Scheme::Headers(headers.iter().map(pair).collect()),
+        secrets: vec!["token".to_owned()],
+        hosts: ["{base-url}", BASE_URL].map(str::to_owned).to_vec(),
+    }
+}
+
+fn tables() -> Vec<Table> {
+    let table = |name: &str, label: &str, per_retailer: bool, lookup: &str| Table {
+        name: name.to_owned(),
+        label: label.to_owned(),
+        columns: vec!["id".to_owned(), "name".to_owned()],
+        per_retailer,
+        lookup: Some(lookup.to_owned()),
+    };
+    vec![
+        table("items", "Products", true, "item"),
+        table("customers", "Contacts", false, "customer"),
+        table(
+            "shipping-methods",
+            "Shipping methods",
+            true,
+            "shipping-method",
+        ),
+        table("warehouses", "Warehouses", true, "warehouse"),
+    ]
+}
+
+/// One setting; the rest of its fields are set by the methods below.
+fn setting(group: &str, key: &str, label: &str, help: &str, field: Field) -> Setting {
+    Setting {
+        key: key.to_owned(),
+        label: label.to_owned(),
+        help: help.to_owned(),
+        group: group.to_owned(),
+        required: false,
+        per_retailer: group == ORDERS,
+        default: default_of(key).map(str::to_owned),
+        field,
+    }
+}
+
+fn one_of(list: &[(&str, &str)]) -> Field {
+    let choice = |(value, label): &(&str, &str)| Choice {
+        value: (*value).to_owned(),
+        label: (*label).to_owned(),
+        disabled: false,
+    };
+    Field::OneOf(list.iter().map(choice).collect())
+}
+
+const CONNECTION: &str = "connection";
+const ORDERS: &str = "orders";
+const CUSTOMERS: &str = "customers";
+const CATALOGUE: &str = "catalogue";
+
+fn settings() -> Vec<Setting> {
+    let mut all = connection_settings();
+    all.extend(sale_settings());
+    all.extend(money_settings());
+    all.push(Setting {
+        per_retailer: true,
+        ..setting(
+            CUSTOMERS,
+            "customer-prefix",
+            "Account reference of new contacts",
+            "Contacts made for a retailer get this and the retailer's code as their account reference; that is how they are found again.",
+            Field::Text,
+        )
+    });
+    all.push(setting(
+        CATALOGUE,
+        "custom-id-field",
+        "Custom field with an item id",
+        "Code of a product custom field, for example PCF_NETWORK: products can then be matched by `custom:` and this code.",
+        Field::Lookup,
+    ));
+    all
+}
+
+fn connection_settings() -> Vec<Setting> {
+    vec![
+        setting(
+            CONNECTION,
+            "account",
+            "Account code",
+            "The code you type when you log in; it also stands at the bottom right of every page.",
+            Field::Text,
+        ),
+        setting(
+            CONNECTION,
+            "api-domain",
+            "Data centre",
+            "Log in: an address with `use1` means use1.brightpearlconnect.com, one with `euw1` euw1.brightpearlconnect.com.",
+            Field::Text,
+        ),
+        setting(
+            CONNECTION,
+            "base-url",
+            "API address",
+            "Left empty, it follows from account code and data centre. Or a whole address such as http://127.0.0.1:4100/public-api/simaccount.",
+            Field::Url,
+        ),
+        setting(
+            CONNECTION,
+            "auth",
+            "Sign in with",
+            "A staff token of a private app is the simplest.",
+            one_of(&[
+                ("staff", "Private app, staff token"),
+                ("account", "Private app, account token"),
+                ("bearer", "Access token"),
+            ]),
+        ),
+        Setting {
+            required: true,
+            ..setting(
+                CONNECTION,
+                "app-ref",
+                "App reference",
+                "Of your private app, for example mystore_waybill.",
+                Field::Text,
+            )
+        },
+        setting(
+            CONNECTION,
+            "dev-ref",
+            "Developer reference",
+            "Only for access tokens.",
+            Field::Text,
+        ),
+        setting(
+            CONNECTION,
+            "instance-id",
+            "App instance",
+            "Number of this app's installation. Left empty, it is learnt from the first answer. Brightpearl then refuses a second sale with the same reference.",
+            Field::Integer,
+        ),
+        setting(
+            CONNECTION,
+            "search-settle-secs",
+            "Seconds a search may trail",
+            "When an answer was lost, a sale is looked up before it is sent again, and not before this time has passed.",
+            Field::Integer,
+        ),
+    ]
+}
+
+fn sale_settings() -> Vec<Setting> {
+    let lookup = |key, label, help| setting(ORDERS, key, label, help, Field::Lookup);
+    let number = |key, label, help| setting(ORDERS, key, label, help, Field::Integer);
+    vec![
+        lookup(
+            "order-status",
+            "Status of new sales",
+            "Left empty, the account's own status for new orders.",
+        ),
+        lookup("channel", "Channel", "Sales channel of new sales."),
+        lookup(
+            "warehouse",
+            "Warehouse",
+            "For orders that name no warehouse.",
+        ),
+        lookup(
+            "shipping-method",
+            "Shipping method",
+            "For orders that ask for none.",
+        ),
+        setting(
+            ORDERS,
+            "delivery-date",
+            "Delivery date",
+            "What stands as the wanted delivery date of a sale.",
+            one_of(&[("none", "None"), ("ship-by", "The order's ship-by date")]),
+        ),
+        lookup("lead-source", "Lead source", "Lead source of new sales."),
+        number("team", "Team", "Id of the team."),
+        number("project", "Project", "Id of the project."),
+        number(
+            "owner",
+            "Owner",
+            "Id of the staff contact who looks after new sales.",
+        ),
+    ]
+}
+
+fn money_settings() -> Vec<Setting> {
+    let lookup = |key, label, help| setting(ORDERS, key, label, help, Field::Lookup);
+    vec![
+        lookup(
+            "price-list",
+            "Price list",
+            "Left empty, the customer's. Prices always come from the order.",
+        ),
+        setting(
+            ORDERS,
+            "price-mode",
+            "Prices shown",
+            "How Brightpearl shows the prices of a sale; the amounts are the same.",
+            one_of(&[("EXC", "Without tax"), ("INC", "With tax")]),
+        ),
+        setting(
+            ORDERS,
+            "currency",
+            "Currency",
+            "For orders that name none, for example USD.",
+            Field::Text,
+        ),
+        lookup(
+            "tax-code",
+            "Tax code",
+            "Every row of a sale needs one. Wholesale orders are mostly exempt.",
+        ),
+        lookup(
+            "charge-tax-code",
+            "Tax code of charges",
+            "Shipping, handling, discounts and surcharges. Left empty, the tax code above.",
+        ),
+        lookup(
+            "nominal-code",
+            "Nominal code",
+            "Left empty, the one of the product.",
+        ),
+        lookup(
+            "nominal-shipping",
+            "Nominal code of shipping",
+            "Left empty, the nominal code above.",
+        ),
+        lookup(
+            "nominal-handling",
+            "Nominal code of handling",
+            "Left empty, the nominal code above.",
+        ),
+        lookup(
+            "nominal-discount",
+            "Nominal code of discounts",
+            "Left empty, the nominal code above.",
+        ),
+        lookup(
+            "nominal-surcharge",
+            "Nominal code of surcharges",
+            "Left empty, the nominal code above.",
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn keys_are_unique_and_explained() {
+        let all = descriptor();
+        let keys: BTreeSet<&str> = all.settings.iter().map(|s| s.key.as_str()).collect();
+        assert_eq!(keys.len(), all.settings.len());
+        assert!(
+            all.settings
+                .iter()
+                .all(|s| !s.help.is_empty() && !s.label.is_empty())
+        );
+        assert!(crate::settings::IDS.iter().all(|key| keys.contains(key)));
+    }
+
+    #[test]
+    fn secrets_go_nowhere_but_to_the_account() {
+        let all = descriptor();
+        let reach: Vec<&str> = all.reach.iter().map(|r| r.url.as_str()).collect();
+        for credential in &all.credentials {
+            assert!(credential.hosts.iter().all(|h| reach.contains(&h.as_str())));
+        }
+        assert!(all.reach.iter().all(|r| r.per_minute < 200));
+    }
+
+    #[test]
+    fn sales_can_differ_by_retailer_and_the_connection_cannot() {
+        for setting in descriptor().settings {
+            let by_retailer = setting.group == ORDERS || setting.group == CUSTOMERS;
+            assert_eq!(setting.per_retailer, by_retailer, "{}", setting.key);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Owns making one contact per retailer exactly once: an address, then the contact that uses it. Our contacts are found
+//! again by their account reference. Must not know what the retailer buys.
+
+use crate::address;
+use crate::api::{self, Api, Sent};
+use crate::lookup::{self, Found};
+use crate::sink::{Member, adopted, made, unclear, wait_secs};
+use crate::wire::contact::{
+    AddressIds, Assignment, Communication, Contact, Current, Email, Emails, Organisation,
+    Relationship, Telephones,
+};
+use crate::wire::sale::Address;
+use waybill_sdk::commerce::{Address as Canonical, Customer, Entity};
+use waybill_sdk::effect::effect;
+use waybill_sdk::effects::Effect;
+use waybill_sdk::log::Level;
+use waybill_sdk::types::{Failure, Outcome, Problem, Verdict};
+
+/// Names of the effects, the same in every version.
+const ADDRESS: &str = "address";
+const CONTACT: &str = "contact";
+
+/// Longest name of a person.
+const NAME: usize = 32;
+
+/// How often a contact that was made, but is not shown, is looked up before a person must.
+const PATIENCE: u32 = 5;
+
+/// One retailer.
+pub fn push(api: &Api<'_>, member: &Member<'_>, customer: &Customer) -> Verdict {
+    let code = customer.code.trim();
+    if code.is_empty() {
+        return Err(Failure::Rejected(Problem::new(
+            "no-code",
+            "The retailer has no code to be found by.",
+            "Match this retailer to a contact by hand.",
+        )));
+    }
+    let prefix = member.settings.get("customer-prefix").unwrap_or_default();
+    let case = Case {
+        api,
+        member,
+        name: company(customer),
+        reference: format!("{prefix}{code}"),
+    };
+    let known: Vec<i64> = member
+        .links
+        .iter()
+        .filter(|l| l.entity == Entity::Customer && l.key != member.document.key)
+        .filter_map(|l| l.key.parse().ok())
+        .collect();
+    // Before the first contact is made, too: a machine that was set up anew must not make a second one.
+    if let Found::Record(id) = case.find(&known)? {
+        return adopted(id);
+    }
+    let fitted = address::fitted(&customer.address)
+        .or_else(|problem| {
+            // Only the country can be wrong; a contact may have none, and a sale brings its own address.
+            let fields = [("key", code), ("problem", problem.message.as_str())];
+            let words = "A contact is made without its country.";
+            api.host.log(Level::Warn, words, &fields);
+            address::fitted(&Canonical {
+                country: None,
+                ..customer.address.clone()
+            })
+        })
+        .map_err(Failure::Rejected)?;
+    let Some(address) = case.make_address(&fitted.address)? else {
+        return Ok(Outcome::Recorded);
+    };
+    let contact = case.contact(customer, &fitted.address, address);
+    case.send(&contact, effect(CONTACT, [member.index]))
+}
+
+/// What the firm is called.
+fn company(customer: &Customer) -> String {
+    let company = customer.address.company.as_deref().unwrap_or_default();
+    [company, &customer.address.name, &customer.code]
+        .into_iter()
+        .map(str::trim)
+        .find(|text| !text.is_empty())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+struct Case<'a> {
+    api: &'a Api<'a>,
+    member: &'a Member<'a>,
+    name: String,
+    reference: String,
+}
+
+impl Case<'_> {
+    fn find(&self, known: &[i64]) -> Result<Found, Failure> {
+        lookup::customer(self.api, &self.name, &self.reference, known)
+    }
+
+    /// The id of the address; `None` in practice mode.
+    fn make_address(&self, address: &Address) -> Result<Option<i64>, Failure> {
+        let body = address::postal(address, &self.name);
+        let path = "/contact-service/postal-address";
+        let mut step = effect(ADDRESS, [self.member.index]);
+        let mut sent = self.api.create(path, &body, &step)?;
+        if matches!(sent, Sent::Doubt(_)) {
+            // An address belongs to nobody until a contact names it, so the lost one, if there is one, does no harm;
+            // and addresses cannot be searched.
+            step = step.resend();
+            sent = self.api.create(path, &body, &step)?;
+        }
+        match sent {
+            Sent::Created(id) => Ok(Some(id)),
+            Sent::Practice => Ok(None),
+            Sent::Doubt(_) => Err(Failure::Retry(None)),
+            Sent::Refused(status, list) => Err(Failure::Rejected(api::refusal(status, &list))),
+            Sent::Unread => Err(Failure::Rejected(Problem::new(
+                "unreadable-answer",
+                "Brightpearl made an address but did not say its number.",
+                "Match this retailer to a contact by hand.",
+            ))),
+        }
+    }
+
+    fn contact(&self, customer: &Customer, address: &Address, id: i64) -> Contact {
+        let person = customer.address.attention.as_deref().unwrap_or_default();
+        let (first, last) = match person.trim().split_once(char::is_whitespace) {
+            Some((first, last)) => (first, last),
+            None if person.trim().is_empty() => (self.name.as_str(), customer.code.as_str()),
+            None => (person, customer.code.as_str()),
+        };
+        Contact {
+            first_name: address::fit(first, NAME),
+            last_name: address::fit(last, NAME),
+            post_address_ids: AddressIds::all(id),
+            communication: Communication {
+                emails: address.email.clone().map(|email| Emails {
+                    pri: Email { email },
+                }),
+                telephones: address.telephone.clone().map(|pri| Telephones { pri }),
+            },
+            relationship_to_account: Relationship::default(),
+            assignment: Assignment {
+                current: Current {
+                    account_reference: self.reference.clone(),
+                },
+            },
+            organisation: Organisation {
+                name: self.name.clone(),
+            },
+        }
+    }
+
+    fn send(&self, contact: &Contact, effect: Effect) -> Verdict {
+        let path = "/contact-service/contact";
+        match self.api.create(path, contact, &effect)? {
+            Sent::Created(id) => made(id),
+            Sent::Practice => Ok(Outcome::Recorded),
+            Sent::Refused(status, list) => Err(Failure::Rejected(api::refusal(status, &list))),
+            Sent::Unread => match self.find(&[])? {
+                Found::Record(id) => adopted(id),
+                Found::Absent if self.member.attempt <= PATIENCE => {
+                    Err(Failure::Retry(wait_secs(0, self.settle_ms())))
+                }
+                Found::Absent | Found::Unclear => Err(unclear("This contact", &self.reference)),
+            },
+            Sent::Doubt(age_ms) => match self.find(&[])? {
+                Found::Record(id) => adopted(id),
+                Found::Unclear => Err(unclear("This contact", &self.reference)),
+                Found::Absent => match wait_secs(age_ms, self.settle_ms()) {
+                    Some(secs) => Err(Failure::Retry(Some(secs))),
+                    None if effect.verified_absent => Err(Failure::Retry(None)),
+                    None => self.send(contact, effect.resend()),
+                },
+            },
+        }
+    }
+
+    fn settle_ms(&self) -> u64 {
+        self.member.settings.settle_ms()
+    }
+}

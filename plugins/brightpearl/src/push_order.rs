@@ -1,0 +1,181 @@
+//! Owns making one sale exactly once: send, adopt what is there, look up what was lost. Must not know how an order
+//! becomes a sale (`sale.rs`) or how a search is read (`lookup.rs`).
+
+use crate::api::{self, Api, Sent};
+use crate::lookup::{self, Found};
+use crate::sale;
+use crate::sink::{Member, adopted, made, unclear, wait_secs};
+use crate::wire::envelope::{self, Complaint};
+use waybill_sdk::commerce::{Entity, Order, OrderPhase};
+use waybill_sdk::effect::effect;
+use waybill_sdk::effects::Effect;
+use waybill_sdk::log::Level;
+use waybill_sdk::types::{Failure, Outcome, Problem, Verdict};
+
+const PATH: &str = "/order-service/sales-order";
+
+/// Name of the effect, the same in every version.
+const STEP: &str = "create-sale";
+
+/// How often a sale that Brightpearl calls a double, but does not show, is looked up before a person must.
+const PATIENCE: u32 = 5;
+
+/// One order.
+pub fn push(api: &Api<'_>, member: &Member<'_>, order: &Order) -> Verdict {
+    let key = &member.document.key;
+    let external_ref = sale::external_ref(key);
+    let over = order.phase == OrderPhase::Cancelled || !sale::is_wanted(order);
+    // A link may be of ours, and an order that is over may have been sent before: only the sale itself tells.
+    let linked = member
+        .links
+        .iter()
+        .any(|l| l.entity == Entity::Order && l.key != *key);
+    if (linked || (over && member.attempt > 1))
+        && let Found::Record(id) = lookup::sale(api, &external_ref)?
+    {
+        return adopted(id);
+    }
+    if over {
+        return Err(Failure::Withdrawn(Problem::new(
+            "order-cancelled",
+            format!(
+                "Order {} was cancelled before its sale was made.",
+                order.number
+            ),
+            "Nothing is left to do.",
+        )));
+    }
+    api.learn_instance()?;
+    let built = sale::build(key, order, member.settings, api.instance());
+    let built = built.map_err(Failure::Rejected)?;
+    if !built.shortened.is_empty() {
+        let fields = [
+            ("key", key.as_str()),
+            ("fields", &built.shortened.join(",")),
+        ];
+        let words = "Fields of an order were shortened to fit Brightpearl.";
+        api.host.log(Level::Warn, words, &fields);
+    }
+    let case = Case {
+        api,
+        member,
+        external_ref: &external_ref,
+        sale: &built.sale,
+    };
+    case.send(effect(STEP, [member.index]))
+}
+
+struct Case<'a> {
+    api: &'a Api<'a>,
+    member: &'a Member<'a>,
+    external_ref: &'a str,
+    sale: &'a crate::wire::sale::Sale,
+}
+
+impl Case<'_> {
+    fn send(&self, effect: Effect) -> Verdict {
+        match self.api.create(PATH, self.sale, &effect)? {
+            Sent::Created(id) => made(id),
+            Sent::Practice => Ok(Outcome::Recorded),
+            Sent::Doubt(age_ms) => self.lost(age_ms, effect),
+            Sent::Unread => self.unread(),
+            Sent::Refused(status, list) => self.refused(status, &list),
+        }
+    }
+
+    fn find(&self) -> Result<Found, Failure> {
+        lookup::sale(self.api, self.external_ref)
+    }
+
+    fn settle_ms(&self) -> u64 {
+        self.member.settings.settle_ms()
+    }
+
+    /// Sent, and the answer was lost: adopt it, wait, or send again once it is proven not to be there.
+    fn lost(&self, age_ms: u64, effect: Effect) -> Verdict {
+        match self.find()? {
+            Found::Record(id) => adopted(id),
+            Found::Unclear => Err(unclear("This sale", self.external_ref)),
+            Found::Absent => match wait_secs(age_ms, self.settle_ms()) {
+                Some(secs) => Err(Failure::Retry(Some(secs))),
+                // A send that was itself the second one and got lost again starts its own wait.
+                None if effect.verified_absent => Err(Failure::Retry(None)),
+                None => self.send(effect.resend()),
+            },
+        }
+    }
+
+    /// Done, but the answer does not say with what id. It is there, so a search that does not show it yet only trails.
+    fn unread(&self) -> Verdict {
+        match self.find()? {
+            Found::Record(id) => adopted(id),
+            Found::Absent if self.member.attempt <= PATIENCE => {
+                Err(Failure::Retry(wait_secs(0, self.settle_ms())))
+            }
+            Found::Absent | Found::Unclear => Err(unclear("This sale", self.external_ref)),
+        }
+    }
+
+    fn refused(&self, status: u16, list: &[Complaint]) -> Verdict {
+        let problem = api::refusal(status, list);
+        match suspicion(status, list) {
+            Suspicion::None => Err(Failure::Rejected(problem)),
+            Suspicion::Double | Suspicion::Reference => match self.find()? {
+                Found::Record(id) => adopted(id),
+                Found::Absent | Found::Unclear
+                    if suspicion(status, list) == Suspicion::Double
+                        && self.member.attempt <= PATIENCE =>
+                {
+                    Err(Failure::Retry(wait_secs(0, self.settle_ms())))
+                }
+                Found::Absent | Found::Unclear => Err(Failure::Rejected(problem)),
+            },
+        }
+    }
+}
+
+/// Whether a refusal may mean that the sale is there already. Brightpearl documents the rule (one sale per reference
+/// and instance), not the words or the status it refuses with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Suspicion {
+    None,
+    /// It speaks of the reference.
+    Reference,
+    /// It says that there is one.
+    Double,
+}
+
+fn suspicion(status: u16, list: &[Complaint]) -> Suspicion {
+    let words = envelope::say(list).to_ascii_lowercase();
+    let has = |all: &[&str]| all.iter().any(|w| words.contains(w));
+    if status == 409 || has(&["duplicate", "already", "unique"]) {
+        Suspicion::Double
+    } else if has(&["externalref", "external ref", "exists"]) {
+        Suspicion::Reference
+    } else {
+        Suspicion::None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_double_is_recognised_by_status_or_words() {
+        let say = |words: &str| {
+            vec![Complaint {
+                code: "ORDC-099".to_owned(),
+                message: words.to_owned(),
+            }]
+        };
+        assert_eq!(suspicion(409, &[]), Suspicion::Double);
+        let words = "An order with externalRef wb-1 already exists";
+        assert_eq!(suspicion(400, &say(words)), Suspicion::Double);
+        assert_eq!(
+            suspicion(400, &say("Bad externalRef")),
+            Suspicion::Reference
+        );
+        assert_eq!(suspicion(400, &say("Unknown tax code")), Suspicion::None);
+    }
+}

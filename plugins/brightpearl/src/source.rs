@@ -1,0 +1,56 @@
+//! Owns which feed answers which kind of document. Must not know how a page is read.
+
+use crate::api::Api;
+use crate::bindings::exports::waybill::connector::source::Page;
+use crate::settings::Settings;
+use crate::{item, places};
+use waybill_sdk::Host;
+use waybill_sdk::commerce::{Document, Entity};
+use waybill_sdk::types::{Context, Failure};
+
+/// The next page of a feed.
+pub fn pull(
+    host: &dyn Host,
+    ctx: &Context,
+    entity: Entity,
+    cursor: Option<&[u8]>,
+) -> Result<Page, Failure> {
+    let settings = Settings::of(&ctx.settings);
+    let api = Api::new(host, settings)?;
+    match entity {
+        Entity::Item => item::pull(&api, settings, cursor),
+        Entity::Warehouse => places::pull(&api, places::Kind::Warehouse, cursor),
+        Entity::ShippingMethod => places::pull(&api, places::Kind::ShippingMethod, cursor),
+        _ => Err(unsupported()),
+    }
+}
+
+/// These documents, now.
+pub fn fetch(
+    host: &dyn Host,
+    ctx: &Context,
+    entity: Entity,
+    keys: &[String],
+) -> Result<Vec<Document>, Failure> {
+    let settings = Settings::of(&ctx.settings);
+    let api = Api::new(host, settings)?;
+    let documents = match entity {
+        Entity::Item => return item::fetch(&api, settings, keys),
+        Entity::Warehouse => places::pull(&api, places::Kind::Warehouse, None)?.documents,
+        Entity::ShippingMethod => places::pull(&api, places::Kind::ShippingMethod, None)?.documents,
+        _ => return Err(unsupported()),
+    };
+    Ok(documents
+        .into_iter()
+        .filter(|d| keys.contains(&d.key))
+        .collect())
+}
+
+/// A kind of document that Brightpearl's connector does not read.
+pub fn unsupported() -> Failure {
+    Failure::rejected(
+        "unsupported",
+        "Brightpearl's connector does not read documents of this kind.",
+        "Update the connector.",
+    )
+}

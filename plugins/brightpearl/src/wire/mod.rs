@@ -1,0 +1,9 @@
+//! Owns the shapes of Brightpearl's JSON. Must not know canonical documents or how a call is made.
+
+pub mod contact;
+pub mod envelope;
+pub mod ids;
+pub mod lists;
+pub mod product;
+pub mod sale;
+pub mod search;

@@ -1,0 +1,12 @@
+//! The connector against a scripted Brightpearl: what is sent, and what each answer leads to.
+
+#[cfg(test)]
+mod account;
+#[cfg(test)]
+mod catalogue;
+#[cfg(test)]
+mod customers;
+#[cfg(test)]
+mod orders;
+#[cfg(test)]
+mod script;
