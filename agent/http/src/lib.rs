@@ -1,1 +1,24 @@
-//! Under construction.
+//! Floor 3: who may ask, and how it looks. The page, the JSON API and the local socket of the command line. Knows the
+//! engine's handle and its views; no store, no connector, no vendor. Read `site.rs` first: every request passes there.
+
+mod answer;
+mod api;
+mod barcode;
+mod body;
+pub mod client;
+mod first;
+mod guard;
+mod html;
+pub mod local;
+mod openapi;
+mod pages;
+mod password;
+mod routes;
+pub mod server;
+mod session;
+mod site;
+
+pub use client::{ClientError, LocalClient};
+pub use local::serve_local;
+pub use password::{PasswordError, Random};
+pub use server::{AdminOptions, Limit, ServeError, serve_admin};

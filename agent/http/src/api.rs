@@ -1,0 +1,247 @@
+//! The JSON API: reads give the views as they are, writes take JSON. Who may ask was decided in `site.rs`.
+
+use crate::answer::{self, Answer, Failure};
+use crate::openapi;
+use crate::routes::Route;
+use crate::site::{Asked, Peer};
+use hyper::StatusCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use waybill_engine::apply;
+use waybill_model::contract::Gap;
+use waybill_model::document::Entity;
+use waybill_model::ids::{ConnectionId, JobId, OrderId};
+use waybill_model::order_state::OrderStage;
+
+/// Rows of an answer when none were asked for, and at most.
+const ROWS: usize = 50;
+const MOST_ROWS: usize = 500;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reason {
+    reason: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Poll {
+    entity: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cell {
+    from: ConnectionId,
+    to: ConnectionId,
+    table: String,
+    retailer: Option<String>,
+    value: String,
+    code: String,
+    #[serde(default)]
+    for_all: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Apply {
+    toml: String,
+    #[serde(default)]
+    secrets: BTreeMap<String, String>,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Answers a route under `/api/`.
+pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let handle = &asked.site.handle;
+    let who = asked.who.as_str();
+    let done = || answer::json(StatusCode::OK, &json!({"done": true}));
+    let released = |jobs: u64| answer::json(StatusCode::OK, &json!({"released": jobs}));
+    Ok(match asked.entry.route {
+        Route::ApiOpenapi => answer::json(StatusCode::OK, &openapi::document()),
+        Route::ApiSession => session(asked),
+        Route::ApiFrame => answer::json(StatusCode::OK, &handle.frame().await?),
+        Route::ApiToday => answer::json(StatusCode::OK, &handle.today().await?),
+        Route::ApiOrders => orders(asked).await?,
+        Route::ApiOrder => {
+            let order = handle.order(OrderId(asked.number("id")?)).await?;
+            answer::json(
+                StatusCode::OK,
+                &order.ok_or_else(|| Failure::not_found("This order"))?,
+            )
+        }
+        Route::ApiRetryJob => {
+            handle.retry_job(JobId(asked.number("id")?), who).await?;
+            done()
+        }
+        Route::ApiCards => answer::json(StatusCode::OK, &json!({"cards": handle.cards().await?})),
+        Route::ApiRetryCard => released(handle.retry_card(asked.param("id"), who).await?),
+        Route::ApiIgnoreCard => {
+            let body: Reason = read(asked)?;
+            handle
+                .ignore_card(asked.param("id"), &body.reason, who)
+                .await?;
+            done()
+        }
+        Route::ApiFillCell => released(fill(asked).await?),
+        Route::ApiPoll => {
+            handle.poll_now(asked.param("name"), entity(asked)?).await?;
+            done()
+        }
+        Route::ApiProbe => answer::json(
+            StatusCode::OK,
+            &json!({"reached": handle.probe(asked.param("name")).await?}),
+        ),
+        Route::ApiPause | Route::ApiResume => {
+            handle
+                .pause(
+                    asked.param("name"),
+                    asked.entry.route == Route::ApiPause,
+                    who,
+                )
+                .await?;
+            done()
+        }
+        Route::ApiHistory => answer::json(
+            StatusCode::OK,
+            &json!({"rows": handle.history(rows(asked)?).await?}),
+        ),
+        Route::ApiApply => apply_file(asked).await?,
+        _ => return Err(Failure::not_found("This address")),
+    })
+}
+
+fn session(asked: &Asked<'_>) -> Answer {
+    let token = asked
+        .visitor
+        .as_ref()
+        .map(|visitor| visitor.form_token.as_str());
+    answer::json(
+        StatusCode::OK,
+        &json!({"user": asked.who, "form_token": token}),
+    )
+}
+
+async fn orders(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let stage = match asked.query.filled("state") {
+        Some(word) => Some(OrderStage::from_word(word).ok_or_else(|| {
+            let words: Vec<_> = OrderStage::ALL.iter().map(|s| s.word()).collect();
+            Failure::bad(format!("`{word}` is no state of an order"))
+                .hint(format!("One of: {}.", words.join(", ")))
+        })?),
+        None => None,
+    };
+    let before = match asked.query.filled("before") {
+        Some(number) => Some(OrderId(
+            number
+                .parse()
+                .map_err(|_| Failure::bad("`before` is no number"))?,
+        )),
+        None => None,
+    };
+    let search = asked.query.filled("q").map(str::to_owned);
+    let list = asked
+        .site
+        .handle
+        .orders(stage, search, before, rows(asked)?)
+        .await?;
+    Ok(answer::json(StatusCode::OK, &list))
+}
+
+fn rows(asked: &Asked<'_>) -> Result<usize, Failure> {
+    match asked.query.filled("limit") {
+        Some(number) => {
+            let rows: usize = number
+                .parse()
+                .map_err(|_| Failure::bad("`limit` is no number"))?;
+            Ok(rows.clamp(1, MOST_ROWS))
+        }
+        None => Ok(ROWS),
+    }
+}
+
+fn read<T: DeserializeOwned>(asked: &Asked<'_>) -> Result<T, Failure> {
+    serde_json::from_slice(&asked.body).map_err(|error| {
+        // The place, not the text: a body may hold secrets.
+        let place = format!("line {}, column {}", error.line(), error.column());
+        let what = match error.classify() {
+            serde_json::error::Category::Data => {
+                format!("a field is missing, unknown or of another kind ({place})")
+            }
+            _ => format!("the body is no JSON ({place})"),
+        };
+        Failure::bad(what).hint("See /api/v1/openapi.json for what this address takes.")
+    })
+}
+
+fn entity(asked: &Asked<'_>) -> Result<Option<Entity>, Failure> {
+    if asked.body.is_empty() {
+        return Ok(None);
+    }
+    let poll: Poll = read(asked)?;
+    poll.entity
+        .map(|word| {
+            Entity::from_word(&word)
+                .ok_or_else(|| Failure::bad(format!("`{word}` is no kind of document")))
+        })
+        .transpose()
+}
+
+async fn fill(asked: &Asked<'_>) -> Result<u64, Failure> {
+    let cell: Cell = read(asked)?;
+    let gap = Gap {
+        table: cell.table,
+        retailer: cell.retailer,
+        value: cell.value,
+    };
+    Ok(asked
+        .site
+        .handle
+        .fill_cell(cell.from, cell.to, gap, cell.for_all, cell.code, &asked.who)
+        .await?)
+}
+
+fn mistakes(mistakes: &[apply::Mistake]) -> Answer {
+    let many = if mistakes.len() == 1 {
+        "1 mistake".to_owned()
+    } else {
+        format!("{} mistakes", mistakes.len())
+    };
+    let body: Value = json!({
+        "error": {
+            "code": "mistakes",
+            "message": format!("the file has {many}; nothing was changed"),
+            "hint": "Correct the lines named and apply the file again.",
+        },
+        "mistakes": mistakes,
+    });
+    answer::json(StatusCode::UNPROCESSABLE_ENTITY, &body)
+}
+
+async fn apply_file(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    if !matches!(asked.peer, Peer::Local(_)) {
+        return Err(Failure::not_found("This address"));
+    }
+    let handle = &asked.site.handle;
+    let file: Apply = read(asked)?;
+    let plan = match apply::parse(&file.toml, &file.secrets) {
+        Ok(plan) => plan,
+        Err(found) => return Ok(mistakes(&found)),
+    };
+    let found = handle.check(&plan);
+    if !found.is_empty() {
+        return Ok(mistakes(&found));
+    }
+    let difference = if file.dry_run {
+        handle.difference(&plan).await?
+    } else {
+        handle.apply(plan, &asked.who).await?
+    };
+    Ok(answer::json(
+        StatusCode::OK,
+        &json!({"applied": !file.dry_run, "difference": difference}),
+    ))
+}

@@ -1,0 +1,221 @@
+//! The description of the JSON API, made from the table of routes, so that it cannot forget one. Bodies and answers
+//! are described here; knows no request.
+
+use crate::routes::{Access, Entry, Route, TABLE};
+use serde_json::{Map, Value, json};
+
+fn text(about: &str) -> Value {
+    json!({"type": "string", "description": about})
+}
+
+fn object(required: &[&str], fields: &[(&str, Value)]) -> Value {
+    let properties: Map<String, Value> = fields
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect();
+    json!({"type": "object", "required": required, "properties": properties})
+}
+
+/// The body a write takes.
+fn body(route: Route) -> Option<Value> {
+    match route {
+        Route::ApiIgnoreCard => Some(object(
+            &["reason"],
+            &[("reason", text("Kept in the history."))],
+        )),
+        Route::ApiPoll => Some(object(
+            &[],
+            &[(
+                "entity",
+                text("Kind of document, for example `order`; all kinds when left out."),
+            )],
+        )),
+        Route::ApiFillCell => Some(object(
+            &["from", "to", "table", "value", "code"],
+            &[
+                (
+                    "from",
+                    json!({"type": "integer", "description": "Id of the connection whose value it is."}),
+                ),
+                (
+                    "to",
+                    json!({"type": "integer", "description": "Id of the connection whose code is given."}),
+                ),
+                ("table", text("Name of the crosswalk.")),
+                ("retailer", text("The retailer the cell is empty for.")),
+                ("value", text("The value without a counterpart.")),
+                ("code", text("What it is there.")),
+                (
+                    "for_all",
+                    json!({"type": "boolean", "description": "For all retailers.", "default": false}),
+                ),
+            ],
+        )),
+        Route::ApiApply => Some(object(
+            &["toml"],
+            &[
+                ("toml", text("The provisioning file.")),
+                (
+                    "secrets",
+                    json!({"type": "object", "additionalProperties": {"type": "string"}, "description": "Values of the references in the file."}),
+                ),
+                (
+                    "dry_run",
+                    json!({"type": "boolean", "description": "Only tell the difference.", "default": false}),
+                ),
+            ],
+        )),
+        _ => None,
+    }
+}
+
+fn query(route: Route) -> Vec<Value> {
+    let parameter = |name: &str, kind: &str, about: &str| json!({"name": name, "in": "query", "required": false, "description": about, "schema": {"type": kind}});
+    match route {
+        Route::ApiOrders => vec![
+            parameter(
+                "state",
+                "string",
+                "One of the order states, for example `waiting`.",
+            ),
+            parameter("q", "string", "PO, tracking, SKU or sale number."),
+            parameter("before", "integer", "`next` of the last answer."),
+            parameter("limit", "integer", "Rows, at most 500."),
+        ],
+        Route::ApiHistory => vec![parameter("limit", "integer", "Rows, at most 500.")],
+        _ => Vec::new(),
+    }
+}
+
+/// What an answer holds, in one line.
+const fn answer(route: Route) -> &'static str {
+    match route {
+        Route::ApiFrame => "store, version, now, practice, paused, causes, waiting, connections",
+        Route::ApiToday => "verdict, stamp, stages, days, deadlines, cards, recent",
+        Route::ApiOrders => "rows, next, stages",
+        Route::ApiOrder => {
+            "order, document, deadlines, timeline, jobs, money, money_sentence, exchanges"
+        }
+        Route::ApiCards => "cards",
+        Route::ApiFillCell | Route::ApiRetryCard => "released: how many jobs go on",
+        Route::ApiProbe => "reached: name and value of what was found",
+        Route::ApiHistory => "rows",
+        Route::ApiApply => "applied, difference",
+        Route::ApiSession => "user, form_token",
+        Route::ApiOpenapi => "an OpenAPI 3.1 document",
+        _ => "done",
+    }
+}
+
+fn operation(entry: &Entry) -> Value {
+    let mut parameters: Vec<Value> = entry
+        .path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
+        .collect();
+    parameters.extend(query(entry.route));
+    if entry.method == "POST" && entry.access != Access::Local {
+        parameters.push(json!({
+            "name": "x-form-token", "in": "header", "required": false, "schema": {"type": "string"},
+            "description": "Needed beside a session's cookie; not on the local socket.",
+        }));
+    }
+    let error = json!({"description": "Did not work.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}});
+    let mut operation = json!({
+        "operationId": format!("{:?}", entry.route).trim_start_matches("Api"),
+        "summary": entry.about,
+        "parameters": parameters,
+        "responses": {
+            "200": {"description": answer(entry.route), "content": {"application/json": {"schema": {"type": "object"}}}},
+            "default": error,
+        },
+    });
+    if entry.access == Access::Local {
+        operation["x-local-socket-only"] = json!(true);
+        operation["responses"]["422"] =
+            json!({"description": "Mistakes in the file, each with line and column."});
+    }
+    if let Some(schema) = body(entry.route) {
+        let required = schema["required"]
+            .as_array()
+            .is_some_and(|names| !names.is_empty());
+        operation["requestBody"] =
+            json!({"required": required, "content": {"application/json": {"schema": schema}}});
+    }
+    operation
+}
+
+/// The description.
+pub(crate) fn document() -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for entry in TABLE.iter().filter(|entry| entry.path.starts_with("/api/")) {
+        let path = paths.entry(entry.path).or_insert_with(|| json!({}));
+        path[entry.method.to_ascii_lowercase()] = operation(entry);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Waybill",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Everything the page can do. Served to a logged-in browser on the local address, and without login to root and the agent's own user on the local socket.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": {"Error": object(&["error"], &[("error", object(&["code", "message"], &[
+                ("code", text("Stable, kebab-case.")), ("message", text("One sentence.")), ("hint", json!({"type": ["string", "null"], "description": "What to do next."})),
+            ]))])},
+            "securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": "waybill-PORT"}},
+        },
+        "security": [{"session": []}, {}],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_api_route_is_described_with_its_parameters() {
+        let document = document();
+        let mut seen = 0;
+        for entry in TABLE.iter().filter(|entry| entry.path.starts_with("/api/")) {
+            let operation = &document["paths"][entry.path][entry.method.to_ascii_lowercase()];
+            assert_eq!(operation["summary"], entry.about, "{}", entry.path);
+            let named = operation["parameters"].as_array().unwrap();
+            for name in entry
+                .path
+                .split('/')
+                .filter_map(|p| p.strip_prefix('{')?.strip_suffix('}'))
+            {
+                assert!(
+                    named.iter().any(|p| p["name"] == name && p["in"] == "path"),
+                    "{} {name}",
+                    entry.path
+                );
+            }
+            seen += 1;
+        }
+        let described: usize = document["paths"]
+            .as_object()
+            .unwrap()
+            .values()
+            .map(|path| path.as_object().unwrap().len())
+            .sum();
+        assert_eq!(described, seen, "nothing is described that is not there");
+        assert!(seen >= 15);
+    }
+
+    #[test]
+    fn writes_say_what_they_take() {
+        let document = document();
+        let cells = &document["paths"]["/api/v1/cells"]["post"]["requestBody"];
+        assert_eq!(cells["required"], true);
+        let apply = &document["paths"]["/api/v1/apply"]["post"];
+        assert_eq!(apply["x-local-socket-only"], true);
+        assert!(
+            apply["requestBody"]["content"]["application/json"]["schema"]["properties"]["dry_run"]
+                .is_object()
+        );
+    }
+}

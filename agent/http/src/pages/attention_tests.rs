@@ -1,0 +1,1 @@
+//! Renders the attention page from composed views.

@@ -1,0 +1,1 @@
+//! Renders the connections page from composed views.

@@ -1,0 +1,98 @@
+//! The pages: what each shows is prepared here from the engine's views, the words around it are in `templates/`.
+
+mod attention;
+mod connections;
+mod history;
+mod layout;
+mod login;
+mod order;
+mod orders;
+mod today;
+
+use crate::answer::{self, Answer, Failure};
+use crate::html::{Times, with_symbols};
+use crate::routes::Route;
+use crate::site::Asked;
+use askama::Template;
+use hyper::StatusCode;
+use layout::Base;
+
+pub(crate) use layout::failure;
+
+const STYLE: &[u8] = include_bytes!("../../assets/waybill.css");
+const SCRIPT: &[u8] = include_bytes!("../../assets/live.js");
+
+/// Answers a route that is not under `/api/`.
+pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    match asked.entry.route {
+        Route::Live => Ok(answer::text(StatusCode::OK, "live\n")),
+        Route::Ready => Ok(match asked.site.handle.ready() {
+            Ok(()) => answer::text(StatusCode::OK, "ready\n"),
+            Err(why) => answer::text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("not ready: {why}\n"),
+            ),
+        }),
+        Route::Style => Ok(answer::file(
+            "text/css; charset=utf-8",
+            STYLE,
+            asked.known.as_ref(),
+        )),
+        Route::Script => Ok(answer::file(
+            "text/javascript; charset=utf-8",
+            SCRIPT,
+            asked.known.as_ref(),
+        )),
+        Route::Root => Ok(answer::see_other("/today")),
+        Route::LoginPage => login::show(asked).await,
+        Route::Login => login::log_in(asked).await,
+        Route::Logout => login::log_out(asked),
+        Route::PasswordPage => login::show_password(asked).await,
+        Route::SetPassword => login::set_password(asked).await,
+        Route::Today => today::show(asked).await,
+        Route::Orders => orders::show(asked).await,
+        Route::Order => order::show(asked).await,
+        Route::RetryJob => order::retry(asked).await,
+        Route::Attention => attention::show(asked).await,
+        Route::FillCard => attention::fill(asked).await,
+        Route::RetryCard => attention::retry(asked).await,
+        Route::IgnoreCard => attention::ignore(asked).await,
+        Route::Connections => connections::show(asked).await,
+        Route::Poll | Route::Probe | Route::Pause | Route::Resume => {
+            connections::command(asked).await
+        }
+        Route::History => history::show(asked).await,
+        _ => Err(Failure::not_found("This page")),
+    }
+}
+
+/// A template as a page, with the drawings of its icons.
+fn render(status: StatusCode, template: &impl Template) -> Result<Answer, Failure> {
+    match template.render() {
+        Ok(html) => Ok(answer::page(status, with_symbols(&html))),
+        Err(error) => {
+            tracing::error!(%error, "A page could not be written.");
+            Err(Failure::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "page",
+                "the page could not be written",
+            ))
+        }
+    }
+}
+
+/// What every page in the frame starts from.
+async fn base(
+    asked: &Asked<'_>,
+    here: &'static str,
+    title: &str,
+) -> Result<(Base, Times), Failure> {
+    let frame = asked.site.handle.frame().await?;
+    let times = Times::new(asked.site.zone.clone(), frame.now);
+    let mut base = Base::new(&frame, &times, here, title);
+    if let (Ok(browsers), Some(visitor)) = (asked.browsers(), &asked.visitor) {
+        base.token.clone_from(&visitor.form_token);
+        base.notice = crate::site::locked(&browsers.sessions).take_notice(visitor.key);
+    }
+    Ok((base, times))
+}

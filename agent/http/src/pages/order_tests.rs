@@ -1,0 +1,1 @@
+//! Renders the order page from composed views.

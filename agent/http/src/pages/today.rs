@@ -1,0 +1,267 @@
+//! Today: is everything in step? Figures, next deadlines, what waits, what just happened, the last days.
+
+use super::layout::Base;
+use super::orders::Row;
+use super::{base, render};
+use crate::answer::{Answer, Failure};
+use crate::html::{Icon, Mark, Times, count, deadline_words, grouped, icon, set_by, tone_class};
+use crate::site::Asked;
+use askama::Template;
+use hyper::StatusCode;
+use waybill_engine::view::{CardView, DayView, TodayView};
+use waybill_model::order_state::OrderStage;
+
+/// Most of the waiting causes that fit beside the deadlines.
+const CAUSES: usize = 6;
+
+struct Figure {
+    label: &'static str,
+    number: String,
+    small: String,
+}
+
+struct Due {
+    left: String,
+    late: bool,
+    when: String,
+    what: &'static str,
+    set_by: String,
+    order: Row,
+}
+
+struct Cause {
+    href: String,
+    title: String,
+    orders: String,
+}
+
+struct Event {
+    time: String,
+    iso: String,
+    tone: &'static str,
+    icon: Icon,
+    href: String,
+    number: String,
+    text: String,
+}
+
+/// One day of the chart: place and height of its two bars, and its figures.
+struct Bar {
+    x: String,
+    x2: String,
+    middle: String,
+    label: String,
+    in_y: String,
+    in_height: String,
+    created_y: String,
+    created_height: String,
+    day: String,
+    received: u64,
+    created: u64,
+}
+
+struct Chart {
+    top: u64,
+    half: u64,
+    bars: Vec<Bar>,
+    words: String,
+}
+
+#[derive(Template)]
+#[template(path = "today.html")]
+struct TodayPage {
+    base: Base,
+    head: String,
+    verdict: String,
+    stamp: Mark,
+    figures: Vec<Figure>,
+    deadlines: Vec<Due>,
+    causes: Vec<Cause>,
+    more: String,
+    recent: Vec<Event>,
+    chart: Option<Chart>,
+    as_of: String,
+}
+
+/// The page.
+pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let (base, times) = base(asked, "/today", "Today").await?;
+    let now = asked.site.handle.now();
+    let today = asked.site.handle.today().await?;
+    render(StatusCode::OK, &compose(base, &today, &times, now))
+}
+
+fn figures(today: &TodayView) -> Vec<Figure> {
+    let last = today.days.last().cloned().unwrap_or_default();
+    let before = today.days.iter().rev().nth(1);
+    let yesterday = |pick: fn(&DayView) -> u64| {
+        before.map_or_else(String::new, |day| {
+            format!("{} yesterday", grouped(&pick(day).to_string()))
+        })
+    };
+    let stage = |wanted: OrderStage| {
+        today
+            .stages
+            .0
+            .iter()
+            .find(|(s, _)| *s == wanted)
+            .map_or(0, |(_, n)| *n)
+    };
+    let figure = |label, number: u64, small| Figure {
+        label,
+        number: grouped(&number.to_string()),
+        small,
+    };
+    vec![
+        figure("Orders in", last.received, yesterday(|day| day.received)),
+        figure("Sales created", last.created, yesterday(|day| day.created)),
+        figure("Cancelled", last.cancelled, yesterday(|day| day.cancelled)),
+        figure("Wait for you", stage(OrderStage::Waiting), String::new()),
+        figure(
+            "On their way",
+            stage(OrderStage::Received),
+            "received, no sale yet".to_owned(),
+        ),
+    ]
+}
+
+/// The highest grid line: a round number at or above the largest figure.
+fn round_up(most: u64) -> u64 {
+    let step = match most {
+        0..=10 => 2,
+        11..=100 => 10,
+        101..=1000 => 100,
+        _ => 1000,
+    };
+    most.div_ceil(step).max(1) * step
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures of a drawing")]
+fn chart(days: &[DayView], times: &Times) -> Option<Chart> {
+    let most = days
+        .iter()
+        .map(|d| d.received.max(d.created))
+        .max()
+        .filter(|most| *most > 0)?;
+    let top = round_up(most);
+    let height = |figure: u64| 118.0 * figure as f64 / top as f64;
+    let slot = 96.0 / days.len() as f64;
+    let wide = (slot * 0.35).min(2.4);
+    let bars: Vec<Bar> = days
+        .iter()
+        .enumerate()
+        .map(|(at, day)| {
+            let x = 4.0 + slot * at as f64;
+            // The middle of a UTC day, so that its name is right in every zone near it.
+            let noon = day.day + 43_200_000;
+            Bar {
+                x: format!("{x:.2}%"),
+                x2: format!("{:.2}%", x + wide + 0.4),
+                middle: format!("{:.2}%", x + wide + 0.2),
+                label: times.day_number(noon),
+                in_y: format!("{:.1}", 132.0 - height(day.received)),
+                in_height: format!("{:.1}", height(day.received)),
+                created_y: format!("{:.1}", 132.0 - height(day.created)),
+                created_height: format!("{:.1}", height(day.created)),
+                day: times.day(noon),
+                received: day.received,
+                created: day.created,
+            }
+        })
+        .collect();
+    let last = days.last()?;
+    let words = format!(
+        "Two bars a day for {} days, at most {most} orders a day. Last day: {} in, {} created.",
+        days.len(),
+        last.received,
+        last.created
+    );
+    Some(Chart {
+        top,
+        half: top / 2,
+        bars,
+        words,
+    })
+}
+
+fn cause(at: usize, card: &CardView) -> Cause {
+    Cause {
+        href: format!("/attention#c{}", at + 1),
+        title: card.title.clone(),
+        orders: count(card.waiting, "order", "orders"),
+    }
+}
+
+fn compose(base: Base, today: &TodayView, times: &Times, now: i64) -> TodayPage {
+    let open: Vec<&CardView> = today
+        .cards
+        .iter()
+        .filter(|card| card.ignored.is_none())
+        .collect();
+    let hidden = open.len().saturating_sub(CAUSES);
+    TodayPage {
+        head: format!("Today, {}, {}", times.day_head(now), times.clock(now)),
+        verdict: today.verdict.clone(),
+        stamp: Mark::of(today.stamp.0, today.stamp.1.clone()),
+        figures: figures(today),
+        deadlines: today
+            .deadlines
+            .iter()
+            .map(|due| Due {
+                left: times.left(due.at),
+                late: times.past(due.at),
+                when: times.when(due.at),
+                what: deadline_words(due.kind),
+                set_by: set_by(due.set_by, &due.order.source),
+                order: Row::of(&due.order, times),
+            })
+            .collect(),
+        causes: open
+            .iter()
+            .take(CAUSES)
+            .enumerate()
+            .map(|(at, card)| cause(at, card))
+            .collect(),
+        more: if hidden > 0 {
+            format!("{} more", count(hidden as u64, "cause", "causes"))
+        } else {
+            String::new()
+        },
+        recent: today
+            .recent
+            .iter()
+            .map(|(order, note)| Event {
+                time: times.clock(note.at),
+                iso: Times::iso(note.at),
+                tone: tone_class(note.tone),
+                icon: icon(&note.icon),
+                href: format!("/orders/{}", order.id),
+                number: order.number.clone(),
+                text: note.text.clone(),
+            })
+            .collect(),
+        chart: chart(&today.days, times),
+        as_of: times.clock_seconds(now),
+        base,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::round_up;
+
+    #[test]
+    fn the_grid_ends_at_a_round_number_above_the_bars() {
+        for (most, top) in [
+            (1, 2),
+            (9, 10),
+            (10, 10),
+            (11, 20),
+            (47, 50),
+            (101, 200),
+            (5001, 6000),
+        ] {
+            assert_eq!(round_up(most), top);
+        }
+    }
+}

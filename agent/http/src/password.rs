@@ -1,0 +1,324 @@
+//! Users and their passwords: checked with argon2 on a blocking thread, few at a time. The first password is a one-time
+//! code in a file. Knows no cookie and no page; sessions are `session.rs`'s business.
+
+use crate::first;
+use argon2::{Argon2, PasswordHasher, PasswordVerifier};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use subtle::ConstantTimeEq;
+use tokio::sync::{Mutex, Semaphore};
+use waybill_engine::{CommandError, Handle};
+use waybill_model::ids::Millis;
+
+/// The key users are kept under.
+const USERS: &str = "users";
+/// The first user.
+pub(crate) const ADMIN: &str = "admin";
+/// Shortest password.
+pub(crate) const SHORTEST: usize = 10;
+/// Longest password; more is not stronger, only slower.
+const LONGEST: usize = 512;
+/// Passwords hashed at once: each takes 19 MiB and a core.
+const AT_ONCE: usize = 2;
+
+/// Fills a buffer with random bytes.
+pub type Random = fn(&mut [u8]) -> io::Result<()>;
+
+/// A user as kept in the store.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct User {
+    name: String,
+    hash: String,
+    set_at: Millis,
+}
+
+/// What a login came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Checked {
+    /// It is this user.
+    User(String),
+    /// It is the first password: the admin's own one is to be set now.
+    FirstPassword,
+    /// Neither.
+    Wrong,
+}
+
+/// Why passwords could not be checked or set.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    /// The store did not answer.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// Users are stored in a way this version cannot read.
+    #[error("the stored users cannot be read")]
+    Users(#[source] serde_json::Error),
+    /// The file of the first password cannot be written.
+    #[error("the first password could not be written to `{path}`")]
+    File {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// No random numbers.
+    #[error("the system gave no random numbers")]
+    Random(#[source] io::Error),
+    /// The hash could not be made.
+    #[error("the password could not be hashed: {0}")]
+    Hash(String),
+    /// Too short or too long, or like the user's name.
+    #[error("{0}")]
+    Weak(&'static str),
+    /// A password is set already.
+    #[error("a password is set already")]
+    AlreadySet,
+}
+
+/// Users, and the first password while there are none.
+pub(crate) struct Passwords {
+    handle: Handle,
+    file: PathBuf,
+    random: Random,
+    turns: Arc<Semaphore>,
+    /// Hash of the first password while it is good; the lock also orders all changes of users.
+    first: Mutex<Option<[u8; 32]>>,
+}
+
+fn first_hash(typed: &str) -> [u8; 32] {
+    Sha256::digest(first::plain(typed).as_bytes()).into()
+}
+
+/// Why a password is not taken.
+pub(crate) fn weakness(password: &str) -> Option<&'static str> {
+    let letters = password.chars().count();
+    let first = password.chars().next();
+    if letters < SHORTEST {
+        Some("The password needs at least 10 characters.")
+    } else if password.len() > LONGEST {
+        Some("The password is longer than 512 bytes.")
+    } else if password.chars().all(|c| Some(c) == first) {
+        Some("The password is one character over and over.")
+    } else {
+        None
+    }
+}
+
+impl Passwords {
+    /// Reads the users; when there are none, writes a first password.
+    pub(crate) async fn open(
+        handle: Handle,
+        file: PathBuf,
+        random: Random,
+    ) -> Result<Self, PasswordError> {
+        let passwords = Self {
+            handle,
+            file,
+            random,
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            first: Mutex::new(None),
+        };
+        if passwords.users().await?.is_empty() {
+            passwords.write_first().await?;
+        } else {
+            passwords.remove_file().await?;
+        }
+        Ok(passwords)
+    }
+
+    /// Where the first password is, while it is good.
+    pub(crate) async fn first_password_file(&self) -> Option<String> {
+        let waiting = self.first.lock().await.is_some();
+        waiting.then(|| self.file.display().to_string())
+    }
+
+    /// Whose password this is.
+    pub(crate) async fn check(&self, name: &str, password: &str) -> Result<Checked, PasswordError> {
+        if password.len() > LONGEST {
+            return Ok(Checked::Wrong);
+        }
+        let first = *self.first.lock().await;
+        if let Some(first) = first {
+            let same = bool::from(first.ct_eq(&first_hash(password)));
+            return Ok(if same {
+                Checked::FirstPassword
+            } else {
+                Checked::Wrong
+            });
+        }
+        let users = self.users().await?;
+        let hash = users
+            .iter()
+            .find(|user| user.name == name)
+            .map(|user| user.hash.clone());
+        let password = password.to_owned();
+        let good = self
+            .in_turn(move || match hash {
+                Some(hash) => Ok(Argon2::default()
+                    .verify_password(password.as_bytes(), hash.as_str())
+                    .is_ok()),
+                // An unknown name takes as long as a known one.
+                None => make_hash(&password, &[0; 16]).map(|_| false),
+            })
+            .await?;
+        Ok(if good {
+            Checked::User(name.to_owned())
+        } else {
+            Checked::Wrong
+        })
+    }
+
+    /// Sets the admin's password in place of the first one, once.
+    pub(crate) async fn set_first(&self, password: &str) -> Result<(), PasswordError> {
+        if let Some(weak) = weakness(password) {
+            return Err(PasswordError::Weak(weak));
+        }
+        let hash = self.hash(password).await?;
+        let mut first = self.first.lock().await;
+        if first.is_none() || !self.users().await?.is_empty() {
+            return Err(PasswordError::AlreadySet);
+        }
+        self.put_users(&[User {
+            name: ADMIN.to_owned(),
+            hash,
+            set_at: self.handle.now(),
+        }])
+        .await?;
+        *first = None;
+        drop(first);
+        self.handle
+            .audit(
+                ADMIN,
+                "password",
+                "The first password was replaced by the admin's own.",
+            )
+            .await?;
+        self.remove_file().await
+    }
+
+    /// Changes a user's password; the old one was checked.
+    pub(crate) async fn change(&self, name: &str, password: &str) -> Result<(), PasswordError> {
+        if let Some(weak) = weakness(password) {
+            return Err(PasswordError::Weak(weak));
+        }
+        let hash = self.hash(password).await?;
+        let _one_at_a_time = self.first.lock().await;
+        let mut users = self.users().await?;
+        let now = self.handle.now();
+        if let Some(user) = users.iter_mut().find(|user| user.name == name) {
+            user.hash = hash;
+            user.set_at = now;
+        }
+        self.put_users(&users).await?;
+        self.handle
+            .audit(name, "password", "The password was changed.")
+            .await?;
+        Ok(())
+    }
+
+    /// Random bytes.
+    pub(crate) fn random<const N: usize>(&self) -> Result<[u8; N], PasswordError> {
+        let mut bytes = [0; N];
+        (self.random)(&mut bytes).map_err(PasswordError::Random)?;
+        Ok(bytes)
+    }
+
+    async fn users(&self) -> Result<Vec<User>, PasswordError> {
+        match self.handle.meta(USERS).await? {
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(PasswordError::Users),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn put_users(&self, users: &[User]) -> Result<(), PasswordError> {
+        let bytes = serde_json::to_vec(users).map_err(PasswordError::Users)?;
+        Ok(self.handle.put_meta(USERS, bytes).await?)
+    }
+
+    async fn write_first(&self) -> Result<(), PasswordError> {
+        let code = first::code(&self.random()?);
+        *self.first.lock().await = Some(first_hash(&code));
+        self.on_disk(move |file| first::write(file, &code)).await?;
+        tracing::info!(file = %self.file.display(), "First password is in the file.");
+        Ok(())
+    }
+
+    async fn remove_file(&self) -> Result<(), PasswordError> {
+        self.on_disk(first::remove).await
+    }
+
+    async fn on_disk(
+        &self,
+        act: impl FnOnce(&std::path::Path) -> io::Result<()> + Send + 'static,
+    ) -> Result<(), PasswordError> {
+        let file = self.file.clone();
+        tokio::task::spawn_blocking(move || act(&file))
+            .await
+            .map_err(io::Error::other)
+            .flatten()
+            .map_err(|source| PasswordError::File {
+                path: self.file.clone(),
+                source,
+            })
+    }
+
+    async fn hash(&self, password: &str) -> Result<String, PasswordError> {
+        let salt: [u8; 16] = self.random()?;
+        let password = password.to_owned();
+        self.in_turn(move || make_hash(&password, &salt)).await
+    }
+
+    async fn in_turn<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<R, PasswordError> + Send + 'static,
+    ) -> Result<R, PasswordError> {
+        let turn = Arc::clone(&self.turns)
+            .acquire_owned()
+            .await
+            .map_err(|e| PasswordError::Hash(e.to_string()))?;
+        // The turn moves along: a client that goes away must not let more of them run at once.
+        tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop(turn);
+            result
+        })
+        .await
+        .map_err(|e| PasswordError::Hash(e.to_string()))?
+    }
+}
+
+fn make_hash(password: &str, salt: &[u8; 16]) -> Result<String, PasswordError> {
+    Argon2::default()
+        .hash_password_with_salt(password.as_bytes(), salt)
+        .map(|hash| hash.to_string())
+        .map_err(|error| PasswordError::Hash(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weak_passwords_are_named() {
+        assert!(weakness("short").is_some());
+        assert!(weakness("aaaaaaaaaaaa").is_some());
+        assert!(weakness(&"long".repeat(200)).is_some());
+        assert_eq!(weakness("four words of mine"), None);
+    }
+
+    #[test]
+    fn a_hash_verifies_its_password_only() {
+        let hash = make_hash("four words of mine", &[3; 16]).unwrap();
+        assert!(hash.starts_with("$argon2id$"));
+        let verify = |password: &str| {
+            Argon2::default()
+                .verify_password(password.as_bytes(), hash.as_str())
+                .is_ok()
+        };
+        assert!(verify("four words of mine"));
+        assert!(!verify("four words of yours"));
+    }
+}

@@ -1,0 +1,449 @@
+//! Every address this agent answers to, once: method, path, who may ask, what it is for. `site.rs` dispatches on it and
+//! `openapi.rs` describes the part under `/api/`; neither keeps a list of its own.
+
+use hyper::Method;
+use matchit::Router;
+use percent_encoding::percent_decode_str;
+use std::collections::HashMap;
+
+/// A route's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the table below says what each is for")]
+pub(crate) enum Route {
+    Live,
+    Ready,
+    Style,
+    Script,
+    Root,
+    LoginPage,
+    Login,
+    Logout,
+    PasswordPage,
+    SetPassword,
+    Today,
+    Orders,
+    Order,
+    RetryJob,
+    Attention,
+    FillCard,
+    RetryCard,
+    IgnoreCard,
+    Connections,
+    Poll,
+    Probe,
+    Pause,
+    Resume,
+    History,
+    ApiSession,
+    ApiFrame,
+    ApiToday,
+    ApiOrders,
+    ApiOrder,
+    ApiRetryJob,
+    ApiCards,
+    ApiRetryCard,
+    ApiIgnoreCard,
+    ApiFillCell,
+    ApiPoll,
+    ApiProbe,
+    ApiPause,
+    ApiResume,
+    ApiHistory,
+    ApiApply,
+    ApiOpenapi,
+}
+
+/// Who may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Anybody.
+    Everybody,
+    /// Anybody who is logged in, also to set the first password.
+    Visitor,
+    /// Somebody with all rights, or the local socket.
+    User,
+    /// The local socket only.
+    Local,
+    /// A logged-in browser only.
+    Browser,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    /// `GET` (also answers `HEAD`) or `POST`.
+    pub(crate) method: &'static str,
+    /// Path with `{names}`.
+    pub(crate) path: &'static str,
+    /// Its name.
+    pub(crate) route: Route,
+    /// Who may ask.
+    pub(crate) access: Access,
+    /// One sentence for the API's description.
+    pub(crate) about: &'static str,
+}
+
+const fn get(path: &'static str, route: Route, access: Access, about: &'static str) -> Entry {
+    Entry {
+        method: "GET",
+        path,
+        route,
+        access,
+        about,
+    }
+}
+
+const fn post(path: &'static str, route: Route, access: Access, about: &'static str) -> Entry {
+    Entry {
+        method: "POST",
+        path,
+        route,
+        access,
+        about,
+    }
+}
+
+/// The table.
+pub(crate) const TABLE: &[Entry] = &[
+    get(
+        "/live",
+        Route::Live,
+        Access::Everybody,
+        "The process answers.",
+    ),
+    get(
+        "/ready",
+        Route::Ready,
+        Access::Everybody,
+        "The store is open and every connector is loaded.",
+    ),
+    get(
+        "/waybill.css",
+        Route::Style,
+        Access::Everybody,
+        "The only stylesheet.",
+    ),
+    get(
+        "/live.js",
+        Route::Script,
+        Access::Everybody,
+        "Optional refresh of the figures.",
+    ),
+    get("/", Route::Root, Access::Everybody, "To today's page."),
+    get("/login", Route::LoginPage, Access::Everybody, "Log in."),
+    post("/login", Route::Login, Access::Everybody, "Log in."),
+    post("/logout", Route::Logout, Access::Visitor, "Log out."),
+    get(
+        "/password",
+        Route::PasswordPage,
+        Access::Visitor,
+        "Set or change the password.",
+    ),
+    post(
+        "/password",
+        Route::SetPassword,
+        Access::Visitor,
+        "Set or change the password.",
+    ),
+    get(
+        "/today",
+        Route::Today,
+        Access::User,
+        "Is everything in step?",
+    ),
+    get("/orders", Route::Orders, Access::User, "All orders."),
+    get("/orders/{id}", Route::Order, Access::User, "One order."),
+    post(
+        "/orders/{id}/jobs/{job}/retry",
+        Route::RetryJob,
+        Access::User,
+        "Try a step of an order again.",
+    ),
+    get(
+        "/attention",
+        Route::Attention,
+        Access::User,
+        "What waits for a person, one card per cause.",
+    ),
+    post(
+        "/attention/{id}",
+        Route::FillCard,
+        Access::User,
+        "Fill in a card's cell.",
+    ),
+    post(
+        "/attention/{id}/retry",
+        Route::RetryCard,
+        Access::User,
+        "Try what waits for a cause again.",
+    ),
+    post(
+        "/attention/{id}/ignore",
+        Route::IgnoreCard,
+        Access::User,
+        "Leave a cause, with a reason.",
+    ),
+    get(
+        "/connections",
+        Route::Connections,
+        Access::User,
+        "Each side.",
+    ),
+    post(
+        "/connections/{name}/poll",
+        Route::Poll,
+        Access::User,
+        "Read now.",
+    ),
+    post(
+        "/connections/{name}/probe",
+        Route::Probe,
+        Access::User,
+        "Test.",
+    ),
+    post(
+        "/connections/{name}/pause",
+        Route::Pause,
+        Access::User,
+        "Pause.",
+    ),
+    post(
+        "/connections/{name}/resume",
+        Route::Resume,
+        Access::User,
+        "Go on.",
+    ),
+    get("/history", Route::History, Access::User, "Who did what."),
+    get(
+        "/api/v1/openapi.json",
+        Route::ApiOpenapi,
+        Access::User,
+        "This description.",
+    ),
+    get(
+        "/api/v1/session",
+        Route::ApiSession,
+        Access::Browser,
+        "Who is logged in, and the token every write must carry in `x-form-token`.",
+    ),
+    get(
+        "/api/v1/frame",
+        Route::ApiFrame,
+        Access::User,
+        "What the frame of every page shows: live or practice, paused, waiting, each side.",
+    ),
+    get(
+        "/api/v1/today",
+        Route::ApiToday,
+        Access::User,
+        "The verdict of the day, figures, deadlines, what just happened.",
+    ),
+    get(
+        "/api/v1/orders",
+        Route::ApiOrders,
+        Access::User,
+        "Orders, newest first; filter by `state`, find by `q`, go on with `before`.",
+    ),
+    get(
+        "/api/v1/orders/{id}",
+        Route::ApiOrder,
+        Access::User,
+        "One order with its document, timeline, jobs and money check.",
+    ),
+    post(
+        "/api/v1/jobs/{id}/retry",
+        Route::ApiRetryJob,
+        Access::User,
+        "Tries one step of an order again.",
+    ),
+    get(
+        "/api/v1/cards",
+        Route::ApiCards,
+        Access::User,
+        "Causes that wait for a person, most urgent first.",
+    ),
+    post(
+        "/api/v1/cards/{id}/retry",
+        Route::ApiRetryCard,
+        Access::User,
+        "Tries everything that waits for this cause again.",
+    ),
+    post(
+        "/api/v1/cards/{id}/ignore",
+        Route::ApiIgnoreCard,
+        Access::User,
+        "Leaves a cause alone, with a reason.",
+    ),
+    post(
+        "/api/v1/cells",
+        Route::ApiFillCell,
+        Access::User,
+        "Fills an empty crosswalk cell and releases what waited for it.",
+    ),
+    post(
+        "/api/v1/connections/{name}/poll",
+        Route::ApiPoll,
+        Access::User,
+        "Reads now instead of at the next due time.",
+    ),
+    post(
+        "/api/v1/connections/{name}/probe",
+        Route::ApiProbe,
+        Access::User,
+        "Read-only proof that the connection works.",
+    ),
+    post(
+        "/api/v1/connections/{name}/pause",
+        Route::ApiPause,
+        Access::User,
+        "Calls this connection no more until it is resumed.",
+    ),
+    post(
+        "/api/v1/connections/{name}/resume",
+        Route::ApiResume,
+        Access::User,
+        "Goes on where it was paused.",
+    ),
+    get(
+        "/api/v1/history",
+        Route::ApiHistory,
+        Access::User,
+        "Who did what, newest first.",
+    ),
+    post(
+        "/api/v1/apply",
+        Route::ApiApply,
+        Access::Local,
+        "Applies a provisioning file, all of it or nothing; on the local socket only.",
+    ),
+];
+
+/// Parameters of a path, decoded.
+pub(crate) type Params = HashMap<String, String>;
+
+/// What an address comes to.
+pub(crate) enum Found {
+    /// This line of the table.
+    Entry(&'static Entry, Params),
+    /// The path is there, with these methods.
+    OtherMethod(String),
+    /// Nothing is there.
+    Nothing,
+}
+
+/// The table, ready to be asked.
+pub(crate) struct Routes(Router<Vec<&'static Entry>>);
+
+impl Routes {
+    /// Builds the router of the table.
+    ///
+    /// # Errors
+    /// When two paths of the table collide; a test keeps that from happening.
+    pub(crate) fn new() -> Result<Self, matchit::InsertError> {
+        let mut by_path: Vec<(&'static str, Vec<&'static Entry>)> = Vec::new();
+        for entry in TABLE {
+            match by_path.iter_mut().find(|(path, _)| *path == entry.path) {
+                Some((_, entries)) => entries.push(entry),
+                None => by_path.push((entry.path, vec![entry])),
+            }
+        }
+        let mut router = Router::new();
+        for (path, entries) in by_path {
+            router.insert(path, entries)?;
+        }
+        Ok(Self(router))
+    }
+
+    /// What answers this method and path.
+    pub(crate) fn find(&self, method: &Method, path: &str) -> Found {
+        let Ok(found) = self.0.at(path) else {
+            return Found::Nothing;
+        };
+        let wanted = if *method == Method::HEAD {
+            "GET"
+        } else {
+            method.as_str()
+        };
+        let Some(entry) = found.value.iter().find(|entry| entry.method == wanted) else {
+            let methods: Vec<_> = found.value.iter().map(|entry| entry.method).collect();
+            return Found::OtherMethod(methods.join(", "));
+        };
+        let params = found
+            .params
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.to_owned(),
+                    percent_decode_str(value).decode_utf8_lossy().into_owned(),
+                )
+            })
+            .collect();
+        Found::Entry(entry, params)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn the_table_has_no_collision_and_each_name_one_line() {
+        let routes = Routes::new().unwrap();
+        let mut seen = HashSet::new();
+        for entry in TABLE {
+            assert!(seen.insert(entry.route), "{:?} twice", entry.route);
+            let path = entry
+                .path
+                .replace("{id}", "7")
+                .replace("{job}", "8")
+                .replace("{name}", "erp");
+            let method = Method::from_bytes(entry.method.as_bytes()).unwrap();
+            match routes.find(&method, &path) {
+                Found::Entry(found, _) => assert_eq!(found.route, entry.route, "{path}"),
+                _ => panic!("{path} is not found"),
+            }
+        }
+    }
+
+    #[test]
+    fn parameters_are_decoded_and_other_methods_named() {
+        let routes = Routes::new().unwrap();
+        let Found::Entry(entry, params) =
+            routes.find(&Method::POST, "/attention/gap%2Fa%20b/retry")
+        else {
+            panic!("not found");
+        };
+        assert_eq!(
+            (entry.route, params["id"].as_str()),
+            (Route::RetryCard, "gap/a b")
+        );
+        assert!(
+            matches!(routes.find(&Method::DELETE, "/login"), Found::OtherMethod(m) if m == "GET, POST")
+        );
+        assert!(matches!(
+            routes.find(&Method::HEAD, "/live"),
+            Found::Entry(..)
+        ));
+        assert!(matches!(
+            routes.find(&Method::GET, "/nowhere"),
+            Found::Nothing
+        ));
+        assert!(matches!(
+            routes.find(&Method::GET, "/orders/7/x"),
+            Found::Nothing
+        ));
+    }
+
+    #[test]
+    fn what_changes_something_is_never_for_everybody() {
+        for entry in TABLE {
+            let open = entry.access == Access::Everybody;
+            assert!(
+                !open || entry.method == "GET" || entry.route == Route::Login,
+                "{}",
+                entry.path
+            );
+        }
+    }
+}

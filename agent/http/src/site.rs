@@ -1,0 +1,331 @@
+//! One request from head to answer: guard, route, who asks, body, form token, then the page or the API. Both listeners
+//! end here; they differ only in the [`Peer`]. Knows no HTML and no JSON of a route.
+
+use crate::answer::{self, Answer, Failure};
+use crate::body::{self, Fields, Limits};
+use crate::guard::{self, Hosts};
+use crate::password::{PasswordError, Passwords};
+use crate::routes::{Access, Entry, Found, Params, Route, Routes};
+use crate::session::{Key, Notice, Rights, Sessions, Tries, Visitor};
+use crate::{api, pages};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Request, StatusCode};
+use jiff::tz::TimeZone;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use waybill_engine::Handle;
+use waybill_model::ids::Millis;
+
+/// Who is at the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// Somebody over TCP.
+    Network(IpAddr),
+    /// A process of this machine that may ask, by its user id.
+    Local(u32),
+    /// A process of this machine that may not.
+    Stranger(u32),
+}
+
+/// What only the browser's listener needs.
+pub(crate) struct Browsers {
+    /// Names we answer to.
+    pub(crate) hosts: Hosts,
+    /// Users.
+    pub(crate) passwords: Passwords,
+    /// Who is logged in.
+    pub(crate) sessions: Mutex<Sessions>,
+    /// Who tried too often.
+    pub(crate) tries: Mutex<Tries>,
+    /// Name of the cookie: with the port, since cookies of one host are shared by all its ports.
+    pub(crate) cookie: String,
+}
+
+/// Everything a request needs.
+pub(crate) struct Site {
+    /// The engine.
+    pub(crate) handle: Handle,
+    /// The table.
+    pub(crate) routes: Routes,
+    /// The merchant's zone.
+    pub(crate) zone: TimeZone,
+    /// Limits of a body.
+    pub(crate) limits: Limits,
+    /// The browser's part; `None` on the local socket.
+    pub(crate) browsers: Option<Browsers>,
+}
+
+/// A request that may be answered.
+pub(crate) struct Asked<'a> {
+    /// The site.
+    pub(crate) site: &'a Site,
+    /// Its line of the table.
+    pub(crate) entry: &'static Entry,
+    /// Parameters of the path.
+    pub(crate) params: Params,
+    /// Fields of the query.
+    pub(crate) query: Fields,
+    /// The session; `None` on the local socket and for everybody's routes.
+    pub(crate) visitor: Option<Visitor>,
+    /// Who, for the audit.
+    pub(crate) who: String,
+    /// From where.
+    pub(crate) peer: Peer,
+    /// The form, or nothing.
+    pub(crate) form: Fields,
+    /// The body as it came.
+    pub(crate) body: bytes::Bytes,
+    /// `If-None-Match`.
+    pub(crate) known: Option<HeaderValue>,
+}
+
+impl Asked<'_> {
+    /// A parameter of the path.
+    pub(crate) fn param(&self, name: &str) -> &str {
+        self.params.get(name).map_or("", String::as_str)
+    }
+
+    /// A parameter of the path that is a number.
+    pub(crate) fn number(&self, name: &str) -> Result<u64, Failure> {
+        self.param(name)
+            .parse()
+            .map_err(|_| Failure::not_found("What you asked for"))
+    }
+
+    /// The browser's part.
+    pub(crate) fn browsers(&self) -> Result<&Browsers, Failure> {
+        self.site
+            .browsers
+            .as_ref()
+            .ok_or_else(|| Failure::not_found("This page"))
+    }
+
+    /// Leaves a sentence for the next page and goes there.
+    pub(crate) fn say(&self, place: &str, notice: Notice) -> Answer {
+        if let (Some(browsers), Some(visitor)) = (&self.site.browsers, &self.visitor) {
+            locked(&browsers.sessions).leave_notice(visitor.key, notice);
+        }
+        answer::see_other(place)
+    }
+}
+
+/// The guard of a table that no panic can leave half changed: each change is one step.
+pub(crate) fn locked<T>(table: &Mutex<T>) -> MutexGuard<'_, T> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Browsers {
+    /// Opens a session and gives the header that hands its cookie over.
+    pub(crate) fn log_in(
+        &self,
+        user: &str,
+        rights: Rights,
+        now: Millis,
+    ) -> Result<(HeaderValue, Key), PasswordError> {
+        let cookie = URL_SAFE_NO_PAD.encode(self.passwords.random::<32>()?);
+        let form = URL_SAFE_NO_PAD.encode(self.passwords.random::<32>()?);
+        locked(&self.sessions).open(&cookie, form, user, rights, now);
+        let text = format!(
+            "{}={cookie}; Path=/; HttpOnly; SameSite=Strict",
+            self.cookie
+        );
+        let header =
+            HeaderValue::from_str(&text).map_err(|e| PasswordError::Hash(e.to_string()))?;
+        Ok((header, Key::of(&cookie)))
+    }
+
+    /// The header that takes the cookie back.
+    pub(crate) fn log_out(&self) -> Option<HeaderValue> {
+        HeaderValue::from_str(&format!(
+            "{}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0",
+            self.cookie
+        ))
+        .ok()
+    }
+
+    fn visitor(&self, headers: &HeaderMap, now: Millis) -> Option<Visitor> {
+        let cookie = guard::cookie(headers, &self.cookie)?;
+        locked(&self.sessions).visitor(cookie, now)
+    }
+}
+
+/// Whether a failure is told as JSON.
+fn wants_json(peer: Peer, path: &str) -> bool {
+    !matches!(peer, Peer::Network(_)) || path.starts_with("/api/")
+}
+
+impl Site {
+    /// Answers a request. Every answer carries the guarding headers.
+    pub(crate) async fn answer(&self, peer: Peer, request: Request<Incoming>) -> Answer {
+        let json = wants_json(peer, request.uri().path());
+        let answer = match self.route(peer, request).await {
+            Ok(answer) => answer,
+            Err(failure) => {
+                if failure.status.is_server_error() {
+                    tracing::warn!(code = %failure.code, error = %failure.message, "A request could not be answered.");
+                }
+                if json {
+                    failure.to_json()
+                } else {
+                    pages::failure(&failure)
+                }
+            }
+        };
+        answer::guarded(answer)
+    }
+
+    async fn route(&self, peer: Peer, request: Request<Incoming>) -> Result<Answer, Failure> {
+        let (head, incoming) = request.into_parts();
+        if let Peer::Stranger(uid) = peer {
+            let text = format!("user id {uid} may not command this agent");
+            return Err(Failure::new(StatusCode::FORBIDDEN, "not-allowed", text)
+                .hint("Run the command as root (sudo), or as the agent's own user."));
+        }
+        let host = match &self.browsers {
+            Some(browsers) => browsers.hosts.check(&head.uri, &head.headers)?,
+            None => "",
+        };
+        let (entry, params) = match self.routes.find(&head.method, head.uri.path()) {
+            Found::Entry(entry, params) => (entry, params),
+            Found::OtherMethod(allowed) => return Ok(other_method(&allowed)),
+            Found::Nothing => return Err(Failure::not_found("This page")),
+        };
+        let writes = !guard::is_read(&head.method);
+        if writes && self.browsers.is_some() {
+            guard::same_site(host, &head.headers)?;
+        }
+        let visitor = self
+            .browsers
+            .as_ref()
+            .and_then(|b| b.visitor(&head.headers, self.handle.now()));
+        if let Some(answer) = refuse(peer, entry, visitor.as_ref(), &head.uri)? {
+            return Ok(answer);
+        }
+        let body = if writes {
+            body::read(incoming, self.limits).await?
+        } else {
+            bytes::Bytes::new()
+        };
+        let form = if is_form(&head.headers) {
+            Fields::parse(&body)
+        } else {
+            Fields::default()
+        };
+        if let (true, Some(visitor), true) = (writes, &visitor, entry.access != Access::Everybody) {
+            let given = head
+                .headers
+                .get("x-form-token")
+                .and_then(|v| v.to_str().ok())
+                .or_else(|| form.get("token"));
+            guard::form_token(given, &visitor.form_token)?;
+        }
+        let who = match (peer, &visitor) {
+            (Peer::Local(uid), _) => format!("uid {uid}"),
+            (_, Some(visitor)) => visitor.user.clone(),
+            _ => String::new(),
+        };
+        let asked = Asked {
+            site: self,
+            entry,
+            params,
+            query: Fields::parse(head.uri.query().unwrap_or_default().as_bytes()),
+            visitor,
+            who,
+            peer,
+            form,
+            body,
+            known: head.headers.get(header::IF_NONE_MATCH).cloned(),
+        };
+        if entry.path.starts_with("/api/") {
+            api::answer(&asked).await
+        } else {
+            pages::answer(&asked).await
+        }
+    }
+}
+
+fn other_method(allowed: &str) -> Answer {
+    let words = format!("this address takes {allowed} only");
+    let mut answer = Failure::new(StatusCode::METHOD_NOT_ALLOWED, "method", words).to_json();
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        answer.headers_mut().insert(header::ALLOW, allowed);
+    }
+    answer
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| {
+            kind.split(';')
+                .next()
+                .is_some_and(|k| k.trim() == "application/x-www-form-urlencoded")
+        })
+}
+
+/// Where the rights end: an answer instead of the page, or a failure for the API.
+fn refuse(
+    peer: Peer,
+    entry: &Entry,
+    visitor: Option<&Visitor>,
+    uri: &hyper::Uri,
+) -> Result<Option<Answer>, Failure> {
+    let api = entry.path.starts_with("/api/");
+    if let Peer::Local(_) = peer {
+        let probe = matches!(entry.route, Route::Live | Route::Ready);
+        let served = probe || (api && entry.access != Access::Browser);
+        return if served {
+            Ok(None)
+        } else {
+            Err(Failure::not_found("This page"))
+        };
+    }
+    match (entry.access, visitor.map(|v| v.rights)) {
+        (Access::Everybody, _)
+        | (Access::Visitor, Some(_))
+        | (Access::User | Access::Browser, Some(Rights::Everything)) => Ok(None),
+        // As if it were not there: it moves secrets, and those stay off the network.
+        (Access::Local, _) => Err(Failure::not_found("This page")),
+        (_, Some(Rights::SetPassword)) if api => Err(Failure::new(
+            StatusCode::FORBIDDEN,
+            "password-first",
+            "set the password first",
+        )
+        .hint("Open the page and choose a password.")),
+        (_, Some(Rights::SetPassword)) => Ok(Some(answer::see_other("/password"))),
+        (_, None) if api => Err(
+            Failure::new(StatusCode::UNAUTHORIZED, "login", "log in first")
+                .hint("Log in on the page, or use the command line on this machine."),
+        ),
+        (_, None) if entry.method == "GET" => {
+            let place = uri.path_and_query().map_or("/", |p| p.as_str());
+            let next =
+                percent_encoding::utf8_percent_encode(place, percent_encoding::NON_ALPHANUMERIC);
+            Ok(Some(answer::see_other(&format!("/login?next={next}"))))
+        }
+        (_, None) => Ok(Some(answer::see_other("/login"))),
+    }
+}
+
+impl From<PasswordError> for Failure {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Command(error) => error.into(),
+            PasswordError::AlreadySet => {
+                Self::new(StatusCode::CONFLICT, "already-set", error.to_string())
+                    .hint("Log in with that password.")
+            }
+            PasswordError::Weak(_) => Self::bad(error.to_string()),
+            other => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "password",
+                other.to_string(),
+            )
+            .hint("Look into the log."),
+        }
+    }
+}
