@@ -1,0 +1,619 @@
+//! Lists, searches and small operations of every noun, as the engine and the page use them.
+
+mod sample;
+
+use sample::{
+    SOURCE, TARGET, assert_sound, connection, deadline, in_memory, item, new_job, order_document,
+    order_row, problem, shipment, take_order, with_connections,
+};
+use waybill_model::contract::{Gap, KvWrite};
+use waybill_model::crosswalk::{ANY, Match};
+use waybill_model::decimal::Decimal;
+use waybill_model::document::Entity;
+use waybill_model::ids::{ConnectionId, Generation, JobId, OrderId};
+use waybill_model::job::{JobState, Reason, Work};
+use waybill_model::order_state::OrderStage;
+use waybill_store::{
+    DeadlineKind, LevelRow, NoteKind, NoteRow, OrderQuery, Read, RouteRow, Scope, Store, StoreError,
+};
+
+fn numbers(rows: &[waybill_store::OrderRow]) -> Vec<u64> {
+    rows.iter().map(|o| o.id.0).collect()
+}
+
+fn ready_store() -> Store {
+    let store = in_memory();
+    with_connections(&store);
+    store
+}
+
+#[test]
+fn orders_are_listed_newest_first_by_stage_and_by_page() {
+    let store = ready_store();
+    store
+        .write_blocking(|tx| {
+            for n in 0..5 {
+                take_order(tx, &n.to_string(), 1_000 + n)?;
+            }
+            let mut row = tx.order(OrderId(2))?.unwrap();
+            row.stage = OrderStage::Waiting;
+            tx.put_order(&row)?;
+            Ok(())
+        })
+        .unwrap();
+    let list = |stage, before, limit| {
+        let query = OrderQuery {
+            stage,
+            before,
+            limit,
+        };
+        numbers(&store.read(|rx| rx.orders(query)).unwrap())
+    };
+    assert_eq!(list(None, None, 10), [5, 4, 3, 2, 1]);
+    assert_eq!(list(None, Some(OrderId(4)), 2), [3, 2]);
+    assert_eq!(list(Some(OrderStage::Received), None, 10), [5, 4, 3, 1]);
+    assert_eq!(list(Some(OrderStage::Received), Some(OrderId(4)), 1), [3]);
+    assert_eq!(list(Some(OrderStage::Waiting), None, 10), [2]);
+    assert_eq!(list(None, None, 0), [0_u64; 0]);
+    let counters = store.read(|rx| rx.counters()).unwrap();
+    assert_eq!(counters.orders[&OrderStage::Received], 4);
+    assert_eq!(counters.orders[&OrderStage::Waiting], 1);
+    assert_eq!(counters.jobs["ready"], 5);
+    assert_sound(&store);
+}
+
+#[test]
+fn an_order_is_found_by_number_sale_tracking_and_item_code() {
+    let store = ready_store();
+    store
+        .write_blocking(|tx| {
+            let one = take_order(tx, "77", 1_000)?;
+            take_order(tx, "778", 1_000)?;
+            let mut row = tx.order(one)?.unwrap();
+            row.sale_number = Some("SO-900".to_owned());
+            row.sale_key = Some("900".to_owned());
+            tx.put_order(&row)?;
+            tx.link(SOURCE, Entity::Order, "77", TARGET, Entity::Order, "900")?;
+            tx.accept(TARGET, &shipment("s1", "900", "1Z999"), 1_100)?;
+            Ok(())
+        })
+        .unwrap();
+    let find = |text: &'static str| numbers(&store.read(|rx| rx.search(text, 10)).unwrap());
+    assert_eq!(find("po-77"), [1, 2], "the exact one is first");
+    assert_eq!(find(" PO-778 "), [2]);
+    assert_eq!(find("so-9"), [1]);
+    assert_eq!(find("1z999"), [1], "tracking, through the link of the sale");
+    assert_eq!(find("ab-1").len(), 2);
+    assert_eq!(find("nothing"), [0_u64; 0]);
+    assert_eq!(find("  "), [0_u64; 0]);
+    let documents = store
+        .read(|rx| rx.documents_of_order(OrderId(1), 9))
+        .unwrap();
+    assert_eq!(documents.len(), 2);
+    assert_sound(&store);
+}
+
+#[test]
+fn deadlines_close_when_their_work_is_done() {
+    let store = ready_store();
+    store
+        .write_blocking(|tx| {
+            let accepted = tx
+                .accept(SOURCE, &order_document("a", "1", &[]), 1)?
+                .unwrap();
+            let mut row = order_row("a", accepted.document, 1_000);
+            row.acknowledge_by = Some(deadline(5_000));
+            row.ship_by = Some(deadline(4_000));
+            row.invoice_by = Some(deadline(9_000));
+            tx.put_order(&row)
+        })
+        .unwrap();
+    let kinds = |from| {
+        let rows = store.read(|rx| rx.deadlines(from, 10)).unwrap();
+        rows.into_iter()
+            .map(|(_, kind, _)| kind)
+            .collect::<Vec<_>>()
+    };
+    let change = |f: fn(&mut waybill_store::OrderRow)| {
+        store
+            .write_blocking(move |tx| {
+                let mut row = tx.order(OrderId(1))?.unwrap();
+                f(&mut row);
+                tx.put_order(&row)
+            })
+            .unwrap();
+    };
+    use DeadlineKind::{Acknowledge, Invoice, Ship};
+    assert_eq!(kinds(0), [Ship, Acknowledge, Invoice]);
+    assert_eq!(kinds(4_001), [Acknowledge, Invoice]);
+    change(|row| row.acknowledged_at = Some(2_000));
+    assert_eq!(kinds(0), [Ship, Invoice]);
+    change(|row| row.stage = OrderStage::Shipped);
+    assert_eq!(kinds(0), [Invoice]);
+    change(|row| row.stage = OrderStage::Invoiced);
+    assert!(kinds(0).is_empty());
+    assert_sound(&store);
+}
+
+#[test]
+fn days_count_what_happened_on_them() {
+    let store = ready_store();
+    let day = 86_400_000;
+    store
+        .write_blocking(move |tx| {
+            take_order(tx, "a", 10 * day)?;
+            take_order(tx, "b", 10 * day + 5)?;
+            Ok(())
+        })
+        .unwrap();
+    for (stage, at) in [
+        (OrderStage::Created, 10),
+        (OrderStage::Shipped, 11),
+        (OrderStage::Shipped, 12),
+    ] {
+        store
+            .write_blocking(move |tx| {
+                let mut row = tx.order(OrderId(1))?.unwrap();
+                row.stage = stage;
+                tx.note(row.id, note("moved", at * day))?;
+                tx.put_order(&row)
+            })
+            .unwrap();
+    }
+    let days = store.read(|rx| rx.day_counts(5)).unwrap();
+    assert_eq!(days.len(), 2);
+    assert_eq!((days[0].day, days[0].shipped), (11, 1));
+    assert_eq!((days[1].day, days[1].received, days[1].created), (10, 2, 1));
+}
+
+fn note(text: &str, at: i64) -> NoteRow {
+    NoteRow {
+        at,
+        kind: NoteKind::Info,
+        icon: "box".to_owned(),
+        text: text.to_owned(),
+        words: None,
+    }
+}
+
+#[test]
+fn a_timeline_is_read_newest_first() {
+    let store = ready_store();
+    store
+        .write_blocking(|tx| {
+            for (n, order) in [(1, 1), (2, 2), (3, 1)] {
+                tx.note(OrderId(order), note(&format!("note {n}"), n))?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    let texts: Vec<String> = store
+        .read(|rx| rx.timeline(OrderId(1), 10))
+        .unwrap()
+        .into_iter()
+        .map(|n| n.text)
+        .collect();
+    assert_eq!(texts, ["note 3", "note 1"]);
+}
+
+#[test]
+fn a_key_or_name_in_use_is_a_conflict() {
+    let store = ready_store();
+    store.write_blocking(|tx| take_order(tx, "a", 1)).unwrap();
+    let twice = store.write_blocking(|tx| {
+        let document = tx.order(OrderId(1))?.unwrap().document;
+        tx.put_order(&order_row("a", document, 2))
+    });
+    assert!(matches!(twice, Err(StoreError::Conflict(_))));
+    let name = store.write_blocking(|tx| tx.put_connection(&connection("erp")));
+    assert!(matches!(name, Err(StoreError::Conflict(_))));
+    let busy = store.write_blocking(|tx| tx.remove_connection(TARGET));
+    assert!(matches!(busy, Err(StoreError::Conflict(_))), "{busy:?}");
+    assert_sound(&store);
+}
+
+#[test]
+fn a_lane_gives_one_job_at_a_time_and_the_most_urgent_lane_goes_first() {
+    let store = ready_store();
+    let ids = store
+        .write_blocking(|tx| {
+            let mut ids = Vec::new();
+            for (key, lane, urgent_by) in [
+                ("a", "1", None),
+                ("b", "1", Some(5)),
+                ("c", "2", Some(9)),
+                ("d", "3", Some(7)),
+            ] {
+                let mut job = new_job(key, None, waybill_model::ids::DocumentId(1));
+                job.lane = lane.to_owned();
+                job.urgent_by = urgent_by;
+                ids.push(tx.create_job(job, 1)?);
+            }
+            Ok(ids)
+        })
+        .unwrap();
+    let ready = |store: &Store| {
+        let rows = store.read(|rx| rx.ready(TARGET, 10)).unwrap();
+        rows.into_iter().map(|j| j.id).collect::<Vec<JobId>>()
+    };
+    assert_eq!(ready(&store), [ids[3], ids[2], ids[0]]);
+    let (first, second) = (ids[0], ids[1]);
+    store
+        .write_blocking(move |tx| {
+            tx.create_batch(
+                TARGET,
+                Work::Push(Entity::Order),
+                Entity::Order,
+                &[first],
+                Generation(1),
+                2,
+            )
+        })
+        .unwrap();
+    assert_eq!(ready(&store), [ids[3], ids[2]]);
+    let held = store.write_blocking(move |tx| {
+        tx.create_batch(
+            TARGET,
+            Work::Push(Entity::Order),
+            Entity::Order,
+            &[second],
+            Generation(1),
+            2,
+        )
+    });
+    assert!(matches!(held, Err(StoreError::Conflict(_))));
+    // A parked job does not hold its lane.
+    store
+        .write_blocking(move |tx| {
+            tx.set_state(first, JobState::Parked(Reason::Problem(problem("x"))), 3)
+        })
+        .unwrap();
+    assert_eq!(ready(&store), [second, ids[3], ids[2]]);
+    assert_sound(&store);
+}
+
+#[test]
+fn two_sources_with_the_same_key_are_two_jobs() {
+    let store = ready_store();
+    let (one, two) = store
+        .write_blocking(|tx| {
+            let job = new_job("a", None, waybill_model::ids::DocumentId(1));
+            let mut other = job.clone();
+            other.from = ConnectionId(9);
+            Ok((tx.create_job(job, 1)?, tx.create_job(other, 1)?))
+        })
+        .unwrap();
+    assert_ne!(one, two);
+}
+
+#[test]
+fn an_ignored_card_comes_back_with_a_new_job() {
+    let store = ready_store();
+    let park = |key: &'static str| {
+        store
+            .write_blocking(move |tx| {
+                let order = take_order(tx, key, 1)?;
+                let job = tx.jobs_of_order(order)?[0].id;
+                let gap = Gap {
+                    table: "items".to_owned(),
+                    retailer: Some("r1".to_owned()),
+                    value: "AB-1".to_owned(),
+                };
+                tx.set_state(job, JobState::Parked(Reason::Gaps(vec![gap])), 2)
+            })
+            .unwrap();
+    };
+    park("a");
+    let card = store.read(|rx| rx.cards(5)).unwrap().remove(0);
+    assert_eq!((card.jobs, card.first_at), (1, 2));
+    let id = card.id.clone();
+    store
+        .write_blocking(move |tx| tx.ignore_card(&id, "known", "ann", 3))
+        .unwrap();
+    assert!(store.read(|rx| rx.cards(5)).unwrap().is_empty());
+    assert_eq!(store.read(|rx| rx.counters()).unwrap().cards, 0);
+    let ignored = store.read(|rx| rx.card(&card.id)).unwrap().unwrap();
+    assert_eq!(ignored.0.ignored.as_deref(), Some("known"));
+    assert_eq!(
+        store.read(|rx| rx.audit(5)).unwrap()[0].what,
+        "card-ignored"
+    );
+    park("b");
+    let cards = store.read(|rx| rx.cards(5)).unwrap();
+    assert_eq!((cards[0].jobs, cards[0].ignored.clone()), (2, None));
+    assert_sound(&store);
+}
+
+#[test]
+fn cells_prefer_the_retailer_and_a_filled_cell_releases_what_waits_for_it() {
+    let store = ready_store();
+    let gap = |retailer: &str, value: &str| Gap {
+        table: "shipping-methods".to_owned(),
+        retailer: Some(retailer.to_owned()),
+        value: value.to_owned(),
+    };
+    let states = [
+        JobState::Parked(Reason::Gaps(vec![gap("r1", "UPS"), gap("r1", "DHL")])),
+        JobState::Parked(Reason::Gaps(vec![gap("r2", "UPS")])),
+        JobState::Blocked(gap("r1", "UPS")),
+    ];
+    let ids = store
+        .write_blocking(move |tx| {
+            let mut ids = Vec::new();
+            for (n, state) in states.iter().enumerate() {
+                let mut job = new_job(&n.to_string(), None, waybill_model::ids::DocumentId(1));
+                job.state = state.clone();
+                ids.push(tx.create_job(job, 1)?);
+            }
+            Ok(ids)
+        })
+        .unwrap();
+    let jobs = store
+        .read(|rx| rx.gap_jobs(SOURCE, TARGET, &gap("r1", "UPS")))
+        .unwrap();
+    assert_eq!(jobs, [ids[0], ids[2]]);
+    assert_eq!(store.read(|rx| rx.cards(9)).unwrap().len(), 3);
+    let fill = |retailer: Option<&'static str>, value: &'static str, code: &'static str| {
+        store
+            .write_blocking(move |tx| {
+                let table = "shipping-methods";
+                tx.set_cell(
+                    SOURCE,
+                    TARGET,
+                    table,
+                    retailer,
+                    value,
+                    Some(code),
+                    None,
+                    "ann",
+                    5,
+                )?;
+                let cell = Gap {
+                    table: table.to_owned(),
+                    retailer: retailer.map(str::to_owned),
+                    value: value.to_owned(),
+                };
+                tx.release_gap(SOURCE, TARGET, &cell, 5)
+            })
+            .unwrap()
+    };
+    assert_eq!(fill(Some("r1"), "UPS", "11"), [ids[2]]);
+    assert_eq!(
+        fill(None, "UPS", "12"),
+        [ids[1]],
+        "a cell for all fills every retailer's"
+    );
+    assert_eq!(
+        fill(None, ANY, "13"),
+        [ids[0]],
+        "the wildcard fills every value"
+    );
+    let cell = |retailer, value| {
+        store
+            .read(|rx| rx.cell(SOURCE, TARGET, "shipping-methods", retailer, value))
+            .unwrap()
+    };
+    assert_eq!(cell("r1", "UPS").as_deref(), Some("11"));
+    assert_eq!(cell("r9", "UPS").as_deref(), Some("12"));
+    assert_eq!(cell("r1", "DHL"), None, "no wildcard here");
+    let page = store
+        .read(|rx| rx.cells(SOURCE, TARGET, "shipping-methods", None, 2))
+        .unwrap();
+    assert_eq!(
+        page.iter().map(|c| c.value.as_str()).collect::<Vec<_>>(),
+        ["*", "UPS"]
+    );
+    let rest = store
+        .read(|rx| rx.cells(SOURCE, TARGET, "shipping-methods", Some((None, "UPS")), 9))
+        .unwrap();
+    assert_eq!(rest.len(), 1);
+    store
+        .write_blocking(|tx| {
+            tx.set_cell(
+                SOURCE,
+                TARGET,
+                "shipping-methods",
+                Some("r1"),
+                "UPS",
+                None,
+                None,
+                "ann",
+                6,
+            )
+        })
+        .unwrap();
+    assert_eq!(cell("r1", "UPS").as_deref(), Some("12"));
+    assert_sound(&store);
+}
+
+#[test]
+fn items_match_by_value_and_never_by_guess() {
+    let store = ready_store();
+    let accept = |document: waybill_model::document::Document| {
+        store
+            .write_blocking(move |tx| tx.accept(TARGET, &document, 1))
+            .unwrap()
+            .unwrap()
+            .item_values
+    };
+    let find = |kind: &'static str, value: &'static str| {
+        store.read(|rx| rx.items(TARGET, kind, value)).unwrap()
+    };
+    let value = |v: &str| ("sku".to_owned(), v.to_owned());
+    assert_eq!(
+        accept(item("1", "1", true, &[("sku", "A"), ("ean", " ")])),
+        [value("A")]
+    );
+    assert_eq!(find("sku", "A"), Match::One("1".to_owned()));
+    assert_eq!(find("ean", " "), Match::Missing);
+    accept(item("2", "1", true, &[("sku", "A")]));
+    assert_eq!(
+        find("sku", "A"),
+        Match::Ambiguous(vec!["1".to_owned(), "2".to_owned()])
+    );
+    assert_eq!(
+        accept(item("2", "2", true, &[("sku", "B")])),
+        [value("B"), value("A")]
+    );
+    assert_eq!(find("sku", "A"), Match::One("1".to_owned()));
+    assert!(accept(item("1", "2", false, &[("sku", "A")])).is_empty());
+    assert_eq!(find("sku", "A"), Match::Missing);
+    assert_eq!(
+        store
+            .read(|rx| rx.item_title(TARGET, "2"))
+            .unwrap()
+            .as_deref(),
+        Some("Title of 2")
+    );
+    let seen = store
+        .write_blocking(|tx| tx.accept(TARGET, &item("2", "2", true, &[]), 9))
+        .unwrap();
+    assert!(seen.is_none());
+    assert_sound(&store);
+}
+
+#[test]
+fn the_narrower_setting_wins_and_every_change_is_written_down() {
+    let store = ready_store();
+    let scope = |connection: Option<ConnectionId>, retailer: Option<&str>| Scope {
+        connection,
+        retailer: retailer.map(str::to_owned),
+    };
+    let set = |scope: Scope, value: Option<&'static str>| {
+        store
+            .write_blocking(move |tx| tx.set_setting(&scope, "mode", value, "ann", 1))
+            .unwrap();
+    };
+    let mode = |connection, retailer| {
+        store
+            .read(|rx| rx.effective(connection, retailer))
+            .unwrap()
+            .get("mode")
+            .cloned()
+    };
+    set(scope(None, None), Some("agent"));
+    assert_eq!(mode(Some(SOURCE), Some("r1")).as_deref(), Some("agent"));
+    set(scope(Some(SOURCE), None), Some("connection"));
+    set(scope(None, Some("r1")), Some("retailer"));
+    set(scope(Some(SOURCE), Some("r2")), Some("both"));
+    assert_eq!(mode(None, None).as_deref(), Some("agent"));
+    assert_eq!(
+        mode(Some(SOURCE), Some("r3")).as_deref(),
+        Some("connection")
+    );
+    assert_eq!(mode(Some(SOURCE), Some("r1")).as_deref(), Some("retailer"));
+    assert_eq!(mode(Some(SOURCE), Some("r2")).as_deref(), Some("both"));
+    set(scope(None, None), Some("agent"));
+    set(scope(None, None), None);
+    assert_eq!(mode(None, None), None);
+    let history = store.read(|rx| rx.setting_history(10)).unwrap();
+    assert_eq!(history.len(), 5, "the same value again is no change");
+    assert_eq!(
+        (history[0].old.as_deref(), history[0].new.as_deref()),
+        (Some("agent"), None)
+    );
+    let rows = store
+        .read(|rx| {
+            rx.settings(&Scope {
+                connection: Some(SOURCE),
+                retailer: None,
+            })
+        })
+        .unwrap();
+    assert_eq!(rows.len(), 1);
+}
+
+#[test]
+fn private_space_links_routes_levels_and_facts_of_the_agent() {
+    let store = ready_store();
+    store
+        .write_blocking(|tx| {
+            let write = |key: &str, value: Option<&str>| KvWrite {
+                key: key.to_owned(),
+                value: value.map(|v| v.as_bytes().to_vec()),
+            };
+            tx.kv_apply(
+                SOURCE,
+                &[
+                    write("a/1", Some("x")),
+                    write("a/2", Some("y")),
+                    write("b", Some("z")),
+                    write("a/1", None),
+                ],
+            )?;
+            tx.kv_apply(SOURCE, &[write("a/3", Some("w"))])?;
+            tx.kv_apply(TARGET, &[write("a/2", Some("other"))])?;
+            tx.put_meta("boot", b"1")?;
+            tx.link(SOURCE, Entity::Order, "a", TARGET, Entity::Order, "900")?;
+            tx.put_route(&RouteRow {
+                entity: Entity::Order,
+                from: SOURCE,
+                to: TARGET,
+                paused: false,
+            })?;
+            let level = LevelRow {
+                from: TARGET,
+                to: SOURCE,
+                item: "i".to_owned(),
+                warehouse: "w".to_owned(),
+                wanted: Decimal::whole(7),
+                sent: None,
+                derivation: "7 on hand".to_owned(),
+                dirty: true,
+            };
+            tx.put_level(&level)
+        })
+        .unwrap();
+    let keys = |prefix: &'static str, after: Option<&'static str>| {
+        let rows = store
+            .read(|rx| rx.kv_scan(SOURCE, prefix, after, 9))
+            .unwrap();
+        rows.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    assert_eq!(keys("a/", None), ["a/2", "a/3"]);
+    assert_eq!(keys("a/", Some("a/2")), ["a/3"]);
+    assert_eq!(keys("a/", Some("A")), ["a/2", "a/3"]);
+    assert_eq!(keys("", None), ["a/2", "a/3", "b"]);
+    store
+        .read(|rx| {
+            assert_eq!(rx.kv_get(SOURCE, "a/1")?, None);
+            assert_eq!(rx.kv_get(SOURCE, "a/2")?.as_deref(), Some(b"y".as_slice()));
+            assert_eq!(rx.meta("boot")?.as_deref(), Some(b"1".as_slice()));
+            let there = rx.links_of(SOURCE, Entity::Order, "a")?;
+            assert_eq!(
+                (there[0].system.as_str(), there[0].key.as_str()),
+                ("erp", "900")
+            );
+            let back = rx.links_of(TARGET, Entity::Order, "900")?;
+            assert_eq!(
+                (back[0].system.as_str(), back[0].key.as_str()),
+                ("shop", "a")
+            );
+            assert_eq!(rx.routes()?.len(), 1);
+            assert_eq!(rx.connection_by_name("erp")?.unwrap().id, TARGET);
+            assert_eq!(rx.dirty_levels(TARGET, SOURCE, 9)?.len(), 1);
+            Ok(())
+        })
+        .unwrap();
+    store
+        .write_blocking(|tx| {
+            let mut level = tx.level(TARGET, SOURCE, "i", "w")?.unwrap();
+            level.dirty = false;
+            tx.put_level(&level)?;
+            tx.remove_connection(TARGET)
+        })
+        .unwrap();
+    store
+        .read(|rx| {
+            assert!(rx.dirty_levels(TARGET, SOURCE, 9)?.is_empty());
+            assert!(rx.routes()?.is_empty());
+            assert!(rx.connection_by_name("erp")?.is_none());
+            assert_eq!(
+                rx.links_of(SOURCE, Entity::Order, "a")?[0].system,
+                "connection-2"
+            );
+            Ok(())
+        })
+        .unwrap();
+    assert_sound(&store);
+}

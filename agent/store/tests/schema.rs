@@ -1,0 +1,183 @@
+//! Files of released schema versions open and read as they were written; a newer file is refused with a hint.
+//! The fixture is made by `cargo run -p waybill-store --example fixture`.
+
+mod sample;
+
+use flate2::read::GzDecoder;
+use redb::{Database, TableDefinition};
+use sample::{SOURCE, TARGET, assert_sound, in_file, key, order_document, take_order};
+use secrecy::ExposeSecret;
+use std::io::Read as _;
+use waybill_model::document::Entity;
+use waybill_model::ids::{BatchId, JobId, OrderId};
+use waybill_model::order_state::OrderStage;
+use waybill_store::{BegunRow, OpenError, Options, Place, Read, SCHEMA_VERSION, Store};
+
+#[test]
+fn a_file_of_schema_version_1_opens_and_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("v1.redb");
+    let mut bytes = Vec::new();
+    GzDecoder::new(include_bytes!("fixtures/v1.redb.gz").as_slice())
+        .read_to_end(&mut bytes)
+        .unwrap();
+    std::fs::write(&path, bytes).unwrap();
+    let store = in_file(&path);
+    assert_sound(&store);
+    store
+        .read(|rx| {
+            assert_eq!(rx.connections()?.len(), 2);
+            let order = rx.order_by_key(SOURCE, "1001")?.unwrap();
+            assert_eq!(
+                (order.stage, order.sale_number.as_deref()),
+                (OrderStage::Created, Some("SO-900"))
+            );
+            let document = rx.document(order.document)?.unwrap();
+            assert_eq!(document.document, order_document("1001", "1", &["AB-1"]));
+            assert_eq!(rx.jobs_of_order(order.id)?.len(), 1);
+            assert_eq!(rx.transcript(BatchId(1))?[0].answer, "created");
+            assert_eq!(rx.cards(5)?[0].jobs, 1);
+            assert_eq!(
+                rx.cell(SOURCE, TARGET, "warehouses", "r1", "WH1")?
+                    .as_deref(),
+                Some("3")
+            );
+            assert_eq!(rx.links_of(SOURCE, Entity::Order, "1001")?[0].key, "900");
+            assert_eq!(
+                rx.feed(SOURCE, Entity::Order)?.unwrap().cursor,
+                Some(vec![1, 2, 3])
+            );
+            assert_eq!(
+                rx.secret(SOURCE, "api", "token")?.unwrap().expose_secret(),
+                "kept since v1"
+            );
+            assert_eq!(
+                rx.effective(None, Some("r1"))?["orders.default-country"],
+                "GB"
+            );
+            assert_eq!(rx.timeline(order.id, 5)?.len(), 1);
+            assert_eq!(rx.counters()?.orders.values().sum::<u64>(), 2);
+            Ok(())
+        })
+        .unwrap();
+    // Not only read: it goes on.
+    store
+        .write_blocking(|tx| take_order(tx, "new", 9_000))
+        .unwrap();
+    let replay = store
+        .write_blocking(|tx| tx.begin_effect(TARGET, "", &[JobId(1)], "create-order", false, 9_000))
+        .unwrap();
+    assert_eq!(replay, BegunRow::Replay(b"{\"id\":900}".to_vec()));
+    assert_eq!(
+        store.read(|rx| rx.order(OrderId(3))).unwrap().unwrap().key,
+        "new"
+    );
+    assert_sound(&store);
+}
+
+#[test]
+fn a_newer_file_is_refused_with_both_versions_and_a_hint() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("newer.redb");
+    drop(in_file(&path));
+    let meta: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("meta");
+    let db = Database::create(&path).unwrap();
+    let txn = db.begin_write().unwrap();
+    let next = (SCHEMA_VERSION + 1).to_be_bytes();
+    txn.open_table(meta)
+        .unwrap()
+        .insert(b"schema".as_slice(), next.as_slice())
+        .unwrap();
+    txn.commit().unwrap();
+    drop(db);
+    let Err(error) = Store::open(Options::new(Place::File(path), key())) else {
+        panic!("a newer file must be refused");
+    };
+    assert!(
+        matches!(error, OpenError::Newer { found: 2, known: 1 }),
+        "{error:?}"
+    );
+    assert_eq!(
+        error.to_string(),
+        "the store has schema version 2, this agent knows up to 1"
+    );
+    assert!(error.hint().is_some_and(|h| h.contains("newer agent")));
+}
+
+#[test]
+fn a_file_that_is_no_store_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("notes.txt");
+    std::fs::write(&path, "shopping list\n".repeat(500)).unwrap();
+    let Err(error) = Store::open(Options::new(Place::File(path.clone()), key())) else {
+        panic!("a text file is no store");
+    };
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
+    assert!(
+        std::fs::read_to_string(&path)
+            .unwrap()
+            .starts_with("shopping list")
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn the_file_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("w.redb");
+    drop(in_file(&path));
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_repair_can_be_watched_and_cut_short() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use waybill_store::sim_disk::SimDisk;
+    // A file left open by a commit without the allocator state needs a repair.
+    let disk = SimDisk::new(1);
+    let store = sample::on_disk(&disk, waybill_store::Writer::Inline);
+    sample::with_connections(&store);
+    let db_image = {
+        let image = disk.bytes();
+        drop(store);
+        let plain = SimDisk::with_image(2, image);
+        let db = Database::builder()
+            .create_with_backend(plain.clone())
+            .unwrap();
+        let txn = db.begin_write().unwrap();
+        let meta: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("meta");
+        txn.open_table(meta)
+            .unwrap()
+            .insert(b"agent:x".as_slice(), b"y".as_slice())
+            .unwrap();
+        txn.commit().unwrap();
+        plain.crash_with(waybill_store::sim_disk::Loss::All)
+    };
+    let open = |go_on: bool, asked: Arc<AtomicBool>| {
+        Store::open(Options {
+            on_repair: Some(Box::new(move |_| {
+                asked.store(true, Ordering::Relaxed);
+                go_on
+            })),
+            ..Options::new(
+                Place::Backend(SimDisk::with_image(3, db_image.clone()).backend()),
+                key(),
+            )
+        })
+    };
+    let asked = Arc::new(AtomicBool::new(false));
+    assert!(matches!(
+        open(false, Arc::clone(&asked)),
+        Err(OpenError::RepairAborted)
+    ));
+    assert!(asked.load(Ordering::Relaxed));
+    let store = open(true, asked).unwrap();
+    assert_eq!(
+        store.read(|rx| rx.meta("x")).unwrap().as_deref(),
+        Some(b"y".as_slice())
+    );
+    assert_sound(&store);
+}
