@@ -1,0 +1,268 @@
+//! A scripted ERP: a catalogue, customers and sales; searches trail writes; answers get lost.
+
+use crate::world::{Luck, Sale, World, lock};
+use async_trait::async_trait;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use waybill_host::connector::{Answer, Call, CallError, Connector};
+use waybill_host::ports::{Begun, Clock, Finish, Journal};
+use waybill_model::contract::{
+    ChoicePage, Delivery, Descriptor, Failure, Feed, Intake, Moment, Outcome, Page, Pairs, Problem,
+    Receipt, Role, Scope, Settled, Verdict,
+};
+use waybill_model::document::{Body, Document, Entity, Identifier, Item};
+use waybill_model::ids::{Generation, Millis};
+
+/// An answer without side products.
+pub fn answer<T>(value: Result<T, CallError>) -> Answer<T> {
+    Answer {
+        value,
+        writes: Vec::new(),
+        exchanges: Vec::new(),
+        hold_until: None,
+    }
+}
+
+/// A role the scripts do not have.
+pub fn not_exported() -> CallError {
+    CallError::Contract("not exported".to_owned())
+}
+
+/// The ERP's connector.
+pub struct Erp {
+    /// The outside.
+    pub world: World,
+    /// The journal, as the host would use it.
+    pub journal: Arc<dyn Journal>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// What it says of itself.
+    pub descriptor: Descriptor,
+    /// Roles.
+    pub roles: BTreeSet<Role>,
+    /// A bug planted on purpose: sends again without looking.
+    pub never_looks: bool,
+}
+
+/// What the ERP says of itself.
+pub fn descriptor() -> Descriptor {
+    let intake = |entity, max_batch| Intake {
+        entity,
+        max_batch,
+        self_decrementing: false,
+    };
+    Descriptor {
+        id: "erp".to_owned(),
+        version: "1".to_owned(),
+        title: "ERP".to_owned(),
+        reach: Vec::new(),
+        credentials: Vec::new(),
+        settings: Vec::new(),
+        tables: Vec::new(),
+        pulls: vec![Feed {
+            entity: Entity::Item,
+            poll_secs: 300,
+            settles: Vec::new(),
+        }],
+        pushes: vec![intake(Entity::Customer, 1), intake(Entity::Order, 4)],
+    }
+}
+
+impl Erp {
+    async fn write(
+        &self,
+        call: &Call,
+        member: u32,
+        delivery: &Delivery,
+    ) -> Result<Verdict, CallError> {
+        let host = |error: waybill_host::ports::PortError| CallError::Host(error.0);
+        let reference = format!(
+            "{}:{}",
+            delivery.document.body.entity(),
+            delivery.document.key
+        );
+        let begun = self
+            .journal
+            .begin(call.connection, &call.scope, "create", &[member], false)
+            .await
+            .map_err(host)?;
+        let effect = match begun {
+            Begun::Fresh(effect) => effect,
+            Begun::Replay(key) => {
+                return Ok(done(String::from_utf8_lossy(&key).into_owned(), false));
+            }
+            Begun::InDoubt { since } => {
+                let now = self.clock.now_ms();
+                if !self.never_looks {
+                    if let Some(key) = self.find(&reference, now) {
+                        return Ok(done(key, true));
+                    }
+                    if now - since < lock(&self.world).search_lag + 1_000 {
+                        return Ok(Err(Failure::Retry(Some(2))));
+                    }
+                }
+                match self
+                    .journal
+                    .begin(call.connection, &call.scope, "create", &[member], true)
+                    .await
+                    .map_err(host)?
+                {
+                    Begun::Fresh(effect) => effect,
+                    _ => return Err(CallError::Contract("still in doubt".to_owned())),
+                }
+            }
+        };
+        self.clock.sleep_ms(80).await;
+        let luck = lock(&self.world).luck();
+        match luck {
+            Luck::Throttled => {
+                self.journal
+                    .finish(effect, Finish::NothingHappened)
+                    .await
+                    .map_err(host)?;
+                Ok(Err(Failure::Retry(Some(1))))
+            }
+            Luck::CutBefore => Ok(Err(Failure::Retry(None))),
+            Luck::CutAfter => {
+                self.create(delivery, &reference);
+                Ok(Err(Failure::Retry(None)))
+            }
+            Luck::Good => {
+                let key = self.create(delivery, &reference);
+                self.journal
+                    .finish(effect, Finish::Answered(key.clone().into_bytes()))
+                    .await
+                    .map_err(host)?;
+                Ok(done(key, false))
+            }
+        }
+    }
+
+    /// What a search shows now.
+    fn find(&self, reference: &str, now: Millis) -> Option<String> {
+        let world = lock(&self.world);
+        let seen = |at: Millis| at + world.search_lag <= now;
+        let sale = world
+            .sales
+            .iter()
+            .find(|s| s.reference == reference && seen(s.at))
+            .map(|s| s.id.to_string());
+        sale.or_else(|| {
+            let customer = world
+                .customers
+                .iter()
+                .find(|(_, code, at)| format!("customer:{code}") == reference && seen(*at));
+            customer.map(|(id, _, _)| id.to_string())
+        })
+    }
+
+    fn create(&self, delivery: &Delivery, reference: &str) -> String {
+        let at = self.clock.now_ms();
+        let mut world = lock(&self.world);
+        match &delivery.document.body {
+            Body::Customer(customer) => {
+                let id = 200 + world.customers.len() as u64;
+                world.customers.push((id, customer.code.clone(), at));
+                id.to_string()
+            }
+            Body::Order(order) => {
+                let id = 100_000 + world.sales.len() as u64;
+                let customer = order
+                    .customer
+                    .as_ref()
+                    .and_then(|c| c.parse().ok())
+                    .unwrap_or(0);
+                world.sales.push(Sale {
+                    id,
+                    reference: reference.to_owned(),
+                    customer,
+                    at,
+                });
+                id.to_string()
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+fn done(key: String, duplicate: bool) -> Verdict {
+    Ok(Outcome::Done(Receipt {
+        key,
+        number: None,
+        duplicate,
+        links: Vec::new(),
+    }))
+}
+
+#[async_trait]
+impl Connector for Erp {
+    fn generation(&self) -> Generation {
+        Generation(1)
+    }
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+    fn roles(&self) -> &BTreeSet<Role> {
+        &self.roles
+    }
+    async fn validate(&self, _: Call) -> Answer<Vec<Problem>> {
+        answer(Ok(Vec::new()))
+    }
+    async fn probe(&self, _: Call) -> Answer<Pairs> {
+        answer(Ok(Vec::new()))
+    }
+    async fn choices(&self, _: Call, _: String, _: Option<String>) -> Answer<ChoicePage> {
+        answer(Err(not_exported()))
+    }
+    async fn pull(&self, _: Call, _: Entity, _: Option<Vec<u8>>) -> Answer<Page> {
+        self.clock.sleep_ms(50).await;
+        let mut world = lock(&self.world);
+        if world.luck() != Luck::Good {
+            return answer(Err(CallError::Failure(Failure::Retry(None))));
+        }
+        let item = |(key, value): &(String, String)| Document {
+            key: key.clone(),
+            revision: "1".to_owned(),
+            occurred_at: 0,
+            body: Body::Item(Item {
+                identifiers: vec![Identifier {
+                    kind: "sku".to_owned(),
+                    value: value.clone(),
+                }],
+                title: value.clone(),
+                tracked: true,
+                active: true,
+                components: Vec::new(),
+                extras: Vec::new(),
+            }),
+        };
+        let documents = world.items.iter().map(item).collect();
+        answer(Ok(Page {
+            documents,
+            cursor: b"all".to_vec(),
+            more: false,
+        }))
+    }
+    async fn fetch(&self, _: Call, _: Entity, _: Vec<String>) -> Answer<Vec<Document>> {
+        answer(Err(not_exported()))
+    }
+    async fn settle(&self, _: Call, _: Moment, _: Vec<Settled>) -> Answer<Vec<Verdict>> {
+        answer(Err(not_exported()))
+    }
+    async fn read(&self, _: Call, _: Entity, _: Scope, _: Option<Vec<u8>>) -> Answer<Page> {
+        answer(Err(not_exported()))
+    }
+    async fn push(&self, call: Call, batch: Vec<Delivery>) -> Answer<Vec<Verdict>> {
+        let mut verdicts = Vec::new();
+        for (member, delivery) in (0_u32..).zip(&batch) {
+            match self.write(&call, member, delivery).await {
+                Ok(verdict) => verdicts.push(verdict),
+                Err(error) => return answer(Err(error)),
+            }
+        }
+        answer(Ok(verdicts))
+    }
+    async fn confirm(&self, _: Call, _: Vec<String>) -> Answer<Vec<Verdict>> {
+        answer(Err(not_exported()))
+    }
+}
