@@ -1,0 +1,79 @@
+//! The exports: hands each call to its function, over the real host. Must not decide anything.
+
+use crate::bindings::exports::waybill::connector::{base, listing, source, tickets};
+use crate::settings::Config;
+use crate::{acknowledge, api::Api, confirm, describe, listing as lists, source as feeds};
+use waybill_sdk::WasmHost;
+use waybill_sdk::commerce::{Document, Entity};
+use waybill_sdk::types::{
+    ChoicePage, Context, Descriptor, Failure, Moment, Problem, Settings, Verdict,
+};
+
+/// The connector.
+#[derive(Debug)]
+pub struct Dsco;
+
+impl base::Guest for Dsco {
+    fn describe() -> Descriptor {
+        describe::descriptor()
+    }
+    fn validate(ctx: Context) -> Vec<Problem> {
+        Config::read(&ctx.settings).problems()
+    }
+    fn probe(ctx: Context) -> Result<Settings, Failure> {
+        let config = Config::read(&ctx.settings);
+        feeds::probe(&Api::new(&WasmHost, &config))
+    }
+    fn choices(ctx: Context, key: String, _: Option<String>) -> Result<ChoicePage, Failure> {
+        let config = Config::read(&ctx.settings);
+        crate::partners::choices(&Api::new(&WasmHost, &config), &key)
+    }
+}
+
+impl source::Guest for Dsco {
+    fn pull(
+        ctx: Context,
+        entity: Entity,
+        cursor: Option<Vec<u8>>,
+    ) -> Result<source::Page, Failure> {
+        let config = Config::read(&ctx.settings);
+        feeds::pull(&Api::new(&WasmHost, &config), entity, cursor.as_deref())
+    }
+    fn fetch(ctx: Context, entity: Entity, keys: Vec<String>) -> Result<Vec<Document>, Failure> {
+        let config = Config::read(&ctx.settings);
+        feeds::fetch(&Api::new(&WasmHost, &config), entity, &keys)
+    }
+    fn settle(
+        ctx: Context,
+        moment: Moment,
+        batch: Vec<source::Settled>,
+    ) -> Result<Vec<Verdict>, Failure> {
+        let config = Config::read(&ctx.settings);
+        let api = Api::new(&WasmHost, &config);
+        Ok(acknowledge::settle(&api, moment, &batch))
+    }
+}
+
+impl listing::Guest for Dsco {
+    fn read(
+        ctx: Context,
+        entity: Entity,
+        scope: listing::Scope,
+        cursor: Option<Vec<u8>>,
+    ) -> Result<source::Page, Failure> {
+        let config = Config::read(&ctx.settings);
+        lists::read(
+            &Api::new(&WasmHost, &config),
+            entity,
+            &scope,
+            cursor.as_deref(),
+        )
+    }
+}
+
+impl tickets::Guest for Dsco {
+    fn confirm(ctx: Context, handles: Vec<String>) -> Result<Vec<Verdict>, Failure> {
+        let config = Config::read(&ctx.settings);
+        confirm::confirm(&Api::new(&WasmHost, &config), &handles)
+    }
+}

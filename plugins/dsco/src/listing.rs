@@ -1,0 +1,90 @@
+//! Full comparison, back-fill by date, and pasted lists of keys. Knows no stream.
+
+use crate::api::Api;
+use crate::backfill;
+use crate::bindings::exports::waybill::connector::listing::Scope;
+use crate::bindings::exports::waybill::connector::source::Page;
+use crate::cursor::{self, ListCursor, Window};
+use crate::feed::Feed;
+use crate::{partners, source};
+use waybill_sdk::commerce::Entity;
+use waybill_sdk::types::Failure;
+
+/// Keys read in one call: each is a request.
+const KEYS_PER_CALL: usize = 20;
+
+/// The next page of a listing.
+pub(crate) fn read(
+    api: &Api<'_>,
+    entity: Entity,
+    scope: &Scope,
+    cursor: Option<&[u8]>,
+) -> Result<Page, Failure> {
+    if let Scope::Keys(keys) = scope {
+        return by_keys(api, entity, keys, cursor);
+    }
+    match (Feed::of(entity), entity) {
+        (Some(feed), _) => by_date(api, feed, scope, cursor),
+        (None, Entity::Retailer) => partners::retailers(api),
+        (None, Entity::Warehouse) => partners::warehouses(api, cursor),
+        (None, _) => Err(source::no_such_feed(entity)),
+    }
+}
+
+fn by_keys(
+    api: &Api<'_>,
+    entity: Entity,
+    keys: &[String],
+    cursor: Option<&[u8]>,
+) -> Result<Page, Failure> {
+    let done = match cursor::read(cursor) {
+        Some(ListCursor::Keys(done)) => done.min(keys.len()),
+        _ => 0,
+    };
+    let end = (done + KEYS_PER_CALL).min(keys.len());
+    Ok(Page {
+        documents: source::fetch(api, entity, &keys[done..end])?,
+        cursor: cursor::write(&ListCursor::Keys(end)),
+        more: end < keys.len(),
+    })
+}
+
+/// Orders by the date of their creation, whatever their state.
+fn by_date(
+    api: &Api<'_>,
+    feed: Feed,
+    scope: &Scope,
+    cursor: Option<&[u8]>,
+) -> Result<Page, Failure> {
+    let now = api.host.now_ms();
+    let latest = now - api.config.search_lag_ms;
+    let window = if let Some(ListCursor::Window(window)) = cursor::read(cursor) {
+        window
+    } else {
+        let (since, until) = match scope {
+            Scope::Between((since, until)) => (*since, (*until).min(latest)),
+            Scope::Everything | Scope::Keys(_) => (now - api.config.backfill_ms, latest),
+        };
+        Window {
+            updated: false,
+            since,
+            until,
+            scroll: None,
+        }
+    };
+    if window.since >= window.until {
+        return Ok(Page {
+            documents: Vec::new(),
+            cursor: Vec::new(),
+            more: false,
+        });
+    }
+    let found = backfill::page(api, &window, &[])?;
+    Ok(Page {
+        documents: feed.found(api, &found.orders),
+        more: found.next.is_some(),
+        cursor: found
+            .next
+            .map_or_else(Vec::new, |next| cursor::write(&ListCursor::Window(next))),
+    })
+}

@@ -1,0 +1,507 @@
+//! A vendor's order as a canonical one. Knows no call and no cursor; unknown fields are carried as extras.
+
+use crate::api::Api;
+use crate::wire::order::{Address as WireAddress, Line, Order as WireOrder, Package};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use waybill_sdk::commerce::{
+    Address, Body, Charge, Deadline, DeadlineSource, Decimal, Document, Extra, Identifier, Method,
+    Order, OrderLine, OrderPhase, Totals,
+};
+use waybill_sdk::date;
+use waybill_sdk::decimal::ZERO;
+use waybill_sdk::host::Core;
+use waybill_sdk::log::Level;
+
+/// Names of retailers, as the retailer feed left them in the private space.
+#[derive(Debug, Default)]
+pub(crate) struct Names(BTreeMap<String, String>);
+
+/// Where the name of a retailer is kept.
+pub(crate) fn name_key(retailer: &str) -> String {
+    format!("retailer-name/{retailer}")
+}
+
+impl Names {
+    /// The names of the retailers of these orders.
+    pub(crate) fn of(host: &(impl Core + ?Sized), orders: &[WireOrder]) -> Self {
+        let retailers: Vec<String> = orders
+            .iter()
+            .map(retailer)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
+        if retailers.is_empty() {
+            return Self::default();
+        }
+        let keys: Vec<String> = retailers.iter().map(|id| name_key(id)).collect();
+        let names = host.kv_get(&keys);
+        Self(
+            retailers
+                .into_iter()
+                .zip(names)
+                .filter_map(|(id, name)| Some((id, String::from_utf8(name?).ok()?)))
+                .collect(),
+        )
+    }
+}
+
+/// The retailer's account. Not the trading partner id: that is how the retailer calls *this supplier*.
+fn retailer(order: &WireOrder) -> String {
+    order
+        .dsco_retailer_id
+        .clone()
+        .or_else(|| order.dsco_trading_partner_id.clone())
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// Whether DSCO is still working on it: it comes again as `created`.
+pub(crate) fn is_pending(order: &WireOrder) -> bool {
+    order.dsco_lifecycle.as_deref() == Some("received")
+}
+
+/// The revision of an order. `dscoLastUpdate` alone is not enough: it has whole seconds, and an order created and
+/// acknowledged in one second would look unchanged. So the state the agent acts on stands beside it; all of it is the
+/// vendor's, and it is the same whether the order came by stream, by search or by key.
+pub(crate) fn revision(order: &WireOrder) -> String {
+    let cancelled = order
+        .line_items
+        .iter()
+        .filter_map(|line| line.cancelled_quantity)
+        .try_fold(ZERO, Decimal::plus)
+        .unwrap_or(ZERO);
+    format!(
+        "{} {} {} {cancelled}{}",
+        changed_at(order).map_or_else(|| "-".to_owned(), date::format),
+        order.dsco_lifecycle.as_deref().unwrap_or("-"),
+        order.dsco_status.as_deref().unwrap_or("-"),
+        if order.cancel_requested == Some(true) {
+            " cancel-requested"
+        } else {
+            ""
+        }
+    )
+}
+
+/// When it last changed there.
+pub(crate) fn changed_at(order: &WireOrder) -> Option<i64> {
+    order.dsco_last_update.or(order.dsco_create_date)
+}
+
+/// The canonical order; none, with an error in the log, where it has no id to be known by.
+pub(crate) fn document(api: &Api<'_>, order: &WireOrder, names: &Names) -> Option<Document> {
+    let Some(key) = order.dsco_order_id.clone() else {
+        api.host.log(
+            Level::Error,
+            "An order without dscoOrderId was left out.",
+            &[("number", order.po_number.as_deref().unwrap_or("-"))],
+        );
+        return None;
+    };
+    let retailer = retailer(order);
+    let lines = lines(order);
+    Some(Document {
+        revision: revision(order),
+        occurred_at: changed_at(order).unwrap_or_else(|| api.host.now_ms()),
+        body: Body::Order(Order {
+            number: order.po_number.clone().unwrap_or_else(|| key.clone()),
+            retailer_name: names
+                .0
+                .get(&retailer)
+                .cloned()
+                .unwrap_or_else(|| retailer.clone()),
+            retailer,
+            kind: order
+                .order_type
+                .as_deref()
+                .map_or_else(|| "dropship".to_owned(), str::to_ascii_lowercase),
+            test: order.test_flag.unwrap_or(false),
+            phase: phase(order, &lines),
+            currency: order.currency_code.clone(),
+            placed_at: order
+                .retailer_create_date
+                .or(order.consumer_order_date)
+                .or(order.dsco_create_date),
+            acknowledge_by: deadline(
+                order,
+                &lines,
+                |line| line.acknowledge_by_date,
+                order.acknowledge_by_date,
+                order.dsco_acknowledge_late_date,
+            ),
+            ship_by: deadline(
+                order,
+                &lines,
+                |line| line.ship_by_date,
+                order.ship_by_date,
+                order.dsco_ship_late_date,
+            ),
+            invoice_by: deadline(
+                order,
+                &lines,
+                |line| line.invoice_by_date,
+                order.invoice_by_date,
+                order.dsco_invoice_late_date,
+            ),
+            cancel_after: order
+                .line_items
+                .iter()
+                .filter_map(|line| line.cancel_after_date)
+                .chain(order.cancel_after_date)
+                .min(),
+            customer: None,
+            warehouse: order
+                .ship_warehouse_code
+                .clone()
+                .or_else(|| order.dsco_warehouse_code.clone())
+                .or_else(|| order.requested_warehouse_code.clone()),
+            shipping_method: method(order),
+            bill_to: order.bill_to.as_ref().and_then(address),
+            ship_to: order
+                .shipping
+                .as_ref()
+                .and_then(address)
+                .unwrap_or_else(blank_address),
+            charges: charges(api, order),
+            total: total(api, order),
+            supplier_number: order.supplier_order_number.clone(),
+            extras: extras(order),
+            lines,
+        }),
+        key,
+    })
+}
+
+/// What may be done with it. The lifecycle counts; the older status only where there is none.
+fn phase(order: &WireOrder, lines: &[OrderLine]) -> OrderPhase {
+    let all_cancelled = !lines.is_empty()
+        && lines
+            .iter()
+            .all(|line| line.cancelled.compare(line.quantity) != Ordering::Less);
+    if order.dsco_status.as_deref() == Some("cancelled") || all_cancelled {
+        return OrderPhase::Cancelled;
+    }
+    let nothing_open = !lines.is_empty() && lines.iter().all(|line| !is_open(line));
+    match (
+        order.dsco_lifecycle.as_deref(),
+        order.dsco_status.as_deref(),
+    ) {
+        (Some("received"), _) => OrderPhase::Pending,
+        (Some("acknowledged"), _) => OrderPhase::Accepted,
+        (Some("completed"), _) => OrderPhase::Completed,
+        // `shipped` is said after the first parcel already.
+        (Some("created"), _) => OrderPhase::Open,
+        (_, Some("shipped")) if nothing_open => OrderPhase::Completed,
+        (_, Some("shipped" | "shipment_pending")) => OrderPhase::Accepted,
+        // A state of a later version: shown as open, so that whatever is wrong with it is seen.
+        _ => OrderPhase::Open,
+    }
+}
+
+fn is_open(line: &OrderLine) -> bool {
+    line.quantity
+        .minus(line.cancelled)
+        .and_then(|rest| rest.minus(line.shipped))
+        .is_some_and(Decimal::is_positive)
+}
+
+/// The earliest deadline of the lines still open: a line's own date, else the order's, else the network's.
+fn deadline(
+    order: &WireOrder,
+    lines: &[OrderLine],
+    of_line: impl Fn(&Line) -> Option<i64>,
+    of_order: Option<i64>,
+    of_network: Option<i64>,
+) -> Option<Deadline> {
+    let general = of_order
+        .map(|at| (at, DeadlineSource::Order))
+        .or(of_network.map(|at| (at, DeadlineSource::Network)));
+    let any_open = lines.iter().any(is_open);
+    let earliest = order
+        .line_items
+        .iter()
+        .zip(lines)
+        .filter(|(_, line)| !any_open || is_open(line))
+        .filter_map(|(wire, _)| {
+            of_line(wire)
+                .map(|at| (at, DeadlineSource::Line))
+                .or(general)
+        })
+        .min_by_key(|(at, _)| *at)
+        .or(general);
+    earliest.map(|(at, set_by)| Deadline { at, set_by })
+}
+
+/// The first triplet that says anything: what the supplier is to use, DSCO's own choice, what the retailer asked.
+fn method(order: &WireOrder) -> Option<Method> {
+    [
+        (
+            &order.ship_carrier,
+            &order.ship_method,
+            &order.shipping_service_level_code,
+        ),
+        (
+            &order.dsco_ship_carrier,
+            &order.dsco_ship_method,
+            &order.dsco_shipping_service_level_code,
+        ),
+        (
+            &order.requested_ship_carrier,
+            &order.requested_ship_method,
+            &order.requested_shipping_service_level_code,
+        ),
+    ]
+    .into_iter()
+    .find(|(carrier, name, code)| carrier.is_some() || name.is_some() || code.is_some())
+    .map(|(carrier, name, code)| Method {
+        carrier: carrier.clone(),
+        name: name.clone(),
+        code: code.clone(),
+    })
+}
+
+/// The address; none where nothing in it is filled.
+fn address(wire: &WireAddress) -> Option<Address> {
+    let both = [wire.first_name.as_deref(), wire.last_name.as_deref()];
+    let split: Vec<&str> = both.into_iter().flatten().collect();
+    let name = wire
+        .name
+        .clone()
+        .or_else(|| Some(split.join(" ")).filter(|name| !name.is_empty()))
+        .or_else(|| wire.attention.clone())
+        .or_else(|| wire.company.clone());
+    let mut street: Vec<String> = wire.address.clone();
+    street.retain(|line| !line.is_empty());
+    if street.is_empty() {
+        street.extend(wire.address1.iter().chain(&wire.address2).cloned());
+    }
+    let region = wire.region.clone().or_else(|| wire.state.clone());
+    if name.is_none()
+        && street.is_empty()
+        && wire.city.is_none()
+        && wire.postal.is_none()
+        && wire.country.is_none()
+        && region.is_none()
+    {
+        return None;
+    }
+    Some(Address {
+        name: name.unwrap_or_default(),
+        company: wire.company.clone(),
+        attention: wire.attention.clone(),
+        street,
+        city: wire.city.clone().unwrap_or_default(),
+        region,
+        postcode: wire.postal.clone().unwrap_or_default(),
+        country: wire.country.clone(),
+        phone: wire.phone.clone(),
+        email: wire.email.clone(),
+    })
+}
+
+/// For an order without a ship-to: it will wait for a person, since an address without country does.
+const fn blank_address() -> Address {
+    Address {
+        name: String::new(),
+        company: None,
+        attention: None,
+        street: Vec::new(),
+        city: String::new(),
+        region: None,
+        postcode: String::new(),
+        country: None,
+        phone: None,
+        email: None,
+    }
+}
+
+const fn net(amount: Decimal) -> Totals {
+    Totals {
+        net: amount,
+        tax: ZERO,
+        gross: amount,
+    }
+}
+
+/// The total as the source states it, by the field the merchant chose. What a retailer pays a supplier has no tax.
+fn total(api: &Api<'_>, order: &WireOrder) -> Option<Totals> {
+    match api.config.total_field {
+        "none" => None,
+        "orderTotalAmount" => order.order_total_amount,
+        _ => order.extended_expected_cost_total,
+    }
+    .map(net)
+}
+
+fn charges(api: &Api<'_>, order: &WireOrder) -> Vec<Charge> {
+    order
+        .shipping_surcharge
+        .filter(|amount| api.config.surcharge_as_charge && !amount.is_zero())
+        .map(|amount| Charge {
+            kind: "surcharge".to_owned(),
+            title: "Shipping surcharge".to_owned(),
+            amount: net(amount),
+        })
+        .into_iter()
+        .collect()
+}
+
+/// The lines in their order. A line is known by its number; one without by its item id where that is unique.
+fn lines(order: &WireOrder) -> Vec<OrderLine> {
+    let mut taken = BTreeSet::new();
+    order
+        .line_items
+        .iter()
+        .enumerate()
+        .map(|(index, wire)| {
+            let by_number = wire.line_number.map(|number| number.to_string());
+            let key = [by_number, wire.dsco_item_id.clone()]
+                .into_iter()
+                .flatten()
+                .find(|key| !taken.contains(key))
+                .unwrap_or_else(|| format!("at-{}", index + 1));
+            taken.insert(key.clone());
+            line(key, wire, &order.packages)
+        })
+        .collect()
+}
+
+fn line(key: String, wire: &Line, packages: &[Package]) -> OrderLine {
+    let quantity = wire.quantity.unwrap_or(ZERO);
+    let within = |value: Decimal| {
+        if value.compare(quantity) == Ordering::Greater {
+            quantity
+        } else {
+            value
+        }
+    };
+    let dropped = [wire.cancelled_quantity, wire.rejected_quantity]
+        .into_iter()
+        .flatten()
+        .try_fold(ZERO, Decimal::plus)
+        .unwrap_or(quantity);
+    // A line may say that it is cancelled and leave the quantity out.
+    let cancelled = if dropped.is_zero() && wire.status.as_deref() == Some("cancelled") {
+        quantity
+    } else {
+        within(dropped)
+    };
+    let title = [
+        &wire.title,
+        &wire.supplier_title,
+        &wire.packing_slip_title,
+        &wire.sku,
+    ]
+    .into_iter()
+    .find_map(Clone::clone);
+    OrderLine {
+        line: key,
+        number: wire
+            .line_number
+            .and_then(|number| u32::try_from(number).ok()),
+        identifiers: identifiers(wire),
+        title: title.unwrap_or_default(),
+        quantity,
+        cancelled,
+        shipped: within(
+            wire.shipped_quantity
+                .unwrap_or_else(|| packed(wire, packages)),
+        ),
+        unit_price: wire.expected_cost,
+        tax: None,
+        ship_by: wire.ship_by_date,
+        warehouse: wire.warehouse_code.clone(),
+        extras: line_extras(wire),
+    }
+}
+
+/// What the parcels hold of a line, where the line does not say how much of it is shipped.
+fn packed(line: &Line, packages: &[Package]) -> Decimal {
+    packages
+        .iter()
+        .flat_map(|package| &package.items)
+        .filter(|item| match (item.line_number, line.line_number) {
+            (Some(a), Some(b)) => a == b,
+            _ => {
+                (item.dsco_item_id.is_some() && item.dsco_item_id == line.dsco_item_id)
+                    || (item.sku.is_some() && item.sku == line.sku)
+            }
+        })
+        .filter_map(|item| item.quantity)
+        .try_fold(ZERO, Decimal::plus)
+        .unwrap_or(ZERO)
+}
+
+fn identifiers(line: &Line) -> Vec<Identifier> {
+    [
+        ("sku", &line.sku),
+        ("partner-sku", &line.partner_sku),
+        ("upc", &line.upc),
+        ("ean", &line.ean),
+        ("gtin", &line.gtin),
+        ("isbn", &line.isbn),
+        ("mpn", &line.mpn),
+        ("network-item", &line.dsco_item_id),
+    ]
+    .into_iter()
+    .filter_map(|(kind, value)| {
+        Some(Identifier {
+            kind: kind.to_owned(),
+            value: value.clone()?,
+        })
+    })
+    .collect()
+}
+
+fn extra(name: &str, value: &str) -> Extra {
+    Extra {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    }
+}
+
+fn extras(order: &WireOrder) -> Vec<Extra> {
+    let mut all: Vec<Extra> = [
+        ("dscoStatus", &order.dsco_status),
+        ("dscoLifecycle", &order.dsco_lifecycle),
+        ("dscoTradingPartnerId", &order.dsco_trading_partner_id),
+        ("cancelRequestedCode", &order.cancel_requested_code),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| value.as_deref().map(|value| extra(name, value)))
+    .collect();
+    if order.cancel_requested == Some(true) {
+        all.push(extra("cancelRequested", "true"));
+    }
+    for (name, amount) in [
+        ("orderTotalAmount", order.order_total_amount),
+        ("shippingSurcharge", order.shipping_surcharge),
+    ] {
+        all.extend(amount.map(|amount| extra(name, &amount.to_string())));
+    }
+    all.extend(
+        order
+            .others
+            .0
+            .iter()
+            .map(|(name, value)| extra(name, value)),
+    );
+    if let Some(shipping) = &order.shipping {
+        let fields = shipping.others.0.iter();
+        all.extend(fields.map(|(name, value)| extra(&format!("shipping.{name}"), value)));
+    }
+    all
+}
+
+fn line_extras(line: &Line) -> Vec<Extra> {
+    let mut all: Vec<Extra> = [
+        ("status", &line.status),
+        ("cancelCode", &line.cancel_code),
+        ("cancelRequestedCode", &line.cancel_requested_code),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| value.as_deref().map(|value| extra(name, value)))
+    .collect();
+    all.extend(line.others.0.iter().map(|(name, value)| extra(name, value)));
+    all
+}

@@ -1,0 +1,124 @@
+//! Retailers and warehouses: short lists, read whole. Leaves the retailers' names where orders find them.
+
+use crate::api::{Api, encode};
+use crate::bindings::exports::waybill::connector::source::Page;
+use crate::cursor::{self, ListCursor};
+use crate::order::name_key;
+use crate::wire::order::Others;
+use crate::wire::partner::{Partner, Warehouses};
+use waybill_sdk::commerce::{Body, Document, Extra, Retailer, Warehouse};
+use waybill_sdk::types::{Choice, ChoicePage, Failure};
+
+fn extras(others: &Others) -> Vec<Extra> {
+    let pairs = others.0.iter().cloned();
+    pairs.map(|(name, value)| Extra { name, value }).collect()
+}
+
+/// All retailers, in one page.
+pub(crate) fn retailers(api: &Api<'_>) -> Result<Page, Failure> {
+    let partners: Vec<Option<Partner>> = api.read("/tradingpartner")?;
+    let now = api.host.now_ms();
+    let mut documents = Vec::new();
+    for partner in partners.into_iter().flatten() {
+        let Some(id) = partner.account_id else {
+            continue;
+        };
+        let status = partner.status.unwrap_or_else(|| "active".to_owned());
+        let name = partner.trading_partner_name.unwrap_or_else(|| id.clone());
+        api.host.kv_set(&name_key(&id), name.as_bytes());
+        let mut extras = extras(&partner.others);
+        extras.extend(partner.trading_partner_id.map(|value| Extra {
+            name: "tradingPartnerId".to_owned(),
+            value,
+        }));
+        documents.push(Document {
+            // The vendor gives no version of a trading partner: what the agent shows of it stands for one.
+            revision: format!("{status} {name}"),
+            occurred_at: now,
+            body: Body::Retailer(Retailer {
+                code: id.clone(),
+                name,
+                active: matches!(status.as_str(), "active" | "onboarding"),
+                extras,
+            }),
+            key: id,
+        });
+    }
+    Ok(Page {
+        documents,
+        cursor: Vec::new(),
+        more: false,
+    })
+}
+
+/// The merchant's warehouses, page by page.
+pub(crate) fn warehouses(api: &Api<'_>, cursor: Option<&[u8]>) -> Result<Page, Failure> {
+    let mut path = "/warehouse/page".to_owned();
+    if let Some(ListCursor::Scroll(scroll)) = cursor::read(cursor) {
+        path = format!("{path}?scrollId={}", encode(&scroll));
+    }
+    // A scroll that DSCO has forgotten reads as an empty page; the next poll starts anew.
+    let page: Warehouses = api.find(&path)?.unwrap_or_default();
+    let now = api.host.now_ms();
+    let next = page.scroll_id.filter(|_| !page.warehouses.is_empty());
+    let documents = page.warehouses.into_iter().filter_map(|warehouse| {
+        let code = warehouse.code?;
+        let status = warehouse.status.unwrap_or_else(|| "active".to_owned());
+        let name = warehouse.name.unwrap_or_else(|| code.clone());
+        let changed = warehouse.last_update.as_deref();
+        Some(Document {
+            revision: format!("{} {status} {name}", changed.unwrap_or("-")),
+            occurred_at: changed.and_then(waybill_sdk::date::parse).unwrap_or(now),
+            body: Body::Warehouse(Warehouse {
+                code: code.clone(),
+                name,
+                active: status == "active",
+                extras: extras(&warehouse.others),
+            }),
+            key: code,
+        })
+    });
+    Ok(Page {
+        documents: documents.collect(),
+        more: next.is_some(),
+        cursor: next.map_or_else(Vec::new, |scroll| {
+            cursor::write(&ListCursor::Scroll(scroll))
+        }),
+    })
+}
+
+/// The values of a crosswalk's column.
+pub(crate) fn choices(api: &Api<'_>, key: &str) -> Result<ChoicePage, Failure> {
+    let mut documents = Vec::new();
+    match key {
+        "retailer" => documents = retailers(api)?.documents,
+        "warehouse" => {
+            let mut cursor = None;
+            loop {
+                let page = warehouses(api, cursor.as_deref())?;
+                documents.extend(page.documents);
+                if !page.more {
+                    break;
+                }
+                cursor = Some(page.cursor);
+            }
+        }
+        _ => {}
+    }
+    let items = documents.into_iter().filter_map(|document| {
+        let (label, active) = match document.body {
+            Body::Retailer(retailer) => (retailer.name, retailer.active),
+            Body::Warehouse(warehouse) => (warehouse.name, warehouse.active),
+            _ => return None,
+        };
+        Some(Choice {
+            value: document.key,
+            label,
+            disabled: !active,
+        })
+    });
+    Ok(ChoicePage {
+        items: items.collect(),
+        next: None,
+    })
+}

@@ -1,0 +1,106 @@
+//! The source's entrance: which feed is read how, single orders by key, and the probe. Knows no shape of the vendor's.
+
+use crate::api::{Api, encode, refused};
+use crate::bindings::exports::waybill::connector::source::Page;
+use crate::feed::Feed;
+use crate::order::{self, Names};
+use crate::wire::order::Order;
+use crate::{cancellation, partners, stream};
+use serde_json::Value;
+use waybill_sdk::call;
+use waybill_sdk::commerce::{Document, Entity};
+use waybill_sdk::date;
+use waybill_sdk::types::{Failure, Settings};
+
+/// Proof that address and credentials work.
+pub(crate) fn probe(api: &Api<'_>) -> Result<Settings, Failure> {
+    let response = api.get("/hello").map_err(|fault| fault.failure(refused))?;
+    let hello: Value = call::json(&response)?;
+    if hello.get("hello").is_none() {
+        return Err(Failure::rejected(
+            "not-dsco",
+            "The API address answers, but not as DSCO does.",
+            "Correct the API address of this connection.",
+        ));
+    }
+    let mut facts = vec![("reached".to_owned(), api.config.api_url.to_owned())];
+    if let Some(at) = response.header("date").and_then(date::parse_http) {
+        facts.push(("clock-ms".to_owned(), at.to_string()));
+    }
+    Ok(facts)
+}
+
+/// The next page of a feed.
+pub(crate) fn pull(api: &Api<'_>, entity: Entity, cursor: Option<&[u8]>) -> Result<Page, Failure> {
+    match (Feed::of(entity), entity) {
+        (Some(feed), _) => stream::pull(api, feed, cursor),
+        (None, Entity::Retailer) => partners::retailers(api),
+        (None, Entity::Warehouse) => partners::warehouses(api, cursor),
+        (None, _) => Err(no_such_feed(entity)),
+    }
+}
+
+/// These records, now. Keys that DSCO does not know are left out.
+pub(crate) fn fetch(
+    api: &Api<'_>,
+    entity: Entity,
+    keys: &[String],
+) -> Result<Vec<Document>, Failure> {
+    match entity {
+        Entity::Order | Entity::Cancellation => {
+            let mut orders = Vec::new();
+            for key in keys {
+                orders.extend(order_by_key(api, key)?);
+            }
+            if entity == Entity::Cancellation {
+                let asked = orders
+                    .iter()
+                    .filter(|order| cancellation::is_requested(order));
+                return Ok(asked
+                    .filter_map(|order| cancellation::document(api, order))
+                    .collect());
+            }
+            let names = Names::of(api.host, &orders);
+            Ok(orders
+                .iter()
+                .filter_map(|order| order::document(api, order, &names))
+                .collect())
+        }
+        Entity::Retailer => Ok(only(partners::retailers(api)?.documents, keys)),
+        Entity::Warehouse => {
+            let mut found = Vec::new();
+            let mut cursor = None;
+            loop {
+                let page = partners::warehouses(api, cursor.as_deref())?;
+                found.extend(only(page.documents, keys));
+                if !page.more {
+                    return Ok(found);
+                }
+                cursor = Some(page.cursor);
+            }
+        }
+        other => Err(no_such_feed(other)),
+    }
+}
+
+fn only(documents: Vec<Document>, keys: &[String]) -> Vec<Document> {
+    let mut documents = documents;
+    documents.retain(|document| keys.contains(&document.key));
+    documents
+}
+
+/// One order; none where DSCO has none of that id.
+pub(crate) fn order_by_key(api: &Api<'_>, key: &str) -> Result<Option<Order>, Failure> {
+    api.find(&format!(
+        "/order/?orderKey=dscoOrderId&value={}",
+        encode(key)
+    ))
+}
+
+pub(crate) fn no_such_feed(entity: Entity) -> Failure {
+    Failure::rejected(
+        "no-such-feed",
+        format!("This connector gives no {entity:?} documents."),
+        "Remove the route, or update the connector.",
+    )
+}

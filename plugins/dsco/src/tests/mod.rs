@@ -1,0 +1,1 @@
+//! Tests of the connector against fixtures and scripted answers. No network.
