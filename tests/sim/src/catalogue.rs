@@ -45,8 +45,13 @@ const KINDS: [(&str, &str, i64); 8] = [
     ("RUG", "Rug", 8999),
     ("HOOD", "Hoodie", 2740),
 ];
-const COLOURS: [(&str, &str); 5] =
-    [("BLK", "black"), ("RED", "red"), ("BLU", "blue"), ("GRN", "green"), ("WHT", "white")];
+const COLOURS: [(&str, &str); 5] = [
+    ("BLK", "black"),
+    ("RED", "red"),
+    ("BLU", "blue"),
+    ("GRN", "green"),
+    ("WHT", "white"),
+];
 const SIZES: [&str; 5] = ["S", "M", "L", "XL", "OS"];
 
 /// The first `count` products, ids from 1001. Of every hundred, number 97 has a blank SKU, 98 and 99 share one, 95 is a
@@ -204,14 +209,46 @@ pub struct Service {
 
 /// The seeded shipping services; the first three are what orders ask for.
 pub const SERVICES: [Service; 8] = [
-    Service { code: "GCG", carrier: "Generic", method: "Ground" },
-    Service { code: "UPCG", carrier: "UPS", method: "Ground" },
-    Service { code: "FECG", carrier: "FedEx", method: "Ground" },
-    Service { code: "U2DA", carrier: "UPS", method: "2nd Day Air" },
-    Service { code: "FE2D", carrier: "FedEx", method: "2Day" },
-    Service { code: "USGA", carrier: "USPS", method: "Ground Advantage" },
-    Service { code: "USPM", carrier: "USPS", method: "Priority Mail" },
-    Service { code: "ONCG", carrier: "OnTrac", method: "Ground" },
+    Service {
+        code: "GCG",
+        carrier: "Generic",
+        method: "Ground",
+    },
+    Service {
+        code: "UPCG",
+        carrier: "UPS",
+        method: "Ground",
+    },
+    Service {
+        code: "FECG",
+        carrier: "FedEx",
+        method: "Ground",
+    },
+    Service {
+        code: "U2DA",
+        carrier: "UPS",
+        method: "2nd Day Air",
+    },
+    Service {
+        code: "FE2D",
+        carrier: "FedEx",
+        method: "2Day",
+    },
+    Service {
+        code: "USGA",
+        carrier: "USPS",
+        method: "Ground Advantage",
+    },
+    Service {
+        code: "USPM",
+        carrier: "USPS",
+        method: "Priority Mail",
+    },
+    Service {
+        code: "ONCG",
+        carrier: "OnTrac",
+        method: "Ground",
+    },
 ];
 
 #[cfg(test)]
@@ -231,7 +268,11 @@ mod tests {
             assert_eq!(p.upc.len(), 12);
             assert!(p.price_cents > 0);
         }
-        assert!(all.iter().filter(|p| p.orderable()).all(|p| seen[p.sku.as_str()] == 1));
+        assert!(
+            all.iter()
+                .filter(|p| p.orderable())
+                .all(|p| seen[p.sku.as_str()] == 1)
+        );
         assert!(seen[""] > 1);
         assert_eq!(seen["DUP-0"], 2);
         assert!(all.iter().any(|p| p.bundle.is_some()));

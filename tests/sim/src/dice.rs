@@ -10,7 +10,9 @@ pub struct Dice {
 impl Dice {
     /// Starts from a seed.
     pub fn new(seed: u64) -> Self {
-        Self { state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5851_F42D_4C95_7F2D }
+        Self {
+            state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5851_F42D_4C95_7F2D,
+        }
     }
 
     /// The next 64 bits.
@@ -24,7 +26,11 @@ impl Dice {
 
     /// A number in `0..limit`; 0 when the limit is 0.
     pub fn below(&mut self, limit: u64) -> u64 {
-        if limit == 0 { 0 } else { self.next_u64() % limit }
+        if limit == 0 {
+            0
+        } else {
+            self.next_u64() % limit
+        }
     }
 
     /// A number in `low..=high`.

@@ -4,5 +4,20 @@
 
 pub mod brightpearl;
 pub mod catalogue;
+pub mod check;
+pub mod client;
+pub mod counters;
 pub mod dice;
+pub mod dsco;
+pub mod fault;
+pub mod serve;
+pub mod tls;
 pub mod vendor;
+mod wire;
+
+#[cfg(test)]
+mod check_tests;
+#[cfg(test)]
+mod pair_tests;
+#[cfg(test)]
+mod serve_tests;

@@ -1,2 +1,187 @@
-//! Under construction.
-fn main() {}
+//! `waybill-sandbox`: starts one vendor's sandbox, or checks two running ones against each other. Must not know what the
+//! vendors do.
+
+use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use serde_json::Value;
+use waybill_sim::serve::{ServeOptions, TlsOptions, serve};
+use waybill_sim::{brightpearl, check, client, dsco};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "waybill-sandbox",
+    about = "Sandboxes of both vendors, for tests and demonstrations"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the DSCO sandbox
+    Dsco {
+        #[command(flatten)]
+        serving: Serving,
+        /// Settings as a JSON object, as `POST /_sim/settings` takes them
+        #[arg(long, default_value = "{}")]
+        settings: String,
+    },
+    /// Start the Brightpearl sandbox
+    Brightpearl {
+        #[command(flatten)]
+        serving: Serving,
+    },
+    /// Compare the truths of two running sandboxes; fails when an order is lost or doubled
+    Check {
+        /// Control address of the DSCO sandbox
+        #[arg(long)]
+        dsco: String,
+        /// Control address of the Brightpearl sandbox
+        #[arg(long)]
+        brightpearl: String,
+        /// Order ids that wait for a person and may lack a sale
+        #[arg(long, value_delimiter = ',')]
+        waived: Vec<String>,
+        /// Print the whole report as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Serving {
+    /// API address; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Control address; keep it on the loopback
+    #[arg(long, default_value = "127.0.0.1:0")]
+    control: SocketAddr,
+    /// Speak TLS on the API and write the test authority's PEM here
+    #[arg(long, value_name = "PEM")]
+    tls: Option<PathBuf>,
+    /// Names and addresses of the certificate
+    #[arg(long, value_delimiter = ',', default_value = "localhost,127.0.0.1")]
+    tls_names: Vec<String>,
+    /// Seed of everything random
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Wait so many milliseconds before each answer: `20` or `5-50`
+    #[arg(long, value_parser = latency)]
+    latency_ms: Option<(u64, u64)>,
+    /// Stop when standard input ends, so that a killed parent leaves nothing behind
+    #[arg(long)]
+    exit_with_stdin: bool,
+}
+
+impl Serving {
+    fn options(&self) -> ServeOptions {
+        let tls = self.tls.as_ref().map(|ca_pem| TlsOptions {
+            ca_pem: ca_pem.clone(),
+            names: self.tls_names.clone(),
+        });
+        ServeOptions {
+            listen: self.listen,
+            control_listen: self.control,
+            tls,
+            seed: self.seed,
+            latency: self.latency_ms,
+        }
+    }
+}
+
+fn latency(text: &str) -> Result<(u64, u64), String> {
+    let (low, high) = text.split_once('-').unwrap_or((text, text));
+    let parse = |part: &str| {
+        part.parse::<u64>()
+            .map_err(|_| format!("`{part}` is no number"))
+    };
+    Ok((parse(low)?, parse(high)?))
+}
+
+/// Returns when standard input ends.
+async fn stdin_ended() {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 256];
+        let mut stdin = std::io::stdin();
+        while matches!(stdin.read(&mut buffer), Ok(n) if n > 0) {}
+        sender.send(()).ok();
+    });
+    receiver.await.ok();
+}
+
+async fn run(vendor: impl waybill_sim::vendor::Vendor, serving: &Serving) -> anyhow::Result<()> {
+    let served = serve(vendor, serving.options());
+    if !serving.exit_with_stdin {
+        return served.await;
+    }
+    tokio::select! {
+        result = served => result,
+        () = stdin_ended() => Ok(()),
+    }
+}
+
+async fn check_both(
+    dsco: &str,
+    brightpearl: &str,
+    waived: Vec<String>,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let truth = |base: &str| format!("{}/_sim/truth", base.trim_end_matches('/'));
+    let network = client::json("GET", &truth(dsco), &Value::Null).await?;
+    let erp = client::json("GET", &truth(brightpearl), &Value::Null).await?;
+    let cards: BTreeSet<String> = waived.into_iter().collect();
+    let report = check::check(&network, &erp, &cards);
+    let mut out = std::io::stdout();
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+    } else {
+        writeln!(out, "{}", report.summary())?;
+        for (list, finding) in report.problems() {
+            writeln!(out, "{list}: {}: {}", finding.key, finding.what)?;
+        }
+    }
+    Ok(if report.ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .init();
+    match Cli::parse().command {
+        Command::Dsco { serving, settings } => {
+            let settings: Value = serde_json::from_str(&settings).context("bad `--settings`")?;
+            let vendor = dsco::Sandbox::with_settings(serving.seed, &settings)
+                .map_err(|why| anyhow::anyhow!("bad `--settings`: {why}"))?;
+            run(vendor, &serving).await?;
+        }
+        Command::Brightpearl { serving } => {
+            let options = brightpearl::Options {
+                seed: serving.seed,
+                ..brightpearl::Options::default()
+            };
+            run(brightpearl::Brightpearl::new(options), &serving).await?;
+        }
+        Command::Check {
+            dsco,
+            brightpearl,
+            waived,
+            json,
+        } => {
+            return check_both(&dsco, &brightpearl, waived, json).await;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -29,7 +29,9 @@ impl Req {
         Self {
             method: method.to_ascii_uppercase(),
             path: path.to_owned(),
-            query: url::form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect(),
+            query: url::form_urlencoded::parse(raw_query.as_bytes())
+                .into_owned()
+                .collect(),
             raw_query: raw_query.to_owned(),
             headers: Vec::new(),
             body: Vec::new(),
@@ -39,7 +41,8 @@ impl Req {
     /// Adds a header; the name is stored in lower case.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        self.headers
+            .push((name.to_ascii_lowercase(), value.to_owned()));
         self
     }
 
@@ -52,17 +55,26 @@ impl Req {
 
     /// First header of this lower-case name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
     }
 
     /// First query parameter of this name.
     pub fn param(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.query
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
     }
 
     /// All query parameters of this name, in order.
     pub fn params<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.query.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.query
+            .iter()
+            .filter(move |(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
     }
 
     /// Path segments, each still percent-encoded; empty ones (doubled or trailing slash) are left out.
@@ -100,7 +112,11 @@ impl Resp {
 
     /// A plain text answer.
     pub fn text(status: u16, body: &str) -> Self {
-        Self::typed(status, "text/plain; charset=utf-8", body.as_bytes().to_vec())
+        Self::typed(
+            status,
+            "text/plain; charset=utf-8",
+            body.as_bytes().to_vec(),
+        )
     }
 
     /// An HTML answer, as gateways give it.
@@ -110,7 +126,10 @@ impl Resp {
 
     /// An answer without a body.
     pub fn empty(status: u16) -> Self {
-        Self { status, ..Self::default() }
+        Self {
+            status,
+            ..Self::default()
+        }
     }
 
     /// Adds a header.
@@ -127,7 +146,11 @@ impl Resp {
 
     fn typed(status: u16, content_type: &str, body: Vec<u8>) -> Self {
         let headers = vec![("content-type".to_owned(), content_type.to_owned())];
-        Self { status, headers, body }
+        Self {
+            status,
+            headers,
+            body,
+        }
     }
 }
 

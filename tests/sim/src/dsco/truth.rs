@@ -1,0 +1,86 @@
+//! Owns the ground truth the checker reads: orders as they are, whatever readers see. Money is text with two decimals.
+
+use serde_json::{Value, json};
+
+use super::dates::iso;
+use super::order::Line;
+use super::render::decimal;
+use super::sandbox::Sandbox;
+use crate::catalogue::{RETAILERS, WAREHOUSES};
+
+impl Sandbox {
+    /// Everything.
+    pub(crate) fn whole_truth(&self) -> Value {
+        let orders: Vec<Value> = (0..self.book.orders().len())
+            .map(|at| self.one_truth(at))
+            .collect();
+        let products: Vec<Value> = self
+            .catalogue
+            .iter()
+            .map(|p| json!({"id": p.id, "sku": p.sku, "ean": p.ean, "upc": p.upc}))
+            .collect();
+        let retailers: Vec<Value> = RETAILERS
+            .iter()
+            .map(|r| json!({"accountId": r.account_id, "partnerId": r.partner_id, "name": r.name}))
+            .collect();
+        let warehouses: Vec<&str> = WAREHOUSES.iter().map(|w| w.code).collect();
+        json!({"orders": orders, "products": products, "retailers": retailers,
+            "warehouses": warehouses})
+    }
+
+    /// One order.
+    pub(crate) fn one_truth(&self, at: usize) -> Value {
+        let order = self.book.get(at);
+        let lines: Vec<Value> = order.lines.iter().map(line).collect();
+        let packages: Vec<Value> = order
+            .packages
+            .iter()
+            .map(|p| {
+                let items: Vec<Value> = p
+                    .items
+                    .iter()
+                    .map(|i| {
+                        json!({"lineNumber": order.lines.get(i.line).map(|l| l.number),
+                            "quantity": i.quantity})
+                    })
+                    .collect();
+                json!({"trackingNumber": p.tracking, "carrier": p.carrier, "code": p.code,
+                    "warehouseCode": p.warehouse, "items": items})
+            })
+            .collect();
+        json!({
+            "dscoOrderId": order.id.to_string(),
+            "poNumber": order.po,
+            "retailerId": order.retailer.account_id,
+            "supplierOrderNumber": order.supplier_number,
+            "status": order.status.text(),
+            "lifecycle": order.lifecycle.text(),
+            "test": order.test,
+            "cancelled": order.all_cancelled(),
+            "cancelledBeforeAcknowledgement": order.cancelled_early(),
+            "cancelRequested": order.cancel_requested,
+            "acknowledgedAt": order.acknowledged.map(iso),
+            "acknowledgements": order.ack_count,
+            "currency": order.retailer.currency,
+            "total": decimal(order.total_cents),
+            "case": order.purpose.case,
+            "expect": order.purpose.expect,
+            "lines": lines,
+            "packages": packages,
+        })
+    }
+}
+
+fn line(line: &Line) -> Value {
+    json!({
+        "lineNumber": line.number,
+        "sku": line.sku, "upc": line.upc, "ean": line.ean, "partnerSku": line.partner_sku,
+        "quantity": line.quantity,
+        "cost": decimal(line.cost_cents),
+        "net": decimal(line.extended_cents()),
+        "shipped": line.shipped,
+        "cancelled": line.cancelled,
+        "cancelledEarly": line.cancelled_early,
+        "cancelCode": line.cancel_code,
+    })
+}
