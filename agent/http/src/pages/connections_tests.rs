@@ -1,1 +1,61 @@
-//! Renders the connections page from composed views.
+//! Renders the connections page, and the frame around every page, from composed views.
+
+use super::compose;
+use crate::html::with_symbols;
+use crate::pages::sample;
+use crate::session::Notice;
+use askama::Template;
+
+#[test]
+fn each_side_shows_what_it_answers_and_what_can_be_done() {
+    let frame = sample::frame();
+    let mut base = sample::base("/connections", "Connections");
+    base.notice = Some(Notice {
+        bad: false,
+        text: "The test of erp succeeded.".to_owned(),
+        hint: None,
+        pairs: vec![("Account".to_owned(), "northfold <1>".to_owned())],
+    });
+    let page = compose(base, &frame, &sample::times());
+    let html = with_symbols(&page.render().unwrap());
+    sample::sound(&html);
+    for words in [
+        "Northfold &#60;Goods&#62;",
+        "5 orders, 2 causes",
+        "<dt>Paused</dt>",
+        "<span>Live</span>",
+        "OK, 8 s ago",
+        "Paused by you; last answer today 14:05",
+        "61 of 200 in the last minute",
+        "width=\"30%\"",
+        "not yet: more is there",
+        "The test of erp succeeded.",
+        "northfold &#60;1&#62;",
+        "formaction=\"/connections/erp/pause\"",
+        "formaction=\"/connections/network/resume\"",
+        "aria-current=\"page\">Connections",
+        "Needs attention <b>2<span class=\"sr\"> causes</span></b>",
+    ] {
+        assert!(html.contains(words), "{words}");
+    }
+    assert!(!html.contains("formaction=\"/connections/network/pause\""));
+}
+
+#[test]
+fn an_empty_agent_says_how_to_begin() {
+    let mut frame = sample::frame();
+    frame.connections.clear();
+    frame.causes = 0;
+    frame.paused.clear();
+    let times = sample::times();
+    let page = compose(
+        super::Base::new(&frame, &times, "/connections", "Connections"),
+        &frame,
+        &times,
+    );
+    let html = page.render().unwrap();
+    assert!(html.contains("waybill apply"));
+    assert!(html.contains("Not set up"));
+    assert!(html.contains("<span>Nothing yet</span>"));
+    assert!(!html.contains("<dt>Paused</dt>"));
+}

@@ -7,6 +7,8 @@ mod layout;
 mod login;
 mod order;
 mod orders;
+#[cfg(test)]
+mod sample;
 mod today;
 
 use crate::answer::{self, Answer, Failure};

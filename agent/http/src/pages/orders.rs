@@ -217,3 +217,56 @@ fn compose(
         base,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::html::with_symbols;
+    use crate::pages::sample;
+
+    #[test]
+    fn orders_show_state_and_next_deadline() {
+        let page = compose(
+            sample::base("/orders", "Orders"),
+            &sample::list(),
+            None,
+            None,
+            &sample::times(),
+        );
+        let html = with_symbols(&page.render().unwrap());
+        sample::sound(&html);
+        for words in [
+            "All 1,209",
+            "href=\"/orders?state=waiting\"",
+            "Created in Ledgerworks 1,204",
+            "<a class=\"no\" href=\"/orders/7\">HP-4471820</a>",
+            "Waiting for you</span><small>Shipping method not matched: GSIG</small>",
+            "<span class=\"left\">2 h 54 min</span><small>Ship by today 17:00</small>",
+            "no date given",
+            "2 lines, 9 units",
+            "$1,148.00",
+            "href=\"/orders?before=7\"",
+        ] {
+            assert!(html.contains(words), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_search_keeps_its_words_and_says_when_nothing_is_found() {
+        let mut list = sample::list();
+        list.rows.clear();
+        list.next = None;
+        let html = compose(
+            sample::base("/orders", "Orders"),
+            &list,
+            None,
+            Some("\"x\" & y"),
+            &sample::times(),
+        )
+        .render()
+        .unwrap();
+        assert!(html.contains("value=\"&#34;x&#34; &#38; y\""));
+        assert!(html.contains("No order has this PO"));
+        assert!(!html.contains("Older orders"));
+    }
+}

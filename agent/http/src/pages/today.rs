@@ -248,7 +248,9 @@ fn compose(base: Base, today: &TodayView, times: &Times, now: i64) -> TodayPage 
 
 #[cfg(test)]
 mod tests {
-    use super::round_up;
+    use super::*;
+    use crate::html::with_symbols;
+    use crate::pages::sample::{self, NOW};
 
     #[test]
     fn the_grid_ends_at_a_round_number_above_the_bars() {
@@ -262,6 +264,72 @@ mod tests {
             (5001, 6000),
         ] {
             assert_eq!(round_up(most), top);
+        }
+    }
+
+    #[test]
+    fn the_day_is_answered_in_one_sentence_and_explained_below() {
+        let page = compose(
+            sample::base("/today", "Today"),
+            &sample::today(),
+            &sample::times(),
+            NOW,
+        );
+        let html = with_symbols(&page.render().unwrap());
+        sample::sound(&html);
+        for words in [
+            "Today, Friday 20 November, 14:06",
+            "5 orders wait for you, from 2 causes.",
+            "Needs you</p>",
+            "<dt>Orders in</dt><dd>43</dd><dd class=\"small soft\">42 yesterday</dd>",
+            "<span class=\"left\">2 h 54 min</span><small>today 17:00</small>",
+            "worked out by Network",
+            "<a href=\"/attention#c1\">Shipping method not matched: GSIG</a> <span class=\"left\">4 orders</span>",
+            "last 14 days",
+            "at most 43 orders a day",
+            "Figures from 14:06:00",
+            "src=\"/live.js\"",
+        ] {
+            assert!(html.contains(words), "{words}");
+        }
+        for live in [
+            "verdict",
+            "counts",
+            "deadlines",
+            "needs",
+            "log",
+            "asof",
+            "frame",
+        ] {
+            assert!(html.contains(&format!("id=\"{live}\"")), "{live}");
+        }
+    }
+
+    #[test]
+    fn a_new_agent_has_no_chart_and_no_deadline() {
+        let mut today = sample::today();
+        today
+            .days
+            .iter_mut()
+            .for_each(|day| (day.received, day.created) = (0, 0));
+        today.deadlines.clear();
+        today.cards.clear();
+        today.recent.clear();
+        let html = compose(
+            sample::base("/today", "Today"),
+            &today,
+            &sample::times(),
+            NOW,
+        )
+        .render()
+        .unwrap();
+        assert!(!html.contains("id=\"ch\""));
+        for words in [
+            "No open order has a deadline.",
+            "Nothing waits for you.",
+            "No order has come in yet.",
+        ] {
+            assert!(html.contains(words), "{words}");
         }
     }
 }
