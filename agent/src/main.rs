@@ -1,2 +1,73 @@
-//! Under construction.
-fn main() {}
+//! The program `waybill`: parse, build, run, exit code. Read `wire.rs` next: it chooses the concrete parts.
+
+mod check;
+mod cli;
+mod commands;
+mod config;
+#[cfg(feature = "crash-points")]
+mod crash;
+mod key;
+mod logging;
+mod machine;
+mod out;
+mod provision;
+mod run;
+mod service;
+mod wire;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use config::environment;
+use out::{Failure, Out, USAGE};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, and are no mistake.
+            let wrong = error.use_stderr();
+            drop(error.print());
+            return if wrong {
+                ExitCode::from(USAGE)
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    let out = Out { json: cli.json };
+    match dispatch(out, &cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            out.failure(&failure);
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn dispatch(out: Out, cli: &Cli) -> Result<(), Failure> {
+    if let Command::Demo(demo) = &cli.command {
+        return Err(run::demo(demo));
+    }
+    let mut config = config::load(cli.config.as_deref(), &environment)?;
+    if let Some(socket) = &cli.socket {
+        config.socket.clone_from(socket);
+    }
+    #[cfg(feature = "crash-points")]
+    crash::install(&environment)?;
+    if matches!(cli.command, Command::Run) {
+        return run::agent(&config);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(anyhow::Error::from)?;
+    runtime.block_on(async {
+        match &cli.command {
+            Command::Check(args) => check::run(out, &config, args.file.as_deref()).await,
+            Command::Connectors(cli::Connectors::List) => check::connectors(out, &config).await,
+            Command::Apply(args) => provision::run(out, &config, args).await,
+            command => commands::run(out, &config, command).await,
+        }
+    })
+}

@@ -1,0 +1,277 @@
+//! The command line's grammar. Owns names, help texts and the rules between options; does nothing.
+
+use clap::{ArgGroup, Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Keeps a merchant's ERP and dropship network in step.
+#[derive(Debug, Parser)]
+#[command(
+    name = "waybill",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
+pub(crate) struct Cli {
+    /// The agent's configuration (default: /etc/waybill/agent.toml, where it exists).
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Socket of the running agent, where it is not the configured one.
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Every command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the agent in the foreground until it is told to stop.
+    Run,
+    /// Check the configuration, and a provisioning file, without touching anything.
+    Check(Check),
+    /// Apply a provisioning file: all of it or nothing.
+    Apply(Apply),
+    /// Is everything in step?
+    Status,
+    /// List orders, newest first.
+    Orders(Orders),
+    /// Show one order.
+    Order(Order),
+    /// List what waits for a person.
+    Cards,
+    /// Try again what waits for a cause, or one step of an order.
+    Retry(Retry),
+    /// Leave a cause alone, with a reason.
+    Ignore(Ignore),
+    /// Fill the cell that a card asks for.
+    Fill(Fill),
+    /// Read from a connection now.
+    Poll(Poll),
+    /// Test a connection.
+    Probe(Named),
+    /// Call a connection no more until it is resumed.
+    Pause(Named),
+    /// Go on with a paused connection.
+    Resume(Named),
+    /// Who did what, newest first.
+    History(History),
+    /// What is in the connectors folder.
+    #[command(subcommand)]
+    Connectors(Connectors),
+    /// Run the agent against the built-in sandbox of both vendors.
+    Demo(Demo),
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// A provisioning file to check as well.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// `apply`.
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// The provisioning file.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Show the difference and stop.
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// The agent is stopped: open its data folder instead of asking it.
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+/// `orders`.
+#[derive(Debug, Args)]
+pub(crate) struct Orders {
+    /// Only orders in this state, for example `waiting`.
+    #[arg(long, value_parser = stage)]
+    pub(crate) stage: Option<&'static str>,
+    /// Find a PO number, a tracking number, a SKU or a sale number.
+    #[arg(long, value_name = "TEXT", conflicts_with = "stage")]
+    pub(crate) find: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub(crate) limit: u16,
+}
+
+/// `order`.
+#[derive(Debug, Args)]
+pub(crate) struct Order {
+    /// Id of the order in this agent, or its PO number.
+    #[arg(value_name = "ID|PO")]
+    pub(crate) order: String,
+}
+
+/// `retry`.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["card", "job"]))]
+pub(crate) struct Retry {
+    /// Id of a card.
+    pub(crate) card: Option<String>,
+    /// Number of a step.
+    #[arg(long, value_name = "N")]
+    pub(crate) job: Option<u64>,
+}
+
+/// `ignore`.
+#[derive(Debug, Args)]
+pub(crate) struct Ignore {
+    /// Id of a card.
+    pub(crate) card: String,
+    /// Kept in the history.
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+/// `fill`.
+#[derive(Debug, Args)]
+pub(crate) struct Fill {
+    /// Id of a card that asks for a cell.
+    pub(crate) card: String,
+    /// What to write into the cell.
+    pub(crate) code: String,
+    /// For all retailers, not only the card's.
+    #[arg(long)]
+    pub(crate) for_all: bool,
+}
+
+/// `poll`.
+#[derive(Debug, Args)]
+pub(crate) struct Poll {
+    /// Name of the connection.
+    pub(crate) connection: String,
+    /// Only this kind of document.
+    #[arg(long, value_parser = entity)]
+    pub(crate) entity: Option<&'static str>,
+}
+
+/// A command about one connection.
+#[derive(Debug, Args)]
+pub(crate) struct Named {
+    /// Name of the connection.
+    pub(crate) connection: String,
+}
+
+/// `history`.
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// At most so many.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub(crate) limit: u16,
+}
+
+/// `connectors`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Connectors {
+    /// List the connectors with what they say of themselves.
+    List,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Handed to the sandbox.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) args: Vec<OsString>,
+}
+
+fn stage(word: &str) -> Result<&'static str, String> {
+    use waybill_model::order_state::OrderStage;
+    let found = OrderStage::from_word(word).map(OrderStage::word);
+    found.ok_or_else(|| one_of(OrderStage::ALL.iter().map(|s| s.word())))
+}
+
+fn entity(word: &str) -> Result<&'static str, String> {
+    use waybill_model::document::Entity;
+    let found = Entity::from_word(word).map(Entity::word);
+    found.ok_or_else(|| one_of(Entity::ALL.iter().map(|e| e.word())))
+}
+
+fn one_of(words: impl Iterator<Item = &'static str>) -> String {
+    format!("it must be one of {}", words.collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn commands_are_read() {
+        let cli = parse("waybill apply shop.toml --yes --json --config a.toml").unwrap();
+        assert!(cli.json);
+        assert_eq!(cli.config, Some(PathBuf::from("a.toml")));
+        assert!(matches!(
+            cli.command,
+            Command::Apply(Apply {
+                yes: true,
+                dry_run: false,
+                ..
+            })
+        ));
+        let cli = parse("waybill orders --stage waiting --limit 7").unwrap();
+        assert!(matches!(
+            cli.command,
+            Command::Orders(Orders {
+                stage: Some("waiting"),
+                limit: 7,
+                ..
+            })
+        ));
+        let cli = parse("waybill retry --job 12").unwrap();
+        assert!(matches!(
+            cli.command,
+            Command::Retry(Retry {
+                card: None,
+                job: Some(12)
+            })
+        ));
+        let cli = parse("waybill demo --seed 7 -- x").unwrap();
+        let Command::Demo(demo) = cli.command else {
+            panic!("not demo")
+        };
+        assert_eq!(demo.args[..2], ["--seed", "7"]);
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        for line in [
+            "waybill",
+            "waybill retry",
+            "waybill retry gap-1 --job 2",
+            "waybill apply f --yes --dry-run",
+            "waybill orders --stage waitin",
+            "waybill orders --limit 0",
+            "waybill poll net --entity orders",
+            "waybill ignore card-1",
+            "waybill nonsense",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+        let error = parse("waybill orders --stage waitin")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("part-shipped"), "{error}");
+    }
+}

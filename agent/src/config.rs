@@ -1,0 +1,400 @@
+//! The agent's own configuration: where things are, never what a merchant changes. One file, a few environment
+//! variables; every mistake at once, and nothing is opened or bound here. The environment enters the program here.
+
+use crate::out::Failure;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+use waybill_engine::apply::reader::{Reader, Section};
+use waybill_engine::apply::{At, Mistake};
+
+/// Environment variable: the configuration file, where `--config` is not given.
+pub(crate) const WAYBILL_CONFIG: &str = "WAYBILL_CONFIG";
+/// Environment variable: the log filter, over the file's.
+pub(crate) const WAYBILL_LOG: &str = "WAYBILL_LOG";
+/// Environment variable of systemd: the folder of loaded credentials.
+pub(crate) const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
+/// Environment variable of the crash suite's builds: `NAME:N`, die at the n-th hit of a crash point.
+#[cfg(feature = "crash-points")]
+pub(crate) const WAYBILL_CRASH: &str = "WAYBILL_CRASH";
+
+/// Read where no file is named, if it exists.
+const DEFAULT_FILE: &str = "/etc/waybill/agent.toml";
+/// Longest path of a socket that every system takes.
+const LONGEST_SOCKET: usize = 100;
+
+/// Where names are looked up: the process's environment, or a test's table.
+pub(crate) type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
+
+/// The process's environment.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the environment enters here and nowhere else"
+)]
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The configuration, complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Config {
+    /// Holds the database, large bodies and the sealing key.
+    pub(crate) data_dir: PathBuf,
+    /// Holds the connectors.
+    pub(crate) connectors_dir: PathBuf,
+    /// Address of the page.
+    pub(crate) listen: SocketAddr,
+    /// The admin socket.
+    pub(crate) socket: PathBuf,
+    /// What is logged.
+    pub(crate) log_filter: String,
+    /// How it is logged.
+    pub(crate) log_format: LogFormat,
+    /// How long running calls may go on after a stop.
+    pub(crate) grace: Duration,
+    /// Compiled connectors are kept here; `None`: compiled at each start.
+    pub(crate) compiled_dir: Option<PathBuf>,
+    /// Most memory for cached pages of the database.
+    pub(crate) store_cache_bytes: usize,
+}
+
+impl Config {
+    /// The database file.
+    pub(crate) fn store_file(&self) -> PathBuf {
+        self.data_dir.join("waybill.redb")
+    }
+
+    /// Where large bodies lie.
+    pub(crate) fn spool_dir(&self) -> PathBuf {
+        self.data_dir.join("bodies")
+    }
+}
+
+/// Reads the configuration named on the command line, by the environment, or the usual one.
+pub(crate) fn load(named: Option<&Path>, environment: Environment<'_>) -> Result<Config, Failure> {
+    let named = named
+        .map(Path::to_owned)
+        .or_else(|| environment(WAYBILL_CONFIG).map(PathBuf::from));
+    let (path, text) = match named {
+        Some(path) => {
+            let text = std::fs::read_to_string(&path).map_err(|error| Failure::Usage {
+                message: format!(
+                    "the configuration `{}` cannot be read: {error}",
+                    path.display()
+                ),
+                hint: Some(format!(
+                    "Name another file with --config or {WAYBILL_CONFIG}."
+                )),
+            })?;
+            (path, text)
+        }
+        None => match std::fs::read_to_string(DEFAULT_FILE) {
+            Ok(text) => (PathBuf::from(DEFAULT_FILE), text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                (PathBuf::from(DEFAULT_FILE), String::new())
+            }
+            Err(error) => {
+                return Err(Failure::Usage {
+                    message: format!("the configuration `{DEFAULT_FILE}` cannot be read: {error}"),
+                    hint: None,
+                });
+            }
+        },
+    };
+    let base = path.parent().unwrap_or(Path::new("")).to_owned();
+    let base = std::path::absolute(if base.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        &base
+    })
+    .unwrap_or(base);
+    let mut config = parse(&text, &base)
+        .map_err(|mistakes| Failure::mistakes(path.display().to_string(), mistakes))?;
+    if let Some(filter) = environment(WAYBILL_LOG) {
+        if let Some(why) = bad_filter(&filter) {
+            return Err(Failure::Usage {
+                message: format!("the log filter in {WAYBILL_LOG} is wrong: {why}"),
+                hint: Some(FILTER_HINT.to_owned()),
+            });
+        }
+        config.log_filter = filter;
+    }
+    Ok(config)
+}
+
+const FILTER_HINT: &str =
+    "Write a level such as `info`, or parts such as `info,waybill_engine=debug`.";
+
+/// The configuration in a text; relative paths start at `base`.
+pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
+    let (table, mut reader) = Reader::open(text)?;
+    let root = Reader::root(&table);
+    reader.only(
+        &root,
+        &[
+            "data-dir",
+            "connectors-dir",
+            "listen",
+            "socket",
+            "grace-secs",
+            "log",
+            "cache",
+        ],
+    );
+    let data_dir = path(&mut reader, &root, "data-dir", base, "/var/lib/waybill");
+    let connectors_dir = path(
+        &mut reader,
+        &root,
+        "connectors-dir",
+        base,
+        "/usr/lib/waybill/connectors",
+    );
+    let socket = path(
+        &mut reader,
+        &root,
+        "socket",
+        base,
+        "/run/waybill/admin.sock",
+    );
+    if socket.as_os_str().len() > LONGEST_SOCKET {
+        let place = reader
+            .text(&root, "socket")
+            .map_or(root.place, |at| at.place);
+        reader.note(
+            Mistake::new(
+                place,
+                format!("`socket` is longer than {LONGEST_SOCKET} bytes"),
+            )
+            .hint("Systems cut longer ones off: choose a shorter path."),
+        );
+    }
+    let listen = listen(&mut reader, &root);
+    let grace = number(&mut reader, &root, "grace-secs", 1..=600, 20);
+    let (log_filter, log_format) = log(&mut reader, &root);
+    let cache = reader.section(&root, "cache");
+    let mut compiled_dir = None;
+    let mut store_mib = 8;
+    if let Some(cache) = &cache {
+        reader.only(cache, &["compiled-dir", "store-mib"]);
+        if Reader::has(cache, "compiled-dir") {
+            compiled_dir = Some(path(&mut reader, cache, "compiled-dir", base, ""));
+        }
+        store_mib = number(&mut reader, cache, "store-mib", 1..=4096, 8);
+    }
+    reader.finish(Config {
+        data_dir,
+        connectors_dir,
+        listen,
+        socket,
+        log_filter,
+        log_format,
+        grace: Duration::from_secs(grace),
+        compiled_dir,
+        store_cache_bytes: usize::try_from(store_mib).unwrap_or(8) * 1024 * 1024,
+    })
+}
+
+fn path(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    key: &str,
+    base: &Path,
+    default: &str,
+) -> PathBuf {
+    if !Reader::has(section, key) {
+        return PathBuf::from(default);
+    }
+    let given = reader.need_text(section, key);
+    given.map_or_else(PathBuf::new, |given| base.join(given.value))
+}
+
+fn number(
+    reader: &mut Reader<'_>,
+    section: &Section<'_>,
+    key: &str,
+    range: std::ops::RangeInclusive<u64>,
+    default: u64,
+) -> u64 {
+    let Some(At { value, place }) = reader.number(section, key) else {
+        return default;
+    };
+    if !range.contains(&value) {
+        reader.note(Mistake::new(
+            place,
+            format!(
+                "`{key}` must be from {} to {}, not {value}",
+                range.start(),
+                range.end()
+            ),
+        ));
+    }
+    value
+}
+
+fn listen(reader: &mut Reader<'_>, root: &Section<'_>) -> SocketAddr {
+    let default = SocketAddr::from(([127, 0, 0, 1], 7878));
+    let Some(At { value, place }) = reader.text(root, "listen") else {
+        return default;
+    };
+    match value.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => address,
+        Ok(address) => {
+            reader.note(
+                Mistake::new(place, format!("`listen` is {address}, which other machines can reach"))
+                    .hint("The page has no TLS of its own: listen on 127.0.0.1 or [::1] and put a TLS proxy or an SSH tunnel in front."),
+            );
+            default
+        }
+        Err(_) => {
+            reader.note(
+                Mistake::new(place, format!("`listen` is no address: `{value}`"))
+                    .hint("Write address and port, as in \"127.0.0.1:7878\"."),
+            );
+            default
+        }
+    }
+}
+
+fn log(reader: &mut Reader<'_>, root: &Section<'_>) -> (String, LogFormat) {
+    let mut filter = "info".to_owned();
+    let mut format = LogFormat::Text;
+    let Some(log) = reader.section(root, "log") else {
+        return (filter, format);
+    };
+    reader.only(&log, &["filter", "format"]);
+    if let Some(given) = reader.text(&log, "filter") {
+        if let Some(why) = bad_filter(&given.value) {
+            let message = format!("`filter` is wrong: {why}");
+            reader.note(Mistake::new(given.place, message).hint(FILTER_HINT));
+        }
+        filter = given.value;
+    }
+    if let Some(given) = reader.text(&log, "format") {
+        match given.value.as_str() {
+            "text" => {}
+            "json" => format = LogFormat::Json,
+            other => reader.note(
+                Mistake::new(given.place, format!("`format` cannot be `{other}`"))
+                    .hint("Write \"text\" or \"json\"."),
+            ),
+        }
+    }
+    (filter, format)
+}
+
+fn bad_filter(filter: &str) -> Option<String> {
+    if filter.trim().is_empty() {
+        return Some("it is empty".to_owned());
+    }
+    EnvFilter::builder()
+        .parse(filter)
+        .err()
+        .map(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, Vec<Mistake>> {
+        parse(text, Path::new("/base"))
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        let config = read("").unwrap();
+        assert_eq!(config.data_dir, Path::new("/var/lib/waybill"));
+        assert_eq!(config.listen.to_string(), "127.0.0.1:7878");
+        assert_eq!(config.grace, Duration::from_secs(20));
+        assert_eq!(config.compiled_dir, None);
+        assert_eq!(config.store_cache_bytes, 8 << 20);
+    }
+
+    #[test]
+    fn a_full_file_is_read_and_paths_start_at_its_folder() {
+        let config = read(
+            r#"
+data-dir = "data"
+connectors-dir = "/opt/connectors"
+listen = "[::1]:0"
+socket = "run/admin.sock"
+grace-secs = 3
+[log]
+filter = "warn,waybill_engine=debug"
+format = "json"
+[cache]
+compiled-dir = "compiled"
+store-mib = 16
+"#,
+        )
+        .unwrap();
+        assert_eq!(config.data_dir, Path::new("/base/data"));
+        assert_eq!(config.connectors_dir, Path::new("/opt/connectors"));
+        assert_eq!(config.socket, Path::new("/base/run/admin.sock"));
+        assert_eq!(
+            config.compiled_dir.as_deref(),
+            Some(Path::new("/base/compiled"))
+        );
+        assert_eq!(config.log_format, LogFormat::Json);
+        assert_eq!(config.grace, Duration::from_secs(3));
+        assert_eq!(config.store_file(), Path::new("/base/data/waybill.redb"));
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let mistakes = read(
+            r#"data_dir = "x"
+listen = "0.0.0.0:7878"
+grace-secs = 0
+connectors-dir = 7
+[log]
+filter = "waybill=lod"
+format = "xml"
+[cache]
+store-mib = "8"
+"#,
+        )
+        .unwrap_err();
+        let lines: Vec<usize> = mistakes.iter().map(|m| m.line).collect();
+        assert_eq!(lines, [1, 2, 3, 4, 6, 7, 9], "{mistakes:#?}");
+        assert_eq!(
+            mistakes[0].hint.as_deref(),
+            Some("Did you mean `data-dir`?")
+        );
+    }
+
+    #[test]
+    fn the_environment_names_the_file_and_overrides_the_filter() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("agent.toml");
+        std::fs::write(&file, "data-dir = \"d\"\n").unwrap();
+        let named = file.display().to_string();
+        let with = |filter: &'static str| {
+            let named = named.clone();
+            move |name: &str| match name {
+                WAYBILL_CONFIG => Some(named.clone()),
+                WAYBILL_LOG => Some(filter.to_owned()),
+                _ => None,
+            }
+        };
+        let config = load(None, &with("debug")).unwrap();
+        assert_eq!(config.log_filter, "debug");
+        assert_eq!(config.data_dir, dir.path().join("d"));
+        assert!(matches!(
+            load(None, &with("waybill=lod")),
+            Err(Failure::Usage { .. })
+        ));
+        let missing = load(Some(Path::new("/nowhere/agent.toml")), &|_| None).unwrap_err();
+        assert_eq!(missing.code(), crate::out::USAGE);
+    }
+}

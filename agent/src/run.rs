@@ -1,0 +1,139 @@
+//! `waybill run`: build, tell the service manager, wait for a signal, drain, close. And `waybill demo`, which hands
+//! over to the sandbox beside this program.
+
+use crate::cli::Demo;
+use crate::config::Config;
+use crate::out::Failure;
+use crate::service::{self, Signals, Tasks};
+use crate::{logging, wire};
+use sd_notify::NotifyState;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use tokio_util::sync::CancellationToken;
+
+/// Name of the sandbox's program.
+const SANDBOX: &str = "waybill-sandbox";
+
+/// Runs an agent until it is told to stop, or cannot go on.
+pub(crate) fn agent(config: &Config) -> Result<(), Failure> {
+    logging::start(config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    runtime
+        .map_err(anyhow::Error::from)?
+        .block_on(serve(config))
+}
+
+async fn serve(config: &Config) -> Result<(), Failure> {
+    let mut signals = Signals::listen().map_err(anyhow::Error::from)?;
+    let app = tokio::select! {
+        app = wire::build(config) => app?,
+        signal = signals.next() => {
+            tracing::info!(signal, "Told to stop while starting.");
+            return Ok(());
+        }
+    };
+    let listening = CancellationToken::new();
+    let working = CancellationToken::new();
+    let mut tasks = Tasks::default();
+    let (engine, stop) = (app.engine, working.clone());
+    tasks.spawn("engine", async move {
+        engine.run(stop).await.map_err(|e| told(&e))
+    });
+    let (handle, stop) = (app.handle.clone(), listening.clone());
+    let (page, options) = (app.page, app.page_options);
+    tasks.spawn("page", async move {
+        let served = waybill_http::serve_admin(page, handle, options, stop).await;
+        served.map_err(|e| told(&e))
+    });
+    let (handle, stop, socket) = (app.handle, listening.clone(), app.socket);
+    tasks.spawn("admin socket", async move {
+        let served = waybill_http::serve_local(socket, handle, stop).await;
+        served.map_err(|e| told(&e))
+    });
+    tasks.spawn("watchdog", {
+        let stop = working.clone();
+        async move {
+            service::watchdog(stop).await;
+            Ok(())
+        }
+    });
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"), socket = %config.socket.display(), "Agent started."
+    );
+    service::tell(&[NotifyState::Ready, NotifyState::Status("Running.")]);
+
+    let outcome = tokio::select! {
+        signal = signals.next() => {
+            tracing::info!(signal, "Told to stop.");
+            Ok(())
+        }
+        ended = tasks.next() => {
+            let (task, ended) = ended.unwrap_or(("task", Ok(())));
+            let why = ended.err().unwrap_or_else(|| "it ended by itself".to_owned());
+            tracing::error!(task, error = %why, "A part of the agent ended, so all of it stops.");
+            Err(Failure::other(format!("the {task} stopped: {why}")))
+        }
+    };
+
+    service::tell(&[NotifyState::Stopping, NotifyState::Status("Stopping.")]);
+    listening.cancel();
+    working.cancel();
+    let left = tasks.drain(config.grace, signals.next()).await;
+    if !left.is_empty() {
+        tracing::warn!(
+            left = left.join(", "),
+            "Stopped before all work had ended; it is repeated at the next start."
+        );
+    }
+    // The next start replaces a socket that stays behind.
+    drop(std::fs::remove_file(&config.socket));
+    let store = app.store;
+    let closed = tokio::task::spawn_blocking(move || store.close()).await;
+    match closed {
+        Ok(Ok(())) => tracing::info!("Agent stopped."),
+        Ok(Err(error)) => tracing::error!(%error, "The database could not be closed."),
+        Err(error) => tracing::error!(%error, "The database could not be closed."),
+    }
+    outcome
+}
+
+/// An error with its causes, in one line.
+fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}
+
+/// Becomes the sandbox; comes back only when that fails.
+pub(crate) fn demo(args: &Demo) -> Failure {
+    let own = match std::env::current_exe() {
+        Ok(own) => own,
+        Err(error) => {
+            return Failure::other(format!("this program's own path is unknown: {error}"));
+        }
+    };
+    let sandbox = own.parent().unwrap_or(Path::new("")).join(SANDBOX);
+    if !sandbox.is_file() {
+        return Failure::hinted(
+            format!("`{}` is not there", sandbox.display()),
+            "The demo needs the sandbox program beside this one: install the complete package, or run `cargo demo`.",
+        );
+    }
+    let mut command = std::process::Command::new(&sandbox);
+    command
+        .arg("demo")
+        .arg("--agent")
+        .arg(&own)
+        .args(&args.args);
+    Failure::other(format!(
+        "`{}` does not start: {}",
+        sandbox.display(),
+        command.exec()
+    ))
+}

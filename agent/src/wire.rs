@@ -1,0 +1,310 @@
+//! Where the concrete parts are chosen, once: clock, chance, network, database, connectors, engine, listeners. Nothing
+//! else in the program makes one of them, and no business rule is here.
+
+use crate::config::{CREDENTIALS_DIRECTORY, Config, environment};
+use crate::key;
+use crate::machine::{SeededRng, SystemClock};
+use crate::out::Failure;
+use crate::provision;
+use anyhow::Context;
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use waybill_engine::apply::{self, Difference};
+use waybill_engine::hosted::HostConnectors;
+use waybill_engine::ports::StorePorts;
+use waybill_engine::{Engine, EngineOptions, EngineParts, Handle};
+use waybill_host::budget::Budgets;
+use waybill_host::engine::HostEngine;
+use waybill_host::generation::Generation;
+use waybill_host::limits::Limits;
+use waybill_host::load::Loader;
+use waybill_host::ports::{Clock, Rng};
+use waybill_host::setup::HostPorts;
+use waybill_host::wire::NetWire;
+use waybill_http::AdminOptions;
+use waybill_model::contract::Descriptor;
+use waybill_model::ids;
+use waybill_store::{OpenError, Options, Place, Store, StoreError};
+
+/// Everything an agent is made of, bound and ready to run.
+pub(crate) struct App {
+    pub(crate) store: Store,
+    pub(crate) engine: Engine,
+    pub(crate) handle: Handle,
+    pub(crate) page: TcpListener,
+    pub(crate) page_options: AdminOptions,
+    pub(crate) socket: UnixListener,
+}
+
+/// Makes an agent. Listeners are bound first among what others can see, so that a second agent is told so before it
+/// opens anything; the database is the last to be opened before the engine.
+pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
+    // Fails only where one is installed already, and that one is ours too.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    private_folder(&config.data_dir)?;
+    let page = TcpListener::bind(config.listen).await.map_err(|error| {
+        Failure::hinted(
+            format!("cannot listen on {}: {error}", config.listen),
+            "Another program has that port: stop it, or set `listen` in the configuration.",
+        )
+    })?;
+    let socket = bind_socket(&config.socket).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let rng: Arc<dyn Rng> = Arc::new(SeededRng::from_machine()?);
+    let store = open_store(config)?;
+    let over_store = Arc::new(StorePorts::new(store.clone(), Arc::clone(&clock)));
+    let wire = NetWire::new(&[]).context("the network cannot be used")?;
+    let ports = HostPorts::new(
+        over_store.clone(),
+        over_store.clone(),
+        over_store.clone(),
+        over_store,
+        Arc::clone(&clock),
+        Arc::clone(&rng),
+        Arc::new(wire),
+    );
+    let connectors = HostConnectors::new(ports, Arc::new(Budgets::new(Arc::clone(&clock))));
+    for found in load_connectors(config, config.compiled_dir.as_deref()).await? {
+        let file = found.path.display();
+        match found.loaded {
+            Ok(generation) => {
+                let descriptor = generation.descriptor();
+                tracing::info!(
+                    connector = %descriptor.id, version = %descriptor.version, %file,
+                    generation = %generation.id(), "Connector loaded."
+                );
+                connectors.install(generation);
+            }
+            Err((error, hint)) => {
+                tracing::error!(%file, %error, hint = hint.unwrap_or_default(), "Connector not loaded.");
+            }
+        }
+    }
+    let (engine, handle) = Engine::open(EngineParts {
+        store: store.clone(),
+        clock,
+        rng,
+        connectors: Arc::new(connectors),
+        options: EngineOptions::default(),
+        observer: None,
+    })
+    .map_err(|error| store_failure(&error))?;
+    Ok(App {
+        store,
+        engine,
+        handle,
+        page,
+        page_options: AdminOptions::new(config.data_dir.join("first-password")),
+        socket,
+    })
+}
+
+fn private_folder(path: &Path) -> anyhow::Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("cannot make the folder `{}`", path.display()))
+}
+
+/// A socket that an agent left behind when it was killed is taken over; one that somebody answers is not.
+async fn bind_socket(path: &Path) -> Result<UnixListener, Failure> {
+    let shown = path.display();
+    if UnixStream::connect(path).await.is_ok() {
+        return Err(Failure::hinted(
+            format!("another agent answers at `{shown}`"),
+            "Stop it first, or give this one its own `socket` and `data-dir`.",
+        ));
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(Failure::other(format!("cannot replace `{shown}`: {error}")));
+        }
+        _ => {}
+    }
+    let cannot = || format!("cannot listen on `{shown}`");
+    let listener = UnixListener::bind(path).with_context(cannot)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).with_context(cannot)?;
+    Ok(listener)
+}
+
+fn open_store(config: &Config) -> Result<Store, Failure> {
+    let file = config.store_file();
+    let credentials = environment(CREDENTIALS_DIRECTORY).map(PathBuf::from);
+    let key = key::load_or_create(&config.data_dir, credentials.as_deref(), file.exists())?;
+    let options = Options {
+        cache_bytes: config.store_cache_bytes,
+        spool_dir: Some(config.spool_dir()),
+        ..Options::new(Place::File(file), key)
+    };
+    Store::open(options).map_err(|error| open_failure(&error))
+}
+
+fn open_failure(error: &OpenError) -> Failure {
+    Failure::Other {
+        message: chain(error),
+        hint: error.hint().map(str::to_owned),
+    }
+}
+
+fn store_failure(error: &StoreError) -> Failure {
+    Failure::Other {
+        message: error.to_string(),
+        hint: error.hint().map(str::to_owned),
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}
+
+/// A file of the connectors folder.
+pub(crate) struct Found {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// The connector in it; or why there is none, and what to do.
+    pub(crate) loaded: Result<Arc<Generation>, (String, Option<String>)>,
+}
+
+/// Loads every `*.wasm` of the connectors folder, by name. Of two files with the same connector the first counts. No
+/// folder is no connectors.
+pub(crate) async fn load_connectors(
+    config: &Config,
+    compiled_dir: Option<&Path>,
+) -> Result<Vec<Found>, Failure> {
+    let folder = &config.connectors_dir;
+    let mut paths = Vec::new();
+    match std::fs::read_dir(folder) {
+        Ok(entries) => {
+            for entry in entries {
+                let path = entry.map_err(anyhow::Error::from)?.path();
+                if path
+                    .extension()
+                    .is_some_and(|extension| extension == "wasm")
+                {
+                    paths.push(path);
+                }
+            }
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => {
+            return Err(Failure::other(format!(
+                "the connectors folder `{}` cannot be read: {error}",
+                folder.display()
+            )));
+        }
+    }
+    paths.sort();
+    if paths.is_empty() {
+        return Ok(Vec::new());
+    }
+    let engine = HostEngine::new(compiled_dir).map_err(|error| Failure::Other {
+        message: error.to_string(),
+        hint: error.hint().map(str::to_owned),
+    })?;
+    let host = Loader::new(engine, Limits::default());
+    let mut found: Vec<Found> = Vec::new();
+    for (number, path) in (1..).zip(paths) {
+        let loaded = host.load_file(&path, ids::Generation(number)).await;
+        let loaded = match loaded {
+            Ok(generation) => match same_id(&found, &generation) {
+                Some(first) => Err((
+                    format!(
+                        "`{}` holds connector `{}` already",
+                        first.display(),
+                        generation.descriptor().id
+                    ),
+                    Some("Remove one of the two files.".to_owned()),
+                )),
+                None => Ok(generation),
+            },
+            Err(error) => Err((error.to_string(), error.hint())),
+        };
+        found.push(Found { path, loaded });
+    }
+    Ok(found)
+}
+
+fn same_id<'f>(found: &'f [Found], generation: &Generation) -> Option<&'f Path> {
+    let same = found.iter().find(|other| {
+        let other = other.loaded.as_ref();
+        other.is_ok_and(|other| other.descriptor().id == generation.descriptor().id)
+    });
+    same.map(|other| other.path.as_path())
+}
+
+/// What the loaded connectors say of themselves.
+pub(crate) fn descriptors(found: &[Found]) -> Vec<Descriptor> {
+    let loaded = found.iter().filter_map(|found| found.loaded.as_ref().ok());
+    loaded
+        .map(|generation| generation.descriptor().clone())
+        .collect()
+}
+
+/// The data folder of a stopped agent, for `apply --offline`.
+pub(crate) struct Offline {
+    store: Store,
+    descriptors: Vec<Descriptor>,
+}
+
+impl Offline {
+    /// Opens the database and reads the connectors. Fails while an agent runs on it.
+    pub(crate) async fn open(config: &Config) -> Result<Self, Failure> {
+        private_folder(&config.data_dir)?;
+        let found = load_connectors(config, None).await?;
+        Ok(Self {
+            store: open_store(config)?,
+            descriptors: descriptors(&found),
+        })
+    }
+
+    /// What the running agent would answer.
+    pub(crate) async fn apply(
+        &self,
+        file: &provision::File,
+        dry_run: bool,
+    ) -> Result<Difference, Failure> {
+        let named = |mistakes| Failure::mistakes(&file.name, mistakes);
+        let mut plan = apply::parse(&file.text, &file.inputs).map_err(named)?;
+        let existing = self
+            .store
+            .read(apply::existing)
+            .map_err(|error| store_failure(&error))?;
+        let mistakes = plan.check_beside(&self.descriptors, &existing);
+        if !mistakes.is_empty() {
+            return Err(named(mistakes));
+        }
+        plan.fill_titles(&self.descriptors);
+        let difference = if dry_run {
+            self.store.read(|rx| apply::difference(&plan, rx))
+        } else {
+            apply::run(
+                &self.store,
+                plan,
+                "waybill apply --offline",
+                SystemClock.now_ms(),
+            )
+            .await
+        };
+        difference.map_err(|error| store_failure(&error))
+    }
+
+    /// Closes the database.
+    pub(crate) fn close(self) -> Result<(), Failure> {
+        self.store.close().map_err(|error| store_failure(&error))
+    }
+}

@@ -1,0 +1,324 @@
+//! The program from outside: exit codes, messages, a real agent on real sockets. Waits on what the agent says, never on
+//! time.
+
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+/// A folder with a configuration in it.
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
+        place.write(
+            "agent.toml",
+            "data-dir = \"data\"\nconnectors-dir = \"connectors\"\nsocket = \"s\"\nlisten = \"127.0.0.1:0\"\ngrace-secs = 5\n",
+        );
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_waybill"));
+        command
+            .args(args)
+            .current_dir(self.dir.path())
+            .env("WAYBILL_CONFIG", self.path("agent.toml"))
+            .env_remove("WAYBILL_LOG")
+            .env_remove("NOTIFY_SOCKET")
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    fn start(&self) -> Agent {
+        let mut child = self
+            .command(&["run"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut seen = Vec::new();
+        loop {
+            match lines.next() {
+                Some(Ok(line)) if line.contains("Agent started.") => break,
+                Some(Ok(line)) => seen.push(line),
+                _ => panic!("the agent did not start:\n{}", seen.join("\n")),
+            }
+        }
+        // The pipe must be read on, or a chatty agent would stop at a full one.
+        let rest = std::thread::spawn(move || lines.map_while(Result::ok).collect());
+        Agent { child, rest }
+    }
+
+    /// Every file below, but the tests' own.
+    fn files(&self) -> BTreeSet<PathBuf> {
+        fn walk(dir: &Path, into: &mut BTreeSet<PathBuf>) {
+            for entry in std::fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    walk(&path, into);
+                }
+                into.insert(path);
+            }
+        }
+        let mut files = BTreeSet::new();
+        walk(self.dir.path(), &mut files);
+        files
+    }
+}
+
+struct Agent {
+    child: Child,
+    rest: std::thread::JoinHandle<Vec<String>>,
+}
+
+impl Agent {
+    fn signal(mut self, signal: Signal) -> (Option<i32>, String) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).unwrap();
+        let code = self.child.wait().unwrap().code();
+        (code, self.rest.join().unwrap().join("\n"))
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", stdout(output)))
+}
+
+const SETTINGS: &str = "version = 1\n[agent]\nstore-name = \"Northfold Goods\"\n[settings]\n\"items.source-id\" = \"upc\"\n";
+
+#[test]
+fn a_bad_configuration_is_told_whole_and_exits_64() {
+    let place = Place::new();
+    place.write(
+        "agent.toml",
+        "data_dir = \"x\"\nlisten = \"0.0.0.0:1\"\n[log]\nformat = 1\n",
+    );
+    let before = place.files();
+    for args in [&["run"][..], &["check"], &["status"]] {
+        let output = place.run(args);
+        assert_eq!(code(&output), 64, "{args:?}");
+        let told = stderr(&output);
+        for part in [
+            "agent.toml:1:1: unknown key `data_dir`",
+            "agent.toml:2:10: ",
+            "agent.toml:4:10: ",
+            "3 mistakes",
+        ] {
+            assert!(told.contains(part), "{part} in {told}");
+        }
+    }
+    assert_eq!(place.files(), before);
+    let output = place.run(&["check", "--json"]);
+    assert_eq!(json(&output)["mistakes"].as_array().unwrap().len(), 3);
+    assert_eq!(code(&place.run(&["nonsense"])), 64);
+    assert_eq!(code(&place.run(&["--help"])), 0);
+}
+
+#[test]
+fn check_touches_nothing() {
+    let place = Place::new();
+    place.write("good.toml", SETTINGS);
+    place.write(
+        "bad.toml",
+        "version = 1\n[settings]\n\"items.source-id\" = \"upcc\"\n[[connection]]\nname = \"net\"\nconnector = \"none\"\n",
+    );
+    let before = place.files();
+    let output = place.run(&["check", "good.toml"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stdout(&output).contains("No mistakes found. Nothing was changed."));
+    let output = place.run(&["check", "bad.toml"]);
+    assert_eq!(code(&output), 64);
+    let told = stderr(&output);
+    assert!(
+        told.contains("bad.toml:3:21: `items.source-id` cannot be `upcc`"),
+        "{told}"
+    );
+    assert!(told.contains("hint: Did you mean `upc`?"), "{told}");
+    assert!(
+        told.contains("bad.toml:6:13: no connector `none` is loaded"),
+        "{told}"
+    );
+    assert_eq!(place.files(), before);
+}
+
+#[test]
+fn commands_say_when_no_agent_runs() {
+    let place = Place::new();
+    place.write("good.toml", SETTINGS);
+    for args in [
+        &["status"][..],
+        &["cards"],
+        &["apply", "good.toml", "--yes"],
+    ] {
+        let output = place.run(args);
+        assert_eq!(code(&output), 1, "{args:?}");
+        assert!(
+            stderr(&output).contains("no agent is running"),
+            "{}",
+            stderr(&output)
+        );
+        assert!(stderr(&output).contains("hint: "), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn an_agent_starts_is_provisioned_and_stops() {
+    let place = Place::new();
+    place.write("good.toml", SETTINGS);
+    place.write(
+        "bad.toml",
+        "version = 1\n[[connection]]\nname = \"net\"\nconnector = \"none\"\n[[route]]\nentity = \"order\"\nfrom = \"net\"\nto = \"erp\"\n",
+    );
+    let agent = place.start();
+
+    let output = place.run(&["apply", "bad.toml", "--yes"]);
+    assert_eq!(code(&output), 64, "{}", stderr(&output));
+    assert!(stderr(&output).contains("bad.toml:4:13: no connector `none` is loaded"));
+    assert!(stderr(&output).contains("bad.toml:8:6: there is no connection `erp`"));
+
+    let output = place.run(&["apply", "good.toml"]);
+    assert_eq!(code(&output), 64, "nobody can be asked here");
+    let output = place.run(&["apply", "good.toml", "--dry-run"]);
+    assert!(
+        stdout(&output).contains("+ setting items.source-id: upc"),
+        "{}",
+        stdout(&output)
+    );
+    assert!(stdout(&output).contains("2 changes would be applied. Nothing was changed."));
+    let output = place.run(&["apply", "good.toml", "--yes"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(
+        stdout(&output).ends_with("Applied: 2 changes.\n"),
+        "{}",
+        stdout(&output)
+    );
+    let output = place.run(&["apply", "good.toml", "--yes", "--json"]);
+    assert_eq!(
+        json(&output)["difference"]["changes"],
+        Value::Array(Vec::new())
+    );
+
+    let status = json(&place.run(&["status", "--json"]));
+    assert_eq!(status["frame"]["store"], "Northfold Goods");
+    let output = place.run(&["status"]);
+    assert!(
+        stdout(&output).starts_with("Northfold Goods: "),
+        "{}",
+        stdout(&output)
+    );
+    assert_eq!(code(&place.run(&["orders"])), 0);
+    assert!(stdout(&place.run(&["cards"])).contains("Nothing waits for you."));
+    let history = stdout(&place.run(&["history"]));
+    assert!(
+        history.contains("2 changes from a provisioning file"),
+        "{history}"
+    );
+    let output = place.run(&["probe", "nowhere"]);
+    assert_eq!(code(&output), 1);
+    assert!(
+        stderr(&output).contains("there is no connection `nowhere`"),
+        "{}",
+        stderr(&output)
+    );
+
+    let (code, log) = agent.signal(Signal::TERM);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("Agent stopped."), "{log}");
+    assert!(!place.path("s").exists());
+}
+
+#[test]
+fn a_killed_agent_starts_again_and_a_second_one_does_not() {
+    let place = Place::new();
+    place.write("good.toml", SETTINGS);
+    let agent = place.start();
+    assert_eq!(code(&place.run(&["apply", "good.toml", "--yes"])), 0);
+    let second = place.run(&["run"]);
+    assert_eq!(code(&second), 1);
+    assert!(
+        stderr(&second).contains("another agent answers at"),
+        "{}",
+        stderr(&second)
+    );
+    assert_eq!(agent.signal(Signal::KILL).0, None);
+    assert!(place.path("s").exists(), "a kill leaves the socket behind");
+    let agent = place.start();
+    let status = json(&place.run(&["status", "--json"]));
+    assert_eq!(status["frame"]["store"], "Northfold Goods");
+    assert_eq!(agent.signal(Signal::INT).0, Some(0));
+}
+
+#[test]
+fn a_stopped_agent_is_provisioned_through_its_folder() {
+    let place = Place::new();
+    place.write("good.toml", SETTINGS);
+    let output = place.run(&["apply", "good.toml", "--yes", "--offline"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stdout(&output).ends_with("Applied: 2 changes.\n"));
+    let agent = place.start();
+    let output = place.run(&["apply", "good.toml", "--yes", "--offline"]);
+    assert_eq!(code(&output), 1);
+    assert!(
+        stderr(&output).contains("in use by another process"),
+        "{}",
+        stderr(&output)
+    );
+    let output = place.run(&["apply", "good.toml", "--yes"]);
+    assert!(
+        stdout(&output).contains("Nothing to change."),
+        "{}",
+        stdout(&output)
+    );
+    assert_eq!(agent.signal(Signal::TERM).0, Some(0));
+}
+
+#[test]
+fn a_file_that_is_no_connector_is_told_and_does_not_stop_the_agent() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("connectors")).unwrap();
+    place.write("connectors/broken.wasm", "this is no component");
+    let output = place.run(&["connectors", "list"]);
+    assert_eq!(code(&output), 1);
+    assert!(
+        stdout(&output).contains("broken.wasm  not loaded:"),
+        "{}",
+        stdout(&output)
+    );
+    let agent = place.start();
+    assert_eq!(code(&place.run(&["status"])), 0);
+    assert_eq!(agent.signal(Signal::TERM).0, Some(0));
+}
