@@ -87,12 +87,10 @@ pub(crate) fn proof(outcome: &Result<WireResponse, WireError>) -> Option<Finish>
 /// What the guest is told of a request without an answer.
 pub(crate) fn told(error: &WireError, effect: bool) -> IoError {
     match error {
-        WireError::NotSent(_) | WireError::AddressRefused { .. } => {
-            IoError::Refused(error.to_string())
-        }
+        WireError::AddressRefused { .. } => Denial::NotGranted(error.to_string()).into(),
         WireError::TimedOut => IoError::TimedOut,
         WireError::Lost(_) if effect => IoError::InDoubt(0),
-        WireError::Lost(_) => IoError::Refused(error.to_string()),
+        WireError::NotSent(_) | WireError::Lost(_) => IoError::Refused(error.to_string()),
         WireError::TooLarge(limit) => IoError::TooLarge(*limit),
     }
 }

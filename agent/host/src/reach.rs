@@ -43,7 +43,13 @@ pub fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> Result<St
             name: name.to_owned(),
         };
         let (name, tail) = after[1..].split_once('}').ok_or_else(|| unfilled(after))?;
-        out.push_str(&value(name).ok_or_else(|| unfilled(name))?);
+        let value = value(name).ok_or_else(|| unfilled(name))?;
+        // A merchant's address may end in a slash that the template has as well.
+        let value = match value.strip_suffix('/') {
+            Some(shorter) if tail.starts_with('/') => shorter,
+            _ => value.as_str(),
+        };
+        out.push_str(value);
         rest = tail;
     }
     out.push_str(rest);
@@ -134,14 +140,21 @@ pub(crate) fn covering<'a>(prefixes: &'a [Prefix], url: &Url) -> Option<&'a Pref
     prefixes
         .iter()
         .filter(|p| covers(&p.url, url))
-        .max_by_key(|p| p.url.path().len())
+        .max_by_key(|p| (p.url.path().len(), p.url.query().map(str::len)))
 }
 
 fn covers(prefix: &Url, url: &Url) -> bool {
     prefix.scheme() == url.scheme()
         && prefix.host() == url.host()
         && prefix.port_or_known_default() == url.port_or_known_default()
-        && on_segment_boundary(prefix.path(), url.path())
+        && match prefix.query() {
+            None => on_segment_boundary(prefix.path(), url.path()),
+            // A prefix that reaches into the query has the whole path.
+            Some(query) => {
+                prefix.path() == url.path()
+                    && url.query().is_some_and(|asked| asked.starts_with(query))
+            }
+        }
 }
 
 fn on_segment_boundary(prefix: &str, path: &str) -> bool {
@@ -251,8 +264,35 @@ mod tests {
     }
 
     #[test]
+    fn a_prefix_with_a_query_has_the_whole_path() {
+        let prefixes = [
+            "https://a.test/",
+            "https://a.test/order/?",
+            "https://a.test/order/page?x=",
+        ];
+        let reached = |url| reached(&prefixes, url).unwrap();
+        assert_eq!(
+            reached("https://a.test/order/?key=1"),
+            "https://a.test/order/?"
+        );
+        assert_eq!(reached("https://a.test/order/"), "https://a.test/");
+        assert_eq!(reached("https://a.test/order/log?a=1"), "https://a.test/");
+        assert_eq!(reached("https://a.test/order/page?y=1"), "https://a.test/");
+        assert_eq!(
+            reached("https://a.test/order/page?x=1"),
+            "https://a.test/order/page?x="
+        );
+    }
+
+    #[test]
     fn templates_are_filled_or_refused() {
-        let value = |name: &str| (name == "host").then(|| "a.test".to_owned());
+        let value = |name: &str| match name {
+            "host" => Some("a.test".to_owned()),
+            "base" => Some("https://a.test/v1/".to_owned()),
+            _ => None,
+        };
+        assert_eq!(fill("{base}/x", value).unwrap(), "https://a.test/v1/x");
+        assert_eq!(fill("{base}x", value).unwrap(), "https://a.test/v1/x");
         assert_eq!(fill("https://{host}/x", value).unwrap(), "https://a.test/x");
         assert!(matches!(
             fill("https://{other}/", value),

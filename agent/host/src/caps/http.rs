@@ -464,6 +464,14 @@ pub(crate) async fn retract(
         members.len(),
         state.limits.keys,
     )?;
+    let effect = Effect {
+        step: step.to_owned(),
+        members: members.to_vec(),
+        verified_absent: false,
+    };
+    if let Some(misuse) = effects::misuse(&effect, &visitor.call) {
+        return Err(state.broke(format!("retracted wrongly: {misuse}")));
+    }
     let bound = &visitor.bound;
     let journal = &bound.ports.journal;
     let retracted = journal

@@ -1,0 +1,16 @@
+//! Tests of the host, in one binary: real components, real sockets, ports in memory. `support/` owns the ports, the
+//! site and the component.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "the lint knows test functions, not what they share"
+)]
+
+mod budgets;
+mod hostile;
+mod http;
+mod journal;
+mod loading;
+mod oauth;
+mod support;
+mod wire;
