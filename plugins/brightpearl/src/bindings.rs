@@ -8,9 +8,10 @@
     reason = "generated; wit/ documents every item"
 )]
 
-// Spelled out instead of `waybill_sdk::world!`, which maps interfaces that this world does not import.
-waybill_sdk::wit_bindgen::generate!({
-    inline: "
+waybill_sdk::world! {
+    path: ["../../wit/commerce", "../../wit/host", "../../wit/connector"],
+    imports: [effects, http],
+    world: "
         package waybill:brightpearl;
         world brightpearl {
             include waybill:connector/core@0.1.0;
@@ -21,19 +22,10 @@ waybill_sdk::wit_bindgen::generate!({
             export waybill:connector/listing@0.1.0;
         }
     ",
-    path: ["../../wit/commerce", "../../wit/host", "../../wit/connector"],
-    runtime_path: "waybill_sdk::wit_bindgen::rt",
-    generate_all,
-    generate_unused_types: true,
-    additional_derives: [PartialEq, Eq],
-    with: {
-        "waybill:commerce/types@0.1.0": waybill_sdk::bindings::waybill::commerce::types,
-        "waybill:connector/types@0.1.0": waybill_sdk::bindings::waybill::connector::types,
-        "waybill:host/log@0.1.0": waybill_sdk::bindings::waybill::host::log,
-        "waybill:host/clock@0.1.0": waybill_sdk::bindings::waybill::host::clock,
-        "waybill:host/kv@0.1.0": waybill_sdk::bindings::waybill::host::kv,
-        "waybill:host/links@0.1.0": waybill_sdk::bindings::waybill::host::links,
-        "waybill:host/effects@0.1.0": waybill_sdk::bindings::waybill::host::effects,
-        "waybill:host/http@0.1.0": waybill_sdk::bindings::waybill::host::http,
-    },
-});
+}
+
+// Here and not beside the implementation, since the exported functions are unsafe ones.
+#[cfg(target_arch = "wasm32")]
+use crate::component::Brightpearl;
+#[cfg(target_arch = "wasm32")]
+export!(Brightpearl with_types_in self);

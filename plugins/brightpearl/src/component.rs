@@ -8,7 +8,8 @@ use waybill_sdk::types::{
     ChoicePage, Context, Descriptor, Failure, Moment, Outcome, Problem, Receipt, Verdict,
 };
 
-struct Brightpearl;
+/// What `bindings.rs` exports.
+pub(crate) struct Brightpearl;
 
 impl base::Guest for Brightpearl {
     fn describe() -> Descriptor {
@@ -59,6 +60,3 @@ impl listing::Guest for Brightpearl {
         crate::listing::read(&WasmHost, &ctx, entity, &scope, cursor.as_deref())
     }
 }
-
-#[cfg(target_arch = "wasm32")]
-crate::bindings::export!(Brightpearl with_types_in crate::bindings);
