@@ -52,11 +52,11 @@ impl Place {
     }
 
     fn start(&self) -> Agent {
-        let mut child = self
-            .command(&["run"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::started(self.command(&["run"]))
+    }
+
+    fn started(mut command: Command) -> Agent {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut seen = Vec::new();
         loop {
@@ -321,4 +321,43 @@ fn a_file_that_is_no_connector_is_told_and_does_not_stop_the_agent() {
     let agent = place.start();
     assert_eq!(code(&place.run(&["status"])), 0);
     assert_eq!(agent.signal(Signal::TERM).0, Some(0));
+}
+
+/// Both sides of the commit: before it nothing is there, after it everything is, and applying again mends the first.
+#[cfg(feature = "crash-points")]
+#[test]
+fn a_crash_while_applying_leaves_all_or_nothing() {
+    for (point, kept) in [
+        ("apply.before-commit:1", false),
+        ("apply.committed:1", true),
+    ] {
+        let place = Place::new();
+        place.write("good.toml", SETTINGS);
+        let mut command = place.command(&["run"]);
+        command.env("WAYBILL_CRASH", point);
+        let mut agent = Place::started(command);
+        let output = place.run(&["apply", "good.toml", "--yes"]);
+        assert_eq!(code(&output), 1, "{point}: {}", stdout(&output));
+        assert_eq!(
+            agent.child.wait().unwrap().code(),
+            None,
+            "killed, not ended"
+        );
+
+        let agent = place.start();
+        let output = place.run(&["apply", "good.toml", "--yes", "--json"]);
+        let left = json(&output)["difference"]["changes"]
+            .as_array()
+            .unwrap()
+            .len();
+        assert_eq!(left, if kept { 0 } else { 2 }, "{point}");
+        assert_eq!(agent.signal(Signal::TERM).0, Some(0));
+    }
+    let place = Place::new();
+    let output = place
+        .command(&["run"])
+        .env("WAYBILL_CRASH", "apply.commited:1")
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 64, "{}", stderr(&output));
 }
