@@ -17,6 +17,7 @@ use waybill_model::job::{Ending, JobState, Reason, Work};
 use waybill_model::order_state::OrderStage;
 use waybill_store::{BegunRow, FeedRow, NoteKind, NoteRow, Read, RouteRow, Scope, StoreError, Tx};
 
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 fn fill(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     let first = take_order(tx, "1001", 1_000)?;
     let second = take_order(tx, "1002", 1_001)?;

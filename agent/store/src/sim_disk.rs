@@ -174,7 +174,8 @@ impl State {
                 for change in &changes {
                     let keep = match self.next() % 4 {
                         0 | 1 => usize::MAX,
-                        2 => index(self.next() % 4096),
+                        // A sector is written whole.
+                        2 => index(self.next() % 8) * 512,
                         _ => continue,
                     };
                     apply(&mut image, change, keep);

@@ -6,7 +6,7 @@ use crate::error::{OpenError, StoreError};
 use crate::rows::Stats;
 use crate::vault::SealKey;
 use crate::writer::{Engine, Pending, QUEUE, Reply, Request};
-use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError};
+use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -92,18 +92,16 @@ impl Store {
             Place::File(path) => path.display().to_string(),
             Place::Backend(_) => "backend".to_owned(),
         };
-        let spool_error = |source| OpenError::Io {
-            what: "spool folder".to_owned(),
-            source,
-        };
         if let Some(dir) = &options.spool_dir {
-            std::fs::create_dir_all(dir).map_err(spool_error)?;
+            std::fs::create_dir_all(dir).map_err(|source| OpenError::Io {
+                what: dir.display().to_string(),
+                source,
+            })?;
         }
-        let inner = match options.place {
-            Place::File(path) => open_file(&path, &what)?,
-            Place::Backend(backend) => backend,
-        };
-        let meter = Arc::new(Meter::default());
+        let env = Arc::new(Env {
+            key: options.key,
+            spool: options.spool_dir,
+        });
         let mut builder = Database::builder();
         builder.set_cache_size(options.cache_bytes);
         if let Some(on_repair) = options.on_repair {
@@ -113,24 +111,22 @@ impl Store {
                 }
             });
         }
-        let db = builder
-            .create_with_backend(Counted {
-                inner,
-                meter: Arc::clone(&meter),
-            })
-            .map_err(|e| database_error(e, &what))?;
-        let engine = Arc::new(Engine {
-            db,
-            env: Arc::new(Env {
-                key: options.key,
-                spool: options.spool_dir,
-            }),
-            meter,
-            commits: AtomicU64::new(0),
-            writes: AtomicU64::new(0),
-            waiting: AtomicUsize::new(0),
-            poisoned: AtomicBool::new(false),
-        });
+        let backend = match options.place {
+            Place::File(path) => {
+                if !path.exists() {
+                    create_file(&path, &builder, &env)?;
+                }
+                file_backend(&path, &what)?
+            }
+            Place::Backend(backend) => {
+                forget_unborn(backend.as_ref()).map_err(|source| OpenError::Io {
+                    what: what.clone(),
+                    source,
+                })?;
+                backend
+            }
+        };
+        let engine = Arc::new(start(backend, &builder, env, &what)?);
         crate::migrate::prepare(&engine)?;
         crate::bodies::sweep(&engine)?;
         let gate = match options.writer {
@@ -284,20 +280,79 @@ impl Drop for Inner {
     }
 }
 
-fn open_file(path: &Path, what: &str) -> Result<Box<dyn StorageBackend>, OpenError> {
+/// The database over a backend, counted.
+fn start(
+    inner: Box<dyn StorageBackend>,
+    builder: &Builder,
+    env: Arc<Env>,
+    what: &str,
+) -> Result<Engine, OpenError> {
+    let meter = Arc::new(Meter::default());
+    let counted = Counted {
+        inner,
+        meter: Arc::clone(&meter),
+    };
+    let db = builder
+        .create_with_backend(counted)
+        .map_err(|e| database_error(e, what))?;
+    Ok(Engine {
+        db,
+        env,
+        meter,
+        commits: AtomicU64::new(0),
+        writes: AtomicU64::new(0),
+        waiting: AtomicUsize::new(0),
+        poisoned: AtomicBool::new(false),
+    })
+}
+
+/// Makes a new store beside its place and moves it there when it is whole: a stop on the way leaves no half a store.
+fn create_file(path: &Path, builder: &Builder, env: &Arc<Env>) -> Result<(), OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let unborn = PathBuf::from(name);
+    let what = unborn.display().to_string();
     let io_error = |source| OpenError::Io {
-        what: what.to_owned(),
+        what: what.clone(),
         source,
     };
-    let is_new = !path.exists();
+    if unborn.exists() {
+        std::fs::remove_file(&unborn).map_err(io_error)?;
+    }
+    let engine = start(
+        file_backend(&unborn, &what)?,
+        builder,
+        Arc::clone(env),
+        &what,
+    )?;
+    crate::migrate::prepare(&engine)?;
+    drop(engine);
+    std::fs::rename(&unborn, path).map_err(io_error)?;
+    sync_folder(path).map_err(io_error)
+}
+
+/// The magic number is written after the first sync. A backend without it stopped before that and holds nothing;
+/// files are made beside their place instead, so that no file of somebody else is ever emptied.
+fn forget_unborn(backend: &dyn StorageBackend) -> io::Result<()> {
+    let mut magic = [0; 9];
+    if backend.len()? >= 9 {
+        backend.read(0, &mut magic)?;
+    }
+    if magic == [0; 9] && backend.len()? > 0 {
+        backend.set_len(0)?;
+    }
+    Ok(())
+}
+
+fn file_backend(path: &Path, what: &str) -> Result<Box<dyn StorageBackend>, OpenError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path).map_err(io_error)?;
-    if is_new {
-        sync_folder(path).map_err(io_error)?;
-    }
+    let file = options.open(path).map_err(|source| OpenError::Io {
+        what: what.to_owned(),
+        source,
+    })?;
     let backend = redb::backends::FileBackend::new(file).map_err(|e| database_error(e, what))?;
     Ok(Box::new(backend))
 }

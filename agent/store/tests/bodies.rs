@@ -1,5 +1,7 @@
 //! Bodies: small ones, large ones in chunks, larger ones as files; and what retention removes.
 
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
 mod sample;
 
 use sample::{
@@ -119,6 +121,7 @@ fn large_bodies_are_files_shared_by_content_and_swept_when_their_commit_never_ca
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 fn retention_drops_bodies_nobody_needs_and_keeps_the_keys_that_prevent_doubles() {
     let dir = tempfile::tempdir().unwrap();
     let store = with_spool(dir.path());

@@ -2,6 +2,8 @@
 //! unsynced writes lost, torn or in another order. Afterwards the store opens, holds the state before or after the
 //! commit that was under way, and every index follows from its rows.
 
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
 mod sample;
 
 use sample::{

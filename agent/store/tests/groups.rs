@@ -102,7 +102,7 @@ fn a_closure_that_fails_alone_runs_once_and_leaves_nothing() {
     });
     assert!(matches!(result, Err(StoreError::Conflict(_))));
     assert_eq!(runs.load(Ordering::Relaxed), 1);
-    assert!(store.read(|rx| rx.connections()).unwrap().is_empty());
+    assert!(store.read(Read::connections).unwrap().is_empty());
 }
 
 #[test]

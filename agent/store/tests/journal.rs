@@ -1,5 +1,7 @@
 //! The effect journal: what was finished is replayed, what was not is in doubt, what is proven absent is sent again.
 
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
 mod sample;
 
 use sample::{SOURCE, TARGET, assert_sound, in_memory};

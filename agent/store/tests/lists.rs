@@ -55,7 +55,7 @@ fn orders_are_listed_newest_first_by_stage_and_by_page() {
     assert_eq!(list(Some(OrderStage::Received), Some(OrderId(4)), 1), [3]);
     assert_eq!(list(Some(OrderStage::Waiting), None, 10), [2]);
     assert_eq!(list(None, None, 0), [0_u64; 0]);
-    let counters = store.read(|rx| rx.counters()).unwrap();
+    let counters = store.read(Read::counters).unwrap();
     assert_eq!(counters.orders[&OrderStage::Received], 4);
     assert_eq!(counters.orders[&OrderStage::Waiting], 1);
     assert_eq!(counters.jobs["ready"], 5);
@@ -95,6 +95,7 @@ fn an_order_is_found_by_number_sale_tracking_and_item_code() {
 
 #[test]
 fn deadlines_close_when_their_work_is_done() {
+    use DeadlineKind::{Acknowledge, Invoice, Ship};
     let store = ready_store();
     store
         .write_blocking(|tx| {
@@ -123,7 +124,6 @@ fn deadlines_close_when_their_work_is_done() {
             })
             .unwrap();
     };
-    use DeadlineKind::{Acknowledge, Invoice, Ship};
     assert_eq!(kinds(0), [Ship, Acknowledge, Invoice]);
     assert_eq!(kinds(4_001), [Acknowledge, Invoice]);
     change(|row| row.acknowledged_at = Some(2_000));
@@ -311,7 +311,7 @@ fn an_ignored_card_comes_back_with_a_new_job() {
         .write_blocking(move |tx| tx.ignore_card(&id, "known", "ann", 3))
         .unwrap();
     assert!(store.read(|rx| rx.cards(5)).unwrap().is_empty());
-    assert_eq!(store.read(|rx| rx.counters()).unwrap().cards, 0);
+    assert_eq!(store.read(Read::counters).unwrap().cards, 0);
     let ignored = store.read(|rx| rx.card(&card.id)).unwrap().unwrap();
     assert_eq!(ignored.0.ignored.as_deref(), Some("known"));
     assert_eq!(
@@ -325,6 +325,7 @@ fn an_ignored_card_comes_back_with_a_new_job() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 fn cells_prefer_the_retailer_and_a_filled_cell_releases_what_waits_for_it() {
     let store = ready_store();
     let gap = |retailer: &str, value: &str| Gap {
@@ -524,6 +525,7 @@ fn the_narrower_setting_wins_and_every_change_is_written_down() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 fn private_space_links_routes_levels_and_facts_of_the_agent() {
     let store = ready_store();
     store

@@ -1,6 +1,8 @@
 //! The store against a plain model: whatever happens in whatever order, crashes included, lists and counters are
 //! what the model's rows say, and every index follows from its rows.
 
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
 mod sample;
 
 use proptest::prelude::*;
@@ -8,7 +10,7 @@ use sample::{
     SOURCE, TARGET, assert_sound, exchange, new_job, on_disk, order_document, order_row, problem,
     with_connections,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::contract::Gap;
 use waybill_model::document::Entity;
 use waybill_model::ids::{BatchId, Generation, JobId, Millis, OrderId};
@@ -68,7 +70,7 @@ struct Job {
 #[derive(Debug, Default)]
 struct Model {
     orders: BTreeMap<String, OrderId>,
-    seen: BTreeMap<(String, String), ()>,
+    seen: BTreeSet<(String, String)>,
     jobs: BTreeMap<JobId, Job>,
     open: BTreeMap<String, JobId>,
     batches: BTreeMap<BatchId, Vec<JobId>>,
@@ -232,11 +234,7 @@ impl World {
                 Ok(Some((order, job)))
             })
             .unwrap();
-        let is_new = self
-            .model
-            .seen
-            .insert((key.clone(), revision), ())
-            .is_none();
+        let is_new = self.model.seen.insert((key.clone(), revision));
         assert_eq!(made.is_some(), is_new);
         if let Some((order, job)) = made {
             self.model.orders.insert(key.clone(), order);
@@ -245,18 +243,17 @@ impl World {
     }
 
     fn created(&mut self, open: &str, lane: &str, id: JobId, urgent_by: Option<Millis>) {
-        match self.model.open.get(open) {
-            Some(known) => assert_eq!(*known, id, "the open job is answered again"),
-            None => {
-                self.model.open.insert(open.to_owned(), id);
-                let job = Job {
-                    lane: lane.to_owned(),
-                    state: JobState::Ready,
-                    urgent_by,
-                };
-                assert!(self.model.jobs.insert(id, job).is_none());
-            }
+        if let Some(known) = self.model.open.get(open) {
+            assert_eq!(*known, id, "the open job is answered again");
+            return;
         }
+        self.model.open.insert(open.to_owned(), id);
+        let job = Job {
+            lane: lane.to_owned(),
+            state: JobState::Ready,
+            urgent_by,
+        };
+        assert!(self.model.jobs.insert(id, job).is_none());
     }
 
     fn follow(&mut self, k: u8, n: u8) {
@@ -373,7 +370,7 @@ impl World {
         self.seed += 1;
         self.disk = SimDisk::with_image(self.seed, image);
         self.store = Some(on_disk(&self.disk, Writer::Inline));
-        let open = self.store().read(|rx| rx.open_batches()).unwrap();
+        let open = self.store().read(Read::open_batches).unwrap();
         let known: Vec<BatchId> = self.model.batches.keys().copied().collect();
         assert_eq!(open.iter().map(|b| b.id).collect::<Vec<_>>(), known);
         for _ in open {
@@ -381,15 +378,15 @@ impl World {
         }
     }
 
-    fn act(&mut self, action: Action) {
+    fn act(&mut self, action: &Action) {
         self.now += 1;
         let now = self.now;
-        match action {
+        match action.clone() {
             Action::Accept(k, r, u) => self.accept(k, r, u),
             Action::Follow(k, n) => self.follow(k, n),
             Action::Claim(most) => self.claim(most),
             Action::Finish(n) => {
-                self.end(n, |_, id| JobState::Done(Ending::Written(id.to_string())))
+                self.end(n, |_, id| JobState::Done(Ending::Written(id.to_string())));
             }
             Action::Park(n, why) => self.end(n, move |_, _| JobState::Parked(reason(why))),
             Action::Wait(n, d) => self.end(n, move |_, _| JobState::Waiting {
@@ -497,7 +494,7 @@ proptest! {
     fn lists_and_counters_follow_from_the_rows(seed in any::<u32>(), actions in prop::collection::vec(action(), 1..45)) {
         let mut world = World::new(u64::from(seed));
         for action in actions {
-            world.act(action);
+            world.act(&action);
             world.check();
         }
     }

@@ -120,6 +120,16 @@ fn a_file_that_is_no_store_is_refused_and_left_alone() {
     );
 }
 
+#[test]
+fn a_start_that_stopped_half_way_is_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("w.redb");
+    let unborn = dir.path().join("w.redb.new");
+    std::fs::write(&unborn, [0; 5_000]).unwrap();
+    assert_sound(&in_file(&path));
+    assert!(path.exists() && !unborn.exists());
+}
+
 #[cfg(unix)]
 #[test]
 fn the_file_is_for_its_owner_only() {

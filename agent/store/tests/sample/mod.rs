@@ -1,5 +1,9 @@
 //! Sample documents, rows and stores of the tests. Knows the public API only.
-#![allow(dead_code, reason = "each test file uses some of these")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "tests: each file uses some of these, and a panic is a failure"
+)]
 
 use std::path::Path;
 use waybill_model::contract::{Exchange, Problem};
