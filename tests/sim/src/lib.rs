@@ -10,6 +10,7 @@ pub mod counters;
 pub mod dice;
 pub mod dsco;
 pub mod fault;
+pub mod play;
 pub mod serve;
 pub mod tls;
 pub mod vendor;

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
+use waybill_sim::play::story::{self, Wishes};
 use waybill_sim::serve::{ServeOptions, TlsOptions, serve};
 use waybill_sim::{brightpearl, check, client, dsco};
 
@@ -38,6 +39,8 @@ enum Command {
         #[command(flatten)]
         serving: Serving,
     },
+    /// Play orders through their whole life against both sandboxes
+    Demo(Demo),
     /// Compare the truths of two running sandboxes; fails when an order is lost or doubled
     Check {
         /// Control address of the DSCO sandbox
@@ -53,6 +56,34 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+struct Demo {
+    /// The agent's program
+    #[arg(long)]
+    agent: PathBuf,
+    /// Folder of the connectors (default: `connectors` beside the agent)
+    #[arg(long)]
+    connectors: Option<PathBuf>,
+    /// How many orders
+    #[arg(long, default_value_t = 30)]
+    orders: usize,
+    /// Stop when every order is where it belongs; fails on any difference
+    #[arg(long)]
+    exit: bool,
+    /// Failures of every kind on both sides
+    #[arg(long)]
+    faults: bool,
+    /// Seed of everything random
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Keep the agent's data here
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Address of the page; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:7878")]
+    listen: String,
 }
 
 #[derive(Debug, Args)]
@@ -173,6 +204,25 @@ async fn main() -> anyhow::Result<ExitCode> {
                 ..brightpearl::Options::default()
             };
             run(brightpearl::Brightpearl::new(options), &serving).await?;
+        }
+        Command::Demo(demo) => {
+            // Scripts and tests run beside each other: they take a free port.
+            let listen = if demo.exit {
+                "127.0.0.1:0".to_owned()
+            } else {
+                demo.listen
+            };
+            let wishes = Wishes {
+                agent: demo.agent,
+                connectors: demo.connectors,
+                orders: demo.orders,
+                exit: demo.exit,
+                faults: demo.faults,
+                seed: demo.seed,
+                data: demo.data,
+                listen,
+            };
+            story::play(&wishes).await?;
         }
         Command::Check {
             dsco,

@@ -1,0 +1,171 @@
+//! Owns one agent process and its command line: started, asked, killed. Must not know the agent's types; it reads the
+//! JSON that the command line prints for scripts.
+
+use super::provisioning::{self, Pace};
+use crate::play::house::House;
+use anyhow::{Context as _, bail, ensure};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::process::{Child, Command};
+
+/// Where an agent's things are.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The `waybill` program.
+    pub program: PathBuf,
+    /// The connectors.
+    pub connectors: PathBuf,
+    /// The data folder.
+    pub data: PathBuf,
+    /// Address of the page; port 0 takes a free one.
+    pub listen: String,
+}
+
+impl Place {
+    fn config(&self) -> PathBuf {
+        self.data.join("agent.toml")
+    }
+
+    /// Writes the configuration.
+    pub fn prepare(&self) -> anyhow::Result<()> {
+        std::fs::create_dir_all(&self.data)?;
+        std::fs::write(
+            self.config(),
+            provisioning::configuration(&self.data, &self.connectors, &self.listen),
+        )?;
+        Ok(())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("--config").arg(self.config());
+        command
+    }
+
+    /// Starts `waybill run` and waits until it answers.
+    pub fn start(&self, environment: &[(&str, String)]) -> anyhow::Result<Agent> {
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.data.join("agent.log"))?;
+        let child = self
+            .command()
+            .arg("run")
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start `{} run`", self.program.display()))?;
+        Ok(Agent { child })
+    }
+
+    /// Waits until the agent answers, or says why it does not.
+    pub async fn wait_until_up(&self, agent: &mut Agent) -> anyhow::Result<()> {
+        let mut waited = 0;
+        while self.ask(&["status"]).await.is_err() {
+            if let Some(status) = agent.child.try_wait()? {
+                bail!(
+                    "the agent ended with {status}; its log is `{}`",
+                    self.data.join("agent.log").display()
+                );
+            }
+            waited += 1;
+            ensure!(
+                waited < 600,
+                "the agent does not answer; its log is `{}`",
+                self.data.join("agent.log").display()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    /// Asks the running agent by its command line, in JSON.
+    pub async fn ask(&self, arguments: &[&str]) -> anyhow::Result<Value> {
+        let output = self
+            .command()
+            .arg("--json")
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .await?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        ensure!(
+            output.status.success(),
+            "`waybill {}` ended with {}: {}{}",
+            arguments.join(" "),
+            output.status,
+            text,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_str(&text)
+            .with_context(|| format!("`waybill {}` printed `{text}`", arguments.join(" ")))
+    }
+
+    /// Applies the provisioning of these sandboxes.
+    pub async fn provision(&self, house: &House, pace: &Pace) -> anyhow::Result<()> {
+        let file = self.data.join("provisioning.toml");
+        std::fs::write(&file, provisioning::plan(house, pace))?;
+        let output = self
+            .command()
+            .args(["apply", "--yes"])
+            .arg(&file)
+            .envs(provisioning::SECRETS)
+            .stdin(Stdio::null())
+            .output()
+            .await?;
+        ensure!(
+            output.status.success(),
+            "`waybill apply` ended with {}:\n{}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
+    }
+
+    /// The file that holds the code for the first login, while it is there.
+    pub fn first_password(&self) -> Option<PathBuf> {
+        let file = self.data.join("first-password");
+        file.exists().then_some(file)
+    }
+}
+
+/// A running agent; killed when dropped.
+#[derive(Debug)]
+pub struct Agent {
+    child: Child,
+}
+
+impl Agent {
+    /// Kills it with SIGKILL and waits for its end.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill().await?;
+        Ok(())
+    }
+
+    /// Waits for its end, at most that long; `None`: it still runs.
+    pub async fn ended_within(
+        &mut self,
+        wait: Duration,
+    ) -> anyhow::Result<Option<std::process::ExitStatus>> {
+        match tokio::time::timeout(wait, self.child.wait()).await {
+            Ok(status) => Ok(Some(status?)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Leaves it running after this program ends.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+}
+
+/// The folder of a program, for finding its neighbours.
+pub fn beside(program: &Path, name: &str) -> PathBuf {
+    program.parent().unwrap_or(Path::new("")).join(name)
+}

@@ -1,0 +1,135 @@
+//! Owns the sandbox processes of a demonstration or a crash run: starts them, talks to their control sides, and ends
+//! them with itself. Must not know what the orders mean.
+
+use crate::client;
+use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+/// One running sandbox.
+#[derive(Debug)]
+pub struct SandboxProcess {
+    /// Address of the vendor's API.
+    pub api: String,
+    /// Address of the control side.
+    pub control: String,
+    // Dropped with this value: the sandbox ends when its standard input does.
+    _child: Child,
+}
+
+impl SandboxProcess {
+    /// Starts `program VENDOR ARGUMENTS` and waits until it listens.
+    pub async fn start(program: &Path, vendor: &str, arguments: &[String]) -> anyhow::Result<Self> {
+        let mut child = Command::new(program)
+            .arg(vendor)
+            .arg("--exit-with-stdin")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start `{} {vendor}`", program.display()))?;
+        let stdout = child.stdout.take().context("the sandbox has no output")?;
+        let line = BufReader::new(stdout).lines().next_line().await?;
+        let Some(line) = line else {
+            bail!("the {vendor} sandbox ended before it listened")
+        };
+        let told: Value = serde_json::from_str(&line)
+            .with_context(|| format!("the {vendor} sandbox said `{line}`"))?;
+        let address = |name: &str| {
+            told[name]
+                .as_str()
+                .map(str::to_owned)
+                .with_context(|| format!("no `{name}` in `{line}`"))
+        };
+        Ok(Self {
+            api: address("api")?,
+            control: address("control")?,
+            _child: child,
+        })
+    }
+
+    /// A control call; `path` begins after `/_sim/`.
+    pub async fn control(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
+        client::json(method, &format!("{}/_sim/{path}", self.control), body).await
+    }
+
+    /// The ground truth.
+    pub async fn truth(&self) -> anyhow::Result<Value> {
+        self.control("GET", "truth", &Value::Null).await
+    }
+
+    /// All calls answered so far.
+    pub async fn calls(&self) -> anyhow::Result<u64> {
+        let counters = self.control("GET", "counters", &Value::Null).await?;
+        let endpoints = counters["endpoints"].as_object();
+        Ok(endpoints
+            .into_iter()
+            .flatten()
+            .filter_map(|(_, c)| c["calls"].as_u64())
+            .sum())
+    }
+}
+
+/// Both sandboxes.
+#[derive(Debug)]
+pub struct House {
+    /// The order network.
+    pub network: SandboxProcess,
+    /// The ERP.
+    pub erp: SandboxProcess,
+}
+
+impl House {
+    /// Starts both from this very program.
+    pub async fn start(program: &Path, seed: u64) -> anyhow::Result<Self> {
+        let seeded = ["--seed".to_owned(), seed.to_string()];
+        Ok(Self {
+            network: SandboxProcess::start(program, "dsco", &seeded).await?,
+            erp: SandboxProcess::start(program, "brightpearl", &seeded).await?,
+        })
+    }
+
+    /// Short delays and no throttle: for runs whose length matters more than the vendors' pace.
+    pub async fn hurry(&self) -> anyhow::Result<()> {
+        let network = json!({"d1_ms": 100, "d2_ms": 150, "d3_ms": 100, "d3_max_ms": 400, "log_lag_ms": 50, "limits": false});
+        self.network.control("POST", "settings", &network).await?;
+        self.erp
+            .control(
+                "POST",
+                "settings",
+                &json!({"throttle": false, "searchLagMs": 500}),
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Failures of every kind on both sides, each with that probability.
+    pub async fn spoil(&self, probability: f64) -> anyhow::Result<()> {
+        for sandbox in [&self.network, &self.erp] {
+            for kind in ["cut-before", "cut-after", "truncate", "html"] {
+                let rule = json!({"endpoint": "*", "kind": kind, "probability": probability});
+                sandbox.control("POST", "faults", &rule).await?;
+            }
+            for status in [429, 500, 503] {
+                let rule = json!({"endpoint": "*", "kind": "status", "status": status, "probability": probability / 2.0,
+                    "body": "{\"response\":\"temporarily out of order\"}"});
+                sandbox.control("POST", "faults", &rule).await?;
+            }
+        }
+        let messy = json!({"messy": true, "encoded_positions": true, "duplicate_chance": 0.1, "pending_first": true});
+        self.network.control("POST", "settings", &messy).await?;
+        Ok(())
+    }
+
+    /// All is well again.
+    pub async fn mend(&self) -> anyhow::Result<()> {
+        for sandbox in [&self.network, &self.erp] {
+            sandbox.control("DELETE", "faults", &Value::Null).await?;
+        }
+        Ok(())
+    }
+}
