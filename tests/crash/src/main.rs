@@ -1,2 +1,86 @@
-//! Under construction.
-fn main() {}
+//! `cargo crash`: a real agent against both sandboxes, killed with SIGKILL at every named crash point and then at
+//! random under load with faults on; at the end everything must be where it belongs. Prints hits per point.
+
+mod build;
+mod rounds;
+
+use anyhow::ensure;
+use clap::Parser;
+use rounds::Rounds;
+use std::io::Write as _;
+
+/// Kills the agent again and again and looks whether anything is lost or doubled.
+#[derive(Debug, Parser)]
+#[command(name = "cargo crash")]
+struct Arguments {
+    /// Kills at each named crash point
+    #[arg(long, default_value_t = 20)]
+    hits: u32,
+    /// Kills at random moments under load, with faults on
+    #[arg(long, default_value_t = 300)]
+    random: u32,
+    /// Only this crash point
+    #[arg(long)]
+    point: Option<String>,
+    /// Seed of everything random
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+fn say(text: &str) {
+    // A closed terminal must not stop the run.
+    drop(writeln!(std::io::stdout(), "{text}"));
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    say("Building the agent with crash points, the sandboxes and the connectors ...");
+    let built = build::all()?;
+    let mut rounds = Rounds::start(&built, arguments.seed).await?;
+    let points: Vec<&str> = waybill_model::crash::POINTS
+        .iter()
+        .copied()
+        .filter(|name| arguments.point.as_deref().is_none_or(|only| only == *name))
+        .collect();
+    let mut missed = Vec::new();
+    for point in points {
+        let hits = rounds.at_point(point, arguments.hits).await?;
+        say(&format!("{point:<24} {hits:>4} hits"));
+        if hits < arguments.hits {
+            missed.push(point);
+        }
+    }
+    if arguments.random > 0 {
+        let kills = rounds.at_random(arguments.random).await?;
+        say(&format!(
+            "{:<24} {kills:>4} kills, with faults on",
+            "at random"
+        ));
+    }
+    let verdict = rounds.end().await?;
+    say(&verdict.table());
+    let report = &verdict.report;
+    let without = report.acknowledged_without_sale.len()
+        - report
+            .waived
+            .len()
+            .min(report.acknowledged_without_sale.len());
+    say(&format!(
+        "{} lost, {} doubled, {without} acknowledged without a sale or an open card, {} differences",
+        report.lost.len(),
+        report.doubled.len(),
+        verdict.differences()
+    ));
+    ensure!(
+        missed.is_empty(),
+        "not hit often enough: {}",
+        missed.join(", ")
+    );
+    ensure!(
+        verdict.differences() == 0,
+        "{} differences",
+        verdict.differences()
+    );
+    Ok(())
+}

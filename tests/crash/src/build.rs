@@ -1,0 +1,59 @@
+//! Owns the programs of a crash run: an agent that kills itself at crash points, and what it needs.
+
+use anyhow::{Context as _, ensure};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where the programs lie.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// The agent with crash points.
+    pub(crate) agent: PathBuf,
+    /// The sandboxes.
+    pub(crate) sandbox: PathBuf,
+    /// The connectors.
+    pub(crate) connectors: PathBuf,
+    /// A folder for data, emptied at the start.
+    pub(crate) data: PathBuf,
+}
+
+/// Builds everything. The agent is copied away: a later build without crash points replaces the usual one.
+pub(crate) fn all() -> anyhow::Result<Built> {
+    let own = std::env::current_exe()?;
+    let binaries = own.parent().context("this program lies in no folder")?;
+    let target = binaries
+        .parent()
+        .context("this program lies in no target folder")?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let cargo = |arguments: &[&str]| -> anyhow::Result<()> {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let status = command
+            .current_dir(&root)
+            .args(["build", "--quiet", "--locked", "--bins"])
+            .args(arguments)
+            .status()?;
+        ensure!(
+            status.success(),
+            "cargo build {} ended with {status}",
+            arguments.join(" ")
+        );
+        Ok(())
+    };
+    cargo(&["-p", "waybill-sim"])?;
+    cargo(&["-p", "waybill", "--features", "waybill/crash-points"])?;
+    let folder = target.join("crash");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    std::fs::create_dir_all(&folder)?;
+    let agent = folder.join("waybill");
+    std::fs::copy(binaries.join("waybill"), &agent)?;
+    let connectors = target.join("connectors");
+    waybill_pack::build_all(&connectors)?;
+    Ok(Built {
+        agent,
+        sandbox: binaries.join("waybill-sandbox"),
+        connectors,
+        data: folder.join("data"),
+    })
+}

@@ -1,0 +1,162 @@
+//! Owns the rounds: orders come in, the agent starts, does some work and is killed. The sandboxes live through all of
+//! them, so whatever a kill lost or doubled stays lost or doubled until the end.
+
+use crate::build::Built;
+use anyhow::ensure;
+use serde_json::json;
+use std::time::Duration;
+use waybill_sim::dice::Dice;
+use waybill_sim::play::agent::{Agent, Place};
+use waybill_sim::play::house::House;
+use waybill_sim::play::provisioning::{HURRY, Pace};
+use waybill_sim::play::story;
+use waybill_sim::play::verdict::Verdict;
+
+/// A round without a hit after that long counts as missed.
+const ROUND: Duration = Duration::from_secs(8);
+/// Failures of every kind on both sides, each that likely.
+const FAULTS: f64 = 0.01;
+
+/// A run.
+pub(crate) struct Rounds {
+    house: House,
+    place: Place,
+    dice: Dice,
+    round: u64,
+}
+
+impl Rounds {
+    /// Starts the sandboxes, provisions an agent and stops it.
+    pub(crate) async fn start(built: &Built, seed: u64) -> anyhow::Result<Self> {
+        let house = House::start(&built.sandbox, seed).await?;
+        house.hurry().await?;
+        let place = Place {
+            program: built.agent.clone(),
+            connectors: built.connectors.clone(),
+            data: built.data.clone(),
+            listen: "127.0.0.1:0".to_owned(),
+        };
+        place.prepare()?;
+        let mut agent = place.start(&[])?;
+        place.wait_until_up(&mut agent).await?;
+        place.provision(&house, &HURRY).await?;
+        agent.kill().await?;
+        Ok(Self {
+            house,
+            place,
+            dice: Dice::new(seed),
+            round: 0,
+        })
+    }
+
+    /// Kills at one point, that many times; how often it was hit.
+    pub(crate) async fn at_point(&mut self, point: &str, hits: u32) -> anyhow::Result<u32> {
+        let mut hit = 0;
+        let mut missed = 0;
+        while hit < hits && missed < 10 {
+            self.orders().await?;
+            // Later hits of one life meet the point in the middle of work, not only at its start.
+            let nth = self.dice.between(1, 3);
+            let mut agent = self
+                .place
+                .start(&[("WAYBILL_CRASH", format!("{point}:{nth}"))])?;
+            if self.live(&mut agent, point).await? {
+                hit += 1;
+            } else {
+                missed += 1;
+            }
+        }
+        Ok(hit)
+    }
+
+    /// Lets the agent work until it has killed itself; false when it did not.
+    async fn live(&mut self, agent: &mut Agent, point: &str) -> anyhow::Result<bool> {
+        let acts = point.starts_with("crosswalk.") || point.starts_with("apply.");
+        let step = Duration::from_millis(if acts { 150 } else { 400 });
+        let mut waited = Duration::ZERO;
+        while waited < ROUND {
+            if let Some(status) = agent.ended_within(step).await? {
+                ensure!(
+                    std::os::unix::process::ExitStatusExt::signal(&status) == Some(9),
+                    "the agent ended by itself with {status}"
+                );
+                return Ok(true);
+            }
+            waited += step;
+            // The agent may die while it is asked: that is the point.
+            if point.starts_with("crosswalk.") {
+                self.unknown().await?;
+                drop(story::match_items(&self.place).await);
+            } else if point.starts_with("apply.") {
+                self.round += 1;
+                let retry_cap = ["0.5", "0.6"][usize::from(self.round.is_multiple_of(2))];
+                drop(
+                    self.place
+                        .provision(&self.house, &Pace { retry_cap, ..HURRY })
+                        .await,
+                );
+            } else {
+                self.orders().await?;
+            }
+        }
+        agent.kill().await?;
+        Ok(false)
+    }
+
+    /// Kills at random moments, with faults on; how often.
+    pub(crate) async fn at_random(&mut self, kills: u32) -> anyhow::Result<u32> {
+        self.house.spoil(FAULTS).await?;
+        for _ in 0..kills {
+            self.orders().await?;
+            let mut agent = self.place.start(&[])?;
+            let life = u64::try_from(self.dice.between(40, 2500)).unwrap_or(1000);
+            tokio::time::sleep(Duration::from_millis(life / 2)).await;
+            self.orders().await?;
+            tokio::time::sleep(Duration::from_millis(life / 2)).await;
+            agent.kill().await?;
+        }
+        self.house.mend().await?;
+        Ok(kills)
+    }
+
+    /// Everything that is left is done without a kill, and compared with the truth.
+    pub(crate) async fn end(&mut self) -> anyhow::Result<Verdict> {
+        let mut agent = self.place.start(&[])?;
+        self.place.wait_until_up(&mut agent).await?;
+        let verdict = story::settle(&self.house, &self.place).await?;
+        agent.kill().await?;
+        Ok(verdict)
+    }
+
+    /// Two orders, now and then an awkward one.
+    async fn orders(&mut self) -> anyhow::Result<()> {
+        self.round += 1;
+        let awkward = [
+            "same-sku",
+            "split-po",
+            "test",
+            "unknown-item",
+            "cancelled-early",
+            "multi-line",
+        ];
+        let mix = match awkward.get(usize::try_from(self.round % 12).unwrap_or(0)) {
+            Some(case) => json!({ *case: 1 }),
+            None if self.round % 60 == 11 => json!({ "bad-total": 1 }),
+            None => json!({}),
+        };
+        self.generate(2, mix).await
+    }
+
+    /// One order with an item nobody knows.
+    async fn unknown(&mut self) -> anyhow::Result<()> {
+        self.generate(1, json!({ "unknown-item": 1 })).await
+    }
+
+    async fn generate(&mut self, count: u32, mix: serde_json::Value) -> anyhow::Result<()> {
+        self.house
+            .network
+            .control("POST", "generate", &json!({"count": count, "mix": mix}))
+            .await?;
+        Ok(())
+    }
+}
