@@ -23,6 +23,8 @@ use waybill_model::ids;
 
 /// Largest component taken.
 const MAX_BYTES: u64 = 64 << 20;
+/// How often `describe` is asked: a busy machine is not the connector's fault.
+const ATTEMPTS: u32 = 3;
 
 /// Why a component was not loaded. Nothing that ran before is touched by it.
 #[derive(Debug, thiserror::Error)]
@@ -210,23 +212,30 @@ impl Loader {
 
     /// Instantiates, checks the types of every role, and asks who it is; with nothing but `log` to call.
     async fn describe(&self, ready: &Ready) -> Result<Descriptor, LoadError> {
-        let deadline = Instant::now() + Duration::from_millis(self.limits.describe_ms);
-        let state = CallState::new(Access::Nothing, None, &self.limits, deadline);
-        let (described, _) = ready
-            .visit(state, |exports, live| {
-                Box::pin(async move {
-                    exports
-                        .prove(live)
-                        .map_err(|e| Stop::Contract(format!("{e:#}")))?;
-                    exports.describe(live).await
+        let mut described = Err(CallError::TimedOut);
+        for _ in 0..ATTEMPTS {
+            let deadline = Instant::now() + Duration::from_millis(self.limits.describe_ms);
+            let state = CallState::new(Access::Nothing, None, &self.limits, deadline);
+            (described, _) = ready
+                .visit(state, |exports, live| {
+                    Box::pin(async move {
+                        exports
+                            .prove(live)
+                            .map_err(|e| Stop::Contract(format!("{e:#}")))?;
+                        exports.describe(live).await
+                    })
                 })
-            })
-            .await;
+                .await;
+            if !matches!(described, Err(CallError::TimedOut)) {
+                break;
+            }
+        }
         described.map_err(|error| match error {
             CallError::Contract(why) => LoadError::Shape(why),
             CallError::Trapped(why) | CallError::Host(why) => LoadError::Describe(why),
             CallError::TimedOut => {
-                LoadError::Describe(format!("stopped after {} ms", self.limits.describe_ms))
+                let ms = self.limits.describe_ms;
+                LoadError::Describe(format!("stopped after {ms} ms, {ATTEMPTS} times"))
             }
             CallError::OutOfMemory => LoadError::Describe(format!(
                 "it wanted more than {} bytes of memory",

@@ -1,16 +1,14 @@
-//! `http`: one request of a guest. Where it may go, what it may carry, when it may leave, and what its answer proves.
-//! The sockets are the wire's, the journal's promise is `effects.rs`', the secrets are `credentials.rs`'.
+//! `http`: one request of a guest, from its rules (`rules.rs`) over its secrets, its budget and the journal to the wire,
+//! with its place in the transcript. It decides none of these itself.
 
-use crate::budget::{BudgetKey, Rate};
-use crate::connector::Mode;
+use super::rules::{Plan, own_headers, plan};
+use crate::budget::BudgetKey;
 use crate::credentials::{self, CredentialError, Prepared, scrub};
-use crate::effects::{self, Denial, Effect, IoError};
+use crate::effects::{self, Effect, IoError};
 use crate::ports::{Begun, WireError, WireRequest, WireResponse};
-use crate::reach;
 use crate::setup::Bound;
-use crate::state::{Access, CallState, Visitor, kept};
+use crate::state::{CallState, Visitor, kept};
 use secrecy::SecretString;
-use url::Url;
 use waybill_model::contract::Exchange;
 use waybill_model::crash;
 use waybill_model::ids::{EffectId, Millis};
@@ -30,34 +28,6 @@ pub(crate) struct Response {
     pub(crate) answer: WireResponse,
     pub(crate) replayed: bool,
 }
-
-/// A request that may leave.
-struct Plan {
-    url: Url,
-    key: BudgetKey,
-    rate: Rate,
-    allow_private: bool,
-}
-
-/// Set by the host alone: identity, framing, and what a proxy would act on.
-const HOST_HEADERS: &[&str] = &[
-    "authorization",
-    "proxy-authorization",
-    "host",
-    "cookie",
-    "content-length",
-    "transfer-encoding",
-    "connection",
-    "keep-alive",
-    "upgrade",
-    "te",
-    "trailer",
-    "expect",
-    "proxy-connection",
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-];
 
 /// Left when a request's time is cut, so that the guest can still say what happened.
 const MARGIN_MS: u64 = 50;
@@ -91,7 +61,8 @@ pub(crate) async fn send(
         note(state, &visitor.bound, &request, &error.to_string());
         return Ok(Err(error));
     }
-    if let Err(error) = budget(state, &visitor, &plan).await {
+    let patience = state.remaining_ms().saturating_sub(MARGIN_MS);
+    if let Err(error) = budget(&visitor, &plan, patience).await {
         note(state, &visitor.bound, &request, &error.to_string());
         return Ok(Err(error));
     }
@@ -121,115 +92,6 @@ pub(crate) async fn send(
     })
 }
 
-/// Everything that is checked before a secret is touched.
-fn plan(state: &CallState, visitor: &Visitor, request: &Request) -> Result<Plan, IoError> {
-    let bound = &visitor.bound;
-    let not_granted = |why: String| IoError::Denied(Denial::NotGranted(why));
-    if state.access == Access::Local {
-        return Err(not_granted("this call has no network".to_owned()));
-    }
-    within_limits(state, request)?;
-    let url = reach::parse(&request.url).map_err(|e| not_granted(e.to_string()))?;
-    let prefixes = reach::resolve_with(&bound.descriptor, &bound.values());
-    let usable: Vec<_> = prefixes.iter().filter_map(|p| p.clone().ok()).collect();
-    let Some(prefix) = reach::covering(&usable, &url) else {
-        let missing = prefixes
-            .iter()
-            .find_map(|p| p.as_ref().err().map(|e| format!(" ({e})")));
-        return Err(not_granted(format!(
-            "`{}` is not in the connector's reach{}",
-            shown(&url),
-            missing.unwrap_or_default()
-        )));
-    };
-    if !reach::transport_allowed(&url, &bound.setup) {
-        return Err(not_granted(format!(
-            "`{}` is plain http, and private addresses are not allowed for this connection",
-            shown(&url)
-        )));
-    }
-    if let Some(slot) = &request.credential {
-        credentials::granted(bound, slot, &url).map_err(|e| e.told())?;
-    }
-    permitted(visitor, request)?;
-    let host = url.host_str().unwrap_or_default();
-    Ok(Plan {
-        key: BudgetKey {
-            connection: bound.setup.id,
-            reach: prefix.url.to_string(),
-        },
-        rate: Rate {
-            per_minute: prefix.per_minute,
-            per_second: prefix.per_second,
-        },
-        allow_private: bound
-            .setup
-            .private_allowed(host, url.port_or_known_default()),
-        url,
-    })
-}
-
-fn within_limits(state: &CallState, request: &Request) -> Result<(), IoError> {
-    let limits = &state.limits;
-    let body = u64::try_from(request.body.len()).unwrap_or(u64::MAX);
-    if body > limits.request_body {
-        return Err(IoError::TooLarge(limits.request_body));
-    }
-    let headers = &request.headers;
-    let head: usize = headers.iter().map(|(n, v)| n.len() + v.len()).sum();
-    if headers.len() > limits.headers || head + request.url.len() > limits.head_bytes {
-        return Err(IoError::Refused(format!(
-            "the URL and headers are larger than {} bytes or {} headers",
-            limits.head_bytes, limits.headers
-        )));
-    }
-    let token = |text: &str| {
-        !text.is_empty()
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
-    };
-    let plain = |text: &str| text.chars().all(|c| c == '\t' || !c.is_control());
-    if !headers.iter().all(|(n, v)| token(n) && plain(v)) {
-        return Err(IoError::Refused(
-            "a header holds characters that no header may hold".to_owned(),
-        ));
-    }
-    Ok(())
-}
-
-/// The rules of effects and modes.
-fn permitted(visitor: &Visitor, request: &Request) -> Result<(), IoError> {
-    let reads = match request.method.as_str() {
-        "GET" | "HEAD" | "OPTIONS" => true,
-        "POST" | "PUT" | "PATCH" | "DELETE" => false,
-        other => {
-            return Err(IoError::Refused(format!(
-                "the method `{}` is not spoken",
-                kept(other.as_bytes())
-            )));
-        }
-    };
-    if !reads && visitor.call.mode == Mode::ReadOnly {
-        return Err(Denial::ReadOnlyCall.into());
-    }
-    let Some(effect) = &request.effect else {
-        return if reads {
-            Ok(())
-        } else {
-            Err(Denial::EffectRequired.into())
-        };
-    };
-    if let Some(misuse) = effects::misuse(effect, &visitor.call) {
-        return Err(IoError::Refused(misuse));
-    }
-    match visitor.call.mode {
-        Mode::Live => Ok(()),
-        Mode::ReadOnly => Err(Denial::ReadOnlyCall.into()),
-        Mode::Practice => Err(Denial::Practice.into()),
-    }
-}
-
 async fn prepare(
     state: &mut CallState,
     bound: &Bound,
@@ -246,31 +108,14 @@ async fn prepare(
         .map(Some)
 }
 
-/// A guest sets no header of the host's, and none that its credential sets.
-fn own_headers(request: &Request, prepared: Option<&Prepared>) -> Result<(), IoError> {
-    let theirs = |name: &str| {
-        HOST_HEADERS.iter().any(|h| name.eq_ignore_ascii_case(h))
-            || prepared.is_some_and(|p| p.headers.iter().any(|(h, _)| name.eq_ignore_ascii_case(h)))
-    };
-    match request.headers.iter().find(|(name, _)| theirs(name)) {
-        None => Ok(()),
-        Some((name, _)) => {
-            Err(Denial::NotGranted(format!("the header `{name}` is set by the host")).into())
-        }
-    }
-}
-
-async fn budget(state: &mut CallState, visitor: &Visitor, plan: &Plan) -> Result<(), IoError> {
-    let patience = state.remaining_ms().saturating_sub(MARGIN_MS);
+async fn budget(visitor: &Visitor, plan: &Plan, patience: u64) -> Result<(), IoError> {
     let budgets = &visitor.bound.budgets;
     let priority = visitor.call.priority;
     budgets
         .acquire(&plan.key, plan.rate, priority, patience)
         .await
-        .map_err(|exhausted| {
-            state.hold(exhausted.until);
-            IoError::Refused(exhausted.to_string())
-        })
+        // No hold: what is more urgent may still have calls.
+        .map_err(|exhausted| IoError::Refused(exhausted.to_string()))
 }
 
 enum Begin {
@@ -443,13 +288,6 @@ fn note(state: &mut CallState, bound: &Bound, request: &Request, why: &str) {
     let mut exchange = opened(bound, request, &request.url);
     why.clone_into(&mut exchange.answer);
     state.exchanges.push(exchange);
-}
-
-/// A URL for a sentence: without its query.
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    kept(url.as_str().as_bytes())
 }
 
 /// The vendor's answer to a step proves that nothing happened.

@@ -7,3 +7,4 @@ pub(crate) mod http;
 pub(crate) mod kv;
 pub(crate) mod links;
 pub(crate) mod log;
+mod rules;

@@ -62,6 +62,23 @@ async fn another_contract_is_refused_with_both_versions_and_a_hint() {
 }
 
 #[tokio::test]
+async fn other_shapes_under_the_same_names_are_refused() {
+    // A field of a record that goes to the host, and fields of records that come from the connector.
+    for (field, other, part) in [
+        ("verified-absent", "verified-absend", "verified-absent"),
+        ("check-in-secs", "check-in-mins", "role `source`"),
+        ("self-decrementing", "self-incrementing", "role `base`"),
+    ] {
+        let Err(error) = load(altered(field, other)).await else {
+            panic!("`{other}` was loaded");
+        };
+        assert!(matches!(error, LoadError::Shape(_)), "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+        assert!(error.hint().unwrap().contains("bindings"));
+    }
+}
+
+#[tokio::test]
 async fn bytes_that_are_no_component_are_refused() {
     let cut = component()[..5_000].to_vec();
     for (bytes, part) in [
