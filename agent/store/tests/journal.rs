@@ -143,3 +143,18 @@ fn a_retracted_step_is_a_first_one_and_a_finished_one_cannot_be_retracted() {
     assert!(matches!(twice, Err(StoreError::Conflict(_))));
     assert_sound(&store);
 }
+
+#[test]
+fn a_refused_job_forgets_its_effects_and_the_others_keep_theirs() {
+    let store = in_memory();
+    let id = fresh(&begin(&store, &[A, B], false, 10));
+    finish(&store, id, Some(b"answer"));
+    store.write_blocking(|tx| tx.forget_effects(A)).unwrap();
+    assert_sound(&store);
+    fresh(&begin(&store, &[A], false, 20));
+    let replay = BegunRow::Replay(b"answer".to_vec());
+    assert_eq!(begin(&store, &[B], false, 20), replay);
+    store.write_blocking(|tx| tx.forget_effects(B)).unwrap();
+    assert!(store.read(|rx| rx.effect(id)).unwrap().is_none());
+    assert_sound(&store);
+}
