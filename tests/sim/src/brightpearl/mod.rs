@@ -14,6 +14,7 @@ mod envelope;
 mod gateway;
 mod idset;
 mod multimessage;
+mod note_write;
 mod notes;
 mod options;
 mod order_change;

@@ -156,13 +156,14 @@ fn optional_dates(view: &mut Value, order: &Order, zone: Zone) {
 pub(super) fn nested_row(order: &Order, row: &Row) -> Value {
     let money = |text: String| json!({ "currencyCode": order.currency, "value": text });
     let (class, rate) = tax_code(&row.tax_code).unwrap_or_default();
+    let tax_places = row.tax.normalize().scale().clamp(2, 4);
     let mut view = json!({
         "orderRowSequence": row.sequence.to_string(), "productId": row.product_id, "productName": row.name,
         "quantity": { "magnitude": fixed(row.quantity, 4) }, "itemCost": money("0.0000".to_owned()),
         "productPrice": money(unit_price(row)), "discountPercentage": "0.00",
         "rowValue": {
             "taxRate": fixed(rate, 4), "taxCode": row.tax_code, "taxCalculator": "brightpearl",
-            "rowNet": money(fixed(row.net, 4)), "rowTax": money(fixed(row.tax, row.tax.normalize().scale().clamp(2, 4))),
+            "rowNet": money(fixed(row.net, 4)), "rowTax": money(fixed(row.tax, tax_places)),
             "taxClassId": class,
         },
         "nominalCode": row.nominal,
