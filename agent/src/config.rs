@@ -62,8 +62,9 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     /// How long running calls may go on after a stop.
     pub(crate) grace: Duration,
-    /// Compiled connectors are kept here; `None`: compiled at each start.
-    pub(crate) compiled_dir: Option<PathBuf>,
+    /// Compiled connectors are kept here, so that only the first start compiles them. Who can write here runs code as
+    /// the agent: it lies in the data folder unless the configuration says otherwise.
+    pub(crate) compiled_dir: PathBuf,
     /// Most memory for cached pages of the database.
     pub(crate) store_cache_bytes: usize,
 }
@@ -182,12 +183,12 @@ pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
     let grace = number(&mut reader, &root, "grace-secs", 1..=600, 20);
     let (log_filter, log_format) = log(&mut reader, &root);
     let cache = reader.section(&root, "cache");
-    let mut compiled_dir = None;
+    let mut compiled_dir = data_dir.join("compiled");
     let mut store_mib = 8;
     if let Some(cache) = &cache {
         reader.only(cache, &["compiled-dir", "store-mib"]);
         if Reader::has(cache, "compiled-dir") {
-            compiled_dir = Some(path(&mut reader, cache, "compiled-dir", base, ""));
+            compiled_dir = path(&mut reader, cache, "compiled-dir", base, "");
         }
         store_mib = number(&mut reader, cache, "store-mib", 1..=4096, 8);
     }
@@ -316,7 +317,7 @@ mod tests {
         assert_eq!(config.data_dir, Path::new("/var/lib/waybill"));
         assert_eq!(config.listen.to_string(), "127.0.0.1:7878");
         assert_eq!(config.grace, Duration::from_secs(20));
-        assert_eq!(config.compiled_dir, None);
+        assert_eq!(config.compiled_dir, Path::new("/var/lib/waybill/compiled"));
         assert_eq!(config.store_cache_bytes, 8 << 20);
     }
 
@@ -341,10 +342,7 @@ store-mib = 16
         assert_eq!(config.data_dir, Path::new("/base/data"));
         assert_eq!(config.connectors_dir, Path::new("/opt/connectors"));
         assert_eq!(config.socket, Path::new("/base/run/admin.sock"));
-        assert_eq!(
-            config.compiled_dir.as_deref(),
-            Some(Path::new("/base/compiled"))
-        );
+        assert_eq!(config.compiled_dir, Path::new("/base/compiled"));
         assert_eq!(config.log_format, LogFormat::Json);
         assert_eq!(config.grace, Duration::from_secs(3));
         assert_eq!(config.store_file(), Path::new("/base/data/waybill.redb"));

@@ -67,7 +67,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         Arc::new(wire),
     );
     let connectors = HostConnectors::new(ports, Arc::new(Budgets::new(Arc::clone(&clock))));
-    for found in load_connectors(config, config.compiled_dir.as_deref()).await? {
+    for found in load_connectors(config, Some(&config.compiled_dir)).await? {
         let file = found.path.display();
         match found.loaded {
             Ok(generation) => {
