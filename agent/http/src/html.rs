@@ -371,7 +371,10 @@ impl Times {
 
     /// The zone's name, as said at the foot of a page.
     pub(crate) fn zone_name(&self) -> String {
-        let name = self.zone.iana_name().map(str::to_owned);
+        let name = self
+            .zone
+            .iana_name()
+            .map(|name| name.trim_start_matches("Etc/").to_owned());
         let short = self.zoned(self.now).strftime("%Z").to_string();
         name.filter(|n| *n != short).map_or_else(
             || short.clone(),

@@ -132,7 +132,7 @@ async fn a_foreign_host_name_is_turned_away_before_anything_else() {
 }
 
 #[tokio::test]
-async fn the_first_password_is_private_and_good_once() {
+async fn the_first_password_is_in_a_private_file() {
     let served = Served::start().await;
     let file = served.agent.first_password_file();
     assert_eq!(
@@ -144,7 +144,25 @@ async fn the_first_password_is_private_and_good_once() {
     assert!(page.body.contains("one-time first password"));
     assert!(page.body.contains(&file.display().to_string()));
     assert!(!page.body.contains(&code));
+}
 
+/// Logs in with the first password and gives the code, the cookie and the form token of that half session.
+async fn half_way(served: &Served) -> (String, String, String) {
+    let code = served.first_password();
+    let heard = served
+        .form("/login", &[], &format!("password={}", code.to_lowercase()))
+        .await;
+    assert_eq!(heard.header("location"), Some("/password"));
+    let half = heard.cookie();
+    let page = served.get("/password", &[("cookie", &half)]).await;
+    (code, half, page.token())
+}
+
+#[tokio::test]
+async fn with_the_first_password_only_a_password_can_be_chosen() {
+    let served = Served::start().await;
+    let file = served.agent.first_password_file();
+    let code = served.first_password();
     // With it, nothing but choosing a password is open.
     let heard = served
         .form("/login", &[], &format!("password={}", code.to_lowercase()))
@@ -192,7 +210,13 @@ async fn the_first_password_is_private_and_good_once() {
         assert!(heard.body.contains(why), "{why}");
     }
     assert!(file.exists());
+}
 
+#[tokio::test]
+async fn choosing_a_password_spends_the_first_one() {
+    let served = Served::start().await;
+    let file = served.agent.first_password_file();
+    let (code, half, token) = half_way(&served).await;
     // Choosing one spends the code, removes the file and ends the half session.
     let body = format!("token={token}&password=four+words+of+mine&again=four+words+of+mine");
     let heard = served.form("/password", &[("cookie", &half)], &body).await;

@@ -115,6 +115,7 @@ async fn filling_in_the_cell_releases_the_order() {
 }
 
 /// Where the first card's form goes.
+#[expect(clippy::unwrap_used, reason = "a test's helper")]
 fn action(page: &str) -> String {
     let (_, rest) = page
         .split_once("class=\"parts\" method=\"post\" action=\"")
@@ -145,14 +146,23 @@ async fn a_cause_can_be_retried_and_left_with_a_reason() {
         )
         .await;
     let page = served.get("/attention", &with).await;
-    assert!(page.body.contains("Left, with your reason."));
-    assert!(page.body.contains("Left with a reason 1"));
     assert!(
-        served
-            .get("/attention?show=left", &with)
-            .await
-            .body
-            .contains("by phone")
+        page.body
+            .contains("Left, with your reason, which is kept in History."),
+        "{}",
+        page.body
+    );
+    let (open, _) = page.body.split_once("</main>").unwrap();
+    assert!(
+        !open.contains("Save and release"),
+        "it no longer asks for anything"
+    );
+    let history = served.get("/history", &with).await;
+    assert!(history.body.contains("by phone"), "{}", history.body);
+    let order = served.get("/orders/1", &with).await;
+    assert!(
+        order.body.contains("/orders/1/jobs/1/retry"),
+        "it can be tried from there"
     );
     served
         .form(&format!("{place}/retry"), &with, &format!("token={token}"))

@@ -161,7 +161,7 @@ pub(crate) async fn ignore(asked: &Asked<'_>) -> Result<Answer, Failure> {
         .await
     {
         Ok(()) => Notice {
-            text: "Left, with your reason. It is under \"Left with a reason\" and in History."
+            text: "Left, with your reason, which is kept in History. Its orders can still be tried from their own pages."
                 .to_owned(),
             ..Notice::default()
         },

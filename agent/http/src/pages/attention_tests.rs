@@ -78,4 +78,5 @@ fn nothing_waiting_is_said() {
     let html = page(&[], 0, false);
     assert!(html.contains("Nothing waits for you."));
     assert!(html.contains("Nothing waits</p>"));
+    assert!(!html.contains("Left with a reason"), "no tab for nothing");
 }

@@ -296,7 +296,11 @@ fn sent(job: &JobView, order: OrderId, times: &Times) -> Sent {
         what: job.what.clone(),
         mark: Mark::of(job.tone, job.state.clone()),
         changed: times.when(job.changed_at),
-        tries: count(job.attempt.into(), "time", "times"),
+        tries: if job.attempt == 0 {
+            "not yet".to_owned()
+        } else {
+            count(job.attempt.into(), "time", "times")
+        },
         retry: job
             .can_retry
             .then(|| format!("/orders/{order}/jobs/{}/retry", job.id)),

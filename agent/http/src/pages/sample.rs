@@ -207,9 +207,8 @@ fn line(number: u32, quantity: i64, shipped: i64) -> OrderLine {
     }
 }
 
-pub(crate) fn detail() -> OrderDetail {
-    let view = order(7, "HP-4471820", OrderStage::Waiting);
-    let body = Order {
+fn body(view: &OrderView) -> Order {
+    Order {
         number: view.number.clone(),
         retailer: view.retailer.clone(),
         retailer_name: view.retailer_name.clone(),
@@ -247,13 +246,17 @@ pub(crate) fn detail() -> OrderDetail {
         total: None,
         supplier_number: None,
         extras: Vec::new(),
-    };
+    }
+}
+
+pub(crate) fn detail() -> OrderDetail {
+    let view = order(7, "HP-4471820", OrderStage::Waiting);
     OrderDetail {
         document: Document {
             key: view.key.clone(),
             revision: "1".to_owned(),
             occurred_at: NOW,
-            body: Body::Order(body),
+            body: Body::Order(body(&view)),
         },
         deadlines: vec![
             (

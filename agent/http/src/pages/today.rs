@@ -9,7 +9,12 @@ use crate::site::Asked;
 use askama::Template;
 use hyper::StatusCode;
 use waybill_engine::view::{CardView, DayView, TodayView};
+use waybill_model::ids::Millis;
 use waybill_model::order_state::OrderStage;
+
+/// Days of the chart.
+const DAYS: i64 = 14;
+const DAY: Millis = 86_400_000;
 
 /// Most of the waiting causes that fit beside the deadlines.
 const CAUSES: usize = 6;
@@ -91,9 +96,24 @@ pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
     render(StatusCode::OK, &compose(base, &today, &times, now))
 }
 
-fn figures(today: &TodayView) -> Vec<Figure> {
-    let last = today.days.last().cloned().unwrap_or_default();
-    let before = today.days.iter().rev().nth(1);
+/// The last days up to today, also those on which nothing happened.
+fn last_days(known: &[DayView], now: Millis) -> Vec<DayView> {
+    let today = now - now.rem_euclid(DAY);
+    (0..DAYS)
+        .map(|at| today - (DAYS - 1 - at) * DAY)
+        .map(|day| {
+            let found = known.iter().find(|known| known.day == day).cloned();
+            found.unwrap_or(DayView {
+                day,
+                ..DayView::default()
+            })
+        })
+        .collect()
+}
+
+fn figures(today: &TodayView, days: &[DayView]) -> Vec<Figure> {
+    let last = days.last().cloned().unwrap_or_default();
+    let before = days.iter().rev().nth(1);
     let yesterday = |pick: fn(&DayView) -> u64| {
         before.map_or_else(String::new, |day| {
             format!("{} yesterday", grouped(&pick(day).to_string()))
@@ -153,7 +173,7 @@ fn chart(days: &[DayView], times: &Times) -> Option<Chart> {
         .map(|(at, day)| {
             let x = 4.0 + slot * at as f64;
             // The middle of a UTC day, so that its name is right in every zone near it.
-            let noon = day.day + 43_200_000;
+            let noon = day.day + DAY / 2;
             Bar {
                 x: format!("{x:.2}%"),
                 x2: format!("{:.2}%", x + wide + 0.4),
@@ -192,7 +212,8 @@ fn cause(at: usize, card: &CardView) -> Cause {
     }
 }
 
-fn compose(base: Base, today: &TodayView, times: &Times, now: i64) -> TodayPage {
+fn compose(base: Base, today: &TodayView, times: &Times, now: Millis) -> TodayPage {
+    let days = last_days(&today.days, now);
     let open: Vec<&CardView> = today
         .cards
         .iter()
@@ -203,7 +224,7 @@ fn compose(base: Base, today: &TodayView, times: &Times, now: i64) -> TodayPage 
         head: format!("Today, {}, {}", times.day_head(now), times.clock(now)),
         verdict: today.verdict.clone(),
         stamp: Mark::of(today.stamp.0, today.stamp.1.clone()),
-        figures: figures(today),
+        figures: figures(today, &days),
         deadlines: today
             .deadlines
             .iter()
@@ -240,7 +261,7 @@ fn compose(base: Base, today: &TodayView, times: &Times, now: i64) -> TodayPage 
                 text: note.text.clone(),
             })
             .collect(),
-        chart: chart(&today.days, times),
+        chart: chart(&days, times),
         as_of: times.clock_seconds(now),
         base,
     }
@@ -303,6 +324,21 @@ mod tests {
         ] {
             assert!(html.contains(&format!("id=\"{live}\"")), "{live}");
         }
+    }
+
+    #[test]
+    fn a_day_without_orders_is_shown_as_one() {
+        let mut today = sample::today();
+        today.days.truncate(12);
+        let days = last_days(&today.days, NOW);
+        assert_eq!(days.len(), 14);
+        assert_eq!(days[11].received, 41);
+        assert_eq!((days[13].received, days[13].day), (0, NOW - NOW % DAY));
+        assert_eq!(
+            figures(&today, &days)[0].number,
+            "0",
+            "yesterday's figure is not today's"
+        );
     }
 
     #[test]
