@@ -2,7 +2,7 @@
 
 use crate::acknowledge::Member;
 use crate::api::{Api, encode};
-use crate::lookup::{self, Read, Said};
+use crate::lookup::{self, Read, Said, Scope};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use waybill_sdk::problem::pending;
@@ -121,7 +121,9 @@ fn of_request(api: &Api<'_>, request: &str, group: &[Asked]) -> Result<Vec<Verdi
     let failures = lookup::log(api, &query("failure"))?;
     let mut read = failures.unwrap_or_default();
     let completed = read.status.as_deref() == Some("COMPLETED");
-    if read.status.is_none() {
+    // A failure that does not say of which order could be any one's: then silence proves nothing.
+    let silence = completed && lookup::all_named(&read.entries);
+    if read.status.is_none() || (completed && !silence) {
         // Whether the status comes with a filter is not promised. Without it only entries count.
         read = lookup::log(api, &query("success_or_failure"))?.unwrap_or_default();
     }
@@ -134,7 +136,7 @@ fn of_request(api: &Api<'_>, request: &str, group: &[Asked]) -> Result<Vec<Verdi
             if working {
                 return handle.again(api, &member);
             }
-            of_entries(api, &read, completed, handle, &member)
+            of_entries(api, &read, silence, handle, &member)
         })
         .collect())
 }
@@ -146,7 +148,7 @@ fn of_entries(
     handle: &Handle,
     member: &Member,
 ) -> Verdict {
-    match lookup::said(&read.entries, member) {
+    match lookup::said(&read.entries, Scope::Request, member) {
         Some(Said::Failure(words)) => lookup::refusal(api, member, &words),
         Some(Said::Success) => lookup::written(member),
         None if silence_is_success => lookup::written(member),

@@ -11,6 +11,7 @@ mod cursor;
 mod describe;
 mod feed;
 mod guest;
+mod line;
 mod listing;
 mod lookup;
 mod order;

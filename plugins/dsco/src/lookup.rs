@@ -5,7 +5,7 @@ use crate::acknowledge::Member;
 use crate::api::{Api, collect, encode};
 use crate::confirm::Handle;
 use crate::source::order_by_key;
-use crate::wire::log::{Entry, Log};
+use crate::wire::log::{Entry, Log, Payload};
 use crate::wire::order::Order;
 use std::collections::BTreeMap;
 use waybill_sdk::date;
@@ -61,14 +61,34 @@ pub(crate) enum Said {
     Pending(Option<String>),
 }
 
+/// Whose entries a log holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Of one request of ours: an entry about an order is about its acknowledgement.
+    Request,
+    /// Of everything in a span of time: other writes, and the acknowledgement without the number, are no proof.
+    Time,
+}
+
+/// Whether each entry says which order it is about.
+pub(crate) fn all_named(entries: &[Entry]) -> bool {
+    entries
+        .iter()
+        .all(|entry| entry.payload.as_ref().and_then(Payload::order).is_some())
+}
+
 /// What the entries say of a member: the last counts, but a failure always.
-pub(crate) fn said(entries: &[Entry], member: &Member) -> Option<Said> {
-    let of_member = |entry: &&Entry| {
-        entry.payload.as_ref().is_some_and(|payload| {
+pub(crate) fn said(entries: &[Entry], scope: Scope, member: &Member) -> Option<Said> {
+    let ours = |payload: &Payload| match scope {
+        Scope::Request => true,
+        Scope::Time => {
             payload.is_acknowledgement()
-                && payload.id.as_ref() == Some(&member.order)
                 && (member.number.is_none() || payload.supplier_order_number == member.number)
-        })
+        }
+    };
+    let of_member = |entry: &&Entry| {
+        let payload = entry.payload.as_ref();
+        payload.is_some_and(|payload| payload.order() == Some(&member.order) && ours(payload))
     };
     let mut last = None;
     for entry in entries.iter().filter(of_member) {
@@ -176,7 +196,7 @@ pub(crate) fn find(
     let entries = log(api, &query)?.unwrap_or_default().entries;
     let mut found = BTreeMap::new();
     for member in members {
-        let verdict = match said(&entries, member) {
+        let verdict = match said(&entries, Scope::Time, member) {
             Some(Said::Success) => written(member),
             Some(Said::Failure(words)) => refusal(api, member, &words),
             Some(Said::Pending(request)) => {

@@ -4,13 +4,12 @@ use crate::api::{Api, encode};
 use crate::bindings::exports::waybill::connector::source::Page;
 use crate::cursor::{self, ListCursor};
 use crate::order::name_key;
-use crate::wire::order::Others;
 use crate::wire::partner::{Partner, Warehouses};
 use waybill_sdk::commerce::{Body, Document, Extra, Retailer, Warehouse};
 use waybill_sdk::types::{Choice, ChoicePage, Failure};
 
-fn extras(others: &Others) -> Vec<Extra> {
-    let pairs = others.0.iter().cloned();
+fn extras(others: &[(String, String)]) -> Vec<Extra> {
+    let pairs = others.iter().cloned();
     pairs.map(|(name, value)| Extra { name, value }).collect()
 }
 

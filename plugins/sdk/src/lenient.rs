@@ -4,10 +4,11 @@
 use crate::commerce::Decimal;
 use crate::date;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
+use serde::de::{
+    Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor,
+};
+use serde_json::{Map, Value};
 use std::fmt;
-use std::marker::PhantomData;
 
 /// The text of a scalar; blank is none.
 pub fn text_of(value: &Value) -> Option<String> {
@@ -19,6 +20,20 @@ pub fn text_of(value: &Value) -> Option<String> {
     }
 }
 
+fn texts_of(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(values) => values.iter().filter_map(text_of).collect(),
+        other => text_of(other).into_iter().collect(),
+    }
+}
+
+fn is_true(text: &str) -> bool {
+    matches!(
+        text.to_ascii_lowercase().as_str(),
+        "true" | "1" | "yes" | "y"
+    )
+}
+
 /// A string, a number or a truth value as text.
 pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(text_of(&Value::deserialize(deserializer)?))
@@ -26,10 +41,7 @@ pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
 
 /// Texts in an array, or one on its own.
 pub fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::Array(values) => values.iter().filter_map(text_of).collect(),
-        other => text_of(&other).into_iter().collect(),
-    })
+    Ok(texts_of(&Value::deserialize(deserializer)?))
 }
 
 /// A number, or a text that is one.
@@ -46,12 +58,7 @@ pub fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>
 
 /// A truth value: `true`, 1, "yes", "Y" and the like are true, every other filled value is false.
 pub fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
-    Ok(text_of(&Value::deserialize(deserializer)?).map(|text| {
-        matches!(
-            text.to_ascii_lowercase().as_str(),
-            "true" | "1" | "yes" | "y"
-        )
-    }))
+    Ok(text(deserializer)?.as_deref().map(is_true))
 }
 
 /// An ISO 8601 date as UTC milliseconds.
@@ -65,98 +72,169 @@ pub fn when<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D
 pub fn object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
-    T: Deserialize<'de>,
+    T: DeserializeOwned,
 {
-    Ok(deserializer.deserialize_any(Shape(PhantomData))?.pop())
+    Ok(list(deserializer)?.pop())
 }
 
-/// Objects in an array; an object on its own counts as one, `{}`, null and scalars as none. Reads without keeping the
-/// raw values, so that a large page does not need its memory twice.
+/// Objects in an array; an object on its own counts as one, `{}`, null and scalars as none. Keeps the raw value of one
+/// element at a time, so that a large page does not need its memory twice.
 pub fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
-    T: Deserialize<'de>,
+    T: DeserializeOwned,
 {
-    deserializer.deserialize_any(Shape(PhantomData))
+    let mut all = Vec::new();
+    let mut keep = |value: Value| {
+        all.extend(one(value)?);
+        Ok(())
+    };
+    deserializer.deserialize_any(Elements(&mut keep))?;
+    Ok(all)
 }
 
-/// Zero, one or many `T`, whatever the shape.
-struct Shape<T>(PhantomData<T>);
+/// The object, where it has a field. Every type is read from a `Value`, so that its code is there once.
+fn one<T: DeserializeOwned>(value: Value) -> serde_json::Result<Option<T>> {
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            serde_json::from_value(Value::Object(fields)).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Shape<T> {
-    type Value = Vec<T>;
+/// Hands on each element of an array, or the value itself.
+struct Elements<'a>(&'a mut dyn FnMut(Value) -> serde_json::Result<()>);
+
+impl Elements<'_> {
+    fn keep<E: Error>(&mut self, value: Value) -> Result<(), E> {
+        (self.0)(value).map_err(E::custom)
+    }
+}
+
+impl<'de> Visitor<'de> for Elements<'_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object, an array of objects, or nothing")
     }
-    fn visit_unit<E>(self) -> Result<Vec<T>, E> {
-        Ok(Vec::new())
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
     }
-    fn visit_none<E>(self) -> Result<Vec<T>, E> {
-        Ok(Vec::new())
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
     }
-    fn visit_bool<E>(self, _: bool) -> Result<Vec<T>, E> {
-        Ok(Vec::new())
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
     }
-    fn visit_i64<E>(self, _: i64) -> Result<Vec<T>, E> {
-        Ok(Vec::new())
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
     }
-    fn visit_u64<E>(self, _: u64) -> Result<Vec<T>, E> {
-        Ok(Vec::new())
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
     }
-    fn visit_f64<E>(self, _: f64) -> Result<Vec<T>, E> {
-        Ok(Vec::new())
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
     }
-    fn visit_str<E>(self, _: &str) -> Result<Vec<T>, E> {
-        Ok(Vec::new())
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
-        let mut all = Vec::new();
-        while let Some(One(one)) = seq.next_element::<One<T>>()? {
-            all.extend(one);
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(value) = seq.next_element::<Value>()? {
+            self.keep(value)?;
         }
-        Ok(all)
+        Ok(())
     }
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Vec<T>, A::Error> {
-        let mut filled = Filled { map, any: false };
-        let value = T::deserialize(MapAccessDeserializer::new(&mut filled))?;
-        while filled.map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(if filled.any { vec![value] } else { Vec::new() })
+    fn visit_map<A: MapAccess<'de>>(mut self, map: A) -> Result<(), A::Error> {
+        let value = Value::deserialize(MapAccessDeserializer::new(map))?;
+        self.keep(value)
     }
 }
 
-/// One element of an array: itself, or none where it is null or `{}`.
-struct One<T>(Vec<T>);
+/// The fields of an object, taken one by one by their name in snake case: for vendors whose records have a hundred
+/// fields, where a derived reader would be most of the component. What was not taken is left for [`Fields::rest`].
+#[derive(Debug, Default)]
+pub struct Fields(Map<String, Value>);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for One<T> {
+impl<'de> Deserialize<'de> for Fields {
+    /// Anything but an object has no fields.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Shape(PhantomData)).map(Self)
+        Ok(Self(match Value::deserialize(deserializer)? {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        }))
     }
 }
 
-/// Notices whether an object had any field.
-struct Filled<A> {
-    map: A,
-    any: bool,
+impl Fields {
+    /// The value as it is; null where it is missing. `dsco_order_id` takes `dscoOrderId`.
+    pub fn any(&mut self, name: &str) -> Value {
+        self.0.remove(&camel(name)).unwrap_or_default()
+    }
+    /// As [`text`].
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        text_of(&self.any(name))
+    }
+    /// As [`texts`].
+    pub fn texts(&mut self, name: &str) -> Vec<String> {
+        texts_of(&self.any(name))
+    }
+    /// As [`decimal`].
+    pub fn decimal(&mut self, name: &str) -> Option<Decimal> {
+        self.text(name).as_deref().and_then(Decimal::parse)
+    }
+    /// As [`integer`].
+    pub fn integer(&mut self, name: &str) -> Option<i64> {
+        self.decimal(name).and_then(Decimal::to_whole)
+    }
+    /// As [`flag`].
+    pub fn flag(&mut self, name: &str) -> Option<bool> {
+        self.text(name).as_deref().map(is_true)
+    }
+    /// As [`when`].
+    pub fn when(&mut self, name: &str) -> Option<i64> {
+        self.text(name).as_deref().and_then(date::parse)
+    }
+    /// As [`object`].
+    pub fn object<T: From<Self>>(&mut self, name: &str) -> Option<T> {
+        Self::filled(self.any(name)).map(T::from)
+    }
+    /// As [`list`].
+    pub fn list<T: From<Self>>(&mut self, name: &str) -> Vec<T> {
+        match self.any(name) {
+            Value::Array(values) => {
+                let filled = values.into_iter().filter_map(Self::filled);
+                filled.map(T::from).collect()
+            }
+            other => Self::filled(other).map(T::from).into_iter().collect(),
+        }
+    }
+    /// Every field that was not taken and holds a text, a number or a truth value, by name.
+    pub fn rest(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.0)
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, text_of(&value)?)))
+            .collect()
+    }
+
+    fn filled(value: Value) -> Option<Self> {
+        match value {
+            Value::Object(fields) if !fields.is_empty() => Some(Self(fields)),
+            _ => None,
+        }
+    }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for &mut Filled<A> {
-    type Error = A::Error;
-
-    fn next_key_seed<K: serde::de::DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, A::Error> {
-        let key = self.map.next_key_seed(seed)?;
-        self.any |= key.is_some();
-        Ok(key)
+/// `dscoOrderId` for `dsco_order_id`.
+fn camel(name: &str) -> String {
+    let mut parts = name.split('_');
+    let mut all = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let mut letters = part.chars();
+        all.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        all.push_str(letters.as_str());
     }
-    fn next_value_seed<V: serde::de::DeserializeSeed<'de>>(
-        &mut self,
-        seed: V,
-    ) -> Result<V::Value, A::Error> {
-        self.map.next_value_seed(seed)
-    }
+    all
 }
 
 #[cfg(test)]
@@ -230,5 +308,40 @@ mod tests {
         assert_eq!(missing, nulls);
         assert_eq!(missing, empties);
         assert_eq!(missing, odd);
+    }
+
+    #[derive(Debug, PartialEq)]
+    struct Taken {
+        order_id: Option<String>,
+        lines: Vec<Option<String>>,
+        rest: Vec<(String, String)>,
+    }
+
+    impl From<super::Fields> for Taken {
+        fn from(mut fields: super::Fields) -> Self {
+            let lines = fields.list::<Taken>("line_items");
+            Self {
+                order_id: fields.text("dsco_order_id"),
+                lines: lines.into_iter().map(|line| line.order_id).collect(),
+                rest: fields.rest(),
+            }
+        }
+    }
+
+    #[test]
+    fn fields_are_taken_by_name_and_the_rest_is_carried() {
+        let fields = r#"{"dscoOrderId": 7, "lineItems": [{"dscoOrderId": "a"}, {}, null], "b": "x", "a": 1.5, "c": {}}"#;
+        let taken = Taken::from(serde_json::from_str::<super::Fields>(fields).unwrap());
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(
+            taken,
+            Taken {
+                order_id: Some("7".to_owned()),
+                lines: vec![Some("a".to_owned())],
+                rest: vec![pair("a", "1.5"), pair("b", "x")],
+            }
+        );
+        let none: super::Fields = serde_json::from_str("5").unwrap();
+        assert_eq!(Taken::from(none).order_id, None);
     }
 }

@@ -8,48 +8,53 @@ use waybill_sdk::lenient;
 shape!(
     /// The answer to a queued write.
     Queued {
-        status: Option<String> = "lenient::text",
-        request_id: Option<String> = "lenient::text",
+        status: Option<String> = text,
+        request_id: Option<String> = text,
     }
 );
 
-shape!(
-    /// A page of the change log.
-    Log {
-        scroll_id: Option<String> = "lenient::text",
-        status: Option<String> = "lenient::text",
-        logs: Vec<Entry> = "lenient::list",
-    }
-);
+/// A page of the change log.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Log {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(crate) scroll_id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(crate) status: Option<String>,
+    #[serde(deserialize_with = "lenient::list")]
+    pub(crate) logs: Vec<Entry>,
+}
 
 shape!(
     /// One object of one write.
     Entry {
-        payload: Option<Payload> = "lenient::object",
-        status: Option<String> = "lenient::text",
-        request_id: Option<String> = "lenient::text",
-        results: Value = "any",
+        payload: Option<Payload> = object,
+        status: Option<String> = text,
+        request_id: Option<String> = text,
+        results: Value = any,
     }
 );
 
 shape!(
     /// What was submitted, as far as an acknowledgement is recognised by it.
     Payload {
-        id: Option<String> = "lenient::text",
-        supplier_order_number: Option<String> = "lenient::text",
-        line_items: Value = "any",
-        shipments: Value = "any",
+        id: Option<String> = text,
+        dsco_order_id: Option<String> = text,
+        supplier_order_number: Option<String> = text,
+        line_items: Value = any,
+        shipments: Value = any,
     }
 );
 
 impl Payload {
+    /// The order it is about.
+    pub(crate) fn order(&self) -> Option<&String> {
+        self.id.as_ref().or(self.dsco_order_id.as_ref())
+    }
+
     /// Whether this was an acknowledgement of a whole order: cancels and line acknowledgements have lines, shipments
     /// have shipments, and both may be in the same log.
     pub(crate) fn is_acknowledgement(&self) -> bool {
         self.id.is_some() && self.line_items.is_null() && self.shipments.is_null()
     }
-}
-
-fn any<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
-    Value::deserialize(deserializer)
 }

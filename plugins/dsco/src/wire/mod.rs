@@ -5,16 +5,31 @@ pub(crate) mod order;
 pub(crate) mod partner;
 pub(crate) mod stream;
 
-/// A struct whose fields are read tolerantly: `field: Type = "reader"`; missing ones have their default.
+/// A struct whose fields are read tolerantly: `field: Type = reader`; missing ones have their default. `others` keeps
+/// every further field that holds a text, a number or a truth value: carried and shown, never routed on.
 macro_rules! shape {
-    ($(#[$doc:meta])* $name:ident { $($field:ident: $ty:ty = $reader:literal),* $(,)? } $(others $others:ident)?) => {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $ty:ty = $reader:ident),* $(,)? } $(others $others:ident)?) => {
         $(#[$doc])*
-        #[derive(Debug, Default, serde::Deserialize)]
-        #[serde(rename_all = "camelCase", default)]
+        #[derive(Debug, Default)]
         #[allow(clippy::struct_field_names, reason = "the vendor's names")]
         pub(crate) struct $name {
-            $(#[serde(deserialize_with = $reader)] pub(crate) $field: $ty,)*
-            $(#[serde(flatten)] pub(crate) $others: $crate::wire::order::Others,)?
+            $(pub(crate) $field: $ty,)*
+            $(pub(crate) $others: Vec<(String, String)>,)?
+        }
+
+        impl From<waybill_sdk::lenient::Fields> for $name {
+            fn from(mut fields: waybill_sdk::lenient::Fields) -> Self {
+                Self {
+                    $($field: fields.$reader(stringify!($field)),)*
+                    $($others: fields.rest(),)?
+                }
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                waybill_sdk::lenient::Fields::deserialize(deserializer).map(Self::from)
+            }
         }
     };
 }

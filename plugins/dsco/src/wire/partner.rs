@@ -1,32 +1,31 @@
 //! Trading partners and warehouses. Knows no canonical type.
 
 use super::shape;
-use waybill_sdk::lenient;
 
 shape!(
     /// A retailer.
     Partner {
-        account_id: Option<String> = "lenient::text",
-        trading_partner_id: Option<String> = "lenient::text",
-        trading_partner_name: Option<String> = "lenient::text",
-        status: Option<String> = "lenient::text",
+        account_id: Option<String> = text,
+        trading_partner_id: Option<String> = text,
+        trading_partner_name: Option<String> = text,
+        status: Option<String> = text,
     } others others
 );
 
 shape!(
     /// A page of warehouses.
     Warehouses {
-        scroll_id: Option<String> = "lenient::text",
-        warehouses: Vec<Warehouse> = "lenient::list",
+        scroll_id: Option<String> = text,
+        warehouses: Vec<Warehouse> = list,
     }
 );
 
 shape!(
     /// A warehouse of the merchant.
     Warehouse {
-        code: Option<String> = "lenient::text",
-        name: Option<String> = "lenient::text",
-        status: Option<String> = "lenient::text",
-        last_update: Option<String> = "lenient::text",
+        code: Option<String> = text,
+        name: Option<String> = text,
+        status: Option<String> = text,
+        last_update: Option<String> = text,
     } others others
 );

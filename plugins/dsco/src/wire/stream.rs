@@ -2,36 +2,38 @@
 
 use super::order::Order;
 use super::shape;
+use serde::Deserialize;
 use waybill_sdk::lenient;
 
 shape!(
     /// A stream as the vendor lists it.
     Stream {
-        id: Option<String> = "lenient::text",
-        partitions: Vec<Partition> = "lenient::list",
+        id: Option<String> = text,
+        partitions: Vec<Partition> = list,
     }
 );
 
 shape!(
     /// One of its partitions.
     Partition {
-        partition_id: Option<i64> = "lenient::integer",
-        position: Option<String> = "lenient::text",
+        partition_id: Option<i64> = integer,
+        position: Option<String> = text,
     }
 );
 
-shape!(
-    /// What a read gives.
-    Events {
-        events: Vec<Event> = "lenient::list",
-    }
-);
+/// What a read gives.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Events {
+    #[serde(deserialize_with = "lenient::list")]
+    pub(crate) events: Vec<Event>,
+}
 
 shape!(
     /// One event; the payload is the whole order as it is now.
     Event {
-        id: Option<String> = "lenient::text",
-        payload: Option<Order> = "lenient::object",
-        event_reasons: Vec<String> = "lenient::texts",
+        id: Option<String> = text,
+        payload: Option<Order> = object,
+        event_reasons: Vec<String> = texts,
     }
 );

@@ -1,0 +1,369 @@
+//! The feeds against scripted answers: first start, back-fill, events, positions, bookmarks.
+
+use super::{API, ASKED, CREATED, MESSY, at, now, order, value, with, with_api};
+use crate::bindings::exports::waybill::connector::listing::Scope;
+use crate::bindings::exports::waybill::connector::source::Page;
+use crate::{listing, source};
+use serde_json::{Value, json};
+use waybill_sdk::commerce::Entity;
+use waybill_sdk::effects::IoError;
+use waybill_sdk::replay::{Answer, TestHost};
+use waybill_sdk::types::Failure;
+
+const STREAM: &str = "waybill-main-orders";
+
+fn pull(host: &TestHost, entity: Entity, cursor: Option<&[u8]>) -> Result<Page, Failure> {
+    with_api(host, &[], |api| source::pull(api, entity, cursor))
+}
+
+fn url(method: &str, path: &str) -> String {
+    format!("{method} {API}{path}")
+}
+
+fn stream(position: &str) -> Value {
+    json!({"id": STREAM, "objectType": "order",
+           "partitions": [{"partitionId": "0", "position": position, "ownerId": null}]})
+}
+
+fn event(id: &str, payload: &str) -> Value {
+    json!({"id": id, "payload": value(payload), "source": "stream", "eventReasons": ["create"]})
+}
+
+/// A cursor as a committed page would hold it.
+fn cursor(position: &str, moved: i64) -> Vec<u8> {
+    json!({"stream": STREAM, "partition": 0, "position": position, "marked": "z/1", "moved": moved,
+           "window": null, "closing": null})
+    .to_string()
+    .into_bytes()
+}
+
+fn field(page: &Page, name: &str) -> Value {
+    serde_json::from_slice::<Value>(&page.cursor).unwrap()[name].clone()
+}
+
+#[test]
+fn the_first_pull_makes_the_stream_then_searches_then_reads() {
+    let host = TestHost::at(now()).recorded(include_str!("../../fixtures/first_pull.json"));
+    let first = pull(&host, Entity::Order, None).unwrap();
+    assert!(first.documents.is_empty() && first.more);
+    let second = pull(&host, Entity::Order, Some(&first.cursor)).unwrap();
+    assert_eq!(second.documents.len(), 1);
+    assert!(second.more);
+    let third = pull(&host, Entity::Order, Some(&second.cursor)).unwrap();
+    assert!(
+        third.documents.is_empty() && third.more,
+        "the search ends with an empty page"
+    );
+    let fourth = pull(&host, Entity::Order, Some(&third.cursor)).unwrap();
+    assert_eq!(order(&fourth.documents[0]).number, "PO-1002");
+    assert!(!fourth.more);
+    // Later, and nothing new: the seconds around the creation are searched once.
+    host.set_now(now() + 120_000);
+    let fifth = pull(&host, Entity::Order, Some(&fourth.cursor)).unwrap();
+    assert!(fifth.documents.is_empty() && fifth.more);
+    let sixth = pull(&host, Entity::Order, Some(&fifth.cursor)).unwrap();
+    assert!(sixth.documents.is_empty());
+    let last = pull(&host, Entity::Order, Some(&sixth.cursor)).unwrap();
+    assert!(!last.more);
+    assert_eq!(last.cursor, sixth.cursor, "an idle poll changes nothing");
+    host.finish();
+    let effects: Vec<_> = host
+        .sent()
+        .into_iter()
+        .filter_map(|sent| sent.effect)
+        .collect();
+    assert_eq!(effects.len(), 1, "only the stream was made");
+    assert_eq!(effects[0].step, "create-stream");
+    assert!(
+        host.sent()
+            .iter()
+            .all(|sent| sent.credential.as_deref() == Some("client"))
+    );
+}
+
+#[test]
+fn a_stream_that_is_there_is_used_again() {
+    let host = TestHost::at(now()).expect(
+        &url("GET", "/stream?id=waybill-main-orders"),
+        Answer::json(200, &json!([stream("z/2025/11/21/1-0")])),
+    );
+    let page = pull(&host, Entity::Order, None).unwrap();
+    assert_eq!(field(&page, "position"), "z/2025/11/21/1-0");
+    host.finish();
+}
+
+#[test]
+fn a_doubtful_creation_waits_then_is_repeated() {
+    let absent = || Answer::json(404, &json!({"message": "not found"}));
+    let look = url("GET", "/stream?id=waybill-main-orders");
+    let make = url("POST", "/stream");
+    let young = TestHost::at(now())
+        .expect(&look, absent())
+        .expect(&make, Answer::Error(IoError::InDoubt(10_000)));
+    assert_eq!(
+        pull(&young, Entity::Order, None),
+        Err(Failure::Retry(Some(20)))
+    );
+    young.finish();
+
+    let old = TestHost::at(now())
+        .expect(&look, absent())
+        .expect(&make, Answer::Error(IoError::InDoubt(60_000)))
+        .expect(&make, Answer::json(201, &stream("z/5")));
+    assert_eq!(
+        field(&pull(&old, Entity::Order, None).unwrap(), "position"),
+        "z/5"
+    );
+    old.finish();
+    let resent = old
+        .sent()
+        .last()
+        .and_then(|sent| sent.effect.clone())
+        .unwrap();
+    assert!(resent.verified_absent);
+
+    let found = TestHost::at(now()).expect(&look, Answer::json(200, &json!([stream("z/6")])));
+    assert_eq!(
+        field(&pull(&found, Entity::Order, None).unwrap(), "position"),
+        "z/6"
+    );
+}
+
+#[test]
+fn a_position_is_encoded_exactly_once() {
+    let path = "/stream/waybill-main-orders/0/z%2F2025%2F11%2F21%2F1763710215897-0000000";
+    for position in [
+        "z/2025/11/21/1763710215897-0000000",
+        "z%2F2025%2F11%2F21%2F1763710215897-0000000",
+    ] {
+        let host = TestHost::at(now()).expect(
+            &url("GET", path),
+            Answer::json(200, &json!({"events": [], "partitionId": 0})),
+        );
+        pull(&host, Entity::Order, Some(&cursor(position, 0))).unwrap();
+        host.finish();
+    }
+    let host = TestHost::at(now()).expect(
+        &url(
+            "GET",
+            "/stream/waybill-main-orders/0/2025-11-21T07%3A00%3A00%2B00%3A00",
+        ),
+        Answer::json(200, &json!({"events": null})),
+    );
+    pull(
+        &host,
+        Entity::Order,
+        Some(&cursor("2025-11-21T07:00:00+00:00", 0)),
+    )
+    .unwrap();
+}
+
+#[test]
+fn the_bookmark_is_stored_now_and_then_and_never_ahead() {
+    let read = url("GET", "/stream/waybill-main-orders/0/z%2F9");
+    let events = || Answer::json(200, &json!({"events": [event("z/10", CREATED)]}));
+    // Fewer polls than that: no bookmark.
+    let host = TestHost::at(now()).expect(&read, events());
+    let page = pull(&host, Entity::Order, Some(&cursor("z/9", 4))).unwrap();
+    assert_eq!(field(&page, "moved"), 5);
+    assert_eq!(field(&page, "marked"), "z/1");
+    host.finish();
+    // The place handed in is committed: that one is stored, not the one just read.
+    let mark = url("PUT", "/stream/waybill-main-orders/0/z%2F9");
+    let host = TestHost::at(now())
+        .expect(&mark, Answer::json(200, &json!({"status": "success"})))
+        .expect(&read, events());
+    let page = pull(&host, Entity::Order, Some(&cursor("z/9", 5))).unwrap();
+    assert_eq!(field(&page, "marked"), "z/9");
+    assert_eq!(field(&page, "position"), "z/10");
+    host.finish();
+    // Whatever becomes of it, reading goes on.
+    let host = TestHost::at(now())
+        .expect(&mark, Answer::text(503, ""))
+        .expect(&read, events());
+    assert!(pull(&host, Entity::Order, Some(&cursor("z/9", 5))).is_ok());
+    host.finish();
+}
+
+#[test]
+fn events_of_every_shape_move_the_position() {
+    let host = TestHost::at(now()).expect(
+        &url("GET", "/stream/waybill-main-orders/0/z%2F1"),
+        Answer::json(
+            200,
+            &json!({"events": [
+                {"id": "z/2", "payload": value(CREATED), "eventReasons": "create", "extra": {"a": 1}},
+                {"id": "z/3", "payload": null, "eventReasons": ["archive_order"]},
+                null,
+                {"id": "z/4", "payload": value(MESSY), "eventReasons": null},
+            ]}),
+        ),
+    );
+    let page = pull(&host, Entity::Order, Some(&cursor("z/1", 0))).unwrap();
+    let keys: Vec<_> = page.documents.iter().map(|d| d.key.as_str()).collect();
+    assert_eq!(keys, ["1000456789", "1000456790"]);
+    assert_eq!(field(&page, "position"), "z/4");
+    assert!(!page.more, "a page that is not full ends at the present");
+    assert_eq!(
+        host.logs(),
+        ["An event without an order was passed over. event=z/3 reasons=archive_order"]
+    );
+}
+
+#[test]
+fn a_full_page_says_that_there_is_more() {
+    let events: Vec<Value> = (0..10)
+        .map(|n| {
+            let order = with(CREATED, json!({"dscoOrderId": 5000 + n}));
+            event(&format!("z/{}", n + 2), &order)
+        })
+        .collect();
+    let host = TestHost::at(now()).expect(
+        &url("GET", "/stream/waybill-main-orders/0/z%2F1"),
+        Answer::json(200, &json!({"events": events})),
+    );
+    let page = with_api(&host, &[("page-size", "10")], |api| {
+        source::pull(api, Entity::Order, Some(&cursor("z/1", 0)))
+    })
+    .unwrap();
+    assert_eq!(page.documents.len(), 10);
+    assert!(page.more);
+}
+
+#[test]
+fn transient_trouble_is_retried_and_a_lost_stream_is_made_anew() {
+    let read = url("GET", "/stream/waybill-main-orders/0/z%2F1");
+    for answer in [
+        Answer::text(502, "<html>Bad gateway</html>"),
+        Answer::text(200, "<html>Maintenance</html>"),
+        Answer::text(200, "{\"events\": [{\"id\": \"z/2\", \"payl"),
+        Answer::Error(IoError::TimedOut),
+    ] {
+        let host = TestHost::at(now()).expect(&read, answer);
+        let result = pull(&host, Entity::Order, Some(&cursor("z/1", 0)));
+        assert_eq!(result, Err(Failure::Retry(None)));
+    }
+    let host = TestHost::at(now()).expect(&read, Answer::text(429, "").header("Retry-After", "30"));
+    let result = pull(&host, Entity::Order, Some(&cursor("z/1", 0)));
+    assert_eq!(result, Err(Failure::Retry(Some(30))));
+
+    let host = TestHost::at(now())
+        .expect(&read, Answer::json(404, &json!({})))
+        .expect(
+            &url("GET", "/stream?id=waybill-main-orders"),
+            Answer::json(200, &json!([])),
+        )
+        .expect(&url("POST", "/stream"), Answer::json(201, &stream("z/7")));
+    let page = pull(&host, Entity::Order, Some(&cursor("z/1", 0))).unwrap();
+    assert!(
+        field(&page, "window").is_object(),
+        "and orders are searched again"
+    );
+    host.finish();
+}
+
+#[test]
+fn cancel_requests_have_a_stream_of_their_own() {
+    let host = TestHost::at(now())
+        .expect(
+            &url("GET", "/stream?id=waybill-main-orders-cancels"),
+            Answer::json(404, &json!({})),
+        )
+        .expect(
+            &url("POST", "/stream"),
+            Answer::json(201, &json!({"id": "waybill-main-orders-cancels", "partitions": []})),
+        )
+        .expect(
+            &url(
+                "GET",
+                "/order/page?ordersCreatedSince=2024-11-21T10%3A00%3A00Z&until=2025-11-21T09%3A59%3A50Z\
+                 &ordersPerPage=1000&status=shipment_pending",
+            ),
+            Answer::json(200, &json!({"orders": [value(CREATED), value(ASKED)]})),
+        );
+    let first = pull(&host, Entity::Cancellation, None).unwrap();
+    let made: Value = serde_json::from_slice(&host.sent()[1].body).unwrap();
+    assert_eq!(made["query"]["onlyIncludeCancelRequests"], true);
+    let second = pull(&host, Entity::Cancellation, Some(&first.cursor)).unwrap();
+    assert_eq!(second.documents.len(), 1);
+    assert_eq!(second.documents[0].key, "1000456791");
+    host.finish();
+}
+
+#[test]
+fn single_orders_are_fetched_by_their_id() {
+    let host = TestHost::at(now())
+        .expect(
+            &url("GET", "/order/?orderKey=dscoOrderId&value=1000456789"),
+            Answer::json(200, &value(CREATED)),
+        )
+        .expect(
+            &url("GET", "/order/?orderKey=dscoOrderId&value=5"),
+            Answer::json(404, &json!({})),
+        );
+    let keys = ["1000456789".to_owned(), "5".to_owned()];
+    let found = with_api(&host, &[], |api| source::fetch(api, Entity::Order, &keys)).unwrap();
+    assert_eq!(found.len(), 1);
+    host.finish();
+}
+
+#[test]
+fn a_listing_reads_by_date_and_starts_over_when_its_place_is_forgotten() {
+    let since = at("2025-11-01T00:00:00Z");
+    let scope = Scope::Between((since, now() + 1000));
+    let start = url(
+        "GET",
+        "/order/page?ordersCreatedSince=2025-11-01T00%3A00%3A00Z&until=2025-11-21T09%3A59%3A50Z&ordersPerPage=1000\
+         &includeTestOrders=true",
+    );
+    let host = TestHost::at(now())
+        .expect(
+            &start,
+            Answer::json(200, &json!({"scrollId": "a+b", "orders": [value(CREATED)]})),
+        )
+        .expect(
+            &url("GET", "/order/page?scrollId=a%2Bb"),
+            Answer::json(404, &json!({})),
+        )
+        .expect(
+            &start,
+            Answer::json(200, &json!({"orders": [value(CREATED)]})),
+        );
+    let read = |cursor: Option<&[u8]>| {
+        with_api(&host, &[("include-test-orders", "true")], |api| {
+            listing::read(api, Entity::Order, &scope, cursor)
+        })
+        .unwrap()
+    };
+    let first = read(None);
+    assert!(first.more);
+    let second = read(Some(&first.cursor));
+    assert!(second.documents.is_empty() && second.more);
+    let third = read(Some(&second.cursor));
+    assert_eq!(third.documents.len(), 1);
+    assert!(!third.more);
+    host.finish();
+}
+
+#[test]
+fn a_listing_of_keys_goes_in_steps() {
+    let mut host = TestHost::at(now());
+    for key in 0..25 {
+        host = host.expect(
+            &url("GET", &format!("/order/?orderKey=dscoOrderId&value={key}")),
+            Answer::json(404, &json!({})),
+        );
+    }
+    let scope = Scope::Keys((0..25).map(|key| key.to_string()).collect());
+    let read = |cursor: Option<&[u8]>| {
+        with_api(&host, &[], |api| {
+            listing::read(api, Entity::Order, &scope, cursor)
+        })
+        .unwrap()
+    };
+    let first = read(None);
+    assert!(first.more);
+    assert_eq!(host.sent().len(), 20);
+    assert!(!read(Some(&first.cursor)).more);
+    host.finish();
+}
