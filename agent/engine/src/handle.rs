@@ -313,7 +313,8 @@ impl Handle {
 
     /// Mistakes of a plan against the connectors that are loaded.
     pub fn check(&self, plan: &apply::Plan) -> Vec<apply::Mistake> {
-        plan.check(&self.core.connectors.descriptors())
+        let existing = self.core.store.read(apply::existing).unwrap_or_default();
+        plan.check_beside(&self.core.connectors.descriptors(), &existing)
     }
 
     /// Applies a plan, all or nothing, and binds the connections again.
@@ -322,6 +323,8 @@ impl Handle {
         plan: apply::Plan,
         who: &str,
     ) -> Result<apply::Difference, CommandError> {
+        let mut plan = plan;
+        plan.fill_titles(&self.core.connectors.descriptors());
         let difference = apply::run(&self.core.store, plan, who, self.now()).await?;
         self.core.wake(Event::Reload);
         Ok(difference)
