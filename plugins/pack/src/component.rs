@@ -4,6 +4,7 @@
 use crate::way::{Compiler, TARGET, Way};
 use anyhow::{Context as _, ensure};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use wit_component::ComponentEncoder;
 
 /// Built when nobody names a package.
@@ -133,15 +134,20 @@ fn wrap(module: &[u8]) -> anyhow::Result<Vec<u8>> {
 
 /// Writes beside and renames. Returns whether anything was written.
 fn write_if_changed(place: &Path, bytes: &[u8]) -> anyhow::Result<bool> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
     if std::fs::read(place).is_ok_and(|old| old == bytes) {
         return Ok(false);
     }
     let folder = place.parent().context("the file has no folder")?;
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot create `{}`", folder.display()))?;
-    // Not `.wasm`: an agent that watches the folder must not take the half-written file. The process id keeps two
+    // Not `.wasm`: an agent that watches the folder must not take the half-written file. Process and count keep two
     // builds apart.
-    let beside = place.with_extension(format!("{}.tmp", std::process::id()));
+    let beside = place.with_extension(format!(
+        "{}-{}.tmp",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    ));
     std::fs::write(&beside, bytes)
         .and_then(|()| std::fs::rename(&beside, place))
         .with_context(|| format!("cannot write `{}`", place.display()))?;

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, bail};
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use waybill_pack::{DEFAULT_PACKAGES, Pack};
 
 const USAGE: &str = "\
@@ -18,7 +19,19 @@ usage: cargo pack [PACKAGE..] [--out DIR] [--way native|debian] [--no-install]
   --no-install  never install Debian packages (also: WAYBILL_NO_INSTALL=1)
 ";
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Written by hand: a report with a backtrace would bury the one sentence that helps. Where not even this can
+            // be written, the exit code still says it.
+            let _unheard = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     let mut pack = Pack::new();
     let mut packages = Vec::new();
