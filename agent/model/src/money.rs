@@ -78,7 +78,7 @@ pub fn check(order: &Order) -> Result<Totals, Problem> {
                     "The order states {name} {} {currency}, its lines come to {}: a difference of {}.",
                     stated.fixed(2), seen.rounded(2).fixed(2), difference.fixed(2),
                 ).replace("  ", " "),
-                "Ask the retailer which one is right, or accept the lines for this order.",
+                "Ask the retailer which one is right. Trying again accepts the lines as they are, for this order only.",
             ));
         }
     }

@@ -136,6 +136,17 @@ fn latency(text: &str) -> Result<(u64, u64), String> {
     Ok((parse(low)?, parse(high)?))
 }
 
+/// The address, or the same with a free port where that one is taken.
+fn free_address(wanted: &str) -> anyhow::Result<String> {
+    let address: SocketAddr = wanted
+        .parse()
+        .with_context(|| format!("`{wanted}` is no address with a port"))?;
+    let bound = std::net::TcpListener::bind(address)
+        .or_else(|_| std::net::TcpListener::bind(SocketAddr::new(address.ip(), 0)))
+        .with_context(|| format!("cannot listen on `{}`", address.ip()))?;
+    Ok(bound.local_addr()?.to_string())
+}
+
 /// Returns when standard input ends.
 async fn stdin_ended() {
     let (sender, receiver) = tokio::sync::oneshot::channel();
@@ -187,7 +198,15 @@ async fn check_both(
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn main() -> ExitCode {
+    run_command().await.unwrap_or_else(|error| {
+        // The whole chain in one line; a backtrace would say nothing to a person.
+        drop(writeln!(std::io::stderr(), "error: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+async fn run_command() -> anyhow::Result<ExitCode> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .init();
@@ -208,10 +227,11 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Demo(demo) => {
             // Scripts and tests run beside each other: they take a free port.
             let listen = if demo.exit {
-                "127.0.0.1:0".to_owned()
+                "127.0.0.1:0"
             } else {
-                demo.listen
+                demo.listen.as_str()
             };
+            let listen = free_address(listen)?;
             let wishes = Wishes {
                 agent: demo.agent,
                 connectors: demo.connectors,

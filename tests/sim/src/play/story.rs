@@ -219,11 +219,7 @@ fn fingerprint(network: &Value, erp: &Value) -> String {
 
 /// Leaves the page running until a signal.
 async fn stay(place: &Place, mut agent: Agent) -> anyhow::Result<()> {
-    let shown = place.ask(&["status"]).await?;
-    let page = shown["page"]
-        .as_str()
-        .map_or_else(|| format!("http://{}", place.listen), str::to_owned);
-    say(&format!("The page is at {page}"));
+    say(&format!("The page is at http://{}/", place.listen));
     if let Some(file) = place.first_password() {
         let code = std::fs::read_to_string(&file).unwrap_or_default();
         say(&format!(
