@@ -6,6 +6,7 @@ mod describe;
 mod order;
 mod partners;
 mod pull;
+mod sandbox;
 
 use crate::api::Api;
 use crate::settings::Config;
