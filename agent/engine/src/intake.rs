@@ -74,10 +74,10 @@ pub(crate) fn documents(
         item_values.append(&mut accepted.item_values);
         match &document.body {
             Body::Order(order) => {
-                take_order(tx, desk, connection, document, order, &accepted, now)?
+                take_order(tx, desk, connection, document, order, &accepted, now)?;
             }
             Body::Cancellation(cancellation) => {
-                take_cancellation(tx, connection, cancellation, now)?
+                take_cancellation(tx, connection, cancellation, now)?;
             }
             // Reference data and items are kept as the latest document; later flows read them from there.
             _ => {}

@@ -381,7 +381,11 @@ fn job_view(desk: &Desk, job: &JobRow) -> JobView {
         state: words::state(&job.state, &desk.title(job.to)),
         tone,
         changed_at: job.changed_at,
-        attempt: job.attempt,
+        attempt: job.attempt
+            + u32::from(
+                job.batch.is_some()
+                    && !matches!(job.state, JobState::Ready | JobState::Waiting { .. }),
+            ),
         can_retry: matches!(job.state, JobState::Parked(_)),
     }
 }

@@ -69,10 +69,10 @@ impl Judge {
         match verdict {
             Ok(Outcome::Done(receipt)) => self.done(tx, desk, &job, receipt)?,
             Ok(Outcome::Recorded) => {
-                tx.set_state(id, JobState::Done(Ending::Recorded), self.now)?
+                tx.set_state(id, JobState::Done(Ending::Recorded), self.now)?;
             }
             Ok(Outcome::Pending(ticket)) => {
-                self.pending(tx, desk, &job, ticket.handle.clone(), ticket.check_in_secs)?
+                self.pending(tx, desk, &job, ticket.handle.clone(), ticket.check_in_secs)?;
             }
             Err(failure) => self.failed(tx, desk, &job, failure)?,
         }

@@ -7,9 +7,13 @@ use std::process::Command;
 
 fn main() -> anyhow::Result<()> {
     let binaries = binaries()?;
-    step("Building the agent and the sandboxes", || build(&["waybill", "waybill-sim"]))?;
+    step("Building the agent and the sandboxes", || {
+        build(&["waybill", "waybill-sim"])
+    })?;
     let connectors = binaries.parent().unwrap_or(&binaries).join("connectors");
-    step("Building the connectors", || waybill_pack::build_all(&connectors).map(drop))?;
+    step("Building the connectors", || {
+        waybill_pack::build_all(&connectors).map(drop)
+    })?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let status = Command::new(binaries.join("waybill"))
         .arg("demo")
@@ -27,13 +31,18 @@ fn main() -> anyhow::Result<()> {
 /// The folder that cargo puts binaries in: this program lies there itself.
 fn binaries() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("cannot find this program's own path")?;
-    Ok(own.parent().context("this program lies in no folder")?.to_path_buf())
+    Ok(own
+        .parent()
+        .context("this program lies in no folder")?
+        .to_path_buf())
 }
 
 fn build(packages: &[&str]) -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root).args(["build", "--quiet", "--locked", "--bins"]);
+    cargo
+        .current_dir(root)
+        .args(["build", "--quiet", "--locked", "--bins"]);
     for package in packages {
         cargo.args(["-p", package]);
     }
@@ -44,7 +53,10 @@ fn build(packages: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-#[expect(clippy::print_stderr, reason = "progress of a long build belongs on the terminal")]
+#[expect(
+    clippy::print_stderr,
+    reason = "progress of a long build belongs on the terminal"
+)]
 fn step(what: &str, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     eprintln!("{what} ...");
     work()

@@ -15,12 +15,23 @@ pub fn root() -> PathBuf {
 pub fn files() -> Vec<PathBuf> {
     let output = std::process::Command::new("git")
         .current_dir(root())
-        .args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
+        .args([
+            "ls-files",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "-z",
+        ])
         .output()
         .expect("git lists the files");
     assert!(output.status.success(), "git could not list the files");
     let names = String::from_utf8(output.stdout).expect("file names are text");
-    let files: Vec<PathBuf> = names.split('\0').filter(|n| !n.is_empty()).map(PathBuf::from).filter(|p| root().join(p).exists()).collect();
+    let files: Vec<PathBuf> = names
+        .split('\0')
+        .filter(|n| !n.is_empty())
+        .map(PathBuf::from)
+        .filter(|p| root().join(p).exists())
+        .collect();
     assert!(files.len() > 50, "git listed only {} files", files.len());
     files
 }
@@ -42,5 +53,6 @@ pub fn sources() -> Vec<(PathBuf, String)> {
 /// # Panics
 /// When it cannot be read as text.
 pub fn read(path: &Path) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
+    std::fs::read_to_string(root().join(path))
+        .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
 }
