@@ -54,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) connectors_dir: PathBuf,
     /// Address of the page.
     pub(crate) listen: SocketAddr,
+    /// Authorities (PEM) trusted beside the system's, for vendors behind a certificate of one's own.
+    pub(crate) trusted_roots: Option<PathBuf>,
     /// The admin socket.
     pub(crate) socket: PathBuf,
     /// What is logged.
@@ -148,6 +150,7 @@ pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
             "listen",
             "socket",
             "grace-secs",
+            "trusted-roots",
             "log",
             "cache",
         ],
@@ -180,6 +183,8 @@ pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
         );
     }
     let listen = listen(&mut reader, &root);
+    let trusted_roots = Reader::has(&root, "trusted-roots")
+        .then(|| path(&mut reader, &root, "trusted-roots", base, ""));
     let grace = number(&mut reader, &root, "grace-secs", 1..=600, 20);
     let (log_filter, log_format) = log(&mut reader, &root);
     let cache = reader.section(&root, "cache");
@@ -196,6 +201,7 @@ pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
         data_dir,
         connectors_dir,
         listen,
+        trusted_roots,
         socket,
         log_filter,
         log_format,

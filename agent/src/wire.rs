@@ -56,7 +56,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     let rng: Arc<dyn Rng> = Arc::new(SeededRng::from_machine()?);
     let store = open_store(config)?;
     let over_store = Arc::new(StorePorts::new(store.clone(), Arc::clone(&clock)));
-    let wire = NetWire::new(&[]).context("the network cannot be used")?;
+    let wire = NetWire::new(&trusted_roots(config)?).context("the network cannot be used")?;
     let ports = HostPorts::new(
         over_store.clone(),
         over_store.clone(),
@@ -99,6 +99,21 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         page,
         page_options: AdminOptions::new(config.data_dir.join("first-password")),
         socket,
+    })
+}
+
+fn trusted_roots(config: &Config) -> Result<Vec<u8>, Failure> {
+    let Some(file) = &config.trusted_roots else {
+        return Ok(Vec::new());
+    };
+    std::fs::read(file).map_err(|error| {
+        Failure::hinted(
+            format!(
+                "`trusted-roots` `{}` cannot be read: {error}",
+                file.display()
+            ),
+            "Name a PEM file with the certificates of the authorities.",
+        )
     })
 }
 

@@ -28,13 +28,14 @@ pub(crate) struct Rounds {
 impl Rounds {
     /// Starts the sandboxes, provisions an agent and stops it.
     pub(crate) async fn start(built: &Built, seed: u64) -> anyhow::Result<Self> {
-        let house = House::start(&built.sandbox, seed).await?;
+        let house = House::start(&built.sandbox, seed, None).await?;
         house.hurry().await?;
         let place = Place {
             program: built.agent.clone(),
             connectors: built.connectors.clone(),
             data: built.data.clone(),
             listen: "127.0.0.1:0".to_owned(),
+            roots: None,
         };
         place.prepare()?;
         let mut agent = place.start(&[])?;

@@ -75,6 +75,9 @@ struct Demo {
     /// Failures of every kind on both sides
     #[arg(long)]
     faults: bool,
+    /// Both sandboxes speak TLS, under a test authority that the agent is told to trust
+    #[arg(long)]
+    tls: bool,
     /// Seed of everything random
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -238,6 +241,7 @@ async fn run_command() -> anyhow::Result<ExitCode> {
                 orders: demo.orders,
                 exit: demo.exit,
                 faults: demo.faults,
+                tls: demo.tls,
                 seed: demo.seed,
                 data: demo.data,
                 listen,

@@ -9,39 +9,80 @@ use waybill_pack::Way;
 const DENY: &str = "0.20.2";
 
 /// Debian packages of the check: path that proves one is there, and its name.
-const PACKAGES: &[(&str, &str)] = &[("/usr/bin/gcc", "gcc"), ("/etc/ssl/certs/ca-certificates.crt", "ca-certificates")];
+const PACKAGES: &[(&str, &str)] = &[
+    ("/usr/bin/gcc", "gcc"),
+    ("/etc/ssl/certs/ca-certificates.crt", "ca-certificates"),
+];
 
 /// Names and installs missing system packages.
 #[expect(clippy::print_stdout, reason = "the report is this program's output")]
 pub(crate) fn packages(may_install: bool) -> anyhow::Result<Done> {
-    let missing: Vec<&str> = PACKAGES.iter().filter(|(path, _)| !Path::new(path).exists()).map(|(_, name)| *name).collect();
+    let missing: Vec<&str> = PACKAGES
+        .iter()
+        .filter(|(path, _)| !Path::new(path).exists())
+        .map(|(_, name)| *name)
+        .collect();
     let guests = Way::Native.is_there().is_err() && Way::Debian.is_there().is_err();
     if missing.is_empty() && !guests {
-        return Ok(Done::Passed { passed: 1, skipped: 0 });
+        return Ok(Done::Passed {
+            passed: 1,
+            skipped: 0,
+        });
     }
-    println!("Missing: {}{}", missing.join(" "), if guests { " a compiler for guests (installed by the step `connectors`)" } else { "" });
+    println!(
+        "Missing: {}{}",
+        missing.join(" "),
+        if guests {
+            " a compiler for guests (installed by the step `connectors`)"
+        } else {
+            ""
+        }
+    );
     if missing.is_empty() {
-        return Ok(Done::Passed { passed: 1, skipped: 0 });
+        return Ok(Done::Passed {
+            passed: 1,
+            skipped: 0,
+        });
     }
-    let root = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout.starts_with(b"0\n"));
+    let root = Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|o| o.stdout.starts_with(b"0\n"));
     if !may_install || !root || !Path::new("/usr/bin/apt-get").exists() {
-        return Ok(Done::Skipped(format!("install by hand: apt-get install {}", missing.join(" "))));
+        return Ok(Done::Skipped(format!(
+            "install by hand: apt-get install {}",
+            missing.join(" ")
+        )));
     }
     ran(Command::new("apt-get").args(["update", "-qq"]))?;
-    ran(Command::new("apt-get").args(["install", "-y", "--no-install-recommends"]).args(&missing))
+    ran(Command::new("apt-get")
+        .args(["install", "-y", "--no-install-recommends"])
+        .args(&missing))
 }
 
 /// `cargo deny`, installed into the target folder when it is missing.
 pub(crate) fn deny(may_install: bool) -> anyhow::Result<Done> {
     let Some(program) = find_deny(may_install)? else {
-        return Ok(Done::Skipped(format!("cargo-deny is missing: cargo install --locked cargo-deny@{DENY}")));
+        return Ok(Done::Skipped(format!(
+            "cargo-deny is missing: cargo install --locked cargo-deny@{DENY}"
+        )));
     };
-    ran(Command::new(program).current_dir(root()).args(["--locked", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]))
+    ran(Command::new(program).current_dir(root()).args([
+        "--locked",
+        "check",
+        "--hide-inclusion-graph",
+        "bans",
+        "licenses",
+        "sources",
+    ]))
 }
 
 fn find_deny(may_install: bool) -> anyhow::Result<Option<PathBuf>> {
     let answers = |program: &Path| {
-        let told = Command::new(program).arg("--version").stderr(Stdio::null()).output();
+        let told = Command::new(program)
+            .arg("--version")
+            .stderr(Stdio::null())
+            .output();
         told.is_ok_and(|o| o.status.success())
     };
     let plain = PathBuf::from("cargo-deny");

@@ -27,23 +27,45 @@ pub(crate) struct Step {
     pub(crate) run: Box<dyn Fn() -> anyhow::Result<Done>>,
 }
 
-const ONE: Done = Done::Passed { passed: 1, skipped: 0 };
+const ONE: Done = Done::Passed {
+    passed: 1,
+    skipped: 0,
+};
 
 /// Every step.
 pub(crate) fn all(may_install: bool) -> Vec<Step> {
-    let step = |name, run: fn(bool) -> anyhow::Result<Done>| Step { name, needs_the_others: false, run: Box::new(move || run(may_install)) };
-    let late = |name, run| Step { needs_the_others: true, ..step(name, run) };
+    let step = |name, run: fn(bool) -> anyhow::Result<Done>| Step {
+        name,
+        needs_the_others: false,
+        run: Box::new(move || run(may_install)),
+    };
+    let late = |name, run| Step {
+        needs_the_others: true,
+        ..step(name, run)
+    };
     vec![
         step("system packages", install::packages),
         step("format", |_| cargo(&["fmt", "--all", "--check"])),
         step("connectors", |_| connectors()),
-        step("clippy", |_| cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+        step("clippy", |_| {
+            cargo(&[
+                "clippy",
+                "--locked",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ])
+        }),
         step("tests", |_| tests()),
         step("documentation", |_| documentation()),
         step("bans, licences, sources", install::deny),
         late("both ways to build a guest", |_| both_ways()),
         late("demo, 40 orders", |_| demo(&["--orders", "40", "--exit"])),
-        late("demo, 40 orders, with faults", |_| demo(&["--orders", "40", "--exit", "--faults"])),
+        late("demo, 40 orders, with faults", |_| {
+            demo(&["--orders", "40", "--exit", "--faults"])
+        }),
     ]
 }
 
@@ -65,7 +87,9 @@ fn cargo(arguments: &[&str]) -> anyhow::Result<Done> {
 
 /// Runs a command to its end, its output shown.
 pub(crate) fn ran(command: &mut Command) -> anyhow::Result<Done> {
-    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {command:?}"))?;
     if !status.success() {
         bail!("{command:?} ended with {status}");
     }
@@ -74,7 +98,11 @@ pub(crate) fn ran(command: &mut Command) -> anyhow::Result<Done> {
 
 fn target() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("cannot find this program's own path")?;
-    Ok(own.ancestors().nth(2).context("this program lies in no target folder")?.to_path_buf())
+    Ok(own
+        .ancestors()
+        .nth(2)
+        .context("this program lies in no target folder")?
+        .to_path_buf())
 }
 
 fn connectors() -> anyhow::Result<Done> {
@@ -85,9 +113,19 @@ fn connectors() -> anyhow::Result<Done> {
 /// Unit, integration and doc tests; the runner's own lines are counted.
 fn tests() -> anyhow::Result<Done> {
     // The tests that start the real agent and the sandboxes find both beside themselves.
-    ran(cargo_command().args(["build", "--locked", "--bins", "-p", "waybill", "-p", "waybill-sim"]))?;
+    ran(cargo_command().args([
+        "build",
+        "--locked",
+        "--bins",
+        "-p",
+        "waybill",
+        "-p",
+        "waybill-sim",
+    ]))?;
     let mut command = cargo_command();
-    command.args(["test", "--locked", "--workspace", "--no-fail-fast"]).stderr(Stdio::inherit());
+    command
+        .args(["test", "--locked", "--workspace", "--no-fail-fast"])
+        .stderr(Stdio::inherit());
     let output = command.output().context("cannot start the tests")?;
     let text = String::from_utf8_lossy(&output.stdout);
     show(&text);
@@ -103,7 +141,10 @@ fn tests() -> anyhow::Result<Done> {
 
 #[expect(clippy::print_stdout, reason = "the report is this program's output")]
 fn show(text: &str) {
-    for line in text.lines().filter(|l| !l.ends_with("... ok") && !l.trim().is_empty()) {
+    for line in text
+        .lines()
+        .filter(|l| !l.ends_with("... ok") && !l.trim().is_empty())
+    {
         println!("{line}");
     }
 }
@@ -114,15 +155,30 @@ fn count(text: &str) -> (u64, u64, u64) {
     for line in text.lines().filter(|l| l.starts_with("test result:")) {
         let number = |word: &str| {
             let before = line.split(word).next().unwrap_or_default();
-            before.trim_end().rsplit([' ', '.']).next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0)
+            before
+                .trim_end()
+                .rsplit([' ', '.'])
+                .next()
+                .and_then(|n| n.parse::<u64>().ok())
+                .unwrap_or(0)
         };
-        sums = (sums.0 + number("passed"), sums.1 + number("failed"), sums.2 + number("ignored"));
+        sums = (
+            sums.0 + number("passed"),
+            sums.1 + number("failed"),
+            sums.2 + number("ignored"),
+        );
     }
     sums
 }
 
 fn documentation() -> anyhow::Result<Done> {
-    ran(cargo_command().env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--locked", "--workspace", "--no-deps", "--quiet"]))
+    ran(cargo_command().env("RUSTDOCFLAGS", "-D warnings").args([
+        "doc",
+        "--locked",
+        "--workspace",
+        "--no-deps",
+        "--quiet",
+    ]))
 }
 
 /// Both ways of building a guest must work; each is tried where its compiler is there.
@@ -132,7 +188,11 @@ fn both_ways() -> anyhow::Result<Done> {
         match way.is_there() {
             Ok(()) => {
                 let out = target()?.join("connectors-by").join(way.word());
-                Pack::new().by(way).without_install().into_dir(&out).build(&DEFAULT_PACKAGES)?;
+                Pack::new()
+                    .by(way)
+                    .without_install()
+                    .into_dir(&out)
+                    .build(&DEFAULT_PACKAGES)?;
             }
             Err(error) => missing.push(format!("{way}: {error:#}").replace('\n', "; ")),
         }
@@ -145,7 +205,9 @@ fn both_ways() -> anyhow::Result<Done> {
 }
 
 fn demo(arguments: &[&str]) -> anyhow::Result<Done> {
-    ran(cargo_command().args(["run", "-q", "--locked", "-p", "waybill-demo", "--"]).args(arguments))
+    ran(cargo_command()
+        .args(["run", "-q", "--locked", "-p", "waybill-demo", "--"])
+        .args(arguments))
 }
 
 #[cfg(test)]

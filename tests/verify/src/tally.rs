@@ -16,7 +16,10 @@ pub(crate) struct Tally {
 impl Tally {
     /// Runs a step and counts what it says.
     #[expect(clippy::print_stdout, reason = "the report is this program's output")]
-    #[expect(clippy::disallowed_methods, reason = "the time a step takes is what is reported")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the time a step takes is what is reported"
+    )]
     pub(crate) fn run(&mut self, step: &Step) {
         println!("==> {}", step.name);
         let start = Instant::now();
@@ -48,7 +51,8 @@ impl Tally {
     pub(crate) fn skip(&mut self, name: &str, why: &str) {
         self.skipped += 1;
         println!("SKIPPED {name}: {why}");
-        self.rows.push((name.to_owned(), Duration::ZERO, format!("SKIPPED: {why}")));
+        self.rows
+            .push((name.to_owned(), Duration::ZERO, format!("SKIPPED: {why}")));
     }
 
     /// One row a step.

@@ -21,6 +21,8 @@ pub struct Place {
     pub data: PathBuf,
     /// Address of the page; port 0 takes a free one.
     pub listen: String,
+    /// Authorities beside the system's.
+    pub roots: Option<PathBuf>,
 }
 
 impl Place {
@@ -33,7 +35,12 @@ impl Place {
         std::fs::create_dir_all(&self.data)?;
         std::fs::write(
             self.config(),
-            provisioning::configuration(&self.data, &self.connectors, &self.listen),
+            provisioning::configuration(
+                &self.data,
+                &self.connectors,
+                &self.listen,
+                self.roots.as_deref(),
+            ),
         )?;
         Ok(())
     }

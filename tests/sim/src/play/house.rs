@@ -84,13 +84,39 @@ pub struct House {
 }
 
 impl House {
-    /// Starts both from this very program.
-    pub async fn start(program: &Path, seed: u64) -> anyhow::Result<Self> {
-        let seeded = ["--seed".to_owned(), seed.to_string()];
+    /// Starts both from this very program. With `tls` both speak TLS, each under an authority of its own whose PEM
+    /// is left in that folder.
+    pub async fn start(program: &Path, seed: u64, tls: Option<&Path>) -> anyhow::Result<Self> {
+        let arguments = |vendor: &str| {
+            let mut all = vec!["--seed".to_owned(), seed.to_string()];
+            if let Some(folder) = tls {
+                all.push("--tls".to_owned());
+                all.push(
+                    folder
+                        .join(format!("{vendor}-ca.pem"))
+                        .display()
+                        .to_string(),
+                );
+            }
+            all
+        };
         Ok(Self {
-            network: SandboxProcess::start(program, "dsco", &seeded).await?,
-            erp: SandboxProcess::start(program, "brightpearl", &seeded).await?,
+            network: SandboxProcess::start(program, "dsco", &arguments("dsco")).await?,
+            erp: SandboxProcess::start(program, "brightpearl", &arguments("brightpearl")).await?,
         })
+    }
+
+    /// The authorities of both sandboxes as one file beside theirs.
+    pub fn roots(folder: &Path) -> anyhow::Result<std::path::PathBuf> {
+        let mut all = String::new();
+        for vendor in ["dsco", "brightpearl"] {
+            all.push_str(&std::fs::read_to_string(
+                folder.join(format!("{vendor}-ca.pem")),
+            )?);
+        }
+        let file = folder.join("roots.pem");
+        std::fs::write(&file, all)?;
+        Ok(file)
     }
 
     /// Short delays and no throttle: for runs whose length matters more than the vendors' pace.

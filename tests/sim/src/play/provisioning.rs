@@ -35,9 +35,12 @@ pub const HURRY: Pace = Pace {
 };
 
 /// `agent.toml`.
-pub fn configuration(data: &Path, connectors: &Path, listen: &str) -> String {
+pub fn configuration(data: &Path, connectors: &Path, listen: &str, roots: Option<&Path>) -> String {
+    let roots = roots.map_or_else(String::new, |file| {
+        format!("trusted-roots = {:?}\n", file.display().to_string())
+    });
     format!(
-        "data-dir = {:?}\nconnectors-dir = {:?}\nsocket = {:?}\nlisten = {listen:?}\n",
+        "data-dir = {:?}\nconnectors-dir = {:?}\nsocket = {:?}\nlisten = {listen:?}\n{roots}",
         data.display().to_string(),
         connectors.display().to_string(),
         data.join("admin.sock").display().to_string(),

@@ -25,6 +25,8 @@ pub struct Wishes {
     pub exit: bool,
     /// Failures of every kind on both sides.
     pub faults: bool,
+    /// The sandboxes speak TLS.
+    pub tls: bool,
     /// Seed of everything random.
     pub seed: u64,
     /// Data folder; `None`: a new one that goes with the demonstration.
@@ -44,7 +46,6 @@ fn say(text: &str) {
 /// Plays it. Fails on any difference.
 pub async fn play(wishes: &Wishes) -> anyhow::Result<()> {
     let own = std::env::current_exe()?;
-    let house = House::start(&own, wishes.seed).await?;
     let (data, temporary) = match &wishes.data {
         Some(data) => (data.clone(), false),
         None => (
@@ -56,11 +57,19 @@ pub async fn play(wishes: &Wishes) -> anyhow::Result<()> {
         .connectors
         .clone()
         .unwrap_or_else(|| super::agent::beside(&wishes.agent, "connectors"));
+    std::fs::create_dir_all(&data)?;
+    let house = House::start(&own, wishes.seed, wishes.tls.then_some(data.as_path())).await?;
+    let roots = if wishes.tls {
+        Some(House::roots(&data)?)
+    } else {
+        None
+    };
     let place = Place {
         program: wishes.agent.clone(),
         connectors: std::path::absolute(connectors)?,
         data: std::path::absolute(&data)?,
         listen: wishes.listen.clone(),
+        roots: roots.map(std::path::absolute).transpose()?,
     };
     place.prepare()?;
     let outcome = scenes(wishes, &house, &place).await;
