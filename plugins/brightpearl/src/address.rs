@@ -53,6 +53,13 @@ pub fn fitted(address: &Address) -> Result<Fitted, Problem> {
     })
 }
 
+/// Whether nobody could find it: no street, no city, no postcode.
+pub fn is_blank(fitted: &SaleAddress) -> bool {
+    [&fitted.line1, &fitted.line3, &fitted.postal_code]
+        .iter()
+        .all(|line| line.is_empty())
+}
+
 /// The same lines as a postal address, whose first line must be filled: `instead` where there is no street.
 pub fn postal(fitted: &SaleAddress, instead: &str) -> PostalAddress {
     let filled = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());

@@ -27,6 +27,13 @@ pub fn wanted(line: &OrderLine) -> Option<Decimal> {
 /// What a line comes to. The order gives tax for the whole line: a cancelled part takes its share with it.
 pub fn of_line(line: &OrderLine) -> Result<LineAmounts, Problem> {
     let quantity = wanted(line).ok_or_else(too_large)?;
+    if !quantity.is_positive() {
+        return Ok(LineAmounts {
+            quantity,
+            net: ZERO,
+            tax: ZERO,
+        });
+    }
     let Some(price) = line.unit_price else {
         return Err(Problem::new(
             "no-price",
@@ -208,6 +215,8 @@ mod tests {
             of_line(&line("1", "0", None, None)).unwrap_err().code,
             "no-price"
         );
+        let gone = of_line(&line("2", "2", None, None)).unwrap();
+        assert!(gone.net.is_zero(), "what is cancelled needs no price");
         let free = of_line(&line("1", "0", Some("0"), None)).unwrap();
         assert_eq!(text(free.net), "0.00");
     }

@@ -28,7 +28,7 @@ pub struct Reply {
 }
 
 /// What became of a write.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Sent {
     /// It was made; the id.
     Created(i64),
@@ -36,6 +36,8 @@ pub enum Sent {
     Unread,
     /// It was sent so many milliseconds ago, and nobody knows what became of it.
     Doubt(u64),
+    /// It was sent now; no answer, or one that proves nothing.
+    Lost(Failure),
     /// Nothing was done, and the vendor said why.
     Refused(u16, Vec<Complaint>),
     /// Practice mode: recorded, not sent.
@@ -49,6 +51,8 @@ pub struct Api<'h> {
     base: String,
     slot: String,
     known: Cell<Option<i64>>,
+    /// The merchant entered the instance: no answer changes it.
+    chosen: bool,
     asked: Cell<bool>,
     closed: RefCell<Option<Failure>>,
 }
@@ -65,6 +69,7 @@ impl<'h> Api<'h> {
             base: settings.base_url(),
             slot: settings.slot(),
             known: Cell::new(chosen.or(told)),
+            chosen: chosen.is_some(),
             asked: Cell::new(stored.is_some() || chosen.is_some()),
             closed: RefCell::new(None),
         })
@@ -78,7 +83,7 @@ impl<'h> Api<'h> {
     /// Asks once for the instance id, so that the first sale already carries the pair Brightpearl takes once only.
     pub fn learn_instance(&self) -> Result<(), Failure> {
         if !self.asked.get() {
-            self.get(crate::wire::lists::List::OrderStatus.path())?;
+            self.get_found(crate::wire::lists::List::OrderStatus.path())?;
         }
         Ok(())
     }
@@ -131,6 +136,7 @@ impl<'h> Api<'h> {
             Err(IoError::Denied(Denial::Practice)) => return Ok(Sent::Practice),
             // It was answered, so it was done or refused; which of them has to be looked up.
             Err(IoError::TooLarge(_)) => return Ok(Sent::Unread),
+            Err(IoError::TimedOut) => return Ok(Sent::Lost(Failure::Retry(None))),
             Err(error) => return Err(io_failure(&error, path)),
         };
         match envelope::meaning(response.status, &response.headers, &response.body) {
@@ -150,6 +156,7 @@ impl<'h> Api<'h> {
                 self.host.retract(&effect.step, &effect.members);
                 Err(self.trouble(Meaning::Throttled(secs), path))
             }
+            broken @ Meaning::Broken(_) => Ok(Sent::Lost(self.trouble(broken, path))),
             other => Err(self.trouble(other, path)),
         }
     }
@@ -163,7 +170,7 @@ impl<'h> Api<'h> {
         // A replayed answer is old: its quota and its clock are not those of now.
         if !response.replayed {
             self.note_quota(&response.headers);
-            self.note_instance(&response.headers);
+            self.note_instance(response.status, &response.headers);
         }
         Ok(response)
     }
@@ -178,16 +185,20 @@ impl<'h> Api<'h> {
             .quota(narrow(remaining), narrow(resets.unwrap_or(60_000)));
     }
 
-    fn note_instance(&self, headers: &[(String, String)]) {
+    /// An answer of the gateway (401, an outage) tells no instance; only a good one without it says that there is none.
+    fn note_instance(&self, status: u16, headers: &[(String, String)]) {
         let told = envelope::number(headers, "brightpearl-installed-integration-instance-id")
             .and_then(|id| i64::try_from(id).ok())
             .filter(|id| *id > 0);
         match told {
-            Some(id) if self.known.get().is_none() => {
+            Some(id) if !self.chosen && self.known.get() != Some(id) => {
                 self.known.set(Some(id));
                 self.host.kv_set(INSTANCE, id.to_string().as_bytes());
             }
-            None if !self.asked.get() => self.host.kv_set(INSTANCE, b""),
+            None if !self.asked.get() && (200..300).contains(&status) => {
+                self.host.kv_set(INSTANCE, b"");
+            }
+            None if !self.asked.get() => return,
             _ => {}
         }
         self.asked.set(true);
@@ -312,19 +323,21 @@ const HINTS: [(&str, &str); 14] = [
 ];
 
 fn hint(words: &str) -> String {
+    subject(words)
+        .unwrap_or("Correct what Brightpearl names, then retry.")
+        .to_owned()
+}
+
+/// Where to look for what a refusal is about; `None` where its words name nothing that is known.
+pub fn subject(words: &str) -> Option<&'static str> {
     let plain: String = words
         .to_ascii_lowercase()
         .chars()
         .filter(|c| !c.is_whitespace())
         .collect();
-    HINTS
-        .iter()
-        .find(|(word, _)| plain.contains(word))
-        .map_or(
-            "Correct what Brightpearl names, then retry.",
-            |(_, hint)| hint,
-        )
-        .to_owned()
+    let mut hints = HINTS.iter();
+    let (_, hint) = hints.find(|(word, _)| plain.contains(word))?;
+    Some(hint)
 }
 
 #[cfg(test)]

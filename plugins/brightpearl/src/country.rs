@@ -21,12 +21,25 @@ const CODES: &str = "\
     TTTTO TVTUV TWTWN TZTZA UAUKR UGUGA UMUMI USUSA UYURY UZUZB VAVAT VCVCT VEVEN VGVGB VIVIR \
     VNVNM VUVUT WFWLF WSWSM XKXKX YEYEM YTMYT ZAZAF ZMZMB ZWZWE";
 
+/// Names that shops write where a code belongs, without any doubt which country they mean.
+const NAMES: [(&str, &str); 6] = [
+    ("UNITED STATES", "USA"),
+    ("UNITED STATES OF AMERICA", "USA"),
+    ("U.S.A.", "USA"),
+    ("CANADA", "CAN"),
+    ("MEXICO", "MEX"),
+    ("UNITED KINGDOM", "GBR"),
+];
+
 /// The alpha-3 code of a country given in alpha-2 or alpha-3, in any case; `None` where there is no such country.
 pub fn alpha3(code: &str) -> Option<&'static str> {
     let code = code.trim().to_ascii_uppercase();
     // Reserved by ISO for the United Kingdom and for nobody else, and written by many shops.
     if code == "UK" {
         return Some("GBR");
+    }
+    if let Some((_, known)) = NAMES.iter().find(|(name, _)| *name == code) {
+        return Some(known);
     }
     CODES
         .split_ascii_whitespace()
@@ -47,7 +60,8 @@ mod tests {
         assert_eq!(alpha3("deu"), Some("DEU"));
         assert_eq!(alpha3("UK"), Some("GBR"));
         assert_eq!(alpha3("CH"), Some("CHE"));
-        for wrong in ["", "U", "XX", "USAX", "United States"] {
+        assert_eq!(alpha3("United States"), Some("USA"));
+        for wrong in ["", "U", "XX", "USAX", "America"] {
             assert_eq!(alpha3(wrong), None, "{wrong}");
         }
     }

@@ -166,7 +166,14 @@ pub fn search(
         product::COLUMNS,
         filter.query()
     );
-    let Reply { value, date_ms, .. } = api.get(&path)?;
+    let Some(Reply { value, date_ms, .. }) = api.get_found(&path)? else {
+        // Brightpearl answers 404 for a collection that is empty.
+        return Ok(Found {
+            documents: Vec::new(),
+            next: None,
+            now_ms: api.host.now_ms(),
+        });
+    };
     let Some(page) = Search::read(value) else {
         let words = "A page of products is not readable.";
         api.host.log(Level::Warn, words, &[]);

@@ -11,6 +11,7 @@ pub mod choices;
 mod component;
 pub mod country;
 pub mod describe;
+pub mod doubt;
 pub mod item;
 pub mod listing;
 pub mod lookup;

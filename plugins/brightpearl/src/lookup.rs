@@ -4,6 +4,7 @@
 
 use crate::api::Api;
 use crate::wire::contact;
+use crate::wire::envelope::unescape;
 use crate::wire::ids::{encode, id_set};
 use crate::wire::lists;
 use crate::wire::search::Search;
@@ -42,12 +43,23 @@ pub fn sale(api: &Api<'_>, external_ref: &str) -> Result<Found, Failure> {
     Ok(seen)
 }
 
+/// A search, where it gave one. One that Brightpearl refuses proves nothing, and must not look as if the write had been
+/// refused.
+fn asked(api: &Api<'_>, path: &str) -> Result<Option<Search>, Failure> {
+    match api.get_found(path) {
+        Ok(reply) => Ok(reply.and_then(|reply| Search::read(reply.value))),
+        Err(Failure::Rejected(problem)) => {
+            let fields = [("answer", problem.message.as_str())];
+            api.host.log(Level::Warn, "A look-up was refused.", &fields);
+            Ok(None)
+        }
+        Err(other) => Err(other),
+    }
+}
+
 /// The smallest id of the rows whose `column` is exactly `value`.
 fn exact(api: &Api<'_>, path: &str, id: &str, column: &str, value: &str) -> Result<Found, Failure> {
-    let Some(search) = api
-        .get_found(path)?
-        .and_then(|reply| Search::read(reply.value))
-    else {
+    let Some(search) = asked(api, path)? else {
         return Ok(Found::Unclear);
     };
     let text = |row: crate::wire::search::Row<'_>| row.text(column).unwrap_or_default();
@@ -96,14 +108,11 @@ pub fn customer(
         "/contact-service/contact-search?exactCompanyName={}&columns=contactId,companyName",
         encode(company)
     );
-    let Some(search) = api
-        .get_found(&path)?
-        .and_then(|reply| Search::read(reply.value))
-    else {
+    let Some(search) = asked(api, &path)? else {
         return Ok(Found::Unclear);
     };
     let same = |name: Option<String>| {
-        name.is_none_or(|n| n.to_lowercase() == company.trim().to_lowercase())
+        name.is_none_or(|n| unescape(&n).to_lowercase() == company.trim().to_lowercase())
     };
     let ids: Vec<i64> = search
         .rows()

@@ -42,9 +42,15 @@ pub fn pull(api: &Api<'_>, kind: Kind, cursor: Option<&[u8]>) -> Result<Page, Fa
     let before: BTreeMap<String, Seen> = cursor
         .and_then(|bytes| serde_json::from_slice(bytes).ok())
         .unwrap_or_default();
-    let reply = api.get(list.path())?;
-    let now_ms = reply.date_ms.unwrap_or_else(|| api.host.now_ms());
-    let mut now: BTreeMap<String, Seen> = lists::items(&reply.value).filter_map(seen).collect();
+    // Brightpearl answers 404 for a list that is empty.
+    let reply = api.get_found(list.path())?;
+    let told = reply.as_ref().and_then(|reply| reply.date_ms);
+    let now_ms = told.unwrap_or_else(|| api.host.now_ms());
+    let mut now: BTreeMap<String, Seen> = reply
+        .iter()
+        .flat_map(|reply| lists::items(&reply.value))
+        .filter_map(seen)
+        .collect();
     for (key, seen) in &before {
         now.entry(key.clone()).or_insert_with(|| Seen {
             gone: true,

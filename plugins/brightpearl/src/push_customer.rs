@@ -3,8 +3,9 @@
 
 use crate::address;
 use crate::api::{self, Api, Sent};
+use crate::doubt::Doubt;
 use crate::lookup::{self, Found};
-use crate::sink::{Member, adopted, made, unclear, wait_secs};
+use crate::sink::{Member, adopted, made, unclear};
 use crate::wire::contact::{
     AddressIds, Assignment, Communication, Contact, Current, Email, Emails, Organisation,
     Relationship, Telephones,
@@ -37,11 +38,13 @@ pub fn push(api: &Api<'_>, member: &Member<'_>, customer: &Customer) -> Verdict 
         )));
     }
     let prefix = member.settings.get("customer-prefix").unwrap_or_default();
+    let reference = format!("{prefix}{code}");
     let case = Case {
         api,
         member,
         name: company(customer),
-        reference: format!("{prefix}{code}"),
+        doubt: Doubt::of(api, &reference, member.settings, false),
+        reference,
     };
     let known: Vec<i64> = member
         .links
@@ -69,7 +72,11 @@ pub fn push(api: &Api<'_>, member: &Member<'_>, customer: &Customer) -> Verdict 
         return Ok(Outcome::Recorded);
     };
     let contact = case.contact(customer, &fitted.address, address);
-    case.send(&contact, effect(CONTACT, [member.index]))
+    let verdict = case.send(&contact, effect(CONTACT, [member.index]));
+    if verdict.is_ok() {
+        case.doubt.settle();
+    }
+    verdict
 }
 
 /// What the firm is called.
@@ -88,6 +95,7 @@ struct Case<'a> {
     member: &'a Member<'a>,
     name: String,
     reference: String,
+    doubt: Doubt<'a>,
 }
 
 impl Case<'_> {
@@ -111,6 +119,7 @@ impl Case<'_> {
             Sent::Created(id) => Ok(Some(id)),
             Sent::Practice => Ok(None),
             Sent::Doubt(_) => Err(Failure::Retry(None)),
+            Sent::Lost(failure) => Err(failure),
             Sent::Refused(status, list) => Err(Failure::Rejected(api::refusal(status, &list))),
             Sent::Unread => Err(Failure::Rejected(Problem::new(
                 "unreadable-answer",
@@ -158,23 +167,26 @@ impl Case<'_> {
             Sent::Unread => match self.find(&[])? {
                 Found::Record(id) => adopted(id),
                 Found::Absent if self.member.attempt <= PATIENCE => {
-                    Err(Failure::Retry(wait_secs(0, self.settle_ms())))
+                    Err(Failure::Retry(self.doubt.wait_secs(0)))
                 }
                 Found::Absent | Found::Unclear => Err(unclear("This contact", &self.reference)),
             },
+            Sent::Lost(failure) => {
+                self.doubt.note(0);
+                Err(failure)
+            }
             Sent::Doubt(age_ms) => match self.find(&[])? {
                 Found::Record(id) => adopted(id),
                 Found::Unclear => Err(unclear("This contact", &self.reference)),
-                Found::Absent => match wait_secs(age_ms, self.settle_ms()) {
+                Found::Absent => match self.doubt.wait_secs(age_ms) {
                     Some(secs) => Err(Failure::Retry(Some(secs))),
-                    None if effect.verified_absent => Err(Failure::Retry(None)),
+                    None if effect.verified_absent => {
+                        self.doubt.note(0);
+                        Err(Failure::Retry(None))
+                    }
                     None => self.send(contact, effect.resend()),
                 },
             },
         }
-    }
-
-    fn settle_ms(&self) -> u64 {
-        self.member.settings.settle_ms()
     }
 }

@@ -2,9 +2,10 @@
 //! becomes a sale (`sale.rs`) or how a search is read (`lookup.rs`).
 
 use crate::api::{self, Api, Sent};
+use crate::doubt::Doubt;
 use crate::lookup::{self, Found};
 use crate::sale;
-use crate::sink::{Member, adopted, made, unclear, wait_secs};
+use crate::sink::{Member, adopted, made, unclear};
 use crate::wire::envelope::{self, Complaint};
 use waybill_sdk::commerce::{Entity, Order, OrderPhase};
 use waybill_sdk::effect::effect;
@@ -25,25 +26,16 @@ pub fn push(api: &Api<'_>, member: &Member<'_>, order: &Order) -> Verdict {
     let key = &member.document.key;
     let external_ref = sale::external_ref(key);
     let over = order.phase == OrderPhase::Cancelled || !sale::is_wanted(order);
-    // A link may be of ours, and an order that is over may have been sent before: only the sale itself tells.
+    if over {
+        return ended_before(api, member, order, &external_ref);
+    }
+    // A link may be of ours: only the sale itself tells.
     let linked = member
         .links
         .iter()
         .any(|l| l.entity == Entity::Order && l.key != *key);
-    if (linked || (over && member.attempt > 1))
-        && let Found::Record(id) = lookup::sale(api, &external_ref)?
-    {
+    if linked && let Found::Record(id) = lookup::sale(api, &external_ref)? {
         return adopted(id);
-    }
-    if over {
-        return Err(Failure::Withdrawn(Problem::new(
-            "order-cancelled",
-            format!(
-                "Order {} was cancelled before its sale was made.",
-                order.number
-            ),
-            "Nothing is left to do.",
-        )));
     }
     api.learn_instance()?;
     let built = sale::build(key, order, member.settings, api.instance());
@@ -61,8 +53,54 @@ pub fn push(api: &Api<'_>, member: &Member<'_>, order: &Order) -> Verdict {
         member,
         external_ref: &external_ref,
         sale: &built.sale,
+        doubt: Doubt::of(
+            api,
+            &external_ref,
+            member.settings,
+            built.sale.installed_integration_instance_id.is_some(),
+        ),
     };
-    case.send(effect(STEP, [member.index]))
+    let verdict = case.send(effect(STEP, [member.index]));
+    if verdict.is_ok() {
+        case.doubt.settle();
+    }
+    verdict
+}
+
+/// An order that is over makes no sale. But an attempt to make it may have been carried out and its answer lost; then
+/// its sale must be known, or it would be shipped.
+fn ended_before(api: &Api<'_>, member: &Member<'_>, order: &Order, external_ref: &str) -> Verdict {
+    let guarded = api.instance().is_some();
+    let doubt = Doubt::of(api, external_ref, member.settings, guarded);
+    let withdrawn = Err(Failure::Withdrawn(Problem::new(
+        "order-cancelled",
+        format!(
+            "Order {} was cancelled before its sale was made.",
+            order.number
+        ),
+        "Nothing is left to do.",
+    )));
+    let linked = !member.links.is_empty();
+    if member.attempt <= 1 && !linked && !doubt.is_noted() {
+        return withdrawn;
+    }
+    let verdict = match lookup::sale(api, external_ref)? {
+        Found::Record(id) => adopted(id),
+        Found::Unclear => return Err(unclear("This sale", external_ref)),
+        Found::Absent => {
+            if member.attempt > 1 && !doubt.is_noted() {
+                doubt.note(0);
+            }
+            if doubt.is_noted()
+                && let Some(secs) = doubt.wait_secs(u64::MAX)
+            {
+                return Err(Failure::Retry(Some(secs)));
+            }
+            withdrawn
+        }
+    };
+    doubt.settle();
+    verdict
 }
 
 struct Case<'a> {
@@ -70,6 +108,7 @@ struct Case<'a> {
     member: &'a Member<'a>,
     external_ref: &'a str,
     sale: &'a crate::wire::sale::Sale,
+    doubt: Doubt<'a>,
 }
 
 impl Case<'_> {
@@ -78,6 +117,10 @@ impl Case<'_> {
             Sent::Created(id) => made(id),
             Sent::Practice => Ok(Outcome::Recorded),
             Sent::Doubt(age_ms) => self.lost(age_ms, effect),
+            Sent::Lost(failure) => {
+                self.doubt.note(0);
+                Err(failure)
+            }
             Sent::Unread => self.unread(),
             Sent::Refused(status, list) => self.refused(status, &list),
         }
@@ -87,19 +130,23 @@ impl Case<'_> {
         lookup::sale(self.api, self.external_ref)
     }
 
-    fn settle_ms(&self) -> u64 {
-        self.member.settings.settle_ms()
-    }
-
     /// Sent, and the answer was lost: adopt it, wait, or send again once it is proven not to be there.
     fn lost(&self, age_ms: u64, effect: Effect) -> Verdict {
         match self.find()? {
             Found::Record(id) => adopted(id),
             Found::Unclear => Err(unclear("This sale", self.external_ref)),
-            Found::Absent => match wait_secs(age_ms, self.settle_ms()) {
-                Some(secs) => Err(Failure::Retry(Some(secs))),
+            Found::Absent => match self.doubt.wait_secs(age_ms) {
+                Some(secs) => {
+                    if !self.doubt.is_noted() {
+                        self.doubt.note(age_ms);
+                    }
+                    Err(Failure::Retry(Some(secs)))
+                }
                 // A send that was itself the second one and got lost again starts its own wait.
-                None if effect.verified_absent => Err(Failure::Retry(None)),
+                None if effect.verified_absent => {
+                    self.doubt.note(0);
+                    Err(Failure::Retry(None))
+                }
                 None => self.send(effect.resend()),
             },
         }
@@ -110,7 +157,7 @@ impl Case<'_> {
         match self.find()? {
             Found::Record(id) => adopted(id),
             Found::Absent if self.member.attempt <= PATIENCE => {
-                Err(Failure::Retry(wait_secs(0, self.settle_ms())))
+                Err(Failure::Retry(self.doubt.wait_secs(0)))
             }
             Found::Absent | Found::Unclear => Err(unclear("This sale", self.external_ref)),
         }
@@ -126,7 +173,7 @@ impl Case<'_> {
                     if suspicion(status, list) == Suspicion::Double
                         && self.member.attempt <= PATIENCE =>
                 {
-                    Err(Failure::Retry(wait_secs(0, self.settle_ms())))
+                    Err(Failure::Retry(self.doubt.wait_secs(0)))
                 }
                 Found::Absent | Found::Unclear => Err(Failure::Rejected(problem)),
             },
@@ -135,11 +182,11 @@ impl Case<'_> {
 }
 
 /// Whether a refusal may mean that the sale is there already. Brightpearl documents the rule (one sale per reference
-/// and instance), not the words or the status it refuses with.
+/// and instance), not the words or the status it refuses with: one that names nothing known may be that one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Suspicion {
     None,
-    /// It speaks of the reference.
+    /// It speaks of the reference, or of nothing that is known.
     Reference,
     /// It says that there is one.
     Double,
@@ -148,9 +195,13 @@ enum Suspicion {
 fn suspicion(status: u16, list: &[Complaint]) -> Suspicion {
     let words = envelope::say(list).to_ascii_lowercase();
     let has = |all: &[&str]| all.iter().any(|w| words.contains(w));
+    // Common codes are about the form of a request, whatever it asks for.
+    let about_form = !list.is_empty() && list.iter().all(|c| c.code.starts_with("CMNC"));
     if status == 409 || has(&["duplicate", "already", "unique"]) {
         Suspicion::Double
-    } else if has(&["externalref", "external ref", "exists"]) {
+    } else if has(&["externalref", "external ref", "exists"])
+        || (!about_form && api::subject(&words).is_none())
+    {
         Suspicion::Reference
     } else {
         Suspicion::None
@@ -177,5 +228,7 @@ mod tests {
             Suspicion::Reference
         );
         assert_eq!(suspicion(400, &say("Unknown tax code")), Suspicion::None);
+        let unknown = say("This request was processed before");
+        assert_eq!(suspicion(400, &unknown), Suspicion::Reference);
     }
 }

@@ -36,6 +36,13 @@ pub fn build(
     instance: Option<i64>,
 ) -> Result<Built, Problem> {
     let ship_to = address::fitted(&order.ship_to)?;
+    if address::is_blank(&ship_to.address) {
+        return Err(Problem::new(
+            "no-address",
+            "The order names no address to ship to.",
+            "Ask the retailer where it goes, then retry; or enter this sale by hand.",
+        ));
+    }
     let mut shortened = ship_to.shortened;
     let (reference, cut) = reference(&order.number);
     if cut {

@@ -77,12 +77,6 @@ pub fn adopted(id: i64) -> Verdict {
     ))
 }
 
-/// Not found, sent so long ago: how many seconds to wait before a look-up counts. `None`: it counts now.
-pub fn wait_secs(age_ms: u64, settle_ms: u64) -> Option<u32> {
-    let left = settle_ms.checked_sub(age_ms).filter(|ms| *ms > 0)?;
-    Some(u32::try_from(left.div_ceil(1000)).unwrap_or(u32::MAX))
-}
-
 /// A person must look: the search does not tell.
 pub fn unclear(what: &str, reference: &str) -> Failure {
     Failure::InDoubt(waybill_sdk::types::Problem::new(
@@ -92,17 +86,4 @@ pub fn unclear(what: &str, reference: &str) -> Failure {
         ),
         format!("Look in Brightpearl for the reference {reference}, then say here what you found."),
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_are_rounded_up_and_end() {
-        assert_eq!(wait_secs(0, 30_000), Some(30));
-        assert_eq!(wait_secs(29_001, 30_000), Some(1));
-        assert_eq!(wait_secs(30_000, 30_000), None);
-        assert_eq!(wait_secs(90_000, 30_000), None);
-    }
 }

@@ -46,7 +46,7 @@ pub enum Meaning {
     Missing(Vec<Complaint>),
     /// A 4xx: refused, and it will be refused again.
     Refused(u16, Vec<Complaint>),
-    /// 500 with a code of the caller's fault: refused, nothing was done, and it will be refused again.
+    /// 500 with a code that says why: refused, nothing was done, and it will be refused again.
     Fault(Vec<Complaint>),
     /// Too many calls: not executed. Seconds until the window starts anew.
     Throttled(u32),
@@ -62,7 +62,10 @@ pub fn meaning(status: u16, headers: &[(String, String)], body: &[u8]) -> Meanin
     let json = json.filter(Value::is_object);
     match status {
         200..=299 => match json {
-            Some(Value::Object(mut top)) if !top.contains_key("errors") => {
+            // Errors without a value are no success, whatever the status says. With one, part of a set was found.
+            Some(Value::Object(mut top))
+                if top.contains_key("response") || !top.contains_key("errors") =>
+            {
                 Meaning::Value(top.remove("response").unwrap_or_default())
             }
             _ => Meaning::Unreadable,
@@ -83,21 +86,19 @@ pub fn meaning(status: u16, headers: &[(String, String)], body: &[u8]) -> Meanin
             )),
         },
         500 => match json.as_ref().map(complaints) {
-            Some(list) if !list.is_empty() && list.iter().all(is_callers_fault) => {
-                Meaning::Fault(list)
-            }
+            Some(list) if !list.is_empty() && list.iter().all(is_final) => Meaning::Fault(list),
             _ => Meaning::Broken(format!("The answer was 500. {}", words(json.as_ref()))),
         },
         _ => Meaning::Broken(format!("The answer was {status}. {}", words(json.as_ref()))),
     }
 }
 
-/// `CMNC-018`: three letters of an area, then `C` for the caller's fault.
-fn is_callers_fault(complaint: &Complaint) -> bool {
+/// `CMNC-018`: three letters of an area, then `C` for the caller's fault or `B` for a conflict. `U` is unexpected.
+fn is_final(complaint: &Complaint) -> bool {
     complaint
         .code
         .split_once('-')
-        .is_some_and(|(letters, _)| letters.len() == 4 && letters.ends_with('C'))
+        .is_some_and(|(letters, _)| letters.len() == 4 && letters.ends_with(['C', 'B']))
 }
 
 fn says_throttled(json: Option<&Value>) -> bool {
@@ -217,6 +218,11 @@ mod tests {
             Meaning::Unreadable
         );
         assert_eq!(meaning(200, &[], b"<html></html>"), Meaning::Unreadable);
+        // Part of a set was found: what was found counts.
+        let some = br#"{"response":[{"id":1}],"errors":[{"code":"ORDC-001","message":"2"}]}"#;
+        assert!(matches!(meaning(207, &[], some), Meaning::Value(v) if v.is_array()));
+        let none = br#"{"errors":[{"code":"ORDC-001","message":"2"}]}"#;
+        assert_eq!(meaning(207, &[], none), Meaning::Unreadable);
     }
 
     #[test]
@@ -244,6 +250,8 @@ mod tests {
             say(&list),
             "The filter orderStatusId=BAD cannot be parsed as: INTEGER (CMNC-018)"
         );
+        let b = br#"{"errors":[{"code":"ORDB-007","message":"The order has goods-out notes"}]}"#;
+        assert!(matches!(meaning(500, &[], b), Meaning::Fault(_)));
         let u = br#"{"errors":[{"code":"CMNU-003","message":"Internal"}]}"#;
         assert!(matches!(meaning(500, &[], u), Meaning::Broken(_)));
         assert!(matches!(meaning(500, &[], b"<html>"), Meaning::Broken(_)));

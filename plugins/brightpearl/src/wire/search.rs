@@ -2,38 +2,22 @@
 //! Must not know which search was asked.
 
 use super::ids;
-use serde::Deserialize;
 use serde_json::Value;
 
 /// The value under `response` of any search.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone)]
 pub struct Search {
-    #[serde(default)]
     results: Vec<Vec<Value>>,
-    meta_data: MetaData,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MetaData {
-    #[serde(default)]
-    more_pages_available: bool,
+    more: bool,
     /// Absent where nothing was found.
-    #[serde(default)]
-    last_result: Option<u64>,
-    columns: Vec<Column>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Column {
-    name: String,
+    last: Option<u64>,
+    columns: Vec<String>,
 }
 
 /// One row with its names.
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
-    columns: &'a [Column],
+    columns: &'a [String],
     cells: &'a [Value],
 }
 
@@ -43,7 +27,7 @@ impl<'a> Row<'a> {
         let at = self
             .columns
             .iter()
-            .position(|c| c.name.eq_ignore_ascii_case(name))?;
+            .position(|c| c.eq_ignore_ascii_case(name))?;
         self.cells.get(at).filter(|v| !v.is_null())
     }
     /// The cell as a whole number.
@@ -60,44 +44,74 @@ impl<'a> Row<'a> {
     }
     /// The cell as a flag.
     pub fn flag(&self, name: &str) -> Option<bool> {
-        match self.cell(name)? {
-            Value::Bool(b) => Some(*b),
-            Value::String(s) => s.parse().ok(),
-            _ => None,
-        }
+        self.cell(name).and_then(flag)
     }
 }
 
 impl Search {
-    /// Reads the value under `response`; `None` where it is no search answer.
-    pub fn read(response: Value) -> Option<Self> {
-        serde_json::from_value(response).ok()
+    /// Reads the value under `response`; `None` where it is no search answer, or rows came without their names.
+    pub fn read(mut response: Value) -> Option<Self> {
+        let results = match response.get_mut("results")?.take() {
+            Value::Array(rows) => rows
+                .into_iter()
+                .map(|row| match row {
+                    Value::Array(cells) => Some(cells),
+                    _ => None,
+                })
+                .collect::<Option<Vec<_>>>()?,
+            Value::Null => Vec::new(),
+            _ => return None,
+        };
+        let meta = response.get("metaData").unwrap_or(&Value::Null);
+        let columns: Vec<String> = meta
+            .get("columns")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            // A column without a name keeps its place.
+            .map(|column| column.get("name").and_then(ids::text).unwrap_or_default())
+            .collect();
+        if columns.is_empty() && !results.is_empty() {
+            return None;
+        }
+        let last = meta.get("lastResult").and_then(ids::whole);
+        Some(Self {
+            more: meta.get("morePagesAvailable").and_then(flag) == Some(true),
+            last: last.and_then(|n| u64::try_from(n).ok()),
+            columns,
+            results,
+        })
     }
     /// The rows, by name.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.results.iter().map(|cells| Row {
-            columns: &self.meta_data.columns,
+            columns: &self.columns,
             cells,
         })
     }
     /// Whether the answer has that column.
     pub fn has(&self, name: &str) -> bool {
-        self.meta_data
-            .columns
-            .iter()
-            .any(|c| c.name.eq_ignore_ascii_case(name))
+        self.columns.iter().any(|c| c.eq_ignore_ascii_case(name))
     }
     /// `firstResult` of the next page; `None` at the end. A full page counts as "more" even where the answer says
     /// otherwise, since one of the searches is known to miscount.
     pub fn next(&self, first: u64, page_size: usize) -> Option<u64> {
         let got = u64::try_from(self.results.len()).ok()?;
-        let more = self.meta_data.more_pages_available || self.results.len() >= page_size;
+        let more = self.more || self.results.len() >= page_size;
         if got == 0 || !more {
             return None;
         }
-        let last = self.meta_data.last_result.unwrap_or(first + got - 1);
+        let last = self.last.unwrap_or(first + got - 1);
         // A page that does not get on would be asked for ever.
         Some((last + 1).max(first + 1))
+    }
+}
+
+fn flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::String(text) => text.trim().to_ascii_lowercase().parse().ok(),
+        _ => None,
     }
 }
 
@@ -153,5 +167,20 @@ mod tests {
             "resultsReturned": 0, "columns": [{"name": "orderId"}], "sorting": []}}),
         );
         assert_eq!(none.unwrap().rows().count(), 0);
+    }
+
+    #[test]
+    fn an_answer_is_read_in_every_dress_but_never_without_names() {
+        let bare = Search::read(json!({"results": null})).unwrap();
+        assert_eq!(bare.rows().count(), 0);
+        assert_eq!(bare.next(1, 500), None);
+        let meta = json!({"morePagesAvailable": "true", "lastResult": "2", "firstResult": null,
+            "columns": [{"name": "productId", "sortable": true}, {"extra": 1}]});
+        let odd = Search::read(json!({"results": [["7", 1], ["8", 1]], "metaData": meta})).unwrap();
+        assert_eq!(odd.rows().next().unwrap().whole("productId"), Some(7));
+        assert_eq!(odd.next(1, 500), Some(3));
+        assert!(Search::read(json!({"results": [[7]], "metaData": {}})).is_none());
+        assert!(Search::read(json!({"results": [7], "metaData": {}})).is_none());
+        assert!(Search::read(json!("no such search")).is_none());
     }
 }

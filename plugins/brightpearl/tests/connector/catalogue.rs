@@ -249,3 +249,16 @@ fn other_kinds_are_refused() {
     let refused = pull(&host, &context(1), Entity::Invoice, None);
     assert!(matches!(refused, Err(Failure::Rejected(p)) if p.code == "unsupported"));
 }
+
+#[test]
+fn an_empty_collection_is_no_failure() {
+    let none = || errors(404, "CMNC-404", "No products available");
+    let host = TestHost::at(NOW)
+        .expect(&search(1, ""), none())
+        .expect(&get("/warehouse-service/shipping-method"), none());
+    for entity in [Entity::Item, Entity::ShippingMethod] {
+        let page = pull(&host, &context(1), entity, None).unwrap();
+        assert!(page.documents.is_empty() && !page.more);
+    }
+    host.finish();
+}

@@ -137,8 +137,8 @@ fn a_lost_contact_is_looked_up_waited_for_and_sent_again() {
         );
     assert_eq!(receipt(one(&host, retailer(), 2)).key, "2051");
     let host = lost(900).expect(&get(SEARCH), answer("contact-search-none"));
-    assert_eq!(one(&host, retailer(), 2), Err(Failure::Retry(Some(30))));
-    let host = lost(31_000)
+    assert_eq!(one(&host, retailer(), 2), Err(Failure::Retry(Some(120))));
+    let host = lost(121_000)
         .expect(&get(SEARCH), answer("contact-search-none"))
         .expect(&post(CONTACT), id(2053));
     assert_eq!(receipt(one(&host, retailer(), 2)).key, "2053");

@@ -301,6 +301,148 @@ fn a_refusal_is_told_in_the_vendors_words() {
     assert!(problem.hint.unwrap().contains("`tax-code`"));
 }
 
+/// The settings of an install that has no instance id, as a private app's.
+fn unguarded(attempt: u32) -> Context {
+    Context {
+        settings: settings_with(&[("instance-id", "")]),
+        attempt,
+    }
+}
+
+#[test]
+fn a_slow_write_rests_from_its_end_not_its_start() {
+    // Sent 61 s ago, but its time ran out (or a gateway's) only now: it may have been carried out this very moment.
+    for broken in [
+        Answer::Error(IoError::TimedOut),
+        Answer::text(504, "<html>Gateway timeout</html>"),
+    ] {
+        let host = TestHost::at(NOW).expect(&post(SALE), broken);
+        assert_eq!(one(&host, 1), Err(Failure::Retry(None)));
+        let ended = host.kv("ended/wb-1000123").unwrap();
+        host.set_now(NOW + 1_000);
+        let host = TestHost::at(NOW + 1_000)
+            .with_kv("ended/wb-1000123", &ended)
+            .expect(&post(SALE), lost(61_000))
+            .expect(&get(SEARCH), answer("order-search-none"))
+            .expect(&get(SALE_SEARCH), sale_search("order-search-none"));
+        assert_eq!(one(&host, 2), Err(Failure::Retry(Some(29))));
+        let host = TestHost::at(NOW + 30_000)
+            .with_kv("ended/wb-1000123", &ended)
+            .expect(&post(SALE), lost(90_000))
+            .expect(&get(SEARCH), answer("order-search"));
+        assert_eq!(receipt(one(&host, 3)).key, "100245");
+        assert_eq!(host.kv("ended/wb-1000123"), None, "nothing is left behind");
+    }
+}
+
+#[test]
+fn without_an_instance_the_look_up_is_the_only_guard_and_waits_longer() {
+    let host = TestHost::at(NOW)
+        .with_kv("instance-id", b"")
+        .expect(&post(SALE), lost(31_000))
+        .expect(&get(SEARCH), answer("order-search-none"))
+        .expect(&get(SALE_SEARCH), sale_search("order-search-none"));
+    let verdicts = push(&host, &unguarded(2), &[delivery("1000123", order())]).unwrap();
+    host.finish();
+    assert_eq!(verdicts[0], Err(Failure::Retry(Some(89))));
+}
+
+#[test]
+fn an_outage_does_not_say_that_there_is_no_instance() {
+    let status = get("/order-service/order-status");
+    let host = TestHost::at(NOW).expect(&status, Answer::text(503, "<html>Down</html>"));
+    let verdicts = push(&host, &unguarded(1), &[delivery("1000123", order())]).unwrap();
+    host.finish();
+    assert_eq!(verdicts[0], Err(Failure::Retry(None)));
+    assert_eq!(host.kv("instance-id"), None, "it is asked again");
+}
+
+#[test]
+fn an_instance_that_changed_is_learnt_anew() {
+    let host = TestHost::at(NOW)
+        .with_kv("instance-id", b"33")
+        .expect(
+            &post(SALE),
+            id(100_245).header("Brightpearl-Installed-Integration-Instance-Id", "34"),
+        )
+        .expect_body(
+            &post(SALE),
+            {
+                let mut body = fixture("sale");
+                body["externalRef"] = json!("wb-1000124");
+                body
+            },
+            id(100_246),
+        );
+    let batch = [delivery("1000123", order()), delivery("1000124", order())];
+    push(&host, &unguarded(1), &batch).unwrap();
+    host.finish();
+    assert_eq!(host.kv("instance-id").as_deref(), Some(&b"34"[..]));
+}
+
+#[test]
+fn a_look_up_that_is_refused_proves_nothing() {
+    let refused = || errors(500, "CMNC-018", "The filter externalRef cannot be parsed");
+    let host = TestHost::at(NOW)
+        .expect(&post(SALE), lost(90_000))
+        .expect(&get(SEARCH), refused())
+        .expect(&get(SALE_SEARCH), refused());
+    assert!(matches!(one(&host, 2), Err(Failure::InDoubt(p)) if p.code == "cannot-look-up"));
+    let host = TestHost::at(NOW)
+        .expect(&post(SALE), lost(90_000))
+        .expect(&get(SEARCH), refused())
+        .expect(&get(SALE_SEARCH), sale_search("order-search"));
+    assert_eq!(receipt(one(&host, 2)).key, "100245");
+}
+
+#[test]
+fn a_refusal_that_names_nothing_known_may_be_of_a_double() {
+    let refusal = || errors(400, "ORDC-000", "This request was processed before");
+    let host = TestHost::at(NOW)
+        .expect(&post(SALE), refusal())
+        .expect(&get(SEARCH), answer("order-search"));
+    assert!(receipt(one(&host, 1)).duplicate);
+    let host = TestHost::at(NOW)
+        .expect(&post(SALE), refusal())
+        .expect(&get(SEARCH), answer("order-search-none"))
+        .expect(&get(SALE_SEARCH), sale_search("order-search-none"));
+    assert_eq!(rejected(one(&host, 1)).code, "ordc-000");
+}
+
+#[test]
+fn an_order_without_an_address_makes_no_sale() {
+    let mut nowhere = order();
+    nowhere.ship_to.street.clear();
+    nowhere.ship_to.city.clear();
+    nowhere.ship_to.postcode = " ".to_owned();
+    assert_eq!(refused_locally(nowhere, &[]).code, "no-address");
+}
+
+#[test]
+fn a_cancelled_order_waits_for_a_sale_that_a_search_may_not_show_yet() {
+    let mut gone = order();
+    gone.phase = OrderPhase::Cancelled;
+    let push_at = |host: &TestHost| {
+        let verdicts = push(host, &context(2), &[delivery("1000123", gone.clone())]).unwrap();
+        host.finish();
+        verdicts.into_iter().next().unwrap()
+    };
+    let none = |at: i64| {
+        TestHost::at(at)
+            .expect(&get(SEARCH), answer("order-search-none"))
+            .expect(&get(SALE_SEARCH), sale_search("order-search-none"))
+    };
+    let host = none(NOW);
+    assert_eq!(push_at(&host), Err(Failure::Retry(Some(30))));
+    let noted = host.kv("ended/wb-1000123").unwrap();
+    let host = none(NOW + 30_000).with_kv("ended/wb-1000123", &noted);
+    assert!(matches!(push_at(&host), Err(Failure::Withdrawn(_))));
+    let host = TestHost::at(NOW)
+        .expect(&get(SEARCH), answer("order-search-all"))
+        .expect(&get(SALE_SEARCH), sale_search("order-search-all"));
+    assert!(matches!(push_at(&host), Err(Failure::InDoubt(_))));
+}
+
 #[test]
 fn practice_records_and_sends_nothing() {
     let practice = Answer::Error(IoError::Denied(Denial::Practice));
