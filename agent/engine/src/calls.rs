@@ -1,7 +1,7 @@
 //! What a call's end means for its connection: good contact, a hold named by the vendor, a refused login.
 
 use waybill_host::connector::CallError;
-use waybill_model::contract::{Failure, Problem};
+use waybill_model::contract::{Failure, Problem, Verdict};
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_store::{Read, StoreError, Tx};
 
@@ -18,11 +18,16 @@ pub(crate) fn mark_ok(
         return Ok(());
     };
     let fresh = row.last_ok.is_some_and(|at| now - at < CONTACT_GRAIN_MS);
-    if fresh && row.last_error.is_none() && row.hold_until.is_none_or(|until| until > now) {
+    if fresh
+        && row.last_error.is_none()
+        && row.unauthorized.is_none()
+        && row.hold_until.is_none_or(|until| until > now)
+    {
         return Ok(());
     }
     row.last_ok = Some(now);
     row.last_error = None;
+    row.unauthorized = None;
     row.hold_until = row.hold_until.filter(|until| *until > now);
     tx.put_connection(&row).map(drop)
 }
@@ -75,9 +80,35 @@ pub(crate) fn sentence(error: &CallError) -> String {
     }
 }
 
+/// A refused login among the verdicts of a call: it is the connection's, whichever member met it.
+pub(crate) fn refused_login(verdicts: &[Verdict]) -> Option<CallError> {
+    verdicts.iter().find_map(|verdict| match verdict {
+        Err(failure @ Failure::Unauthorized(_)) => Some(CallError::Failure(failure.clone())),
+        _ => None,
+    })
+}
+
+/// Good contact, unless every member was put off: then nothing was proven.
+pub(crate) fn mark_verdicts(
+    tx: &mut Tx<'_>,
+    connection: ConnectionId,
+    verdicts: &[Verdict],
+    now: Millis,
+) -> Result<(), StoreError> {
+    if let Some(error) = refused_login(verdicts) {
+        return mark_error(tx, connection, &error, now);
+    }
+    if verdicts.iter().all(|v| matches!(v, Err(Failure::Retry(_)))) {
+        return Ok(());
+    }
+    mark_ok(tx, connection, now)
+}
+
 /// A failure as a verdict for each member of the batch.
 pub(crate) fn member_failure(error: &CallError) -> Failure {
     match error {
+        // One word for a whole batch cannot say that each of its orders was cancelled.
+        CallError::Failure(Failure::Withdrawn(problem)) => Failure::Rejected(problem.clone()),
         CallError::Failure(failure) => failure.clone(),
         CallError::Contract(why) => Failure::InDoubt(Problem::new(
             "contract",

@@ -3,14 +3,15 @@
 use crate::connectors::{Binding, CallsUsed, Connectors};
 use crate::event::Event;
 use crate::supervise::EngineOptions;
-use std::collections::BTreeMap;
-use std::sync::{Arc, RwLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::mpsc::UnboundedSender;
 use waybill_host::connector::{Call, Connector, Mode};
 use waybill_host::ports::{Clock, EffectScope, Rng};
 use waybill_model::backoff::Backoff;
 use waybill_model::contract::{Context, Descriptor, Pairs};
-use waybill_model::ids::{ConnectionId, Millis};
+use waybill_model::ids::{BatchId, ConnectionId, Millis};
 use waybill_model::job::Priority;
 use waybill_model::settings::{self, Values};
 use waybill_store::{ConnectionRow, Read, RouteRow, Store, StoreError};
@@ -64,6 +65,11 @@ impl Desk {
     }
 }
 
+/// Whether neither a person nor the vendor has stopped calls.
+pub(crate) fn is_callable(row: &ConnectionRow, now: Millis) -> bool {
+    !row.paused && row.hold_until.is_none_or(|until| until <= now)
+}
+
 pub(crate) struct Core {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
@@ -73,9 +79,49 @@ pub(crate) struct Core {
     pub(crate) desk: RwLock<Arc<Desk>>,
     pub(crate) events: UnboundedSender<Event>,
     pub(crate) observer: Option<Observer>,
+    /// Set once the agent stops: no new call is started.
+    pub(crate) stopping: AtomicBool,
+    /// Batches that were committed and that nobody runs: a crash cut them short, or their connector is missing.
+    pub(crate) stranded: Mutex<BTreeSet<(ConnectionId, BatchId)>>,
 }
 
 impl Core {
+    /// Whether this connection may be called now: not paused, not held, the agent not stopping.
+    pub(crate) fn may_call(
+        &self,
+        rows: &dyn Read,
+        connection: ConnectionId,
+        now: Millis,
+    ) -> Result<bool, StoreError> {
+        let stopping = self.stopping.load(Ordering::Relaxed);
+        Ok(!stopping
+            && rows
+                .connection(connection)?
+                .is_some_and(|row| is_callable(&row, now)))
+    }
+
+    /// Leaves an open batch for later.
+    pub(crate) fn strand(&self, connection: ConnectionId, batch: BatchId) {
+        self.stranded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert((connection, batch));
+    }
+
+    /// Takes the open batches of a connection that nobody runs.
+    pub(crate) fn take_stranded(&self, connection: ConnectionId) -> Vec<BatchId> {
+        let mut stranded = self.stranded.lock().unwrap_or_else(PoisonError::into_inner);
+        let mine: Vec<_> = stranded
+            .iter()
+            .filter(|(c, _)| *c == connection)
+            .copied()
+            .collect();
+        for batch in &mine {
+            stranded.remove(batch);
+        }
+        mine.into_iter().map(|(_, batch)| batch).collect()
+    }
+
     pub(crate) fn now(&self) -> Millis {
         self.clock.now_ms()
     }

@@ -105,7 +105,7 @@ impl Handle {
 
     /// The Today page.
     pub async fn today(&self) -> Result<TodayView, CommandError> {
-        self.read(status::today).await
+        self.read(crate::today::today).await
     }
 
     /// Orders, newest first: of one state, or those a search finds.
@@ -181,9 +181,8 @@ impl Handle {
                 release::retry_card(tx, &ids, &who, now).map(Some)
             })
             .await?
-            .ok_or_else(|| {
-                CommandError::NotFound(format!("card `{id}`; it may be solved by now"))
-            })?;
+            .ok_or_else(|| CommandError::NotFound(format!("card `{id}`; it may be solved by now")))?
+            .map_err(CommandError::Refused)?;
         self.core.wake(Event::Changed);
         Ok(retried)
     }
@@ -197,26 +196,31 @@ impl Handle {
                 "Write why; it is kept in History.",
             )));
         }
-        let (id, reason, who, now) = (
+        let (card, reason, who, now) = (
             id.to_owned(),
             reason.trim().to_owned(),
             who.to_owned(),
             self.now(),
         );
-        self.core
+        let found = self
+            .core
             .store
-            .write(move |tx| {
-                tx.ignore_card(&id, &reason, &who, now)?;
-                tx.audit(&who, "Left a card", &reason, now)
-            })
+            .write(move |tx| release::ignore_card(tx, &card, &reason, &who, now))
             .await?;
+        if !found {
+            return Err(CommandError::NotFound(format!(
+                "card `{id}`; it may be solved by now"
+            )));
+        }
+        self.core.wake(Event::Changed);
         Ok(())
     }
 
     /// Tries one parked job again.
     pub async fn retry_job(&self, id: JobId, who: &str) -> Result<(), CommandError> {
         let (who, now) = (who.to_owned(), self.now());
-        self.core
+        let retried = self
+            .core
             .store
             .write(move |tx| match tx.job(id)? {
                 Some(job) => release::retry(tx, &job, &who, now).map(Some),
@@ -224,6 +228,9 @@ impl Handle {
             })
             .await?
             .ok_or_else(|| CommandError::NotFound(format!("job `{id}`")))?;
+        if let release::Retried::No(why) = retried {
+            return Err(CommandError::Refused(why));
+        }
         self.core.wake(Event::Changed);
         Ok(())
     }

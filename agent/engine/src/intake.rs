@@ -8,11 +8,11 @@ use waybill_model::crosswalk;
 use waybill_model::document::{
     Body, CancelPhase, Cancellation, Document, Entity, Order, OrderPhase,
 };
-use waybill_model::ids::{ConnectionId, Millis, OrderId};
-use waybill_model::job::{JobState, Reason, Work};
+use waybill_model::ids::{ConnectionId, Millis};
+use waybill_model::job::{Ending, JobState, Reason, Work};
 use waybill_model::order_state::OrderStage;
 use waybill_model::settings::{self, TEST_ORDERS};
-use waybill_store::{Accepted, Cause, NewJob, NoteKind, Read, StoreError, Tx};
+use waybill_store::{Accepted, Cause, NewJob, NoteKind, OrderRow, Read, StoreError, Tx};
 
 /// What a page left behind.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -97,7 +97,7 @@ fn take_order(
     now: Millis,
 ) -> Result<(), StoreError> {
     match tx.order_by_key(connection, &document.key)? {
-        Some(row) => update_order(tx, row.id, new, accepted, now),
+        Some(row) => update_order(tx, desk, row, new, accepted, now),
         None => create_order(tx, desk, connection, document, new, accepted, now),
     }
 }
@@ -113,15 +113,16 @@ fn create_order(
 ) -> Result<(), StoreError> {
     let mut row = order::row(connection, document, new, accepted.document, now);
     let source = desk.title(connection);
-    let values = tx.effective(Some(connection), Some(&new.retailer))?;
-    let defaults = settings::agent_settings();
-    let test_refused =
-        new.test && settings::value(&values, TEST_ORDERS, &defaults) != Some("allow");
-    let lines = format!("{} lines, {} units", row.lines, row.units.normal());
+    let test_refused = is_refused_test(tx, connection, new)?;
+    let plural = if row.lines == 1 { "" } else { "s" };
+    let lines = format!("{} line{plural}, {} units", row.lines, row.units.normal());
     let received = format!(
         "Received from {} through {source}. {lines}.",
-        new.retailer_name
+        row.retailer_name
     );
+    if new.phase == OrderPhase::Accepted {
+        row.acknowledged_at = Some(now);
+    }
     let (stage, ending) = if order::is_cancelled(new) {
         (
             OrderStage::Cancelled,
@@ -143,10 +144,38 @@ fn create_order(
     row.stage = stage;
     row.id = tx.put_order(&row)?;
     order::note(tx, row.id, now, NoteKind::Info, "in", &received, None)?;
+    if let Some(other) = same_number(tx, &row)? {
+        let text = format!(
+            "{} sent number {} before, as another order ({other}). This one is an order of its own.",
+            row.retailer_name, row.number
+        );
+        order::note(tx, row.id, now, NoteKind::Info, "in", &text, None)?;
+    }
     if let Some(why) = ending {
         return order::note(tx, row.id, now, NoteKind::Info, "x", why, None);
     }
     create_jobs(tx, desk, connection, &row, new.phase, now)
+}
+
+fn is_refused_test(
+    tx: &Tx<'_>,
+    connection: ConnectionId,
+    order: &Order,
+) -> Result<bool, StoreError> {
+    let values = tx.effective(Some(connection), Some(&order.retailer))?;
+    let defaults = settings::agent_settings();
+    Ok(order.test && settings::value(&values, TEST_ORDERS, &defaults) != Some("allow"))
+}
+
+/// The key of an older order of the same retailer with the same number.
+fn same_number(tx: &Tx<'_>, row: &OrderRow) -> Result<Option<String>, StoreError> {
+    let found = tx.search(&row.number, 20)?.into_iter().find(|other| {
+        other.id != row.id
+            && other.connection == row.connection
+            && other.retailer == row.retailer
+            && other.number == row.number
+    });
+    Ok(found.map(|other| other.key))
 }
 
 /// The acknowledgement, and a sale per route that waits for it.
@@ -154,10 +183,14 @@ fn create_jobs(
     tx: &mut Tx<'_>,
     desk: &Desk,
     connection: ConnectionId,
-    row: &waybill_store::OrderRow,
+    row: &OrderRow,
     phase: OrderPhase,
     now: Millis,
 ) -> Result<(), StoreError> {
+    if phase == OrderPhase::Pending {
+        // Not to be worked on yet; the revision that opens it brings its jobs.
+        return Ok(());
+    }
     let settles = desk
         .slots
         .get(&connection)
@@ -203,38 +236,149 @@ fn create_jobs(
 
 fn update_order(
     tx: &mut Tx<'_>,
-    id: OrderId,
+    desk: &Desk,
+    mut row: OrderRow,
     new: &Order,
     accepted: &Accepted,
     now: Millis,
 ) -> Result<(), StoreError> {
-    let Some(mut row) = tx.order(id)? else {
-        return Ok(());
-    };
-    let was = row.phase;
+    let (id, was) = (row.id, row.phase);
     order::take(&mut row, new, accepted.document);
+    let newly_accepted = row.phase == OrderPhase::Accepted && row.acknowledged_at.is_none();
+    if newly_accepted {
+        row.acknowledged_at = Some(now);
+    }
     tx.put_order(&row)?;
-    for job in tx.jobs_of_order(id)? {
-        if !job.state.is_done() && !job.state.holds_lane() && job.work == Work::Push(Entity::Order)
-        {
-            tx.set_job_document(job.id, accepted.document)?;
+    take_revision(tx, &row, accepted, now)?;
+    let text = match row.phase {
+        OrderPhase::Cancelled if was != OrderPhase::Cancelled => {
+            if row.sale_key.is_none() {
+                order::withdraw(tx, id, now)?;
+            }
+            Some(format!("{} cancelled the order.", row.retailer_name))
         }
-    }
-    if row.phase == OrderPhase::Cancelled && was != OrderPhase::Cancelled {
-        order::note(
-            tx,
-            id,
-            now,
-            NoteKind::Info,
-            "x",
-            &format!("{} cancelled the order.", row.retailer_name),
-            None,
-        )?;
-        if row.sale_key.is_none() {
-            order::withdraw(tx, id, now)?;
+        OrderPhase::Completed if was != OrderPhase::Completed && row.sale_key.is_none() => {
+            completed_first(tx, &row, now)?;
+            Some("Was completed at its source before a sale was created.".to_owned())
         }
+        OrderPhase::Accepted if newly_accepted => {
+            end_acknowledgement(tx, &row, now)?;
+            order::open_routes(tx, &row, now)?;
+            None
+        }
+        _ => None,
+    };
+    if let Some(text) = text {
+        order::note(tx, id, now, NoteKind::Info, "x", &text, None)?;
     }
+    take_up(tx, desk, &row, new, now)?;
     order::refresh(tx, id, now)
+}
+
+/// Open jobs follow the newest revision, but for a push that has begun: what it sent stays what it asks about.
+fn take_revision(
+    tx: &mut Tx<'_>,
+    row: &OrderRow,
+    accepted: &Accepted,
+    now: Millis,
+) -> Result<(), StoreError> {
+    for job in tx.jobs_of_order(row.id)? {
+        if job.state.is_done() {
+            continue;
+        }
+        tx.set_urgent_by(job.id, order::urgent_by(row))?;
+        if job.work != Work::Push(Entity::Order) || order::has_begun(tx, &job)? {
+            continue;
+        }
+        tx.set_job_document(job.id, accepted.document)?;
+        // What our own look at the order found may be gone with the new revision: look again.
+        let ours = match &job.state {
+            JobState::Parked(Reason::Gaps(_)) => true,
+            JobState::Parked(Reason::Problem(problem)) => OWN_PROBLEMS.contains(&&*problem.code),
+            _ => false,
+        };
+        if ours {
+            let state = order::at_rest(tx, &job)?;
+            tx.set_state(job.id, state, now)?;
+        }
+    }
+    Ok(())
+}
+
+/// Problems that looking at an order finds before anything is sent.
+const OWN_PROBLEMS: [&str; 5] = [
+    "total-differs",
+    "no-price",
+    "amount-too-large",
+    "no-country",
+    "line-without-id",
+];
+
+/// The source has the acknowledgement, whoever gave it: ours is not needed any more, unless it is under way.
+fn end_acknowledgement(tx: &mut Tx<'_>, row: &OrderRow, now: Millis) -> Result<(), StoreError> {
+    for job in tx.jobs_of_order(row.id)? {
+        let accept = job.work == Work::Settle(Moment::Accepted);
+        if accept && !order::has_begun(tx, &job)? {
+            tx.set_state(
+                job.id,
+                JobState::Done(Ending::Written(row.key.clone())),
+                now,
+            )?;
+            let text = "Acknowledged at its source already.";
+            order::note(tx, row.id, now, NoteKind::Ok, "ok", text, None)?;
+        }
+    }
+    Ok(())
+}
+
+/// Nothing of the order is open at its source, and nobody made its sale: a person decides.
+fn completed_first(tx: &mut Tx<'_>, row: &OrderRow, now: Millis) -> Result<(), StoreError> {
+    end_acknowledgement(tx, row, now)?;
+    for job in tx.jobs_of_order(row.id)? {
+        if job.work == Work::Push(Entity::Order) && !order::has_begun(tx, &job)? {
+            let problem = Problem::new(
+                "completed-first",
+                format!(
+                    "Order {} of {} was completed at its source before its sale was created.",
+                    row.number, row.retailer_name
+                ),
+                "Press Retry to create the sale all the same, or leave this card with a reason.",
+            );
+            tx.set_state(job.id, JobState::Parked(Reason::Problem(problem)), now)?;
+        }
+    }
+    Ok(())
+}
+
+/// An order that nobody works on and that may be worked on now: released at its source, a test order that is one no
+/// longer or is allowed since, or a cancellation that was taken back.
+fn take_up(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    row: &OrderRow,
+    new: &Order,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let workable = matches!(row.phase, OrderPhase::Open | OrderPhase::Accepted)
+        && row.sale_key.is_none()
+        && row.stage != OrderStage::Shipped
+        && !is_refused_test(tx, row.connection, new)?;
+    let worked_on = tx.jobs_of_order(row.id)?.iter().any(|j| {
+        j.work == Work::Push(Entity::Order) && j.state != JobState::Done(Ending::Withdrawn)
+    });
+    if !workable || worked_on {
+        return Ok(());
+    }
+    if row.stage != OrderStage::Received {
+        let taken = OrderRow {
+            stage: OrderStage::Received,
+            ..row.clone()
+        };
+        tx.put_order(&taken)?;
+        let text = "May be worked on since this change at its source.";
+        order::note(tx, row.id, now, NoteKind::Info, "in", text, None)?;
+    }
+    create_jobs(tx, desk, row.connection, row, row.phase, now)
 }
 
 /// A retailer's request: the sale is held back until a person answers. Orders it takes with it come as order revisions.
@@ -244,13 +388,16 @@ fn take_cancellation(
     cancellation: &Cancellation,
     now: Millis,
 ) -> Result<(), StoreError> {
-    if cancellation.phase != CancelPhase::Requested {
-        return Ok(());
-    }
     let Some(row) = tx.order_by_key(connection, &cancellation.order_key)? else {
         return Ok(());
     };
     if matches!(row.stage, OrderStage::Cancelled | OrderStage::Refused) {
+        return Ok(());
+    }
+    if cancellation.phase == CancelPhase::Refused {
+        return request_refused(tx, &row, now);
+    }
+    if cancellation.phase != CancelPhase::Requested {
         return Ok(());
     }
     let jobs = tx.jobs_of_order(row.id)?;
@@ -262,17 +409,22 @@ fn take_cancellation(
         .as_deref()
         .map(|r| format!(" ({r})"))
         .unwrap_or_default();
+    let what = if cancellation.lines.is_empty() {
+        "order"
+    } else {
+        "lines of order"
+    };
     let problem = Problem::new(
-        "cancel-requested",
+        CANCEL_REQUESTED,
         format!(
-            "{} asks to cancel order {}{because}.",
+            "{} asks to cancel {what} {}{because}.",
             row.retailer_name, row.number
         ),
         "Answer at the network; press Retry to go on with the order, or leave this card once it is cancelled there.",
     );
     order::note(tx, row.id, now, NoteKind::You, "x", &problem.message, None)?;
     let parked = JobState::Parked(Reason::Problem(problem));
-    if push.state.is_done() || push.state.holds_lane() {
+    if order::has_begun(tx, push)? || push.state.holds_lane() {
         tx.create_job(
             NewJob {
                 work: Work::Push(Entity::Cancellation),
@@ -294,6 +446,30 @@ fn take_cancellation(
     order::refresh(tx, row.id, now)
 }
 
+/// Code of a retailer's request that a person must answer.
+pub(crate) const CANCEL_REQUESTED: &str = "cancel-requested";
+
+/// The request was refused at the source: the order goes on.
+fn request_refused(tx: &mut Tx<'_>, row: &OrderRow, now: Millis) -> Result<(), StoreError> {
+    for job in tx.jobs_of_order(row.id)? {
+        let JobState::Parked(Reason::Problem(problem)) = &job.state else {
+            continue;
+        };
+        if problem.code != CANCEL_REQUESTED {
+            continue;
+        }
+        let state = if job.work == Work::Push(Entity::Cancellation) {
+            JobState::Done(Ending::Ignored("refused at the source".to_owned()))
+        } else {
+            order::at_rest(tx, &job)?
+        };
+        tx.set_state(job.id, state, now)?;
+        let text = "The request to cancel was refused at the source; the order goes on.";
+        order::note(tx, row.id, now, NoteKind::Info, "in", text, None)?;
+    }
+    order::refresh(tx, row.id, now)
+}
+
 /// New items may fill gaps by themselves: their jobs go back to be translated again.
 fn release_items(
     tx: &mut Tx<'_>,
@@ -307,7 +483,8 @@ fn release_items(
     let known: std::collections::BTreeSet<&str> =
         values.iter().map(|(_, value)| value.as_str()).collect();
     let mut gaps: Vec<(ConnectionId, ConnectionId, Gap)> = Vec::new();
-    for card in tx.cards(usize::MAX)? {
+    let left = tx.left_cards(usize::MAX)?;
+    for card in tx.cards(usize::MAX)?.into_iter().chain(left) {
         if let Cause::Gap { from, to, gap } = card.cause
             && to == connection
             && gap.table == crosswalk::ITEMS

@@ -18,6 +18,7 @@ mod settle;
 mod status;
 pub mod supervise;
 mod tickets;
+mod today;
 mod translate;
 mod verdict;
 pub mod view;

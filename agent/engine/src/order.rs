@@ -2,6 +2,7 @@
 //! hand: two ways of changing it cannot disagree.
 
 use crate::words;
+use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::contract::{Moment, Problem};
 use waybill_model::crosswalk;
 use waybill_model::decimal::Decimal;
@@ -58,6 +59,13 @@ pub(crate) fn row(
 /// Takes over what a newer revision says.
 pub(crate) fn take(row: &mut OrderRow, order: &Order, document: DocumentId) {
     row.document = document;
+    row.test = order.test;
+    // A sentence needs a name; where the source gives none, its code is the name.
+    row.retailer_name = if order.retailer_name.trim().is_empty() {
+        order.retailer.clone()
+    } else {
+        order.retailer_name.clone()
+    };
     row.phase = if is_cancelled(order) {
         OrderPhase::Cancelled
     } else {
@@ -103,9 +111,10 @@ pub(crate) fn refresh(tx: &mut Tx<'_>, id: OrderId, now: Millis) -> Result<(), S
     }
     let jobs = tx.jobs_of_order(id)?;
     let sale = row.sale_key.is_some();
-    if row.phase == OrderPhase::Cancelled && sale {
-        cancelled_after_sale(tx, &row, &jobs, now)?;
+    if sale {
+        after_sale(tx, &row, &jobs, now)?;
     }
+    let jobs = if sale { tx.jobs_of_order(id)? } else { jobs };
     let parked = jobs.iter().find_map(|job| match &job.state {
         JobState::Parked(why) => Some(words::reason(why)),
         _ => None,
@@ -124,30 +133,51 @@ pub(crate) fn refresh(tx: &mut Tx<'_>, id: OrderId, now: Millis) -> Result<(), S
     Ok(())
 }
 
-/// The network cancelled an order that has a sale already: a person must cancel the sale. One card, once.
-fn cancelled_after_sale(
+/// What the network changed after the sale was made is a person's to carry over: one card for each change.
+fn after_sale(
     tx: &mut Tx<'_>,
     row: &OrderRow,
     jobs: &[JobRow],
     now: Millis,
 ) -> Result<(), StoreError> {
-    let cancellation = Work::Push(Entity::Cancellation);
-    if jobs.iter().any(|j| j.work == cancellation) {
-        return Ok(());
-    }
     let Some(push) = jobs.iter().find(|j| j.work == Work::Push(Entity::Order)) else {
         return Ok(());
     };
     let sale = row.sale_number.as_deref().unwrap_or_default();
-    let problem = Problem::new(
-        "cancelled-after-sale",
-        format!(
-            "{} cancelled order {} after sale {sale} was created.",
-            row.retailer_name, row.number
-        ),
-        format!("Cancel sale {sale}, then leave this card with a reason."),
-    );
-    tx.create_job(
+    let retailer = &row.retailer_name;
+    let (told, problem) = if row.phase == OrderPhase::Cancelled {
+        let problem = Problem::new(
+            "cancelled-after-sale",
+            format!(
+                "{retailer} cancelled order {} after sale {sale} was created.",
+                row.number
+            ),
+            format!("Cancel sale {sale}, then leave this card with a reason."),
+        );
+        ("cancelled".to_owned(), problem)
+    } else {
+        let Some(changes) = changes(tx, push.document, row.document)? else {
+            return Ok(());
+        };
+        let problem = Problem::new(
+            "changed-after-sale",
+            format!(
+                "{retailer} changed order {} after sale {sale} was created: {changes}.",
+                row.number
+            ),
+            format!("Change sale {sale} the same way, then leave this card with a reason."),
+        );
+        (changes, problem)
+    };
+    let cancellation = Work::Push(Entity::Cancellation);
+    let mut cards = jobs.iter().filter(|j| j.work == cancellation);
+    if cards.any(|j| j.last_failure.as_ref() == Some(&told)) {
+        return Ok(());
+    }
+    note(tx, row.id, now, NoteKind::You, "x", &problem.message, None)?;
+    let parked = JobState::Parked(Reason::Problem(problem));
+    // One that is open already is taken over: its question is answered by this change.
+    let job = tx.create_job(
         NewJob {
             work: cancellation,
             from: push.from,
@@ -157,30 +187,109 @@ fn cancelled_after_sale(
             order: Some(row.id),
             lane: row.key.clone(),
             document: row.document,
-            state: JobState::Parked(Reason::Problem(problem)),
+            state: parked.clone(),
             urgent_by: urgent_by(row),
         },
         now,
     )?;
-    note(
-        tx,
-        row.id,
-        now,
-        NoteKind::You,
-        "x",
-        "Cancelled by the retailer after the sale was created.",
-        None,
-    )
+    tx.set_attempt(job, 0, Some(&told))?;
+    tx.set_state(job, parked, now)
 }
 
-/// Ends every job of a cancelled order that has not begun.
+/// How the wanted quantities differ between the revision a sale was made of and the newest one, in words.
+fn changes(tx: &Tx<'_>, sold: DocumentId, now: DocumentId) -> Result<Option<String>, StoreError> {
+    if sold == now {
+        return Ok(None);
+    }
+    let (Some(sold), Some(now)) = (tx.document(sold)?, tx.document(now)?) else {
+        return Ok(None);
+    };
+    let wanted = |document: &Document| -> BTreeMap<String, (String, Decimal)> {
+        let lines = document.order().map(|o| o.lines.as_slice());
+        let lines = lines.unwrap_or_default().iter();
+        lines
+            .map(|l| (l.line.clone(), (l.title.clone(), l.wanted())))
+            .collect()
+    };
+    let (before, after) = (wanted(&sold.document), wanted(&now.document));
+    let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let mut words = Vec::new();
+    for key in keys {
+        let of = |side: &BTreeMap<String, (String, Decimal)>| {
+            side.get(key).map_or(Decimal::ZERO, |(_, wanted)| *wanted)
+        };
+        let (old, new) = (of(&before), of(&after));
+        if old != new {
+            let named = after.get(key).or_else(|| before.get(key));
+            let title = named.map(|(title, _)| title.as_str()).unwrap_or_default();
+            words.push(format!(
+                "line {key} ({title}) is now {} instead of {}",
+                new.normal(),
+                old.normal()
+            ));
+        }
+    }
+    Ok((!words.is_empty()).then(|| words.join("; ")))
+}
+
+/// Whether something of this job may exist outside: it is under way, or its journal knows a step that was neither
+/// refused nor forgotten. Such a job keeps its document and is not withdrawn: only its end says what is there.
+pub(crate) fn has_begun(tx: &Tx<'_>, job: &JobRow) -> Result<bool, StoreError> {
+    Ok(match &job.state {
+        JobState::Done(_) | JobState::Running(_) | JobState::Pending { .. } => true,
+        _ => matches!(job.work, Work::Push(_)) && tx.has_effects(job.id)?,
+    })
+}
+
+/// Where a job of this order rests that nothing else holds back.
+pub(crate) fn at_rest(tx: &Tx<'_>, job: &JobRow) -> Result<JobState, StoreError> {
+    let accepted = Work::Settle(Moment::Accepted);
+    let jobs = job.order.map(|id| tx.jobs_of_order(id)).transpose()?;
+    let waits = job.work == Work::Push(Entity::Order)
+        && jobs
+            .unwrap_or_default()
+            .iter()
+            .any(|j| j.work == accepted && !j.state.is_done());
+    Ok(if waits {
+        JobState::WaitingForAccept
+    } else {
+        JobState::Ready
+    })
+}
+
+/// The source has our acknowledgement: the order's routes open, and only its other deadlines count.
+pub(crate) fn open_routes(tx: &mut Tx<'_>, row: &OrderRow, now: Millis) -> Result<(), StoreError> {
+    for job in tx.jobs_of_order(row.id)? {
+        if !job.state.is_done() {
+            tx.set_urgent_by(job.id, urgent_by(row))?;
+        }
+        if job.state == JobState::WaitingForAccept {
+            tx.set_state(job.id, JobState::Ready, now)?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends every job of a cancelled order that has not begun. One that has, and waits for a person, says so.
 pub(crate) fn withdraw(tx: &mut Tx<'_>, id: OrderId, now: Millis) -> Result<(), StoreError> {
     for job in tx.jobs_of_order(id)? {
-        let begun = job.state.is_done() || job.state.holds_lane();
         let cancellation = job.work == Work::Push(Entity::Cancellation);
         // The sale's number is still owed to the source where a sale exists.
-        if !begun && !cancellation && job.work != Work::Settle(Moment::Delivered) {
+        if job.state.is_done() || cancellation || job.work == Work::Settle(Moment::Delivered) {
+            continue;
+        }
+        if !has_begun(tx, &job)? {
             tx.set_state(job.id, JobState::Done(Ending::Withdrawn), now)?;
+        } else if matches!(job.state, JobState::Parked(_)) {
+            let problem = Problem::new(
+                "cancelled-in-doubt",
+                format!(
+                    "Order {} was cancelled while nobody knows whether its sale was created.",
+                    tx.order(id)?.map(|row| row.number).unwrap_or_default()
+                ),
+                "Look for its sale and cancel it there, then leave this card with a reason.",
+            );
+            tx.set_state(job.id, JobState::Parked(Reason::InDoubt(problem)), now)?;
         }
     }
     Ok(())

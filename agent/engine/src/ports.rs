@@ -38,9 +38,16 @@ fn port(error: StoreError) -> PortError {
     PortError(error.to_string())
 }
 
-fn keyed(scope: &EffectScope, members: &[u32]) -> Result<(String, Vec<JobId>), PortError> {
+/// What the journal looks an effect up by. A job belongs to one connection; a scope's word does not, so its key names
+/// the connection and the kind of scope.
+fn keyed(
+    connection: ConnectionId,
+    scope: &EffectScope,
+    members: &[u32],
+) -> Result<(String, Vec<JobId>), PortError> {
     match scope {
-        EffectScope::Poll(key) | EffectScope::Setup(key) => Ok((key.clone(), Vec::new())),
+        EffectScope::Poll(key) => Ok((format!("{connection}/poll/{key}"), Vec::new())),
+        EffectScope::Setup(key) => Ok((format!("{connection}/setup/{key}"), Vec::new())),
         EffectScope::Jobs(jobs) => {
             let chosen = members
                 .iter()
@@ -67,7 +74,7 @@ impl Journal for StorePorts {
         members: &[u32],
         verified_absent: bool,
     ) -> Result<Begun, PortError> {
-        let (key, jobs) = keyed(scope, members)?;
+        let (key, jobs) = keyed(connection, scope, members)?;
         let (step, now) = (step.to_owned(), self.now());
         let begun = self
             .store
@@ -95,12 +102,12 @@ impl Journal for StorePorts {
 
     async fn retract(
         &self,
-        _: ConnectionId,
+        connection: ConnectionId,
         scope: &EffectScope,
         step: &str,
         members: &[u32],
     ) -> Result<(), PortError> {
-        let (key, jobs) = keyed(scope, members)?;
+        let (key, jobs) = keyed(connection, scope, members)?;
         let step = step.to_owned();
         self.store
             .write(move |tx| tx.retract_effect(&key, &jobs, &step))

@@ -71,7 +71,16 @@ async fn page(
     let Some(connector) = slot.connector() else {
         return Ok(false);
     };
-    let feed = core.store.read(|rx| rx.feed(connection, entity))?;
+    let began = core.now();
+    let (feed, may_call) = core.store.read(|rx| {
+        Ok((
+            rx.feed(connection, entity)?,
+            core.may_call(rx, connection, began)?,
+        ))
+    })?;
+    if !may_call {
+        return Ok(false);
+    }
     let cursor = feed.as_ref().and_then(|f| f.cursor.clone());
     let attempt = feed.as_ref().map_or(1, |f| f.failures + 1);
     let scope = EffectScope::Poll(poll_scope(entity, cursor.as_deref()));

@@ -1,10 +1,10 @@
 //! Filling a cell, retrying, leaving alone: what a person does about a card, each in one commit.
 
 use crate::order;
-use waybill_model::contract::Gap;
+use waybill_model::contract::{Gap, Problem};
 use waybill_model::crash;
 use waybill_model::crosswalk;
-use waybill_model::document::Entity;
+use waybill_model::document::{Entity, OrderPhase};
 use waybill_model::ids::{ConnectionId, JobId, Millis};
 use waybill_model::job::{Ending, JobState, Reason, Work};
 use waybill_store::{Cause, JobRow, NoteKind, Read, Store, StoreError, Tx};
@@ -61,16 +61,12 @@ fn fill_in(tx: &mut Tx<'_>, filled: &Filled, now: Millis) -> Result<u64, StoreEr
         &format!("{}: {} = {code}", gap.table, gap.value),
         now,
     )?;
-    let gaps: Vec<Gap> = if *for_all {
-        same_value(tx, *from, *to, gap)?
-    } else {
-        vec![gap.clone()]
+    // A cell for all fills every retailer's gap, of cards that were left alone too.
+    let filled = Gap {
+        retailer: retailer.map(str::to_owned),
+        ..gap.clone()
     };
-    let mut released = 0;
-    for gap in gaps {
-        released += release_gap(tx, *from, *to, &gap, who, now)?;
-    }
-    Ok(released)
+    release_gap(tx, *from, *to, &filled, who, now)
 }
 
 /// Releases the jobs of one gap, and refreshes their orders. A customer matched by hand needs no creation any more.
@@ -110,47 +106,54 @@ pub(crate) fn release_gap(
     Ok(jobs.len() as u64)
 }
 
-fn same_value(
-    tx: &Tx<'_>,
-    from: ConnectionId,
-    to: ConnectionId,
-    gap: &Gap,
-) -> Result<Vec<Gap>, StoreError> {
-    Ok(tx
-        .cards(usize::MAX)?
-        .into_iter()
-        .filter_map(|card| match card.cause {
-            Cause::Gap {
-                from: f,
-                to: t,
-                gap: other,
-            } if f == from && t == to && other.table == gap.table && other.value == gap.value => {
-                Some(other)
-            }
-            _ => None,
-        })
-        .collect())
+/// What came of pressing Retry.
+#[derive(Debug, Clone)]
+pub(crate) enum Retried {
+    /// It goes on.
+    Yes,
+    /// It makes no sense; why.
+    No(Problem),
 }
 
-/// A parked job may be tried again. A total that differs is accepted by retrying it.
+/// A parked job may be tried again. A total that differs is accepted by retrying it, that total and no other; a request
+/// to cancel is passed over. What only a person can do outside is not done by trying again.
 pub(crate) fn retry(
     tx: &mut Tx<'_>,
     job: &JobRow,
     who: &str,
     now: Millis,
-) -> Result<(), StoreError> {
+) -> Result<Retried, StoreError> {
     let JobState::Parked(reason) = &job.state else {
-        return Err(StoreError::Conflict(format!(
-            "job `{}` does not wait for you",
-            job.id
+        return Ok(Retried::No(Problem::new(
+            "not-waiting",
+            "This does not wait for you any more.",
+            "Load the page again.",
         )));
     };
     if let Reason::Problem(problem) = reason
         && problem.code == "total-differs"
     {
-        tx.put_meta(&crate::translate::lines_accepted_key(job), who.as_bytes())?;
+        tx.put_meta(
+            &crate::translate::lines_accepted_key(job),
+            problem.message.as_bytes(),
+        )?;
     }
-    tx.set_state(job.id, JobState::Ready, now)?;
+    let state = match (job.work, reason) {
+        (Work::Push(Entity::Cancellation), Reason::Problem(problem))
+            if problem.code == crate::intake::CANCEL_REQUESTED =>
+        {
+            JobState::Done(Ending::Ignored(format!("{who} goes on with the order")))
+        }
+        (Work::Push(Entity::Cancellation), reason) => {
+            return Ok(Retried::No(Problem::new(
+                "not-by-retry",
+                crate::words::reason(reason),
+                "Change the sale yourself, then leave the card with a reason.",
+            )));
+        }
+        _ => order::at_rest(tx, job)?,
+    };
+    tx.set_state(job.id, state, now)?;
     if let Some(id) = job.order {
         order::note(
             tx,
@@ -168,25 +171,62 @@ pub(crate) fn retry(
         "Retried",
         &format!("{} {}", crate::words::work(job.work), job.key),
         now,
-    )
+    )?;
+    Ok(Retried::Yes)
 }
 
-/// Retries every job behind a card.
+/// Retries every job behind a card: how many, or why none.
 pub(crate) fn retry_card(
     tx: &mut Tx<'_>,
     jobs: &[JobId],
     who: &str,
     now: Millis,
-) -> Result<u64, StoreError> {
+) -> Result<Result<u64, Problem>, StoreError> {
     let mut retried = 0;
+    let mut refused = None;
     for id in jobs {
-        if let Some(job) = tx
-            .job(*id)?
-            .filter(|j| matches!(j.state, JobState::Parked(_)))
-        {
-            retry(tx, &job, who, now)?;
-            retried += 1;
+        let Some(job) = tx.job(*id)? else { continue };
+        match retry(tx, &job, who, now)? {
+            Retried::Yes => retried += 1,
+            Retried::No(why) => refused = Some(why),
         }
     }
-    Ok(retried)
+    Ok(match refused {
+        Some(why) if retried == 0 => Err(why),
+        _ => Ok(retried),
+    })
+}
+
+/// Leaves a card alone. What was only a person's task, or belongs to a cancelled order, ends with it; a sale that was
+/// never made stays where it is, so that it can still be taken up.
+pub(crate) fn ignore_card(
+    tx: &mut Tx<'_>,
+    id: &str,
+    reason: &str,
+    who: &str,
+    now: Millis,
+) -> Result<bool, StoreError> {
+    let Some((card, jobs)) = tx.card(id)? else {
+        return Ok(false);
+    };
+    tx.ignore_card(id, reason)?;
+    for job in jobs {
+        let Some(row) = job.order.map(|o| tx.order(o)).transpose()?.flatten() else {
+            continue;
+        };
+        let task = job.work == Work::Push(Entity::Cancellation);
+        if task || row.phase == OrderPhase::Cancelled {
+            let ending = Ending::Ignored(reason.to_owned());
+            tx.set_state(job.id, JobState::Done(ending), now)?;
+        }
+        let text = format!("{who} left it alone: {reason}");
+        order::note(tx, row.id, now, NoteKind::Info, "person", &text, None)?;
+        order::refresh(tx, row.id, now)?;
+    }
+    let title = match &card.cause {
+        Cause::Gap { gap, .. } => crate::words::gap_title(gap),
+        Cause::Problem { problem, .. } | Cause::InDoubt { problem, .. } => problem.message.clone(),
+    };
+    tx.audit(who, "Left a card", &format!("{title}: {reason}"), now)?;
+    Ok(true)
 }

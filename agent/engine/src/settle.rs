@@ -19,7 +19,12 @@ const NEAR_MS: Millis = 600_000;
 
 /// When the gathered settles should leave; `None`: none is ready.
 pub(crate) fn due(jobs: &[JobRow], gather_ms: Millis, now: Millis) -> Option<Millis> {
-    let oldest = jobs.iter().map(|j| j.changed_at).min()?;
+    // A change that lies ahead was written before the clock was set back.
+    let oldest = jobs
+        .iter()
+        .map(|j| j.changed_at)
+        .map(|at| if at > now { 0 } else { at })
+        .min()?;
     let near = jobs
         .iter()
         .filter_map(|j| j.urgent_by)
@@ -27,7 +32,7 @@ pub(crate) fn due(jobs: &[JobRow], gather_ms: Millis, now: Millis) -> Option<Mil
     Some(if near || jobs.len() >= MOST {
         now
     } else {
-        oldest + gather_ms
+        oldest.saturating_add(gather_ms)
     })
 }
 
@@ -44,10 +49,15 @@ pub(crate) async fn run(
     let generation = connector.generation();
     let now = core.now();
     crash::point("batch.before-commit");
+    let inner = core.clone();
     let claim = core
         .store
         .write(move |tx| {
+            if !inner.may_call(tx, connection, now)? {
+                return Ok(None);
+            }
             let mut jobs = work::ready(tx, connection, Work::Settle(moment))?;
+            work::isolate(&mut jobs);
             jobs.truncate(MOST);
             if jobs.is_empty() {
                 return Ok(None);
@@ -86,6 +96,7 @@ pub(crate) async fn deliver(
         .get(&batch.connection)
         .and_then(|s| Some((s, s.connector()?)))
     else {
+        core.strand(batch.connection, batch.id);
         return Ok(false);
     };
     let settled = core.store.read(|rx| {

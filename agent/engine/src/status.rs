@@ -2,9 +2,8 @@
 
 use crate::core::{Core, Desk};
 use crate::view::{
-    CardView, CellView, ConnectionView, DayView, DeadlineKind, DeadlineView, FeedView, FrameView,
-    HistoryView, JobView, MoneyRow, NoteView, OrderDetail, OrderList, OrderView, StageCounts,
-    TodayView, Tone,
+    CardView, CellView, ConnectionView, DeadlineKind, FeedView, FrameView, HistoryView, JobView,
+    MoneyRow, NoteView, OrderDetail, OrderList, OrderView, StageCounts, Tone,
 };
 use crate::words;
 use waybill_model::contract::Gap;
@@ -55,7 +54,7 @@ fn store_name(core: &Core, rx: &Rx) -> Result<String, StoreError> {
     Ok(stored.unwrap_or_else(|| core.options.store_name.clone()))
 }
 
-fn connection(
+pub(crate) fn connection(
     core: &Core,
     desk: &Desk,
     row: &ConnectionRow,
@@ -69,7 +68,7 @@ fn connection(
     let (sentence, tone) = match (missing, &row.unauthorized, &row.last_error) {
         _ if row.paused => ("Paused by you".to_owned(), Tone::Hold),
         (Some(why), _, _) => (why.clone(), Tone::You),
-        (_, Some(problem), Some(_)) => (format!("Login refused: {}", problem.message), Tone::You),
+        (_, Some(problem), _) => (format!("Login refused: {}", problem.message), Tone::You),
         (_, _, Some(error)) => (error.clone(), Tone::Soon),
         _ if held.is_some() => ("Asked us to wait".to_owned(), Tone::Soon),
         _ if row.last_ok.is_some() => ("OK".to_owned(), Tone::Ok),
@@ -98,112 +97,11 @@ fn connection(
     }
 }
 
-/// The Today page.
-pub(crate) fn today(core: &Core, rx: &Rx) -> Result<TodayView, StoreError> {
-    let desk = core.desk();
-    let now = core.now();
-    let counters = rx.counters()?;
-    let cards: Vec<CardView> = cards(core, rx, 20)?
-        .into_iter()
-        .filter(|c| c.ignored.is_none())
-        .collect();
-    let waiting = orders_in(&counters, OrderStage::Waiting);
-    let mut deadlines = Vec::new();
-    for (at, kind, id) in rx.deadlines(now, 6)? {
-        let Some(row) = rx.order(id)? else { continue };
-        let kind = deadline_kind(kind);
-        let set_by = deadlines_of(&row)
-            .into_iter()
-            .find(|(k, _, _)| *k == kind)
-            .map_or(DeadlineSource::Order, |(_, _, by)| by);
-        deadlines.push(DeadlineView {
-            kind,
-            at,
-            set_by,
-            order: order_view(&desk, &row),
-        });
-    }
-    let mut recent = Vec::new();
-    for row in rx.orders(OrderQuery {
-        stage: None,
-        before: None,
-        limit: 8,
-    })? {
-        if let Some(last) = rx.timeline(row.id, 1)?.into_iter().next() {
-            recent.push((order_view(&desk, &row), note_view(last)));
-        }
-    }
-    recent.sort_by_key(|(_, note)| std::cmp::Reverse(note.at));
-    let (verdict, tone, stamp) = verdict(
-        rx.connections()?.is_empty(),
-        waiting,
-        &cards,
-        counters.orders.values().sum(),
-    );
-    Ok(TodayView {
-        verdict,
-        stamp: (tone, stamp.to_owned()),
-        stages: stages(rx)?,
-        days: rx
-            .day_counts(14)?
-            .into_iter()
-            .rev()
-            .map(|d| DayView {
-                day: Millis::from(d.day) * 86_400_000,
-                received: d.received,
-                created: d.created,
-                cancelled: d.cancelled,
-            })
-            .collect(),
-        deadlines,
-        cards,
-        recent,
-    })
-}
-
-fn verdict(
-    empty: bool,
-    waiting: u64,
-    cards: &[CardView],
-    orders: u64,
-) -> (String, Tone, &'static str) {
-    if empty {
-        return (
-            "No connection is set up yet. Declare them with `waybill apply`.".to_owned(),
-            Tone::Hold,
-            "Not set up",
-        );
-    }
-    if waiting > 0 || !cards.is_empty() {
-        let orders = if waiting == 1 {
-            "One order waits for you".to_owned()
-        } else {
-            format!("{waiting} orders wait for you")
-        };
-        let causes = if cards.len() == 1 {
-            "one cause".to_owned()
-        } else {
-            format!("{} causes", cards.len())
-        };
-        return (
-            format!("{orders}, from {causes}. Everything else is in step."),
-            Tone::You,
-            "Needs you",
-        );
-    }
-    let text = if orders == 0 {
-        "Connected. No order has come in yet."
-    } else {
-        "Everything is in step. Nothing waits for you."
-    };
-    (text.to_owned(), Tone::Ok, "In step")
-}
-
-fn orders_in(counters: &waybill_store::Counters, stage: OrderStage) -> u64 {
+pub(crate) fn orders_in(counters: &waybill_store::Counters, stage: OrderStage) -> u64 {
     counters.orders.get(&stage).copied().unwrap_or(0)
 }
 
-fn stages(rx: &Rx) -> Result<StageCounts, StoreError> {
+pub(crate) fn stages(rx: &Rx) -> Result<StageCounts, StoreError> {
     let counters = rx.counters()?;
     Ok(StageCounts(
         OrderStage::ALL
@@ -244,7 +142,7 @@ pub(crate) fn orders(
     })
 }
 
-const fn deadline_kind(kind: waybill_store::DeadlineKind) -> DeadlineKind {
+pub(crate) const fn deadline_kind(kind: waybill_store::DeadlineKind) -> DeadlineKind {
     match kind {
         waybill_store::DeadlineKind::Acknowledge => DeadlineKind::Acknowledge,
         waybill_store::DeadlineKind::Ship => DeadlineKind::Ship,
@@ -252,7 +150,7 @@ const fn deadline_kind(kind: waybill_store::DeadlineKind) -> DeadlineKind {
     }
 }
 
-fn deadlines_of(row: &OrderRow) -> Vec<(DeadlineKind, Millis, DeadlineSource)> {
+pub(crate) fn deadlines_of(row: &OrderRow) -> Vec<(DeadlineKind, Millis, DeadlineSource)> {
     [
         (DeadlineKind::Acknowledge, &row.acknowledge_by),
         (DeadlineKind::Ship, &row.ship_by),
@@ -270,7 +168,7 @@ fn target_of(desk: &Desk, row: &OrderRow) -> String {
         .map_or_else(|| "your ERP".to_owned(), |r| desk.title(r.to))
 }
 
-fn order_view(desk: &Desk, row: &OrderRow) -> OrderView {
+pub(crate) fn order_view(desk: &Desk, row: &OrderRow) -> OrderView {
     let target = target_of(desk, row);
     let tone = match row.stage {
         OrderStage::Waiting => Tone::You,
@@ -315,7 +213,7 @@ fn order_view(desk: &Desk, row: &OrderRow) -> OrderView {
     }
 }
 
-fn note_view(note: NoteRow) -> NoteView {
+pub(crate) fn note_view(note: NoteRow) -> NoteView {
     let tone = match note.kind {
         NoteKind::Ok => Tone::Ok,
         NoteKind::Soon => Tone::Soon,
@@ -452,6 +350,7 @@ fn money_rows(order: &Order, row: &OrderRow) -> (Vec<MoneyRow>, (Tone, String)) 
 pub(crate) fn cards(core: &Core, rx: &Rx, limit: usize) -> Result<Vec<CardView>, StoreError> {
     let desk = core.desk();
     let mut rows = rx.cards(limit)?;
+    rows.extend(rx.left_cards(limit)?);
     rows.sort_by_key(|c| {
         (
             c.ignored.is_some(),

@@ -7,14 +7,15 @@ use crate::event::{CallKey, Event};
 use crate::handle::Handle;
 use crate::{pull, settle, tickets, work};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use waybill_host::ports::{Clock, Rng};
 use waybill_model::contract::{Descriptor, Moment, Role};
 use waybill_model::document::Entity;
-use waybill_model::ids::{BatchId, ConnectionId, Millis};
+use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::{JobState, Work};
 use waybill_store::{ConnectionRow, JobRow, Read, Store, StoreError};
 
@@ -24,6 +25,8 @@ const HANDS: u32 = 2;
 const HIGH_WATER: u64 = 20_000;
 /// The loop looks again at least that often, whatever it was told.
 const LOOK_AGAIN_MS: Millis = 60_000;
+/// A clock that goes back by less is only being kept in step.
+const CLOCK_GRAIN_MS: Millis = 1_000;
 
 /// What a merchant does not set.
 #[derive(Debug, Clone)]
@@ -86,6 +89,7 @@ pub struct Engine {
     calls: JoinSet<Result<(), StoreError>>,
     running: BTreeMap<CallKey, Id>,
     wanted: BTreeSet<(ConnectionId, Entity)>,
+    looked_at: Millis,
 }
 
 /// What one look at the store found.
@@ -115,6 +119,8 @@ impl Engine {
             desk: RwLock::new(Arc::new(Desk::default())),
             events: sender,
             observer: parts.observer,
+            stopping: AtomicBool::new(false),
+            stranded: Mutex::default(),
         });
         core.reload()?;
         let handle = Handle::new(core.clone());
@@ -124,6 +130,7 @@ impl Engine {
             calls: JoinSet::new(),
             running: BTreeMap::new(),
             wanted: BTreeSet::new(),
+            looked_at: 0,
         };
         Ok((engine, handle))
     }
@@ -136,7 +143,9 @@ impl Engine {
         self.resume()?;
         loop {
             let stopping = stop.is_cancelled();
+            self.core.stopping.store(stopping, Ordering::Relaxed);
             let now = self.core.now();
+            self.notice_time(now);
             let next = if stopping {
                 now + LOOK_AGAIN_MS
             } else {
@@ -173,6 +182,18 @@ impl Engine {
             next = self.events.try_recv().ok();
         }
         if reload { self.core.reload() } else { Ok(()) }
+    }
+
+    /// A clock that was set back leaves every poll in the future: then everything is polled at once instead.
+    fn notice_time(&mut self, now: Millis) {
+        if now.saturating_add(CLOCK_GRAIN_MS) < self.looked_at {
+            tracing::warn!(back_ms = self.looked_at - now, "The clock was set back.");
+            let connections: Vec<_> = self.core.desk().slots.keys().copied().collect();
+            for connection in connections {
+                self.want(connection, None);
+            }
+        }
+        self.looked_at = now;
     }
 
     fn want(&mut self, connection: ConnectionId, entity: Option<Entity>) {
@@ -220,21 +241,13 @@ impl Engine {
             .count()
     }
 
-    /// Runs every batch again that a crash cut short, before anything else is claimed.
+    /// Every batch that a crash cut short is run again as soon as its connection may be called.
     fn resume(&mut self) -> Result<(), StoreError> {
         for batch in self.core.store.read(Read::open_batches)? {
             tracing::info!(batch = %batch.id, connection = %batch.connection, jobs = batch.jobs.len(), "Resuming a batch.");
-            self.start_resume(batch.connection, batch.id);
+            self.core.strand(batch.connection, batch.id);
         }
         Ok(())
-    }
-
-    fn start_resume(&mut self, connection: ConnectionId, batch: BatchId) {
-        let core = self.core.clone();
-        self.start(
-            CallKey::Resume(connection, batch),
-            work::resume(core, batch),
-        );
     }
 
     fn look(&self, desk: &Desk, now: Millis) -> Result<Look, StoreError> {
@@ -262,8 +275,9 @@ impl Engine {
                     .map(|f| ((f.connection, f.entity), f.next_due))
                     .collect(),
                 ready,
-                due: rx.due(now, settle::MOST * 4)?,
-                next_due: rx.next_due()?,
+                // All of it: what is due at a connection that may not be called must not hide the rest.
+                due: rx.due(now, usize::MAX)?,
+                next_due: rx.next_due_after(now)?,
                 backlog: ["ready", "waiting-for-accept"]
                     .iter()
                     .filter_map(|w| counters.jobs.get(*w))
@@ -278,10 +292,7 @@ impl Engine {
         let desk = self.core.desk();
         let look = self.look(&desk, now)?;
         self.wake_waiting(&look, now).await?;
-        let mut next = look
-            .next_due
-            .filter(|due| *due > now)
-            .unwrap_or(Millis::MAX);
+        let mut next = look.next_due.unwrap_or(Millis::MAX);
         for (id, slot) in &desk.slots {
             let Some(row) = look.rows.iter().find(|r| r.id == *id) else {
                 continue;
@@ -293,7 +304,7 @@ impl Engine {
             if row.paused || slot.connector().is_none() {
                 continue;
             }
-            next = next.min(self.schedule_connection(*id, slot, &look, now));
+            next = next.min(self.schedule_connection(*id, slot, &desk, &look, now));
         }
         Ok(next.max(now + 1))
     }
@@ -325,18 +336,23 @@ impl Engine {
         &mut self,
         id: ConnectionId,
         slot: &Slot,
+        desk: &Desk,
         look: &Look,
         now: Millis,
     ) -> Millis {
         let Some(connector) = slot.connector().cloned() else {
             return Millis::MAX;
         };
+        for batch in self.core.take_stranded(id) {
+            let core = self.core.clone();
+            self.start(CallKey::Resume(id, batch), work::resume(core, batch));
+        }
         let descriptor = connector.descriptor();
         let mut next = self.schedule_settles(id, look, now);
         self.schedule_tickets(id, look);
         self.schedule_pushes(id, descriptor, look);
         if connector.roles().contains(&Role::Source) {
-            next = next.min(self.schedule_pulls(id, descriptor, look, now));
+            next = next.min(self.schedule_pulls(id, descriptor, desk, look, now));
         }
         next
     }
@@ -402,15 +418,22 @@ impl Engine {
         &mut self,
         id: ConnectionId,
         descriptor: &Descriptor,
+        desk: &Desk,
         look: &Look,
         now: Millis,
     ) -> Millis {
         let mut next = Millis::MAX;
+        // An order that leads nowhere would be acknowledged and then forgotten.
+        let leads_nowhere = !desk
+            .routes
+            .iter()
+            .any(|r| r.entity == Entity::Order && r.from == id);
         for feed in &descriptor.pulls {
             let key = (id, feed.entity);
             let due = look.feeds.get(&key).copied().unwrap_or(now);
             let wanted = self.wanted.contains(&key);
-            let held_back = feed.entity == Entity::Order && look.backlog > HIGH_WATER;
+            let held_back =
+                feed.entity == Entity::Order && (leads_nowhere || look.backlog > HIGH_WATER);
             if (due <= now || wanted) && !held_back {
                 self.wanted.remove(&key);
                 let core = self.core.clone();

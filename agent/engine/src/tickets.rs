@@ -5,10 +5,11 @@ use crate::core::Core;
 use crate::event::Event;
 use crate::verdict::Judge;
 use std::sync::Arc;
-use waybill_host::connector::Mode;
+use waybill_host::connector::{CallError, Mode};
 use waybill_host::ports::EffectScope;
+use waybill_model::contract::Failure;
 use waybill_model::crash;
-use waybill_model::ids::{ConnectionId, Millis};
+use waybill_model::ids::ConnectionId;
 use waybill_model::job::{JobState, Priority, Work};
 use waybill_store::{JobRow, Read, StoreError};
 
@@ -51,9 +52,14 @@ pub(crate) async fn run(
     let answer = connector.confirm(call, handles).await;
     let now = core.now();
     let judge = Judge::new(&core, now);
-    let again = core.backoff().wait_ms(2, core.rng.next_u64());
     let inner = desk.clone();
-    let value = answer.value;
+    let value = answer.value.and_then(|verdicts| {
+        if verdicts.len() == expected {
+            return Ok(verdicts);
+        }
+        let why = format!("{} verdicts for {expected} handles", verdicts.len());
+        Err(CallError::Contract(why))
+    });
     core.observe(|| {
         format!(
             "confirmed {connection} {work:?} {expected} {}",
@@ -64,16 +70,17 @@ pub(crate) async fn run(
     core.store
         .write(move |tx| {
             match &value {
-                Ok(verdicts) if verdicts.len() == expected => {
-                    calls::mark_ok(tx, connection, now)?;
+                Ok(verdicts) => {
+                    calls::mark_verdicts(tx, connection, verdicts, now)?;
                     for (job, verdict) in jobs.iter().zip(verdicts) {
                         judge.apply(tx, &inner, job.id, verdict)?;
                     }
                 }
-                Ok(_) => ask_later(tx, &jobs, now + again)?,
                 Err(error) => {
                     calls::mark_error(tx, connection, error, now)?;
-                    ask_later(tx, &jobs, now + again)?;
+                    for job in &jobs {
+                        judge.apply(tx, &inner, job.id, &Err(Failure::Retry(None)))?;
+                    }
                 }
             }
             Ok(())
@@ -81,26 +88,5 @@ pub(crate) async fn run(
         .await?;
     crash::point("ticket.committed");
     core.wake(Event::Changed);
-    Ok(())
-}
-
-fn ask_later(
-    tx: &mut waybill_store::Tx<'_>,
-    jobs: &[JobRow],
-    due: Millis,
-) -> Result<(), StoreError> {
-    for job in jobs {
-        if let JobState::Pending { handle, asked, .. } = &job.state {
-            tx.set_state(
-                job.id,
-                JobState::Pending {
-                    handle: handle.clone(),
-                    due,
-                    asked: *asked,
-                },
-                due,
-            )?;
-        }
-    }
     Ok(())
 }

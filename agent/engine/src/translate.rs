@@ -84,9 +84,12 @@ fn look_at_order(
     if crate::order::is_cancelled(order) {
         return Ok(Looked::Withdrawn);
     }
-    let accepted = tx.meta(&lines_accepted_key(job))?.is_some();
-    if !accepted && let Err(problem) = money::check(order) {
-        return Ok(Looked::Park(Reason::Problem(problem)));
+    if let Err(problem) = money::check(order) {
+        // A person accepted this very difference, and no other.
+        let accepted = tx.meta(&lines_accepted_key(job))?;
+        if accepted.as_deref() != Some(problem.message.as_bytes()) {
+            return Ok(Looked::Park(Reason::Problem(problem)));
+        }
     }
     let values = tx.effective(None, Some(&order.retailer))?;
     let defaults = settings::agent_settings();
@@ -183,9 +186,14 @@ fn customer(tx: &Tx<'_>, desk: &Desk, job: &JobRow, order: &Order) -> Result<Del
         phone: None,
         email: None,
     });
+    let name = if order.retailer_name.trim().is_empty() {
+        order.retailer.clone()
+    } else {
+        order.retailer_name.clone()
+    };
     let address = Address {
-        name: order.retailer_name.clone(),
-        company: Some(order.retailer_name.clone()),
+        name: name.clone(),
+        company: Some(name),
         ..address
     };
     Ok(Delivery {

@@ -10,6 +10,7 @@ use waybill_model::crosswalk;
 use waybill_model::document::{Entity, OrderPhase};
 use waybill_model::ids::{JobId, Millis};
 use waybill_model::job::{Ending, JobState, Reason, Work};
+use waybill_model::money;
 use waybill_model::settings::CONFIRM;
 use waybill_store::{JobRow, NewJob, NoteKind, OrderRow, Read, StoreError, Tx};
 
@@ -35,6 +36,43 @@ pub(crate) fn short(verdict: &Verdict) -> &'static str {
         Err(Failure::Unauthorized(_)) => "unauthorized",
         Err(Failure::Withdrawn(_)) => "withdrawn",
     }
+}
+
+fn customer_gap(retailer: &str) -> Gap {
+    Gap {
+        table: crosswalk::CUSTOMERS.to_owned(),
+        retailer: Some(retailer.to_owned()),
+        value: retailer.to_owned(),
+    }
+}
+
+/// Whether this is the acknowledgement of an order that its source already calls accepted.
+fn is_acknowledged(tx: &Tx<'_>, job: &JobRow) -> Result<bool, StoreError> {
+    if job.work != Work::Settle(Moment::Accepted) {
+        return Ok(false);
+    }
+    let row = job.order.map(|id| tx.order(id)).transpose()?.flatten();
+    Ok(row.is_some_and(|row| row.acknowledged_at.is_some()))
+}
+
+/// "Total 19.00 USD, equal to the order to the cent." Only what the document that was sent proves.
+fn total_of_sale(tx: &Tx<'_>, job: &JobRow) -> Result<String, StoreError> {
+    let Some(stored) = tx.document(job.document)? else {
+        return Ok(String::new());
+    };
+    let Some(order) = stored.document.order() else {
+        return Ok(String::new());
+    };
+    let whole = order.lines.iter().all(|l| l.cancelled.is_zero());
+    Ok(match money::check(order) {
+        Ok(sum) if whole => format!(
+            " Total {} {}, equal to the order to the cent.",
+            sum.gross.rounded(2).fixed(2),
+            order.currency.as_deref().unwrap_or_default()
+        ),
+        Ok(_) => " Without the quantities that were cancelled before.".to_owned(),
+        Err(_) => " Its total is that of the lines, not the one the order states.".to_owned(),
+    })
 }
 
 impl Judge {
@@ -100,7 +138,10 @@ impl Judge {
             .get(&job.to)
             .and_then(|s| s.millis(CONFIRM))
             .filter(|_| asked < 10);
-        let wait = first.unwrap_or_else(|| Millis::from(secs) * 1000).max(1);
+        // A connector that names no time is not asked without a pause.
+        let wait = first
+            .unwrap_or_else(|| Millis::from(secs.max(1)) * 1000)
+            .max(1);
         if asked == 0
             && let Some(order) = job.order
         {
@@ -155,13 +196,19 @@ impl Judge {
                     &format!("Acknowledged. {title} confirmed."),
                     None,
                 )?;
-                self.open_routes(tx, &row)
+                order::open_routes(tx, &row, self.now)
             }
             (Work::Settle(Moment::Delivered), Some(mut row)) => {
                 row.delivered_at = Some(self.now);
                 tx.put_order(&row)?;
                 let sale = row.sale_number.as_deref().unwrap_or_default();
                 let text = format!("{title} confirmed and keeps sale number {sale}.");
+                // Without a number there is nothing it could keep.
+                let text = if sale.is_empty() {
+                    format!("{title} confirmed.")
+                } else {
+                    text
+                };
                 order::note(tx, row.id, self.now, NoteKind::Ok, "ok", &text, None)
             }
             _ => Ok(()),
@@ -192,22 +239,13 @@ impl Judge {
         row.sale_key = Some(receipt.key.clone());
         row.sale_number = Some(number.clone());
         tx.put_order(&row)?;
-        let total = row.total.map(|t| {
-            format!(
-                " Total {} {}, equal to the order to the cent.",
-                t.fixed(2),
-                row.currency.as_deref().unwrap_or_default()
-            )
-        });
+        let total = total_of_sale(tx, job)?;
         let how = if receipt.duplicate {
             "Found"
         } else {
             "Created"
         };
-        let text = format!(
-            "{how} in {title} as sale {number}.{}",
-            total.unwrap_or_default()
-        );
+        let text = format!("{how} in {title} as sale {number}.{total}");
         order::note(tx, row.id, self.now, NoteKind::Info, "doc", &text, None)?;
         let tells = desk
             .slots
@@ -266,35 +304,25 @@ impl Judge {
             Entity::Customer,
             &receipt.key,
         )?;
-        tx.set_cell(
-            job.from,
-            job.to,
-            crosswalk::CUSTOMERS,
-            Some(retailer),
-            retailer,
-            Some(&receipt.key),
-            None,
-            "waybill",
-            self.now,
-        )?;
-        let gap = Gap {
-            table: crosswalk::CUSTOMERS.to_owned(),
-            retailer: Some(retailer.to_owned()),
-            value: retailer.to_owned(),
-        };
+        // What a person matched meanwhile wins.
+        let known = tx.cell(job.from, job.to, crosswalk::CUSTOMERS, retailer, retailer)?;
+        if known.is_none() {
+            tx.set_cell(
+                job.from,
+                job.to,
+                crosswalk::CUSTOMERS,
+                Some(retailer),
+                retailer,
+                Some(&receipt.key),
+                None,
+                "waybill",
+                self.now,
+            )?;
+        }
+        let gap = customer_gap(retailer);
         for released in tx.release_gap(job.from, job.to, &gap, self.now)? {
             if let Some(order) = tx.job(released)?.and_then(|j| j.order) {
                 order::refresh(tx, order, self.now)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The source confirmed: the order's routes open.
-    fn open_routes(&self, tx: &mut Tx<'_>, row: &OrderRow) -> Result<(), StoreError> {
-        for job in tx.jobs_of_order(row.id)? {
-            if job.state == JobState::WaitingForAccept {
-                tx.set_state(job.id, JobState::Ready, self.now)?;
             }
         }
         Ok(())
@@ -312,6 +340,17 @@ impl Judge {
             Failure::Retry(after) if matches!(job.state, JobState::Pending { .. }) => {
                 return self.ask_again(tx, job, *after);
             }
+            Failure::Unauthorized(_) if matches!(job.state, JobState::Pending { .. }) => {
+                return self.ask_again(tx, job, None);
+            }
+            // The source itself says that it has our acknowledgement: a refusal of the second one is no news.
+            Failure::Rejected(_) | Failure::InDoubt(_) if is_acknowledged(tx, job)? => {
+                return tx.set_state(
+                    job.id,
+                    JobState::Done(Ending::Written(job.key.clone())),
+                    self.now,
+                );
+            }
             Failure::Retry(after) => {
                 let attempt = job.attempt + 1;
                 tx.set_attempt(job.id, attempt, None)?;
@@ -327,8 +366,13 @@ impl Judge {
             Failure::Rejected(problem) => JobState::Parked(Reason::Problem(problem.clone())),
             Failure::InDoubt(problem) => JobState::Parked(Reason::InDoubt(problem.clone())),
             Failure::Unmapped(gaps) => JobState::Parked(Reason::Gaps(gaps.clone())),
+            // A customer has no order that could have been cancelled: a person must look.
+            Failure::Withdrawn(problem) if job.order.is_none() => {
+                JobState::Parked(Reason::Problem(problem.clone()))
+            }
             Failure::Withdrawn(problem) => return self.withdrawn(tx, desk, job, &problem.message),
         };
+        let parks = matches!(state, JobState::Parked(_));
         if matches!(failure, Failure::Rejected(_)) && matches!(job.state, JobState::Pending { .. })
         {
             // The vendor judged the queued write and refused it: the next attempt is a first one.
@@ -342,7 +386,29 @@ impl Judge {
             );
             order::note(tx, order, self.now, NoteKind::You, "you", &text, None)?;
         }
-        tx.set_state(job.id, state, self.now)
+        tx.set_state(job.id, state, self.now)?;
+        if parks && job.work == Work::Push(Entity::Customer) {
+            self.customer_parked(tx, job)?;
+        }
+        Ok(())
+    }
+
+    /// Nobody fills the customer's cell by itself any more: the orders that wait for it wait for a person, who may fill
+    /// it by hand as well.
+    fn customer_parked(&self, tx: &mut Tx<'_>, job: &JobRow) -> Result<(), StoreError> {
+        let gap = customer_gap(&job.key);
+        for id in tx.gap_jobs(job.from, job.to, &gap)? {
+            let Some(blocked) = tx.job(id)? else { continue };
+            if !matches!(blocked.state, JobState::Blocked(_)) {
+                continue;
+            }
+            let reason = Reason::Gaps(vec![gap.clone()]);
+            tx.set_state(id, JobState::Parked(reason), self.now)?;
+            if let Some(order) = blocked.order {
+                order::refresh(tx, order, self.now)?;
+            }
+        }
+        Ok(())
     }
 
     fn ask_again(

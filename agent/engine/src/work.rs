@@ -8,19 +8,23 @@ use crate::order::CUSTOMER_TABLE;
 use crate::translate::{self, Looked};
 use crate::verdict::{self, Judge};
 use std::sync::Arc;
-use waybill_host::connector::{Answer, Mode};
+use waybill_host::connector::{Answer, CallError, Mode};
 use waybill_host::ports::EffectScope;
-use waybill_model::contract::{Delivery, Gap, Verdict};
+use waybill_model::contract::{Delivery, Failure, Gap, Problem, Verdict};
 use waybill_model::crash;
 use waybill_model::document::Entity;
 use waybill_model::ids::{BatchId, ConnectionId, Generation, JobId, Millis};
-use waybill_model::job::{Ending, JobState, Priority, Work};
+use waybill_model::job::{Ending, JobState, Priority, Reason, Work};
 use waybill_store::{BatchRow, JobRow, NewJob, Read, StoreError, Tx};
 
 /// A deadline nearer than this makes its batch use the reserve of calls.
 const NEAR_MS: Millis = 4 * 3_600_000;
 /// Ready jobs looked at in one claim.
-const LOOK_AT: usize = 200;
+const LOOK_AT: usize = crate::settle::MOST;
+/// Kept with a job whose call stopped its connector: it is sent alone from then on, so that others get through.
+const STOPPED: &str = "connector-stopped";
+/// A job that stopped its connector that often, the last times alone, waits for a person.
+const STOPPED_MOST: u32 = 6;
 
 /// A committed batch and what it sends.
 #[derive(Debug, Clone)]
@@ -78,36 +82,27 @@ async fn claim(
     let now = core.now();
     crash::point("batch.before-commit");
     let inner = desk.clone();
+    let shared = core.clone();
     let claimed = core
         .store
         .write(move |tx| {
+            if !shared.may_call(tx, connection, now)? {
+                return Ok(Claimed::Nothing);
+            }
             let mut members = Vec::new();
             let mut moved = false;
-            for job in ready(tx, connection, Work::Push(entity))? {
+            let mut candidates = ready(tx, connection, Work::Push(entity))?;
+            isolate(&mut candidates);
+            for job in candidates {
                 if members.len() == max {
                     break;
                 }
-                let order = job.order;
                 match translate::look(tx, &inner, &job)? {
-                    Looked::Go(delivery) => {
-                        members.push((job, *delivery));
-                        continue;
-                    }
-                    Looked::Park(reason) => {
+                    Looked::Go(delivery) => members.push((job, *delivery)),
+                    other => {
                         moved = true;
-                        tx.set_state(job.id, JobState::Parked(reason), now)?;
+                        set_aside(tx, &job, other, now)?;
                     }
-                    Looked::NeedsCustomer(gap) => {
-                        moved = true;
-                        need_customer(tx, &job, gap, now)?;
-                    }
-                    Looked::Withdrawn => {
-                        moved = true;
-                        tx.set_state(job.id, JobState::Done(Ending::Withdrawn), now)?;
-                    }
-                }
-                if let Some(order) = order {
-                    crate::order::refresh(tx, order, now)?;
                 }
             }
             if members.is_empty() {
@@ -143,6 +138,20 @@ async fn claim(
     Ok(claimed)
 }
 
+/// A job that cannot be sent now goes where it waits.
+fn set_aside(tx: &mut Tx<'_>, job: &JobRow, looked: Looked, now: Millis) -> Result<(), StoreError> {
+    match looked {
+        Looked::Go(_) => return Ok(()),
+        Looked::Park(reason) => tx.set_state(job.id, JobState::Parked(reason), now)?,
+        Looked::NeedsCustomer(gap) => need_customer(tx, job, gap, now)?,
+        Looked::Withdrawn => tx.set_state(job.id, JobState::Done(Ending::Withdrawn), now)?,
+    }
+    match job.order {
+        Some(order) => crate::order::refresh(tx, order, now),
+        None => Ok(()),
+    }
+}
+
 /// Ready jobs of one kind of work, most urgent first.
 pub(crate) fn ready(
     tx: &Tx<'_>,
@@ -154,6 +163,16 @@ pub(crate) fn ready(
         .into_iter()
         .filter(|job| job.work == work)
         .collect())
+}
+
+/// Leaves one job alone where the first of them stopped its connector before, and no such job among others.
+pub(crate) fn isolate(jobs: &mut Vec<JobRow>) {
+    let stopped = |job: &JobRow| job.last_failure.as_deref() == Some(STOPPED);
+    if jobs.first().is_some_and(stopped) {
+        jobs.truncate(1);
+    } else {
+        jobs.retain(|job| !stopped(job));
+    }
 }
 
 /// Commits a batch of these jobs.
@@ -192,6 +211,17 @@ fn need_customer(tx: &mut Tx<'_>, job: &JobRow, gap: Gap, now: Millis) -> Result
         gap.table, CUSTOMER_TABLE,
         "only customers are created by themselves"
     );
+    let known = tx.open_job(
+        Work::Push(Entity::Customer),
+        job.from,
+        job.to,
+        Entity::Customer,
+        &gap.value,
+    )?;
+    if known.is_some_and(|c| matches!(c.state, JobState::Parked(_))) {
+        // Nobody fills the cell by itself before a person acts: this order waits for the person too.
+        return tx.set_state(job.id, JobState::Parked(Reason::Gaps(vec![gap])), now);
+    }
     tx.create_job(
         NewJob {
             work: Work::Push(Entity::Customer),
@@ -219,6 +249,7 @@ pub(crate) async fn deliver(core: &Arc<Core>, claim: Claim) -> Result<bool, Stor
         .get(&batch.connection)
         .and_then(|s| Some((s, s.connector()?)))
     else {
+        core.strand(batch.connection, batch.id);
         return Ok(false);
     };
     let near = claim.urgent_by.is_some_and(|by| by - core.now() < NEAR_MS);
@@ -252,11 +283,17 @@ pub(crate) async fn commit_verdicts(
             return Ok(verdicts);
         }
         let why = format!("{} verdicts for {expected} members", verdicts.len());
-        Err(waybill_host::connector::CallError::Contract(why))
+        Err(CallError::Contract(why))
     });
-    let went_well = value.is_ok();
+    let went_well = value
+        .as_ref()
+        .is_ok_and(|verdicts| calls::refused_login(verdicts).is_none());
+    let stopped = matches!(value, Err(CallError::Trapped(_) | CallError::OutOfMemory));
     let verdicts: Vec<Verdict> = match &value {
         Ok(verdicts) => verdicts.clone(),
+        Err(error) if stopped && expected == 1 && batch.attempt >= STOPPED_MOST => {
+            vec![Err(gave_up(error))]
+        }
         Err(error) => vec![Err(calls::member_failure(error)); expected],
     };
     let judge = Judge::new(core, now);
@@ -276,12 +313,15 @@ pub(crate) async fn commit_verdicts(
     core.store
         .write(move |tx| {
             match &value {
-                Ok(_) => calls::mark_ok(tx, connection, now)?,
+                Ok(verdicts) => calls::mark_verdicts(tx, connection, verdicts, now)?,
                 Err(error) => calls::mark_error(tx, connection, error, now)?,
             }
             tx.kv_apply(connection, &writes)?;
             for (job, verdict) in batch.jobs.iter().zip(&verdicts) {
                 judge.apply(tx, &desk, *job, verdict)?;
+                if stopped && let Some(row) = tx.job(*job)? {
+                    tx.set_attempt(row.id, row.attempt, Some(STOPPED))?;
+                }
             }
             tx.close_batch(id, &exchanges)
         })
@@ -291,6 +331,15 @@ pub(crate) async fn commit_verdicts(
     Ok(went_well)
 }
 
+/// The verdict on a job whose call stops its connector each time, alone too.
+fn gave_up(error: &CallError) -> Failure {
+    Failure::Rejected(Problem::new(
+        STOPPED,
+        calls::sentence(error),
+        "Send a support bundle to the connector's author; retry after an update of the connector.",
+    ))
+}
+
 /// Runs a batch again that a crash cut short. Members that cannot be sent any more go back to be looked at singly.
 pub(crate) async fn resume(core: Arc<Core>, id: BatchId) -> Result<(), StoreError> {
     let desk = core.desk();
@@ -298,7 +347,7 @@ pub(crate) async fn resume(core: Arc<Core>, id: BatchId) -> Result<(), StoreErro
     let claim = core
         .store
         .write(move |tx| {
-            let Some(row) = tx.batch(id)? else {
+            let Some(row) = tx.open_batches()?.into_iter().find(|b| b.id == id) else {
                 return Ok(None);
             };
             let mut jobs = Vec::new();

@@ -119,6 +119,14 @@ pub(crate) fn cards(a: &dyn Access, limit: usize) -> Result<Vec<CardRow>, StoreE
     Ok(out)
 }
 
+/// Cards somebody left alone. There are few: each was written by a person.
+pub(crate) fn left(a: &dyn Access, limit: usize) -> Result<Vec<CardRow>, StoreError> {
+    let mut rows: Vec<CardRow> = a.rows(Tab::Cards, &Span::all(), usize::MAX)?;
+    rows.retain(|card| card.ignored.is_some());
+    rows.truncate(limit);
+    Ok(rows)
+}
+
 pub(crate) fn row(a: &dyn Access, id: &str) -> Result<Option<CardRow>, StoreError> {
     a.row(Tab::Cards, id.as_bytes())
 }
@@ -202,22 +210,15 @@ impl Tx<'_> {
         )
     }
 
-    /// Takes a card off the list with a reason, and writes who did it to the audit. Its jobs stay parked until they
-    /// are ended; a new job of the same cause brings the card back.
-    pub fn ignore_card(
-        &mut self,
-        id: &str,
-        reason: &str,
-        who: &str,
-        now: Millis,
-    ) -> Result<(), StoreError> {
+    /// Takes a card off the list with a reason; the caller writes the audit in a person's words. Its jobs stay parked
+    /// until they are ended; a new job of the same cause brings the card back.
+    pub fn ignore_card(&mut self, id: &str, reason: &str) -> Result<(), StoreError> {
         let old = row(self, id)?.ok_or_else(|| StoreError::not_found(format!("card {id}")))?;
         let new = CardRow {
             ignored: Some(reason.to_owned()),
             ..old.clone()
         };
-        self.store_card(Some(&old), Some(&new))?;
-        self.audit(who, "card-ignored", &format!("{id}: {reason}"), now)
+        self.store_card(Some(&old), Some(&new))
     }
 }
 

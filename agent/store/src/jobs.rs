@@ -200,8 +200,15 @@ pub(crate) fn due(a: &dyn Access, now: Millis, limit: usize) -> Result<Vec<JobRo
     listed(a, Tab::Due, &span, limit)
 }
 
-pub(crate) fn next_due(a: &dyn Access) -> Result<Option<Millis>, StoreError> {
-    let first = a.keys(Tab::Due, &Span::all(), 1)?.pop();
+pub(crate) fn next_due(
+    a: &dyn Access,
+    after: Option<Millis>,
+) -> Result<Option<Millis>, StoreError> {
+    let span = match after {
+        Some(after) => Span::all().from(Key::new().i64(after.saturating_add(1))),
+        None => Span::all(),
+    };
+    let first = a.keys(Tab::Due, &span, 1)?.pop();
     first
         .map(|key| Parts::of(Tab::Due.name(), &key).i64())
         .transpose()

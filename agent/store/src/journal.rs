@@ -30,6 +30,12 @@ pub(crate) fn effect(a: &dyn Access, id: EffectId) -> Result<Option<EffectRow>, 
     a.row(Tab::Effects, &effect_key(id))
 }
 
+/// Whether the journal knows a step of that job.
+pub(crate) fn has_effects(a: &dyn Access, job: JobId) -> Result<bool, StoreError> {
+    let span = Span::prefix(Key::new().byte(0).u64(job.0));
+    Ok(!a.keys(Tab::EffectKeys, &span, 1)?.is_empty())
+}
+
 pub(crate) fn answer(a: &dyn Access, row: &EffectRow) -> Result<Option<Vec<u8>>, StoreError> {
     match row.finished.and_then(|f| f.body) {
         Some(id) => body(a, id),

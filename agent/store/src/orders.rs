@@ -7,7 +7,7 @@ use crate::error::StoreError;
 use crate::rows::{DayCount, DeadlineKind, NoteRow, OrderQuery, OrderRow};
 use crate::schema::Tab;
 use std::collections::BTreeSet;
-use waybill_model::document::Deadline;
+use waybill_model::document::{Deadline, OrderPhase};
 use waybill_model::ids::{ConnectionId, Millis, OrderId};
 use waybill_model::order_state::OrderStage;
 
@@ -232,29 +232,36 @@ impl Tx<'_> {
 
     fn count_stage(&mut self, old: Option<&OrderRow>, new: &OrderRow) -> Result<(), StoreError> {
         let before = old.map(|o| o.stage);
-        if before == Some(new.stage) {
-            return Ok(());
+        if before != Some(new.stage) {
+            if let Some(stage) = before {
+                self.count(&stage_counter(stage), -1)?;
+            }
+            self.count(&stage_counter(new.stage), 1)?;
         }
-        if let Some(stage) = before {
-            self.count(&stage_counter(stage), -1)?;
-        }
-        self.count(&stage_counter(new.stage), 1)?;
         if old.is_none() {
             self.count_day(new.received_at, |day| day.received += 1)?;
         }
+        // An order may leave a stage and come back to it; what a day counts happens once.
+        let enters = |stage| new.stage == stage && before != Some(stage);
+        let cancelled = |row: &OrderRow| {
+            row.phase == OrderPhase::Cancelled || row.stage == OrderStage::Cancelled
+        };
+        let happened = DayCount {
+            created: u64::from(new.sale_key.is_some() && old.is_none_or(|o| o.sale_key.is_none())),
+            shipped: u64::from(enters(OrderStage::Shipped)),
+            invoiced: u64::from(enters(OrderStage::Invoiced)),
+            cancelled: u64::from(cancelled(new) && !old.is_some_and(cancelled)),
+            ..DayCount::default()
+        };
         // Stages are entered at the time this closure was last told; a closure told none counts by the row.
         let known = [new.delivered_at, new.acknowledged_at];
         let told = self.latest.or_else(|| known.into_iter().flatten().max());
         let now = told.unwrap_or(new.received_at);
-        self.count_day(now, |day| match new.stage {
-            OrderStage::Created => day.created += 1,
-            OrderStage::Shipped => day.shipped += 1,
-            OrderStage::Invoiced => day.invoiced += 1,
-            OrderStage::Cancelled => day.cancelled += 1,
-            OrderStage::Received
-            | OrderStage::Waiting
-            | OrderStage::PartShipped
-            | OrderStage::Refused => {}
+        self.count_day(now, |day| {
+            day.created += happened.created;
+            day.shipped += happened.shipped;
+            day.invoiced += happened.invoiced;
+            day.cancelled += happened.cancelled;
         })
     }
 

@@ -142,7 +142,11 @@ pub trait Read: Access {
     }
     /// When the next waiting or pending job is due.
     fn next_due(&self) -> Answer<Option<Millis>> {
-        jobs::next_due(self.dynamic())
+        jobs::next_due(self.dynamic(), None)
+    }
+    /// When the next waiting or pending job is due after that time, whatever is overdue.
+    fn next_due_after(&self, after: Millis) -> Answer<Option<Millis>> {
+        jobs::next_due(self.dynamic(), Some(after))
     }
     /// Batches whose call has not ended.
     fn open_batches(&self) -> Answer<Vec<BatchRow>> {
@@ -206,6 +210,10 @@ pub trait Read: Access {
     fn cards(&self, limit: usize) -> Answer<Vec<CardRow>> {
         cards::cards(self.dynamic(), limit)
     }
+    /// Cards that were left alone with a reason.
+    fn left_cards(&self, limit: usize) -> Answer<Vec<CardRow>> {
+        cards::left(self.dynamic(), limit)
+    }
     /// A card with its first 500 jobs.
     fn card(&self, id: &str) -> Answer<Option<(CardRow, Vec<JobRow>)>> {
         cards::card(self.dynamic(), id)
@@ -230,6 +238,10 @@ pub trait Read: Access {
     /// Who did what, newest first.
     fn audit(&self, limit: usize) -> Answer<Vec<AuditRow>> {
         audit::audit(self.dynamic(), limit)
+    }
+    /// Whether anything was begun outside for a job and is neither refused nor forgotten.
+    fn has_effects(&self, job: JobId) -> Answer<bool> {
+        journal::has_effects(self.dynamic(), job)
     }
     /// A journalled effect.
     fn effect(&self, id: EffectId) -> Answer<Option<EffectRow>> {

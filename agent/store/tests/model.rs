@@ -356,9 +356,9 @@ impl World {
         let Some(card) = cards.get(n).cloned() else {
             return;
         };
-        let (id, now) = (card.id.clone(), self.now);
+        let id = card.id.clone();
         self.store()
-            .write_blocking(move |tx| tx.ignore_card(&id, "known", "ann", now))
+            .write_blocking(move |tx| tx.ignore_card(&id, "known"))
             .unwrap();
         let after = self.store().read(|rx| rx.cards(10)).unwrap();
         assert!(after.iter().all(|c| c.id != card.id));

@@ -185,6 +185,7 @@ impl Erp {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a verdict is a result")]
 fn done(key: String, duplicate: bool) -> Verdict {
     Ok(Outcome::Done(Receipt {
         key,

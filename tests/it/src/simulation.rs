@@ -3,7 +3,7 @@
 
 use crate::erp::{self, Erp};
 use crate::network::{self, Network};
-use crate::world::{Case, Chance, Outside, SeededRng, World, lock};
+use crate::world::{Case, Chance, NetworkOrder, Outside, SeededRng, World, lock};
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,7 @@ use waybill_store::sim_disk::SimDisk;
 use waybill_store::{ConnectionRow, Options, Place, Read, RouteRow, Scope, SealKey, Store, Writer};
 
 /// Start of every simulated day: 2026-11-21T00:00:00Z.
-const START: Millis = 1_795_219_200_000;
+pub(crate) const START: Millis = 1_795_219_200_000;
 
 /// What a seed is to do.
 #[derive(Debug, Clone, Copy)]
@@ -52,8 +52,8 @@ pub struct Report {
 }
 
 /// Simulated time: tokio's paused clock, from a fixed start.
-struct SimClock {
-    start: tokio::time::Instant,
+pub(crate) struct SimClock {
+    pub(crate) start: tokio::time::Instant,
 }
 
 #[async_trait]
@@ -117,13 +117,13 @@ pub fn run(plan: Plan) -> Report {
     runtime.block_on(day(plan))
 }
 
-fn open(disk: &SimDisk) -> Store {
+pub(crate) fn open(disk: &SimDisk) -> Store {
     let mut options = Options::new(Place::Backend(disk.backend()), SealKey::from_bytes([7; 32]));
     options.writer = Writer::Inline;
     Store::open(options).expect("the store opens after a crash")
 }
 
-fn connection(name: &str, title: &str) -> ConnectionRow {
+pub(crate) fn connection(name: &str, title: &str) -> ConnectionRow {
     ConnectionRow {
         id: ConnectionId(0),
         name: name.to_owned(),
@@ -202,7 +202,7 @@ async fn day(plan: Plan) -> Report {
             break;
         }
         crashes += 1;
-        disk = SimDisk::with_image(chance.next(), disk.crash());
+        disk = SimDisk::with_image(chance.draw(), disk.crash());
         assert!(
             crashes <= plan.crashes,
             "the store refused although no crash was planned"
@@ -213,7 +213,9 @@ async fn day(plan: Plan) -> Report {
     let sales = lock(&world).sales.len();
     let hash = hash.lock().expect("one thread").clone().finalize();
     Report {
-        hash: hash.iter().map(|b| format!("{b:02x}")).collect(),
+        hash: hash
+            .iter()
+            .fold(String::new(), |text, b| format!("{text}{b:02x}")),
         wrong,
         sales,
         crashes,
@@ -255,7 +257,7 @@ async fn life(
     let parts = EngineParts {
         store: store.clone(),
         clock: clock.clone(),
-        rng: Arc::new(SeededRng(Mutex::new(Chance::new(chance.next())))),
+        rng: Arc::new(SeededRng(Mutex::new(Chance::new(chance.draw())))),
         connectors,
         options: EngineOptions::default(),
         observer: Some(observer),
@@ -382,56 +384,7 @@ fn judge(world: &World, store: &Store) -> Vec<String> {
         let made = sales
             .remove(format!("order:{}", order.key).as_str())
             .unwrap_or_default();
-        let open_card = store
-            .read(|rx| {
-                let row = rx.order_by_key(ConnectionId(1), &order.key)?;
-                row.map_or(Ok(false), |row| {
-                    Ok(rx
-                        .jobs_of_order(row.id)?
-                        .iter()
-                        .any(|j| j.state.word() == "parked"))
-                })
-            })
-            .unwrap_or(false);
-        let expected = match order.case {
-            Case::Plain | Case::Unmapped => 1,
-            Case::Test | Case::CancelledFirst => 0,
-            Case::CancelledSometime => usize::from(!order.cancelled).max(made.len().min(1)),
-        };
-        if made.len() != expected {
-            wrong.push(format!(
-                "order {} ({:?}) has {} sales, expected {expected}",
-                order.key,
-                order.case,
-                made.len()
-            ));
-        }
-        let told = made.first().map(u64::to_string);
-        if !order.cancelled && expected == 1 && (!order.acknowledged || order.number != told) {
-            wrong.push(format!(
-                "order {} is acknowledged {} with {:?}, its sale is {told:?}",
-                order.key, order.acknowledged, order.number
-            ));
-        }
-        if order.acknowledged && made.is_empty() && !open_card {
-            wrong.push(format!(
-                "order {} ({:?}) is acknowledged without a sale or a card",
-                order.key, order.case
-            ));
-        }
-        if order.cancelled && !made.is_empty() && !open_card {
-            wrong.push(format!(
-                "order {} was cancelled, has a sale and no card",
-                order.key
-            ));
-        }
-        if order.renumbered > 0 {
-            wrong.push(format!(
-                "order {} was told {} different sale numbers",
-                order.key,
-                order.renumbered + 1
-            ));
-        }
+        judge_order(order, &made, store, &mut wrong);
     }
     wrong.extend(
         sales
@@ -443,4 +396,58 @@ fn judge(world: &World, store: &Store) -> Vec<String> {
         Err(error) => wrong.push(format!("store: {error}")),
     }
     wrong
+}
+
+/// One order: as many sales as it must have, told and acknowledged; or a card that says why not.
+fn judge_order(order: &NetworkOrder, made: &[u64], store: &Store, wrong: &mut Vec<String>) {
+    let open_card = store
+        .read(|rx| {
+            let row = rx.order_by_key(ConnectionId(1), &order.key)?;
+            row.map_or(Ok(false), |row| {
+                Ok(rx
+                    .jobs_of_order(row.id)?
+                    .iter()
+                    .any(|j| j.state.word() == "parked"))
+            })
+        })
+        .unwrap_or(false);
+    let expected = match order.case {
+        Case::Plain | Case::Unmapped => 1,
+        Case::Test | Case::CancelledFirst => 0,
+        Case::CancelledSometime => usize::from(!order.cancelled).max(made.len().min(1)),
+    };
+    if made.len() != expected {
+        wrong.push(format!(
+            "order {} ({:?}) has {} sales, expected {expected}",
+            order.key,
+            order.case,
+            made.len()
+        ));
+    }
+    let told = made.first().map(u64::to_string);
+    if !order.cancelled && expected == 1 && (!order.acknowledged || order.number != told) {
+        wrong.push(format!(
+            "order {} is acknowledged {} with {:?}, its sale is {told:?}",
+            order.key, order.acknowledged, order.number
+        ));
+    }
+    if order.acknowledged && made.is_empty() && !open_card {
+        wrong.push(format!(
+            "order {} ({:?}) is acknowledged without a sale or a card",
+            order.key, order.case
+        ));
+    }
+    if order.cancelled && !made.is_empty() && !open_card {
+        wrong.push(format!(
+            "order {} was cancelled, has a sale and no card",
+            order.key
+        ));
+    }
+    if order.renumbered > 0 {
+        wrong.push(format!(
+            "order {} was told {} different sale numbers",
+            order.key,
+            order.renumbered + 1
+        ));
+    }
 }

@@ -15,7 +15,7 @@ impl Chance {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0xD1B5_4A32_D192_ED03)
     }
     /// The next number (splitmix64).
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -24,7 +24,7 @@ impl Chance {
     }
     /// Below `n`.
     pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n.max(1)
+        self.draw() % n.max(1)
     }
     /// True in so many of a thousand.
     pub fn per_mille(&mut self, n: u64) -> bool {
@@ -37,7 +37,7 @@ pub struct SeededRng(pub Mutex<Chance>);
 
 impl Rng for SeededRng {
     fn next_u64(&self) -> u64 {
-        self.0.lock().expect("one thread").next()
+        self.0.lock().expect("one thread").draw()
     }
 }
 

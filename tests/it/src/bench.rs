@@ -1,0 +1,441 @@
+//! One engine between two scripted sides whose every answer a test chooses. Time is simulated; nothing is left to chance.
+
+use crate::erp::{answer, not_exported};
+use crate::simulation::{START, SimClock, connection, open};
+use crate::world::{Chance, SeededRng};
+use async_trait::async_trait;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio_util::sync::CancellationToken;
+use waybill_engine::connectors::{Binding, CallsUsed, Connectors};
+use waybill_engine::ports::StorePorts;
+use waybill_engine::{Engine, EngineOptions, EngineParts, Handle};
+use waybill_host::connector::{Answer, Call, CallError, Connector};
+use waybill_host::ports::{Clock, Journal};
+use waybill_model::contract::{
+    ChoicePage, Delivery, Descriptor, Feed, Intake, Moment, Outcome, Page, Pairs, Problem, Receipt,
+    Role, Scope, Settled, Verdict,
+};
+use waybill_model::document::{Body, Document, Entity, Identifier, Item, Order};
+use waybill_model::ids::{ConnectionId, Generation, Millis};
+use waybill_store::sim_disk::SimDisk;
+use waybill_store::{CardRow, JobRow, OrderRow, Read, RouteRow, Store};
+
+/// The network's connection.
+pub const NETWORK: ConnectionId = ConnectionId(1);
+/// The ERP's connection.
+pub const ERP: ConnectionId = ConnectionId(2);
+
+/// What a call answers.
+pub type Verdicts = Result<Vec<Verdict>, CallError>;
+/// Chooses the answer to a settle.
+pub type OnSettle = Box<dyn FnMut(Moment, &[Settled]) -> Verdicts + Send>;
+/// Chooses the answer to a push.
+pub type OnPush = Box<dyn FnMut(&[Delivery]) -> Verdicts + Send>;
+/// Chooses the answer to a question about tickets.
+pub type OnConfirm = Box<dyn FnMut(&[String]) -> Verdicts + Send>;
+
+/// A receipt with this key.
+pub fn receipt(key: &str) -> Verdict {
+    Ok(Outcome::Done(Receipt {
+        key: key.to_owned(),
+        number: None,
+        duplicate: false,
+        links: Vec::new(),
+    }))
+}
+
+/// One side: what it hands out, and what it answers.
+pub struct Side {
+    descriptor: Descriptor,
+    roles: BTreeSet<Role>,
+    clock: Arc<dyn Clock>,
+    /// What its feeds hand out, each document once.
+    pub documents: Mutex<Vec<Document>>,
+    /// Answers.
+    pub on_settle: Mutex<OnSettle>,
+    /// Answers.
+    pub on_push: Mutex<OnPush>,
+    /// Answers.
+    pub on_confirm: Mutex<OnConfirm>,
+    /// Pushes begin an effect in this journal and leave it open.
+    pub leaves_open: Mutex<Option<Arc<dyn Journal>>>,
+    /// Calls with the number of their members.
+    pub calls: Mutex<Vec<(&'static str, usize)>>,
+}
+
+/// Locks what only one thread uses.
+pub fn held<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("one thread")
+}
+
+impl Side {
+    fn new(descriptor: Descriptor, roles: &[Role], clock: Arc<dyn Clock>) -> Arc<Self> {
+        let mut sale = 0_u32;
+        Arc::new(Self {
+            descriptor,
+            roles: roles.iter().copied().collect(),
+            clock,
+            documents: Mutex::default(),
+            on_settle: Mutex::new(Box::new(|_, batch| {
+                Ok(batch.iter().map(|s| receipt(&s.key)).collect())
+            })),
+            on_push: Mutex::new(Box::new(move |batch| {
+                let mut one = |_: &Delivery| {
+                    sale += 1;
+                    receipt(&format!("{}", 500 + sale))
+                };
+                Ok(batch.iter().map(&mut one).collect())
+            })),
+            on_confirm: Mutex::new(Box::new(|handles| {
+                Ok(handles.iter().map(|h| receipt(h)).collect())
+            })),
+            leaves_open: Mutex::default(),
+            calls: Mutex::default(),
+        })
+    }
+
+    fn call(&self, what: &'static str, members: usize) {
+        held(&self.calls).push((what, members));
+    }
+
+    /// How many calls of that kind came.
+    pub fn count(&self, what: &str) -> usize {
+        held(&self.calls).iter().filter(|(w, _)| *w == what).count()
+    }
+
+    fn pulled(&self, entity: Entity, cursor: Option<&[u8]>) -> Page {
+        let documents = held(&self.documents);
+        let from: usize = cursor
+            .and_then(|c| std::str::from_utf8(c).ok())
+            .and_then(|c| c.parse().ok())
+            .unwrap_or(0);
+        let own = |d: &&Document| match entity {
+            Entity::Order => matches!(d.body, Body::Order(_) | Body::Cancellation(_)),
+            entity => d.body.entity() == entity,
+        };
+        Page {
+            documents: documents.iter().skip(from).filter(own).cloned().collect(),
+            cursor: documents.len().to_string().into_bytes(),
+            more: false,
+        }
+    }
+}
+
+#[async_trait]
+impl Connector for Side {
+    fn generation(&self) -> Generation {
+        Generation(1)
+    }
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+    fn roles(&self) -> &BTreeSet<Role> {
+        &self.roles
+    }
+    async fn validate(&self, _: Call) -> Answer<Vec<Problem>> {
+        answer(Ok(Vec::new()))
+    }
+    async fn probe(&self, _: Call) -> Answer<Pairs> {
+        answer(Ok(Vec::new()))
+    }
+    async fn choices(&self, _: Call, _: String, _: Option<String>) -> Answer<ChoicePage> {
+        answer(Err(not_exported()))
+    }
+    async fn pull(&self, _: Call, entity: Entity, cursor: Option<Vec<u8>>) -> Answer<Page> {
+        self.clock.sleep_ms(10).await;
+        self.call("pull", 1);
+        answer(Ok(self.pulled(entity, cursor.as_deref())))
+    }
+    async fn fetch(&self, _: Call, _: Entity, _: Vec<String>) -> Answer<Vec<Document>> {
+        answer(Err(not_exported()))
+    }
+    async fn settle(&self, _: Call, moment: Moment, batch: Vec<Settled>) -> Answer<Vec<Verdict>> {
+        self.clock.sleep_ms(10).await;
+        self.call("settle", batch.len());
+        answer((held(&self.on_settle))(moment, &batch))
+    }
+    async fn read(&self, _: Call, _: Entity, _: Scope, _: Option<Vec<u8>>) -> Answer<Page> {
+        answer(Err(not_exported()))
+    }
+    async fn push(&self, call: Call, batch: Vec<Delivery>) -> Answer<Vec<Verdict>> {
+        self.clock.sleep_ms(10).await;
+        let journal = held(&self.leaves_open).clone();
+        if let Some(journal) = journal {
+            for member in 0..u32::try_from(batch.len()).expect("a small batch") {
+                journal
+                    .begin(call.connection, &call.scope, "create", &[member], false)
+                    .await
+                    .expect("the journal answers");
+            }
+        }
+        let what = match batch.first().map(|d| d.document.body.entity()) {
+            Some(Entity::Customer) => "customer",
+            _ => "push",
+        };
+        self.call(what, batch.len());
+        answer((held(&self.on_push))(&batch))
+    }
+    async fn confirm(&self, _: Call, handles: Vec<String>) -> Answer<Vec<Verdict>> {
+        self.clock.sleep_ms(10).await;
+        self.call("confirm", handles.len());
+        answer((held(&self.on_confirm))(&handles))
+    }
+}
+
+struct Sides {
+    network: Arc<Side>,
+    erp: Arc<Side>,
+    erp_is_missing: Arc<AtomicBool>,
+}
+
+impl Connectors for Sides {
+    fn descriptors(&self) -> Vec<Descriptor> {
+        vec![self.network.descriptor.clone(), self.erp.descriptor.clone()]
+    }
+    fn bind(&self, connector: &str, _: Binding) -> Result<Arc<dyn Connector>, String> {
+        match connector {
+            "network" => Ok(self.network.clone()),
+            "erp" if !self.erp_is_missing.load(Ordering::Relaxed) => Ok(self.erp.clone()),
+            other => Err(format!("no connector `{other}`")),
+        }
+    }
+    fn calls_used(&self, _: ConnectionId) -> CallsUsed {
+        CallsUsed::default()
+    }
+}
+
+/// The engine, its store and both sides.
+pub struct Bench {
+    /// Its database.
+    pub store: Store,
+    /// Its door.
+    pub handle: Handle,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Where orders come from.
+    pub network: Arc<Side>,
+    /// Where sales go.
+    pub erp: Arc<Side>,
+    /// Whether the ERP's connector cannot be bound; counts from the next reload on.
+    pub erp_is_missing: Arc<AtomicBool>,
+    stop: CancellationToken,
+    running: tokio::task::JoinHandle<()>,
+}
+
+fn network() -> Descriptor {
+    crate::network::descriptor()
+}
+
+fn erp(max_batch: u32) -> Descriptor {
+    let mut descriptor = crate::erp::descriptor();
+    for Intake {
+        entity,
+        max_batch: most,
+        ..
+    } in &mut descriptor.pushes
+    {
+        if *entity == Entity::Order {
+            *most = max_batch;
+        }
+    }
+    descriptor.pulls = vec![Feed {
+        entity: Entity::Item,
+        poll_secs: 5,
+        settles: Vec::new(),
+    }];
+    descriptor
+}
+
+/// What a bench starts with.
+#[derive(Debug, Clone, Copy)]
+pub struct Start {
+    /// Orders of one push.
+    pub max_batch: u32,
+    /// Whether orders lead from the network to the ERP.
+    pub route: bool,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self {
+            max_batch: 4,
+            route: true,
+        }
+    }
+}
+
+impl Bench {
+    /// Starts an engine on a fresh database. Every item `SKU-n` is known.
+    ///
+    /// # Panics
+    /// When the store or the engine does not open.
+    pub fn start(start: Start) -> Self {
+        let store = open(&SimDisk::new(1));
+        store
+            .write_blocking(move |tx| {
+                let from = tx.put_connection(&connection("network", "Network"))?;
+                let to = tx.put_connection(&connection("erp", "ERP"))?;
+                if start.route {
+                    tx.put_route(&RouteRow {
+                        entity: Entity::Order,
+                        from,
+                        to,
+                        paused: false,
+                    })?;
+                }
+                let agent = waybill_store::Scope::default();
+                tx.set_setting(&agent, "gather-secs", Some("1"), "test", START)?;
+                tx.set_setting(&agent, "retry-cap-secs", Some("5"), "test", START)
+            })
+            .expect("the set-up is stored");
+        let clock: Arc<dyn Clock> = Arc::new(SimClock {
+            start: tokio::time::Instant::now(),
+        });
+        let network = Side::new(network(), &[Role::Source, Role::Tickets], clock.clone());
+        let erp = Side::new(
+            erp(start.max_batch),
+            &[Role::Source, Role::Sink],
+            clock.clone(),
+        );
+        held(&erp.documents).extend((0..5).map(|n| item(&format!("SKU-{n}"), &n.to_string())));
+        let erp_is_missing = Arc::new(AtomicBool::new(false));
+        let parts = EngineParts {
+            store: store.clone(),
+            clock: clock.clone(),
+            rng: Arc::new(SeededRng(Mutex::new(Chance::new(7)))),
+            connectors: Arc::new(Sides {
+                network: network.clone(),
+                erp: erp.clone(),
+                erp_is_missing: erp_is_missing.clone(),
+            }),
+            options: EngineOptions::default(),
+            observer: None,
+        };
+        let (engine, handle) = Engine::open(parts).expect("the engine opens");
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let running = tokio::spawn(async move {
+            engine.run(stopped).await.expect("the engine keeps running");
+        });
+        Self {
+            store,
+            handle,
+            clock,
+            network,
+            erp,
+            erp_is_missing,
+            stop,
+            running,
+        }
+    }
+
+    /// The journal, as the host would use it.
+    pub fn journal(&self) -> Arc<dyn Journal> {
+        Arc::new(StorePorts::new(self.store.clone(), self.clock.clone()))
+    }
+
+    /// Lets that much time pass.
+    pub async fn pass(&self, secs: u64) {
+        self.clock.sleep_ms(secs * 1000).await;
+        assert!(!self.running.is_finished(), "the engine ended by itself");
+    }
+
+    /// The network hands this out at its next poll.
+    pub fn send(&self, document: Document) {
+        held(&self.network.documents).push(document);
+    }
+
+    /// An order by its key.
+    ///
+    /// # Panics
+    /// When it is not there.
+    pub fn order(&self, key: &str) -> OrderRow {
+        self.store
+            .read(|rx| rx.order_by_key(NETWORK, key))
+            .expect("the store reads")
+            .expect("the order is there")
+    }
+
+    /// Its jobs.
+    ///
+    /// # Panics
+    /// When the store cannot be read.
+    pub fn jobs(&self, key: &str) -> Vec<JobRow> {
+        let id = self.order(key).id;
+        self.store
+            .read(|rx| rx.jobs_of_order(id))
+            .expect("the store reads")
+    }
+
+    /// Open cards.
+    ///
+    /// # Panics
+    /// When the store cannot be read.
+    pub fn cards(&self) -> Vec<CardRow> {
+        self.store
+            .read(|rx| rx.cards(100))
+            .expect("the store reads")
+    }
+
+    /// Stops the engine and compares the store with itself.
+    ///
+    /// # Panics
+    /// When the engine ended in error, or the store disagrees with itself.
+    pub async fn end(self) {
+        self.stop.cancel();
+        self.running.await.expect("the engine stops");
+        let wrong = self.store.verify().expect("the store reads");
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+}
+
+/// An item of the ERP.
+pub fn item(sku: &str, key: &str) -> Document {
+    Document {
+        key: key.to_owned(),
+        revision: "1".to_owned(),
+        occurred_at: 0,
+        body: Body::Item(Item {
+            identifiers: vec![Identifier {
+                kind: "sku".to_owned(),
+                value: sku.to_owned(),
+            }],
+            title: sku.to_owned(),
+            tracked: true,
+            active: true,
+            components: Vec::new(),
+            extras: Vec::new(),
+        }),
+    }
+}
+
+/// An open order over five units of `SKU-1`, changed as the test likes.
+///
+/// # Panics
+/// Never: the document is an order.
+pub fn order(key: &str, revision: u32, change: impl FnOnce(&mut Order)) -> Document {
+    let mut document = crate::network::document(&crate::world::NetworkOrder {
+        key: key.to_owned(),
+        retailer: "R1".to_owned(),
+        item: "SKU-1".to_owned(),
+        units: 5,
+        case: crate::world::Case::Plain,
+        version: u64::from(revision),
+        cancelled: false,
+        acknowledged: false,
+        number: None,
+        renumbered: 0,
+    });
+    let Body::Order(order) = &mut document.body else {
+        unreachable!("the network hands out orders")
+    };
+    change(order);
+    document
+}
+
+/// Now, at the start of every bench.
+pub const fn start_of_time() -> Millis {
+    START
+}

@@ -1,0 +1,685 @@
+//! What must happen to an order when one side does something awkward, one case at a time.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use waybill_host::connector::CallError;
+use waybill_it::bench::{Bench, NETWORK, Start, held, item, order, receipt, start_of_time};
+use waybill_model::contract::{Failure, Moment, Outcome, Problem, Ticket};
+use waybill_model::decimal::Decimal;
+use waybill_model::document::{
+    Body, CancelPhase, Cancellation, Deadline, DeadlineSource, Document, Entity, Order, OrderPhase,
+    Totals,
+};
+use waybill_model::job::{Ending, JobState, Work};
+use waybill_model::order_state::OrderStage;
+use waybill_store::{Cause, Read, Scope};
+
+/// Runs a case on simulated time.
+fn case<F: Future<Output = ()>>(start: Start, test: impl FnOnce(Bench) -> F) {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime")
+        .block_on(async { test(Bench::start(start)).await });
+}
+
+fn problem(code: &str) -> Problem {
+    Problem::new(code, format!("It said {code}."), "Look.")
+}
+
+fn nothing(_: &mut Order) {}
+
+fn cancelled(order: &mut Order) {
+    order.phase = OrderPhase::Cancelled;
+    for line in &mut order.lines {
+        line.cancelled = line.quantity;
+    }
+}
+
+fn three_left(order: &mut Order) {
+    order.lines[0].cancelled = Decimal::whole(2);
+}
+
+fn request(key: &str, revision: &str, phase: CancelPhase) -> Document {
+    Document {
+        key: key.to_owned(),
+        revision: revision.to_owned(),
+        occurred_at: 0,
+        body: Body::Cancellation(Cancellation {
+            order_key: key.to_owned(),
+            phase,
+            reason: None,
+            lines: Vec::new(),
+        }),
+    }
+}
+
+fn codes(bench: &Bench) -> Vec<String> {
+    bench
+        .cards()
+        .into_iter()
+        .map(|card| match card.cause {
+            Cause::Gap { gap, .. } => format!("{} {}", gap.table, gap.value),
+            Cause::Problem { problem, .. } | Cause::InDoubt { problem, .. } => problem.code,
+        })
+        .collect()
+}
+
+fn sales_pushed(bench: &Bench) -> Arc<Mutex<Vec<Document>>> {
+    let pushed = Arc::new(Mutex::new(Vec::new()));
+    let seen = pushed.clone();
+    *held(&bench.erp.on_push) = Box::new(move |batch| {
+        let mut seen = held(&seen);
+        Ok(batch
+            .iter()
+            .map(|d| {
+                if d.document.order().is_some() {
+                    seen.push(d.document.clone());
+                }
+                receipt(&format!("S{}", d.document.key))
+            })
+            .collect())
+    });
+    pushed
+}
+
+#[test]
+fn lines_cancelled_before_the_sale_are_left_out_of_it() {
+    case(Start::default(), |bench| async move {
+        let pushed = sales_pushed(&bench);
+        held(&bench.erp.documents).clear();
+        bench.send(order("1", 1, nothing));
+        bench.pass(20).await;
+        assert_eq!(codes(&bench), ["items SKU-1"]);
+        bench.send(order("1", 2, three_left));
+        bench.pass(20).await;
+        held(&bench.erp.documents).push(item("SKU-1", "77"));
+        bench.pass(20).await;
+        let sold = held(&pushed)[0].order().unwrap().lines[0].wanted();
+        assert_eq!(sold, Decimal::whole(3));
+        assert_eq!(bench.order("1").stage, OrderStage::Created);
+        assert!(codes(&bench).is_empty());
+        bench.end().await;
+    });
+}
+
+#[test]
+fn what_is_cancelled_after_the_sale_raises_one_card_each() {
+    case(Start::default(), |bench| async move {
+        bench.send(order("1", 1, nothing));
+        bench.pass(20).await;
+        assert_eq!(bench.order("1").stage, OrderStage::Created);
+        bench.send(order("1", 2, three_left));
+        bench.send(order("1", 3, three_left));
+        bench.pass(20).await;
+        assert_eq!(codes(&bench), ["changed-after-sale"]);
+        let text = bench.order("1").problem.unwrap();
+        assert!(text.contains("is now 3 instead of 5"), "{text}");
+        // The whole order follows: the card says so, and is there again after the first was left.
+        let id = bench.cards()[0].id.clone();
+        bench.handle.ignore_card(&id, "done", "ann").await.unwrap();
+        assert_eq!(bench.order("1").stage, OrderStage::Created);
+        bench.send(order("1", 4, cancelled));
+        bench.pass(20).await;
+        assert_eq!(codes(&bench), ["cancelled-after-sale"]);
+        let id = bench.cards()[0].id.clone();
+        assert!(bench.handle.retry_card(&id, "ann").await.is_err());
+        bench.handle.ignore_card(&id, "done", "ann").await.unwrap();
+        bench.send(order("1", 5, cancelled));
+        bench.pass(20).await;
+        assert!(codes(&bench).is_empty());
+        assert_eq!(bench.order("1").stage, OrderStage::Cancelled);
+        let days = bench.store.read(|rx| rx.day_counts(3)).unwrap();
+        assert_eq!((days[0].created, days[0].cancelled), (1, 1));
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_request_to_cancel_becomes_the_cancellation() {
+    case(Start::default(), |bench| async move {
+        bench.send(order("1", 1, nothing));
+        bench.pass(20).await;
+        bench.send(request("1", "2", CancelPhase::Requested));
+        bench.pass(20).await;
+        assert_eq!(codes(&bench), ["cancel-requested"]);
+        bench.send(order("1", 3, cancelled));
+        bench.pass(20).await;
+        assert_eq!(codes(&bench), ["cancelled-after-sale"]);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_refused_request_lets_the_order_go_on() {
+    case(Start::default(), |bench| async move {
+        bench.send(order("1", 1, nothing));
+        bench.send(request("1", "2", CancelPhase::Requested));
+        bench.pass(20).await;
+        assert_eq!(codes(&bench), ["cancel-requested"]);
+        bench.send(request("1", "3", CancelPhase::Refused));
+        bench.pass(20).await;
+        assert_eq!(bench.order("1").stage, OrderStage::Created);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_sale_in_doubt_is_not_forgotten_with_its_order() {
+    case(Start::default(), |bench| async move {
+        *held(&bench.erp.leaves_open) = Some(bench.journal());
+        let answers = Arc::new(AtomicBool::new(false));
+        let answered = answers.clone();
+        *held(&bench.erp.on_push) = Box::new(move |batch| {
+            let one = |_| {
+                if answered.load(Ordering::Relaxed) {
+                    receipt("900")
+                } else {
+                    Err(Failure::Retry(Some(60)))
+                }
+            };
+            Ok(batch.iter().map(one).collect())
+        });
+        let code = |retailer: &str| retailer.to_owned();
+        bench
+            .handle
+            .fill_cell(
+                NETWORK,
+                waybill_it::bench::ERP,
+                waybill_model::contract::Gap {
+                    table: "customers".to_owned(),
+                    retailer: Some(code("R1")),
+                    value: code("R1"),
+                },
+                false,
+                code("201"),
+                "ann",
+            )
+            .await
+            .unwrap();
+        bench.send(order("1", 1, nothing));
+        bench.pass(20).await;
+        assert_eq!(bench.erp.count("push"), 1);
+        // It becomes ready while the connection is paused, and is cancelled then.
+        bench.handle.pause("erp", true, "ann").await.unwrap();
+        bench.pass(60).await;
+        bench.send(order("1", 2, cancelled));
+        bench.pass(20).await;
+        answers.store(true, Ordering::Relaxed);
+        bench.handle.pause("erp", false, "ann").await.unwrap();
+        bench.pass(20).await;
+        assert_eq!(bench.order("1").sale_key.as_deref(), Some("900"));
+        assert_eq!(codes(&bench), ["cancelled-after-sale"]);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_refused_login_of_one_member_stops_the_connection_until_it_works() {
+    case(Start::default(), |bench| async move {
+        let refused = Arc::new(AtomicBool::new(true));
+        let works = refused.clone();
+        *held(&bench.erp.on_push) = Box::new(move |batch| {
+            let one = |_| {
+                if works.load(Ordering::Relaxed) {
+                    Err(Failure::Unauthorized(problem("expired")))
+                } else {
+                    receipt("900")
+                }
+            };
+            Ok(batch.iter().map(one).collect())
+        });
+        bench.send(order("1", 1, nothing));
+        bench.pass(50).await;
+        let calls = bench.erp.count("customer") + bench.erp.count("push");
+        assert_eq!(calls, 1, "called while the login is refused");
+        let row = bench.store.read(|rx| rx.connection(waybill_it::bench::ERP));
+        assert!(row.unwrap().unwrap().unauthorized.is_some());
+        refused.store(false, Ordering::Relaxed);
+        bench.pass(90).await;
+        assert_eq!(bench.order("1").stage, OrderStage::Created);
+        let row = bench.store.read(|rx| rx.connection(waybill_it::bench::ERP));
+        assert!(row.unwrap().unwrap().unauthorized.is_none());
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_refused_login_keeps_the_tickets() {
+    case(Start::default(), |bench| async move {
+        let ticket = |_: &_| {
+            Ok(Outcome::Pending(Ticket {
+                handle: "t".to_owned(),
+                check_in_secs: 1,
+            }))
+        };
+        *held(&bench.network.on_settle) =
+            Box::new(move |_, batch| Ok(batch.iter().map(ticket).collect()));
+        let mut asked = 0;
+        *held(&bench.network.on_confirm) = Box::new(move |handles| {
+            asked += 1;
+            let one = |h: &String| match asked {
+                1 => Err(Failure::Unauthorized(problem("expired"))),
+                _ => receipt(h),
+            };
+            Ok(handles.iter().map(one).collect())
+        });
+        bench.send(order("1", 1, nothing));
+        bench.pass(120).await;
+        assert_eq!(bench.order("1").stage, OrderStage::Created);
+        assert_eq!(bench.network.count("settle"), 2, "one of each moment");
+        bench.end().await;
+    });
+}
+
+#[test]
+fn orders_of_a_refused_customer_wait_for_a_person_and_go_on() {
+    case(Start::default(), |bench| async move {
+        let mut refused = false;
+        *held(&bench.erp.on_push) = Box::new(move |batch| {
+            let customer = batch[0].document.order().is_none();
+            if customer && !refused {
+                refused = true;
+                return Ok(vec![Err(Failure::Rejected(problem("bad-name")))]);
+            }
+            let one = |d: &waybill_model::contract::Delivery| receipt(&d.document.key);
+            Ok(batch.iter().map(one).collect())
+        });
+        bench.send(order("1", 1, nothing));
+        bench.send(order("2", 1, nothing));
+        bench.pass(20).await;
+        bench.send(order("3", 1, nothing));
+        bench.pass(20).await;
+        for key in ["1", "2", "3"] {
+            assert_eq!(bench.order(key).stage, OrderStage::Waiting, "{key}");
+        }
+        let mut seen = codes(&bench);
+        seen.sort();
+        assert_eq!(seen, ["bad-name", "customers R1"]);
+        let card = bench.cards().into_iter().find(|c| c.jobs == 1).unwrap();
+        bench.handle.retry_card(&card.id, "ann").await.unwrap();
+        bench.pass(20).await;
+        for key in ["1", "2", "3"] {
+            assert_eq!(bench.order(key).stage, OrderStage::Created, "{key}");
+        }
+        assert!(codes(&bench).is_empty());
+        bench.end().await;
+    });
+}
+
+#[test]
+fn an_order_acknowledged_by_hand_goes_on() {
+    case(Start::default(), |bench| async move {
+        *held(&bench.network.on_settle) = Box::new(|moment, batch| {
+            let one = |s: &waybill_model::contract::Settled| match moment {
+                Moment::Accepted => Err(Failure::Rejected(problem("not-open"))),
+                Moment::Delivered => receipt(&s.key),
+            };
+            Ok(batch.iter().map(one).collect())
+        });
+        bench.send(order("1", 1, nothing));
+        bench.pass(20).await;
+        assert_eq!(codes(&bench), ["not-open"]);
+        assert_eq!(bench.erp.count("push"), 0);
+        bench.send(order("1", 2, |o| o.phase = OrderPhase::Accepted));
+        bench.pass(20).await;
+        assert!(codes(&bench).is_empty());
+        let row = bench.order("1");
+        assert_eq!(row.stage, OrderStage::Created);
+        assert!(row.acknowledged_at.is_some());
+        bench.end().await;
+    });
+}
+
+#[test]
+fn retry_never_overtakes_the_acknowledgement() {
+    case(Start::default(), |bench| async move {
+        let pending = |(): &()| {
+            Ok(Outcome::Pending(Ticket {
+                handle: "t".to_owned(),
+                check_in_secs: 5,
+            }))
+        };
+        *held(&bench.network.on_settle) =
+            Box::new(move |_, batch| Ok(batch.iter().map(|_| pending(&())).collect()));
+        *held(&bench.network.on_confirm) =
+            Box::new(move |handles| Ok(handles.iter().map(|_| pending(&())).collect()));
+        bench.send(order("1", 1, nothing));
+        bench.pass(10).await;
+        bench.send(request("1", "2", CancelPhase::Requested));
+        bench.pass(10).await;
+        let id = bench.cards()[0].id.clone();
+        bench.handle.retry_card(&id, "ann").await.unwrap();
+        bench.pass(30).await;
+        assert_eq!(bench.erp.count("push") + bench.erp.count("customer"), 0);
+        *held(&bench.network.on_confirm) =
+            Box::new(|handles| Ok(handles.iter().map(|h| receipt(h)).collect()));
+        bench.pass(30).await;
+        assert_eq!(bench.order("1").stage, OrderStage::Created);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_card_left_alone_is_listed_and_solved_by_a_new_item() {
+    case(Start::default(), |bench| async move {
+        bench.send(order("1", 1, |o| {
+            o.lines[0].identifiers[0].value = "NEW".to_owned();
+        }));
+        bench.pass(20).await;
+        let id = bench.cards()[0].id.clone();
+        bench.handle.ignore_card(&id, "later", "ann").await.unwrap();
+        assert!(bench.cards().is_empty());
+        let listed = bench.handle.cards().await.unwrap();
+        assert_eq!(listed[0].ignored.as_deref(), Some("later"));
+        let today = bench.handle.today().await.unwrap();
+        assert_eq!(
+            today.verdict,
+            "Everything is in step. Nothing waits for you. One order was left alone."
+        );
+        held(&bench.erp.documents).push(item("NEW", "78"));
+        bench.pass(20).await;
+        assert_eq!(bench.order("1").stage, OrderStage::Created);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn six_hundred_orders_leave_in_calls_of_at_most_two_hundred_and_fifty() {
+    case(
+        Start {
+            max_batch: 50,
+            ..Start::default()
+        },
+        |bench| async move {
+            for n in 0..600 {
+                bench.send(order(&n.to_string(), 1, nothing));
+            }
+            bench.pass(120).await;
+            let counters = bench.store.read(Read::counters).unwrap();
+            assert_eq!(counters.orders[&OrderStage::Created], 600);
+            let calls = held(&bench.network.calls).clone();
+            let settled: Vec<usize> = calls
+                .iter()
+                .filter(|(what, _)| *what == "settle")
+                .map(|(_, members)| *members)
+                .collect();
+            assert_eq!(settled.iter().sum::<usize>(), 1200);
+            assert!(settled.iter().all(|n| *n <= 250), "{settled:?}");
+            bench.end().await;
+        },
+    );
+}
+
+#[test]
+fn a_pause_stops_between_two_batches_and_hides_nothing_from_others() {
+    case(
+        Start {
+            max_batch: 1,
+            ..Start::default()
+        },
+        |bench| async move {
+            let gate = Arc::new(AtomicBool::new(false));
+            let paused = gate.clone();
+            *held(&bench.erp.on_push) = Box::new(move |batch| {
+                paused.store(true, Ordering::Relaxed);
+                Ok(batch.iter().map(|d| receipt(&d.document.key)).collect())
+            });
+            for n in 0..400 {
+                bench.send(order(&n.to_string(), 1, nothing));
+            }
+            while !gate.load(Ordering::Relaxed) {
+                bench.clock.sleep_ms(5).await;
+            }
+            bench.clock.sleep_ms(200).await;
+            bench.handle.pause("erp", true, "ann").await.unwrap();
+            bench.clock.sleep_ms(50).await;
+            let before = bench.erp.count("push");
+            bench.pass(300).await;
+            assert_eq!(bench.erp.count("push"), before);
+            assert!(before < 390, "all were sent before the pause");
+            bench.handle.pause("erp", false, "ann").await.unwrap();
+            bench.pass(60).await;
+            let counters = bench.store.read(Read::counters).unwrap();
+            assert_eq!(counters.orders[&OrderStage::Created], 400);
+            bench.end().await;
+        },
+    );
+}
+
+#[test]
+fn an_overdue_ticket_of_a_paused_connection_delays_nobody() {
+    case(Start::default(), |bench| async move {
+        bench.send(order("1", 1, |o| o.phase = OrderPhase::Accepted));
+        bench.pass(20).await;
+        // The number is queued at the network, which is paused before anybody asks.
+        *held(&bench.network.on_settle) = Box::new(|_, batch| {
+            let one = |_| {
+                Ok(Outcome::Pending(Ticket {
+                    handle: "t".to_owned(),
+                    check_in_secs: 5,
+                }))
+            };
+            Ok(batch.iter().map(one).collect())
+        });
+        let mut tried = 0;
+        *held(&bench.erp.on_push) = Box::new(move |batch| {
+            tried += 1;
+            let one = |_| match tried {
+                1..=2 => Err(Failure::Retry(Some(3))),
+                _ => receipt("900"),
+            };
+            Ok(batch.iter().map(one).collect())
+        });
+        bench.send(order("2", 1, |o| o.phase = OrderPhase::Accepted));
+        bench.send(order("3", 1, nothing));
+        bench.clock.sleep_ms(7_500).await;
+        bench.handle.pause("network", true, "ann").await.unwrap();
+        held(&bench.erp.documents).clear();
+        bench.pass(14).await;
+        assert_eq!(bench.order("2").stage, OrderStage::Created);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn an_order_that_stops_the_connector_lets_others_through_and_gets_a_card() {
+    case(Start::default(), |bench| async move {
+        *held(&bench.erp.on_push) = Box::new(|batch| {
+            if batch.iter().any(|d| d.document.key == "bad") {
+                return Err(CallError::Trapped("unreachable".to_owned()));
+            }
+            Ok(batch.iter().map(|d| receipt(&d.document.key)).collect())
+        });
+        for key in ["1", "bad", "2", "3", "4"] {
+            bench.send(order(key, 1, nothing));
+        }
+        bench.pass(120).await;
+        for key in ["1", "2", "3", "4"] {
+            assert_eq!(bench.order(key).stage, OrderStage::Created, "{key}");
+        }
+        assert_eq!(codes(&bench), ["connector-stopped"]);
+        assert_eq!(bench.order("bad").stage, OrderStage::Waiting);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn orders_that_lead_nowhere_are_not_read() {
+    case(
+        Start {
+            route: false,
+            ..Start::default()
+        },
+        |bench| async move {
+            bench.send(order("1", 1, nothing));
+            bench.pass(60).await;
+            assert_eq!(bench.network.count("pull"), 0);
+            assert_eq!(bench.network.count("settle"), 0);
+            bench.end().await;
+        },
+    );
+}
+
+#[test]
+fn an_order_is_worked_on_once_its_source_opens_it() {
+    case(Start::default(), |bench| async move {
+        bench.send(order("1", 1, |o| o.phase = OrderPhase::Pending));
+        bench.send(order("2", 1, |o| o.test = true));
+        bench.send(order("3", 1, cancelled));
+        bench.pass(20).await;
+        for key in ["1", "2", "3"] {
+            assert!(bench.jobs(key).is_empty(), "{key}");
+        }
+        assert_eq!(bench.order("2").stage, OrderStage::Refused);
+        for key in ["1", "2", "3"] {
+            bench.send(order(key, 2, nothing));
+        }
+        bench.pass(20).await;
+        for key in ["1", "2", "3"] {
+            assert_eq!(bench.order(key).stage, OrderStage::Created, "{key}");
+        }
+        bench.end().await;
+    });
+}
+
+#[test]
+fn an_order_completed_elsewhere_is_not_sold_by_itself() {
+    case(Start::default(), |bench| async move {
+        bench.handle.pause("erp", true, "ann").await.unwrap();
+        bench.send(order("1", 1, nothing));
+        bench.pass(20).await;
+        bench.send(order("1", 2, |o| o.phase = OrderPhase::Completed));
+        bench.pass(20).await;
+        bench.handle.pause("erp", false, "ann").await.unwrap();
+        bench.pass(20).await;
+        assert_eq!(codes(&bench), ["completed-first"]);
+        assert_eq!(bench.erp.count("push"), 0);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_differing_total_is_accepted_once_and_for_that_difference() {
+    case(Start::default(), |bench| async move {
+        let total = |net: i64| {
+            move |o: &mut Order| {
+                o.total = Some(Totals {
+                    net: Decimal::new(net, 2),
+                    tax: Decimal::ZERO,
+                    gross: Decimal::new(net, 2),
+                });
+            }
+        };
+        held(&bench.erp.documents).clear();
+        bench.send(order("1", 1, total(4_000)));
+        bench.pass(20).await;
+        assert_eq!(codes(&bench), ["total-differs"]);
+        let id = bench.cards()[0].id.clone();
+        bench.handle.retry_card(&id, "ann").await.unwrap();
+        bench.pass(20).await;
+        assert_eq!(codes(&bench), ["items SKU-1"]);
+        bench.send(order("1", 2, total(1_000)));
+        bench.pass(20).await;
+        assert_eq!(codes(&bench), ["total-differs"]);
+        bench.send(order("1", 3, total(4_750)));
+        bench.pass(20).await;
+        assert_eq!(codes(&bench), ["items SKU-1"]);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_new_deadline_reaches_the_jobs() {
+    case(Start::default(), |bench| async move {
+        bench.handle.pause("erp", true, "ann").await.unwrap();
+        bench.send(order("1", 1, nothing));
+        bench.pass(20).await;
+        let by = start_of_time() + 3_600_000;
+        bench.send(order("1", 2, |o| {
+            o.ship_by = Some(Deadline {
+                at: by,
+                set_by: DeadlineSource::Order,
+            });
+        }));
+        bench.pass(20).await;
+        let jobs = bench.jobs("1");
+        let push = jobs.iter().find(|j| j.work == Work::Push(Entity::Order));
+        assert_eq!(push.unwrap().urgent_by, Some(by));
+        bench.end().await;
+    });
+}
+
+#[test]
+fn the_same_number_twice_is_two_orders_and_said() {
+    case(Start::default(), |bench| async move {
+        for key in ["1", "2"] {
+            bench.send(order(key, 1, |o| {
+                o.number = "PO-7".to_owned();
+                o.retailer_name = String::new();
+            }));
+        }
+        bench.pass(20).await;
+        let id = bench.order("2").id;
+        assert_eq!(bench.order("2").stage, OrderStage::Created);
+        assert_eq!(bench.order("2").retailer_name, "R1");
+        let notes = bench.store.read(|rx| rx.timeline(id, 50)).unwrap();
+        assert!(
+            notes
+                .iter()
+                .any(|n| n.text.contains("sent number PO-7 before"))
+        );
+        bench.end().await;
+    });
+}
+
+#[test]
+fn retailers_matched_by_hand_wait_for_their_cell() {
+    case(Start::default(), |bench| async move {
+        let agent = Scope::default();
+        bench
+            .store
+            .write(move |tx| tx.set_setting(&agent, "customers.mode", Some("map"), "ann", 0))
+            .await
+            .unwrap();
+        bench.send(order("1", 1, nothing));
+        bench.pass(20).await;
+        assert_eq!(codes(&bench), ["customers R1"]);
+        assert_eq!(bench.erp.count("customer"), 0);
+        let Cause::Gap { from, to, gap } = bench.cards()[0].cause.clone() else {
+            panic!("a gap");
+        };
+        bench
+            .handle
+            .fill_cell(from, to, gap, true, "201".to_owned(), "ann")
+            .await
+            .unwrap();
+        bench.pass(20).await;
+        assert_eq!(bench.order("1").stage, OrderStage::Created);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn verdicts_of_a_wrong_number_put_all_in_doubt_and_are_not_sent_again() {
+    case(Start::default(), |bench| async move {
+        *held(&bench.erp.on_push) = Box::new(|batch| {
+            let customer = batch[0].document.order().is_none();
+            Ok(if customer {
+                vec![receipt("201")]
+            } else {
+                Vec::new()
+            })
+        });
+        bench.send(order("1", 1, nothing));
+        bench.pass(60).await;
+        assert_eq!(codes(&bench), ["contract"]);
+        assert_eq!(bench.erp.count("push"), 1);
+        let jobs = bench.jobs("1");
+        let done =
+            |j: &&waybill_store::JobRow| matches!(j.state, JobState::Done(Ending::Written(_)));
+        assert_eq!(jobs.iter().filter(done).count(), 1);
+        bench.end().await;
+    });
+}
