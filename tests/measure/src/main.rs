@@ -1,0 +1,47 @@
+//! `cargo measure`: builds the released agent and prints its size, its memory and work while idle, and how long it takes
+//! from start to ready, each beside its target. For people: nothing fails on a slow machine. Read `rounds.rs` next.
+
+mod figures;
+mod fill;
+mod process;
+mod programs;
+mod rounds;
+mod sample;
+mod starts;
+
+use clap::Parser;
+use std::io::Write as _;
+
+/// Measures a released agent against both sandboxes.
+#[derive(Debug, Parser)]
+#[command(name = "cargo measure")]
+struct Arguments {
+    /// Starts of each kind
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Seconds the agent is watched while idle
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    idle_secs: u64,
+    /// MiB of disk the large database takes; 0 leaves it out
+    #[arg(long, default_value_t = 1024)]
+    fill_mib: u64,
+    /// Leave the data folder behind
+    #[arg(long)]
+    keep: bool,
+}
+
+/// For people.
+fn say(text: &str) {
+    // A closed terminal must not stop the run.
+    drop(writeln!(std::io::stdout(), "{text}"));
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    if cfg!(debug_assertions) {
+        // The store is filled by this very program: an unoptimised one would take many times as long.
+        return Err(programs::hand_over());
+    }
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(rounds::all(&arguments))
+}
