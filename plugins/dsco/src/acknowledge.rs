@@ -130,7 +130,10 @@ fn answered(
     match result {
         Ok(response) => queued(api, members, &response),
         // DSCO refuses the whole body for one bad object: find it by halves, or it would park all the others.
-        Err(Fault::Refused(response)) if response.status == 400 && members.len() > 1 => {
+        Err(Fault::Refused(response)) if is_about_content(&response) => {
+            if let [one] = members {
+                return vec![lookup::refusal(api, one, &words(&response.text()))];
+            }
             let (front, back) = members.split_at(members.len() / 2);
             let mut verdicts = send(api, step, front);
             verdicts.extend(send(api, step, back));
@@ -145,28 +148,25 @@ fn answered(
     }
 }
 
-/// An answer below 300: queued, unless it says otherwise.
+/// Whether a refusal may be about one of the orders, rather than about the call.
+const fn is_about_content(response: &Response) -> bool {
+    matches!(response.status, 400 | 404 | 409 | 422)
+}
+
+/// An answer below 300: queued, unless it says otherwise. A refusal under such a status waits for `confirm.rs`, too: there
+/// each order is looked at, and what the agent keeps of this call is forgotten, or it would be replayed for ever.
 fn queued(api: &Api<'_>, members: &[Member], response: &Response) -> Vec<Verdict> {
     // An answer that cannot be read was given all the same, and will be replayed for ever: the log knows the rest.
     let answer: Queued = call::json(response).unwrap_or_default();
-    if answer.status.as_deref() == Some("failure") {
-        return for_all(
-            members.len(),
-            &Err(Failure::rejected(
-                "acknowledge-refused",
-                format!(
-                    "DSCO refused the acknowledgement: {}",
-                    words(&response.text())
-                ),
-                "Correct what DSCO says, then retry.",
-            )),
-        );
-    }
+    let failed = answer.status.as_deref() == Some("failure") || answer.success == Some(false);
+    let refused = failed.then(|| words(&response.text()));
     let sent = api.host.now_ms();
     members
         .iter()
         .map(|member| {
-            Handle::new(answer.request_id.clone(), member, sent).ticket(api.config.ack_wait_secs)
+            Handle::new(answer.request_id.clone(), member, sent)
+                .refused(refused.clone())
+                .ticket(api.config.ack_wait_secs)
         })
         .collect()
 }

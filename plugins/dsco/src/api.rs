@@ -5,7 +5,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::cell::Cell;
 use waybill_sdk::call::{self, Dialect, Fault};
+use waybill_sdk::date;
 use waybill_sdk::effects::Effect;
 use waybill_sdk::host::Host;
 use waybill_sdk::http::{Request, Response};
@@ -29,24 +31,39 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
 pub(crate) struct Api<'a> {
     pub(crate) host: &'a dyn Host,
     pub(crate) config: &'a Config<'a>,
+    /// How far the vendor's clock is ahead of ours, once an answer told.
+    ahead_ms: Cell<i64>,
 }
 
 impl<'a> Api<'a> {
     pub(crate) const fn new(host: &'a dyn Host, config: &'a Config<'a>) -> Self {
-        Self { host, config }
+        Self {
+            host,
+            config,
+            ahead_ms: Cell::new(0),
+        }
+    }
+
+    /// The vendor's time: searches are by its dates, and a merchant's clock may be minutes off.
+    pub(crate) fn vendor_now_ms(&self) -> i64 {
+        self.host.now_ms().saturating_add(self.ahead_ms.get())
+    }
+
+    fn note_clock(&self, response: &Response) {
+        if let Some(theirs) = response.header("date").and_then(date::parse_http) {
+            self.ahead_ms.set(theirs - self.host.now_ms());
+        }
     }
 
     /// A GET; `path` with its query.
     pub(crate) fn get(&self, path: &str) -> Result<Response, Fault> {
         let request = Request::get(format!("{}{path}", self.config.api_url))
             .credential(self.config.credential);
-        call::send(self.host, DIALECT, &request)
-    }
-
-    /// The JSON of a GET; a refusal fails the call.
-    pub(crate) fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        let response = self.get(path).map_err(|fault| fault.failure(refused))?;
-        call::json(&response)
+        let result = call::send(self.host, DIALECT, &request);
+        if let Ok(response) | Err(Fault::Refused(response)) = &result {
+            self.note_clock(response);
+        }
+        result
     }
 
     /// The JSON of a GET; `None` where there is no such thing.

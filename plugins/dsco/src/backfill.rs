@@ -29,6 +29,19 @@ pub(crate) fn page(api: &Api<'_>, window: &Window, statuses: &[&str]) -> Result<
                 next: Some(again),
             });
         }
+        // Our clock is ahead, and the search would end in what is the vendor's future.
+        Err(Fault::Refused(response))
+            if response.status == 400 && window.scroll.is_none() && window.until > latest(api) =>
+        {
+            let again = Window {
+                until: latest(api),
+                ..window.clone()
+            };
+            return Ok(Found {
+                orders: Vec::new(),
+                next: (again.since < again.until).then_some(again),
+            });
+        }
         Err(fault) => return Err(fault.failure(refused)),
     };
     let page: Page = call::json(&response)?;
@@ -43,6 +56,11 @@ pub(crate) fn page(api: &Api<'_>, window: &Window, statuses: &[&str]) -> Result<
         orders: page.orders,
         next,
     })
+}
+
+/// The latest end of a search, as far as the vendor's clock is known.
+pub(crate) fn latest(api: &Api<'_>) -> i64 {
+    api.vendor_now_ms() - api.config.search_lag_ms
 }
 
 fn path(api: &Api<'_>, window: &Window, statuses: &[&str]) -> String {

@@ -46,6 +46,23 @@ pub(crate) fn document(api: &Api<'_>, order: &Order) -> Option<Document> {
     })
 }
 
+/// The requests that orders of a search carry. A revision of their own: the same request may have come before its order
+/// was known, and was then passed over.
+pub(crate) fn with_orders(api: &Api<'_>, orders: &[Order]) -> Vec<Document> {
+    let asked = orders.iter().filter(|order| is_requested(order));
+    asked
+        .filter_map(|order| document(api, order))
+        .filter(|document| {
+            let requested = |c: &Cancellation| c.phase == CancelPhase::Requested;
+            matches!(&document.body, Body::Cancellation(c) if requested(c))
+        })
+        .map(|document| Document {
+            revision: format!("{} with its order", document.revision),
+            ..document
+        })
+        .collect()
+}
+
 /// The open quantities of the lines named; none where the whole order is meant.
 fn lines(order: &Order, canonical: &Canonical) -> Vec<LineQuantity> {
     let named = |line: &crate::wire::order::Line| line.cancel_requested == Some(true);

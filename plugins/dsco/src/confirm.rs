@@ -11,6 +11,9 @@ use waybill_sdk::types::{Failure, Problem, Verdict};
 /// Seconds between questions; the last one repeats.
 const WAITS: [u32; 7] = [1, 2, 4, 8, 15, 30, 60];
 
+/// Questions after which an order that a complete log does not name is looked at itself.
+const SILENT: usize = 3;
+
 /// What a ticket remembers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Handle {
@@ -27,6 +30,9 @@ pub(crate) struct Handle {
     /// How often the log was asked.
     #[serde(rename = "n")]
     asked: usize,
+    /// The vendor's words, where the answer itself was a refusal.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
 }
 
 impl Handle {
@@ -37,6 +43,15 @@ impl Handle {
             number: member.number.clone(),
             sent,
             asked: 0,
+            refused: None,
+        }
+    }
+
+    /// The same, for an answer that was a refusal.
+    pub(crate) fn refused(self, words: Option<String>) -> Self {
+        Self {
+            refused: words,
+            ..self
         }
     }
 
@@ -84,8 +99,18 @@ type Asked = (usize, Handle);
 pub(crate) fn confirm(api: &Api<'_>, handles: &[String]) -> Result<Vec<Verdict>, Failure> {
     let mut verdicts: Vec<Verdict> = vec![Err(unreadable()); handles.len()];
     let mut by_request: BTreeMap<(Option<String>, i64), Vec<Asked>> = BTreeMap::new();
+    let mut looks = lookup::SINGLE_READS;
     for (index, text) in handles.iter().enumerate() {
         if let Ok(handle) = serde_json::from_str::<Handle>(text) {
+            if let Some(words) = &handle.refused {
+                verdicts[index] = if looks > 0 {
+                    looks -= 1;
+                    lookup::refusal(api, &handle.member(index), words)
+                } else {
+                    handle.ticket(WAITS[0])
+                };
+                continue;
+            }
             // Calls without a request id are told apart by their time.
             let time = handle.request.is_none().then_some(handle.sent);
             by_request
@@ -116,19 +141,14 @@ fn unreadable() -> Failure {
 
 /// The members of one request.
 fn of_request(api: &Api<'_>, request: &str, group: &[Asked]) -> Result<Vec<Verdict>, Failure> {
-    let query = |status: &str| format!("requestId={}&status={status}", encode(request));
-    // Failures only, and silence is success once the request is completed: the shortest answer for any number.
-    let failures = lookup::log(api, &query("failure"))?;
-    let mut read = failures.unwrap_or_default();
-    let completed = read.status.as_deref() == Some("COMPLETED");
-    // A failure that does not say of which order could be any one's: then silence proves nothing.
-    let silence = completed && lookup::all_named(&read.entries);
-    if read.status.is_none() || (completed && !silence) {
-        // Whether the status comes with a filter is not promised. Without it only entries count.
-        read = lookup::log(api, &query("success_or_failure"))?.unwrap_or_default();
-    }
+    // Every order is followed to its own entry. Silence about one proves nothing: just after the call the log may be
+    // short, and say that it is complete.
+    let query = format!("requestId={}&status=success_or_failure", encode(request));
+    let read = lookup::log(api, &query)?.unwrap_or_default();
     // A list is not complete while the request is being worked on, and a failure may still be followed by nothing else.
-    let working = read.status.as_deref() == Some("PROCESSING");
+    let working = read.status.as_deref() == Some("processing");
+    let completed = read.status.as_deref() == Some("completed");
+    let mut looks = lookup::SINGLE_READS;
     Ok(group
         .iter()
         .map(|(index, handle)| {
@@ -136,22 +156,18 @@ fn of_request(api: &Api<'_>, request: &str, group: &[Asked]) -> Result<Vec<Verdi
             if working {
                 return handle.again(api, &member);
             }
-            of_entries(api, &read, silence, handle, &member)
+            let look = completed && handle.asked >= SILENT && looks > 0;
+            looks -= usize::from(look);
+            of_entries(api, &read, look, handle, &member)
         })
         .collect())
 }
 
-fn of_entries(
-    api: &Api<'_>,
-    read: &Read,
-    silence_is_success: bool,
-    handle: &Handle,
-    member: &Member,
-) -> Verdict {
+fn of_entries(api: &Api<'_>, read: &Read, look: bool, handle: &Handle, member: &Member) -> Verdict {
     match lookup::said(&read.entries, Scope::Request, member) {
         Some(Said::Failure(words)) => lookup::refusal(api, member, &words),
         Some(Said::Success) => lookup::written(member),
-        None if silence_is_success => lookup::written(member),
+        None if look => lookup::shown(api, member)?.unwrap_or_else(|| handle.again(api, member)),
         Some(Said::Pending(_)) | None => handle.again(api, member),
     }
 }

@@ -1,7 +1,7 @@
 //! The lines of a vendor's order as canonical ones: their keys, identifiers and quantities. Knows nothing of the rest of
 //! the order but its parcels.
 
-use crate::wire::order::{Line, Order as WireOrder, Package};
+use crate::wire::order::{Line, Order as WireOrder, PackedItem};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use waybill_sdk::commerce::{Decimal, Extra, Identifier, OrderLine};
@@ -10,11 +10,13 @@ use waybill_sdk::decimal::ZERO;
 /// The lines in their order. A line is known by its number; one without by its item id where that is unique.
 pub(crate) fn lines(order: &WireOrder) -> Vec<OrderLine> {
     let mut taken = BTreeSet::new();
+    let packed = packed(order);
     order
         .line_items
         .iter()
+        .zip(packed)
         .enumerate()
-        .map(|(index, wire)| {
+        .map(|(index, (wire, packed))| {
             let by_number = wire.line_number.map(|number| number.to_string());
             let key = [by_number, wire.dsco_item_id.clone()]
                 .into_iter()
@@ -22,12 +24,12 @@ pub(crate) fn lines(order: &WireOrder) -> Vec<OrderLine> {
                 .find(|key| !taken.contains(key))
                 .unwrap_or_else(|| format!("at-{}", index + 1));
             taken.insert(key.clone());
-            line(key, wire, &order.packages)
+            line(key, wire, packed)
         })
         .collect()
 }
 
-fn line(key: String, wire: &Line, packages: &[Package]) -> OrderLine {
+fn line(key: String, wire: &Line, packed: Decimal) -> OrderLine {
     let quantity = wire.quantity.unwrap_or(ZERO);
     let within = |value: Decimal| {
         if value.compare(quantity) == Ordering::Greater {
@@ -42,7 +44,8 @@ fn line(key: String, wire: &Line, packages: &[Package]) -> OrderLine {
         .try_fold(ZERO, Decimal::plus)
         .unwrap_or(quantity);
     // A line may say that it is cancelled and leave the quantity out.
-    let cancelled = if dropped.is_zero() && wire.status.as_deref() == Some("cancelled") {
+    let all = matches!(wire.status.as_deref(), Some("cancelled" | "rejected"));
+    let cancelled = if dropped.is_zero() && all {
         quantity
     } else {
         within(dropped)
@@ -64,10 +67,7 @@ fn line(key: String, wire: &Line, packages: &[Package]) -> OrderLine {
         title: title.unwrap_or_default(),
         quantity,
         cancelled,
-        shipped: within(
-            wire.shipped_quantity
-                .unwrap_or_else(|| packed(wire, packages)),
-        ),
+        shipped: within(wire.shipped_quantity.unwrap_or(packed)),
         unit_price: wire.expected_cost,
         tax: None,
         ship_by: wire.ship_by_date,
@@ -76,21 +76,42 @@ fn line(key: String, wire: &Line, packages: &[Package]) -> OrderLine {
     }
 }
 
-/// What the parcels hold of a line, where the line does not say how much of it is shipped.
-fn packed(line: &Line, packages: &[Package]) -> Decimal {
-    packages
-        .iter()
-        .flat_map(|package| &package.items)
-        .filter(|item| match (item.line_number, line.line_number) {
-            (Some(a), Some(b)) => a == b,
-            _ => {
-                (item.dsco_item_id.is_some() && item.dsco_item_id == line.dsco_item_id)
-                    || (item.sku.is_some() && item.sku == line.sku)
+/// What the parcels hold of each line. An item without a line number is of the first line with its id that has room,
+/// since two lines may have the same sku.
+fn packed(order: &WireOrder) -> Vec<Decimal> {
+    let lines = &order.line_items;
+    let mut packed = vec![ZERO; lines.len()];
+    for item in order.packages.iter().flat_map(|package| &package.items) {
+        let mut left = item.quantity.unwrap_or(ZERO);
+        let numbered = lines
+            .iter()
+            .any(|line| line.line_number.is_some() && line.line_number == item.line_number);
+        for (line, packed) in lines.iter().zip(&mut packed) {
+            let room = line.quantity.unwrap_or(ZERO).minus(*packed);
+            let room = room.filter(|room| room.is_positive()).unwrap_or(ZERO);
+            let ours = if numbered {
+                line.line_number == item.line_number
+            } else {
+                same_item(line, item)
+            };
+            if !ours {
+                continue;
             }
-        })
-        .filter_map(|item| item.quantity)
-        .try_fold(ZERO, Decimal::plus)
-        .unwrap_or(ZERO)
+            let part = if left.compare(room) == Ordering::Greater {
+                room
+            } else {
+                left
+            };
+            *packed = packed.plus(part).unwrap_or(*packed);
+            left = left.minus(part).unwrap_or(ZERO);
+        }
+    }
+    packed
+}
+
+fn same_item(line: &Line, item: &PackedItem) -> bool {
+    (item.dsco_item_id.is_some() && item.dsco_item_id == line.dsco_item_id)
+        || (item.sku.is_some() && item.sku == line.sku)
 }
 
 fn identifiers(line: &Line) -> Vec<Identifier> {

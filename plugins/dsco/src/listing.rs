@@ -56,8 +56,8 @@ fn by_date(
     scope: &Scope,
     cursor: Option<&[u8]>,
 ) -> Result<Page, Failure> {
-    let now = api.host.now_ms();
-    let latest = now - api.config.search_lag_ms;
+    let now = api.vendor_now_ms();
+    let latest = backfill::latest(api);
     let window = if let Some(ListCursor::Window(window)) = cursor::read(cursor) {
         window
     } else {

@@ -13,14 +13,14 @@ use waybill_sdk::problem::done;
 use waybill_sdk::types::{Failure, Problem, Receipt, Verdict};
 
 /// Orders looked at one by one in a call, where the log did not tell.
-const SINGLE_READS: usize = 20;
+pub(crate) const SINGLE_READS: usize = 20;
 /// Pages of a log read at most; one acknowledges fewer orders than that.
 const PAGES: usize = 200;
 
 /// Entries of the change log.
 #[derive(Debug, Default)]
 pub(crate) struct Read {
-    /// `PROCESSING` or `COMPLETED`, where the vendor says it.
+    /// `processing` or `completed`, where the vendor says it.
     pub(crate) status: Option<String>,
     pub(crate) entries: Vec<Entry>,
 }
@@ -31,7 +31,7 @@ pub(crate) fn log(api: &Api<'_>, query: &str) -> Result<Option<Read>, Failure> {
         return Ok(None);
     };
     let mut read = Read {
-        status: first.status,
+        status: first.status.map(|word| word.to_ascii_lowercase()),
         entries: Vec::new(),
     };
     let mut page = (first.logs, first.scroll_id);
@@ -68,13 +68,6 @@ pub(crate) enum Scope {
     Request,
     /// Of everything in a span of time: other writes, and the acknowledgement without the number, are no proof.
     Time,
-}
-
-/// Whether each entry says which order it is about.
-pub(crate) fn all_named(entries: &[Entry]) -> bool {
-    entries
-        .iter()
-        .all(|entry| entry.payload.as_ref().and_then(Payload::order).is_some())
 }
 
 /// What the entries say of a member: the last counts, but a failure always.

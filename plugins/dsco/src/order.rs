@@ -71,8 +71,13 @@ pub(crate) fn revision(order: &WireOrder) -> String {
         .filter_map(|line| line.cancelled_quantity)
         .try_fold(ZERO, Decimal::plus)
         .unwrap_or(ZERO);
+    let asked = order.line_items.iter().enumerate();
+    let asked: Vec<String> = asked
+        .filter(|(_, line)| line.cancel_requested == Some(true))
+        .map(|(index, _)| (index + 1).to_string())
+        .collect();
     format!(
-        "{} {} {} {cancelled}{}",
+        "{} {} {} {cancelled}{}{}",
         changed_at(order).map_or_else(|| "-".to_owned(), date::format),
         order.dsco_lifecycle.as_deref().unwrap_or("-"),
         order.dsco_status.as_deref().unwrap_or("-"),
@@ -80,6 +85,11 @@ pub(crate) fn revision(order: &WireOrder) -> String {
             " cancel-requested"
         } else {
             ""
+        },
+        if asked.is_empty() {
+            String::new()
+        } else {
+            format!(" of {}", asked.join(","))
         }
     )
 }

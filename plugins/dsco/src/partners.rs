@@ -4,6 +4,7 @@ use crate::api::{Api, encode};
 use crate::bindings::exports::waybill::connector::source::Page;
 use crate::cursor::{self, ListCursor};
 use crate::order::name_key;
+use crate::wire::Many;
 use crate::wire::partner::{Partner, Warehouses};
 use waybill_sdk::commerce::{Body, Document, Extra, Retailer, Warehouse};
 use waybill_sdk::types::{Choice, ChoicePage, Failure};
@@ -15,10 +16,10 @@ fn extras(others: &[(String, String)]) -> Vec<Extra> {
 
 /// All retailers, in one page.
 pub(crate) fn retailers(api: &Api<'_>) -> Result<Page, Failure> {
-    let partners: Vec<Option<Partner>> = api.read("/tradingpartner")?;
+    let partners: Option<Many<Partner>> = api.find("/tradingpartner")?;
     let now = api.host.now_ms();
     let mut documents = Vec::new();
-    for partner in partners.into_iter().flatten() {
+    for partner in partners.into_iter().flat_map(|all| all.0) {
         let Some(id) = partner.account_id else {
             continue;
         };

@@ -4,6 +4,7 @@ use crate::api::{Api, encode, refused};
 use crate::bindings::exports::waybill::connector::source::Page;
 use crate::feed::Feed;
 use crate::order::{self, Names};
+use crate::wire::Many;
 use crate::wire::order::Order;
 use crate::{cancellation, partners, stream};
 use serde_json::Value;
@@ -91,10 +92,9 @@ fn only(documents: Vec<Document>, keys: &[String]) -> Vec<Document> {
 
 /// One order; none where DSCO has none of that id.
 pub(crate) fn order_by_key(api: &Api<'_>, key: &str) -> Result<Option<Order>, Failure> {
-    api.find(&format!(
-        "/order/?orderKey=dscoOrderId&value={}",
-        encode(key)
-    ))
+    let path = format!("/order/?orderKey=dscoOrderId&value={}", encode(key));
+    let found: Option<Many<Order>> = api.find(&path)?;
+    Ok(found.and_then(|all| all.0.into_iter().next()))
 }
 
 pub(crate) fn no_such_feed(entity: Entity) -> Failure {

@@ -4,8 +4,10 @@
 use crate::api::{Api, encode, once, refused};
 use crate::backfill;
 use crate::bindings::exports::waybill::connector::source::Page;
+use crate::cancellation;
 use crate::cursor::{self, Closing, StreamCursor, Window};
 use crate::feed::{Feed, MAX_BYTES};
+use crate::wire::Many;
 use crate::wire::order::Order;
 use crate::wire::stream::{Events, Stream};
 use waybill_sdk::call::{self, Fault};
@@ -17,6 +19,10 @@ use waybill_sdk::types::Failure;
 const CLOSING_MS: i64 = 40_000;
 /// How much two neighbouring searches overlap: search dates lag.
 const OVERLAP_MS: i64 = 10_000;
+
+/// A page with fewer events was not full: our streams have no smaller pages, but a stream made under other settings
+/// may have smaller ones than those of today.
+const SMALLEST_PAGE: usize = 10;
 
 /// How long to wait for a stream that was just created and is not there yet.
 const YOUNG_SECS: u32 = 5;
@@ -34,16 +40,16 @@ pub(crate) fn pull(api: &Api<'_>, feed: Feed, cursor: Option<&[u8]>) -> Result<P
 
 /// Finds or creates the stream and plans the search for what existed before.
 fn start(api: &Api<'_>, feed: Feed) -> Result<Page, Failure> {
-    let now = api.host.now_ms();
     let stream = ensure(api, feed)?;
+    let now = api.vendor_now_ms();
     let partition = stream.partitions.first();
     // A stream that does not tell its position: from a minute ago, which is before its creation or only repeats.
     let position = partition
         .and_then(|partition| partition.position.clone())
         .unwrap_or_else(|| date::format(now - 60_000));
-    let until = now - api.config.search_lag_ms;
+    let until = backfill::latest(api);
     let planned = StreamCursor {
-        stream: feed.stream_id(api),
+        stream: stream.id.unwrap_or_else(|| known_id(api, feed)),
         partition: partition
             .and_then(|partition| partition.partition_id)
             .unwrap_or(0),
@@ -58,7 +64,7 @@ fn start(api: &Api<'_>, feed: Feed) -> Result<Page, Failure> {
         }),
         closing: Some(Closing {
             since: until - OVERLAP_MS,
-            due: now + CLOSING_MS + api.config.search_lag_ms,
+            due: api.host.now_ms() + CLOSING_MS + api.config.search_lag_ms,
         }),
     };
     Ok(page(Vec::new(), &planned, true))
@@ -98,7 +104,14 @@ fn ensure(api: &Api<'_>, feed: Feed) -> Result<Stream, Failure> {
         other => other,
     };
     match created {
-        Ok(response) => Ok(call::json(&response).unwrap_or_default()),
+        Ok(response) => {
+            let stream: Stream = call::json(&response).unwrap_or_default();
+            // A vendor that gives ids of its own: ours would never be found again.
+            if let Some(id) = &stream.id {
+                api.host.kv_set(&id_key(api, feed), id.as_bytes());
+            }
+            Ok(stream)
+        }
         // Another call may have made it: the refusal then is about an id that is taken.
         Err(Fault::Refused(response)) => look_up(api, feed)?.ok_or_else(|| refused(&response)),
         Err(fault) => Err(fault.failure(refused)),
@@ -106,12 +119,27 @@ fn ensure(api: &Api<'_>, feed: Feed) -> Result<Stream, Failure> {
 }
 
 fn look_up(api: &Api<'_>, feed: Feed) -> Result<Option<Stream>, Failure> {
-    let id = feed.stream_id(api);
-    let found: Option<Vec<Stream>> = api.find(&format!("/stream?id={}", encode(&id)))?;
-    Ok(found
-        .unwrap_or_default()
-        .into_iter()
-        .find(|stream| stream.id.as_ref() == Some(&id)))
+    let id = known_id(api, feed);
+    let found: Many<Stream> = match api.get(&format!("/stream?id={}", encode(&id))) {
+        Ok(response) => call::json(&response)?,
+        Err(Fault::Refused(response)) if matches!(response.status, 400 | 404) => return Ok(None),
+        Err(fault) => return Err(fault.failure(refused)),
+    };
+    let mut streams = found.0.into_iter();
+    Ok(streams.find(|stream| stream.id.as_ref() == Some(&id)))
+}
+
+/// Where the id is kept that the vendor gave to the stream we asked for.
+fn id_key(api: &Api<'_>, feed: Feed) -> String {
+    format!("stream-id/{}", feed.stream_id(api))
+}
+
+/// The id the vendor gave, else the one we ask for.
+fn known_id(api: &Api<'_>, feed: Feed) -> String {
+    let given = api.host.kv_get(&[id_key(api, feed)]).pop().flatten();
+    given
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .unwrap_or_else(|| feed.stream_id(api))
 }
 
 /// Seconds to wait, at least one.
@@ -131,7 +159,12 @@ fn search(
         window: found.next,
         ..cursor.clone()
     };
-    Ok(page(feed.found(api, &found.orders), &next, true))
+    let mut documents = feed.found(api, &found.orders);
+    // The feed of requests may have read its own before their orders were known here.
+    if feed == Feed::Orders {
+        documents.extend(cancellation::with_orders(api, &found.orders));
+    }
+    Ok(page(documents, &next, true))
 }
 
 /// One page of events.
@@ -145,14 +178,18 @@ fn events(api: &Api<'_>, feed: Feed, cursor: StreamCursor) -> Result<Page, Failu
     );
     let response = match api.get(&path) {
         Ok(response) => response,
-        Err(Fault::Refused(response)) if response.status == 404 => {
+        Err(Fault::Refused(response)) if matches!(response.status, 400 | 404 | 410) => {
             let young = |closing: &Closing| api.host.now_ms() < closing.due;
             if cursor.closing.as_ref().is_some_and(young) {
+                if response.status != 404 {
+                    return Err(refused(&response));
+                }
                 // Just created: it is seen a few seconds later.
                 return Err(Failure::Retry(Some(YOUNG_SECS)));
             }
+            // How long events are kept is not documented: a place may be too old to be read from.
             api.warn(
-                "The stream is gone; it is made anew and the orders are searched.",
+                "The stream or our place in it is gone; it is looked up anew and the orders are searched.",
                 &[("stream", &cursor.stream)],
             );
             return start(api, feed);
@@ -160,12 +197,13 @@ fn events(api: &Api<'_>, feed: Feed, cursor: StreamCursor) -> Result<Page, Failu
         Err(fault) => return Err(fault.failure(refused)),
     };
     let read: Events = call::json(&response)?;
-    let full =
-        read.events.len() >= api.config.page_size || response.body.len() >= MAX_BYTES / 4 * 3;
-    let last = read.events.iter().rev().find_map(|event| event.id.clone());
-    if last.is_none() {
+    let full = read.events.len() >= SMALLEST_PAGE || response.body.len() >= MAX_BYTES / 4 * 3;
+    if read.events.is_empty() {
         return Ok(caught_up(api, cursor));
     }
+    // Without an id there is no place to go on from: read again, until it is passed.
+    let last = read.events.iter().rev().find_map(|event| event.id.clone());
+    let full = full && last.is_some();
     let orders: Vec<Order> = read
         .events
         .into_iter()
@@ -183,8 +221,8 @@ fn events(api: &Api<'_>, feed: Feed, cursor: StreamCursor) -> Result<Page, Failu
         })
         .collect();
     let next = StreamCursor {
-        position: last.unwrap_or_default(),
-        moved: cursor.moved + 1,
+        moved: cursor.moved + i64::from(last.is_some()),
+        position: last.unwrap_or_else(|| cursor.position.clone()),
         ..cursor
     };
     Ok(page(feed.documents(api, &orders), &next, full))
@@ -198,7 +236,7 @@ fn caught_up(api: &Api<'_>, mut cursor: StreamCursor) -> Page {
         cursor.window = Some(Window {
             updated: true,
             since: closing.since,
-            until: now - api.config.search_lag_ms,
+            until: backfill::latest(api),
             scroll: None,
         });
     }

@@ -139,7 +139,8 @@ fn a_bad_object_does_not_take_the_others_with_it() {
         .expect_body(&post(), body(&["1"]), queued())
         .expect_body(&post(), body(&["2", "bad"]), bad())
         .expect_body(&post(), body(&["2"]), queued())
-        .expect_body(&post(), body(&["bad"]), bad());
+        .expect_body(&post(), body(&["bad"]), bad())
+        .expect(&get("bad"), Answer::json(404, &json!({})));
     let verdicts = accept(&host, &["1", "2", "bad"]);
     assert_eq!(handle(&verdicts[0])["o"], "1");
     assert_eq!(handle(&verdicts[1])["o"], "2");
@@ -155,12 +156,36 @@ fn a_bad_object_does_not_take_the_others_with_it() {
 
 #[test]
 fn an_answer_that_says_failure_is_one() {
-    let host = TestHost::at(now()).expect(
-        &post(),
-        Answer::json(200, &json!({"status": "failure", "requestId": "r", "messages": [{"description": "closed"}]})),
-    );
-    let verdicts = accept(&host, &["1"]);
-    assert_eq!(code(&verdicts[0]), "acknowledge-refused");
+    for body in [
+        json!({"status": "failure", "requestId": "r", "messages": [{"description": "closed"}]}),
+        json!({"status": "Failure", "messages": [{"description": ["closed"]}]}),
+        json!({"success": false, "messages": {"message": "closed"}}),
+    ] {
+        let host = TestHost::at(now()).expect(&post(), Answer::json(200, &body));
+        let verdicts = accept(&host, &["1"]);
+        // A kept answer is replayed for ever; as a ticket it is judged once, and the next attempt is a first one.
+        assert_eq!(handle(&verdicts[0])["w"], "closed");
+    }
+}
+
+#[test]
+fn a_refusal_of_one_is_judged_by_its_order() {
+    let bad = || Answer::json(400, &json!({"messages": [{"description": "not open"}]}));
+    for (changes, done) in [
+        (json!({"dscoLifecycle": "acknowledged"}), true),
+        (json!({"dscoStatus": "cancelled"}), false),
+    ] {
+        let host = TestHost::at(now()).expect(&post(), bad()).expect(
+            &get("1"),
+            Answer::json(200, &value(&with(CREATED, changes))),
+        );
+        let verdicts = accept(&host, &["1"]);
+        if done {
+            assert_eq!(key(&verdicts[0]), ("1", true));
+        } else {
+            assert_eq!(code(&verdicts[0]), "cancelled-by-retailer");
+        }
+    }
 }
 
 #[test]

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use waybill_sdk::replay::{Answer, TestHost};
 use waybill_sdk::types::{Failure, Outcome, Verdict};
 
-fn log(request: &str, status: &str) -> String {
-    format!("GET {API}/order/log?requestId={request}&status={status}")
+fn log(request: &str) -> String {
+    format!("GET {API}/order/log?requestId={request}&status=success_or_failure")
 }
 
 fn get(id: &str) -> String {
@@ -54,14 +54,15 @@ fn code(verdict: &Verdict) -> &str {
 }
 
 #[test]
-fn one_query_of_failures_answers_for_a_whole_request() {
+fn one_query_answers_for_a_whole_request() {
     let order = |changes| Answer::json(200, &value(&with(CREATED, changes)));
     let host = TestHost::at(now())
         .expect(
-            &log("r-1", "failure"),
+            &log("r-1"),
             Answer::json(
                 200,
                 &json!({"status": "COMPLETED", "scrollId": "s/1", "logs": [
+                    entry("1", "success", Value::Null),
                     entry("2", "failure", json!([{"code": "X", "severity": "error", "description": ["no", "way"]}])),
                     entry("3", "failure", json!([{"description": "already"}])),
                 ]}),
@@ -111,7 +112,7 @@ fn a_request_in_work_is_asked_again_ever_more_slowly() {
         (50, 60),
     ] {
         let host = TestHost::at(now()).expect(
-            &log("r-1", "failure"),
+            &log("r-1"),
             Answer::json(200, &json!({"status": "PROCESSING", "logs": []})),
         );
         let verdicts = ask(&host, &[handle(Some("r-1"), "1", None, 5, asked)]);
@@ -121,42 +122,91 @@ fn a_request_in_work_is_asked_again_ever_more_slowly() {
 
 #[test]
 fn a_request_the_log_does_not_know_yet_is_no_success() {
+    for answer in [
+        Answer::json(404, &json!({})),
+        // Just after the call the log may be short, and some say all the same that it is complete.
+        Answer::json(200, &json!({"status": "COMPLETED", "logs": []})),
+        Answer::json(200, &json!({"logs": null})),
+    ] {
+        let host = TestHost::at(now()).expect(&log("r-1"), answer);
+        let verdicts = ask(&host, &[handle(Some("r-1"), "1", None, 1, 0)]);
+        assert_eq!(waits(&verdicts[0]), (1, 1));
+    }
+}
+
+#[test]
+fn an_order_that_a_complete_log_never_names_is_looked_at() {
+    let acknowledged = with(CREATED, json!({"dscoLifecycle": "ACKNOWLEDGED"}));
     let host = TestHost::at(now())
-        .expect(&log("r-1", "failure"), Answer::json(404, &json!({})))
         .expect(
-            &log("r-1", "success_or_failure"),
-            Answer::json(404, &json!({})),
-        );
-    let verdicts = ask(&host, &[handle(Some("r-1"), "1", None, 1, 0)]);
-    assert_eq!(waits(&verdicts[0]), (1, 1));
+            &log("r-1"),
+            Answer::json(
+                200,
+                &json!({"status": "Completed", "logs": [{"payload": null, "status": "success"}]}),
+            ),
+        )
+        .expect(&get("1"), Answer::json(200, &value(&acknowledged)))
+        .expect(&get("2"), Answer::json(200, &json!([value(CREATED)])));
+    let handles = [
+        handle(Some("r-1"), "1", None, 20, 3),
+        handle(Some("r-1"), "2", None, 20, 3),
+    ];
+    let verdicts = ask(&host, &handles);
+    assert!(matches!(&verdicts[0], Ok(Outcome::Done(receipt)) if receipt.duplicate));
+    assert_eq!(waits(&verdicts[1]), (8, 4));
+}
+
+#[test]
+fn an_answer_that_was_a_refusal_is_judged_by_the_order() {
+    let refused = |order: &str| {
+        let mut handle = value(&handle(Some("r-1"), order, None, 2, 0));
+        handle["w"] = json!("closed");
+        handle.to_string()
+    };
+    let host = TestHost::at(now())
+        .expect(
+            &get("1"),
+            Answer::json(
+                200,
+                &value(&with(CREATED, json!({"dscoLifecycle": "acknowledged"}))),
+            ),
+        )
+        .expect(&get("2"), Answer::json(200, &value(CREATED)));
+    let verdicts = ask(&host, &[refused("1"), refused("2")]);
+    assert!(matches!(&verdicts[0], Ok(Outcome::Done(receipt)) if receipt.duplicate));
+    let Err(Failure::Rejected(problem)) = &verdicts[1] else {
+        panic!("not rejected: {:?}", verdicts[1]);
+    };
+    assert!(problem.message.ends_with("closed"));
 }
 
 #[test]
 fn without_a_status_only_entries_count() {
-    let host = TestHost::at(now())
-        .expect(
-            &log("r-1", "failure"),
-            Answer::json(200, &json!({"logs": []})),
-        )
-        .expect(
-            &log("r-1", "success_or_failure"),
-            Answer::json(200, &json!({"logs": [entry("1", "success", Value::Null)]})),
-        );
+    let host = TestHost::at(now()).expect(
+        &log("r-1"),
+        Answer::json(200, &json!({"logs": [entry("1", "success", Value::Null)]})),
+    );
     let handles = [
         handle(Some("r-1"), "1", None, 2, 0),
-        handle(Some("r-1"), "2", None, 2, 0),
+        handle(Some("r-1"), "2", None, 2, 9),
     ];
     let verdicts = ask(&host, &handles);
     assert!(matches!(verdicts[0], Ok(Outcome::Done(_))));
-    assert_eq!(waits(&verdicts[1]).0, 1);
+    assert_eq!(waits(&verdicts[1]).0, 60);
 }
 
 #[test]
 fn requests_are_grouped_and_answers_keep_their_place() {
-    let completed = || Answer::json(200, &json!({"status": "COMPLETED", "logs": []}));
+    let completed = |ids: &[&str]| {
+        let all = ids.iter().map(|id| entry(id, "success", Value::Null));
+        Answer::json(
+            200,
+            &json!({"status": "COMPLETED", "logs": all.collect::<Vec<_>>()}),
+        )
+    };
     let host = TestHost::at(now())
-        .expect(&log("r-1", "failure"), completed())
-        .expect(&log("r-2", "failure"), completed());
+        .expect(&log("r-1"), completed(&["3"]))
+        .expect(&log("r-2"), completed(&["4", "1"]));
     let handles = [
         handle(Some("r-2"), "1", None, 2, 0),
         "not a handle".to_owned(),
@@ -178,7 +228,7 @@ fn requests_are_grouped_and_answers_keep_their_place() {
 fn after_too_long_the_order_itself_is_asked_then_a_person() {
     let processing = || Answer::json(200, &json!({"status": "PROCESSING", "logs": []}));
     let host = TestHost::at(now())
-        .expect(&log("r-1", "failure"), processing())
+        .expect(&log("r-1"), processing())
         .expect(
             &get("1"),
             Answer::json(
@@ -215,7 +265,7 @@ fn a_call_without_a_request_id_is_found_by_its_time() {
 
 #[test]
 fn trouble_with_the_log_leaves_every_ticket_open() {
-    let host = TestHost::at(now()).expect(&log("r-1", "failure"), Answer::text(500, ""));
+    let host = TestHost::at(now()).expect(&log("r-1"), Answer::text(500, ""));
     let handles = [handle(Some("r-1"), "1", None, 2, 0)];
     let result = with_api(&host, &[], |api| confirm(api, &handles));
     assert_eq!(result, Err(Failure::Retry(None)));
@@ -225,15 +275,13 @@ fn trouble_with_the_log_leaves_every_ticket_open() {
 fn a_failure_that_names_no_order_makes_nobody_a_success() {
     let nameless =
         json!({"payload": null, "status": "failure", "results": [{"description": "broken"}]});
-    let host = TestHost::at(now())
-        .expect(
-            &log("r-1", "failure"),
-            Answer::json(200, &json!({"status": "COMPLETED", "logs": [{"payload": {"id": "9"}, "status": "failure"}, nameless]})),
-        )
-        .expect(
-            &log("r-1", "success_or_failure"),
-            Answer::json(200, &json!({"status": "COMPLETED", "logs": [entry("1", "success", Value::Null), nameless]})),
-        );
+    let host = TestHost::at(now()).expect(
+        &log("r-1"),
+        Answer::json(
+            200,
+            &json!({"status": "COMPLETED", "logs": [entry("1", "success", Value::Null), nameless]}),
+        ),
+    );
     let handles = [
         handle(Some("r-1"), "1", None, 2, 0),
         handle(Some("r-1"), "2", None, 2, 0),

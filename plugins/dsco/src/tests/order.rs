@@ -274,6 +274,7 @@ fn two_states_of_one_second_are_two_revisions() {
         json!({"dscoStatus": "shipment_pending"}),
         json!({"cancelRequested": true}),
         json!({"lineItems": [{"lineNumber": 1, "quantity": 2, "cancelledQuantity": 1}]}),
+        json!({"lineItems": [{"lineNumber": 1, "quantity": 2, "cancelRequested": true}]}),
     ] {
         assert_ne!(created, revision(changes.clone()), "{changes}");
     }
@@ -340,4 +341,36 @@ fn a_cancel_request_names_its_lines() {
         assert_eq!(Feed::Cancels.found(api, &[wire(CREATED)]), []);
         assert_eq!(Feed::Cancels.found(api, &[wire(ASKED)]).len(), 1);
     });
+}
+
+#[test]
+fn states_are_read_in_any_case() {
+    let mapped = |changes| order(&map(&with(CREATED, changes), &[])).clone();
+    let done = mapped(json!({"dscoLifecycle": "Completed", "dscoStatus": "Shipped"}));
+    assert_eq!(done.phase, OrderPhase::Completed);
+    let gone = mapped(json!({"dscoLifecycle": null, "dscoStatus": "CANCELLED"}));
+    assert_eq!(gone.phase, OrderPhase::Cancelled);
+    let lines = json!([{"lineNumber": 1, "quantity": 2, "status": "Rejected"}, {"lineNumber": 2, "quantity": 1}]);
+    assert_eq!(
+        mapped(json!({"lineItems": lines})).lines[0].cancelled,
+        dec("2")
+    );
+}
+
+#[test]
+fn parcels_without_line_numbers_fill_the_lines_of_a_sku_in_turn() {
+    let twice = with(
+        CREATED,
+        json!({
+            "lineItems": [
+                {"lineNumber": 1, "sku": "TEE", "quantity": 2},
+                {"lineNumber": 2, "sku": "TEE", "quantity": 3},
+                {"lineNumber": 3, "sku": "CAP", "quantity": 1},
+            ],
+            "packages": [{"items": [{"sku": "TEE", "quantity": 3}, {"lineNumber": 3, "sku": "TEE", "quantity": 1}]}],
+        }),
+    );
+    let document = map(&twice, &[]);
+    let shipped: Vec<_> = order(&document).lines.iter().map(|l| l.shipped).collect();
+    assert_eq!(shipped, [dec("2"), dec("1"), dec("1")]);
 }

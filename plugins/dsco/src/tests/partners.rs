@@ -107,3 +107,16 @@ fn the_probe_reads_and_tells_the_clock() {
         Err(Failure::Unauthorized(_))
     ));
 }
+
+#[test]
+fn no_retailer_at_all_is_no_failure() {
+    for answer in [
+        Answer::json(404, &json!({})),
+        Answer::json(200, &json!(null)),
+        Answer::json(200, &json!([])),
+    ] {
+        let host = TestHost::at(now()).expect(&format!("GET {API}/tradingpartner"), answer);
+        let page = with_api(&host, &[], |api| source::pull(api, Entity::Retailer, None)).unwrap();
+        assert_eq!(page.documents, []);
+    }
+}

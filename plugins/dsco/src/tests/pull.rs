@@ -5,7 +5,7 @@ use crate::bindings::exports::waybill::connector::listing::Scope;
 use crate::bindings::exports::waybill::connector::source::Page;
 use crate::{listing, source};
 use serde_json::{Value, json};
-use waybill_sdk::commerce::Entity;
+use waybill_sdk::commerce::{Body, Entity};
 use waybill_sdk::effects::IoError;
 use waybill_sdk::replay::{Answer, TestHost};
 use waybill_sdk::types::Failure;
@@ -366,4 +366,144 @@ fn a_listing_of_keys_goes_in_steps() {
     assert_eq!(host.sent().len(), 20);
     assert!(!read(Some(&first.cursor)).more);
     host.finish();
+}
+
+#[test]
+fn searches_end_by_the_vendors_clock() {
+    // Our clock is ten minutes ahead.
+    let theirs = "Fri, 21 Nov 2025 09:50:00 GMT";
+    let host = TestHost::at(now())
+        .expect(
+            &url("GET", "/stream?id=waybill-main-orders"),
+            Answer::json(404, &json!({})).header("Date", theirs),
+        )
+        .expect(
+            &url("POST", "/stream"),
+            Answer::json(201, &json!({"id": STREAM})),
+        );
+    let first = pull(&host, Entity::Order, None).unwrap();
+    assert_eq!(field(&first, "window")["until"], at("2025-11-21T09:49:50Z"));
+    assert_eq!(field(&first, "position"), "2025-11-21T09:49:00Z");
+    host.finish();
+    // A listing learns it from the refusal.
+    let page = |until: &str| {
+        url(
+            "GET",
+            &format!(
+                "/order/page?ordersCreatedSince=2025-11-01T00%3A00%3A00Z&until=2025-11-21T09%3A{until}Z&ordersPerPage=1000"
+            ),
+        )
+    };
+    let refused = Answer::json(
+        400,
+        &json!({"message": "until must be 5 seconds in the past"}),
+    );
+    let host = TestHost::at(now())
+        .expect(&page("59%3A50"), refused.header("Date", theirs))
+        .expect(&page("49%3A50"), Answer::json(200, &json!({"orders": []})));
+    let scope = Scope::Between((at("2025-11-01T00:00:00Z"), now()));
+    let read = |cursor: Option<&[u8]>| {
+        with_api(&host, &[], |api| {
+            listing::read(api, Entity::Order, &scope, cursor)
+        })
+        .unwrap()
+    };
+    let first = read(None);
+    assert!(first.documents.is_empty() && first.more);
+    assert!(!read(Some(&first.cursor)).more);
+    host.finish();
+}
+
+#[test]
+fn a_stream_that_was_given_another_id_is_found_again() {
+    let theirs = "5f0c8a1e-0000-4000-8000-000000000001";
+    let host = TestHost::at(now())
+        .expect(
+            &url("GET", "/stream?id=waybill-main-orders"),
+            Answer::json(400, &json!({"message": "id is not a UUID"})),
+        )
+        .expect(
+            &url("POST", "/stream"),
+            Answer::json(
+                201,
+                &json!({"id": theirs, "partitions": [{"partitionId": 0, "position": "z/1"}]}),
+            ),
+        )
+        .expect(
+            &url("GET", &format!("/stream?id={theirs}")),
+            // One object instead of a list.
+            Answer::json(
+                200,
+                &json!({"id": theirs, "partitions": {"partitionId": "0", "position": "z/2"}}),
+            ),
+        );
+    let first = pull(&host, Entity::Order, None).unwrap();
+    assert_eq!(field(&first, "stream"), theirs);
+    let again = pull(&host, Entity::Order, None).unwrap();
+    assert_eq!(field(&again, "position"), "z/2");
+    host.finish();
+}
+
+#[test]
+fn events_without_an_id_are_taken_and_read_again() {
+    let host = TestHost::at(now()).expect(
+        &url("GET", "/stream/waybill-main-orders/0/z%2F1"),
+        Answer::json(200, &json!({"events": [{"payload": value(CREATED)}]})),
+    );
+    let page = pull(&host, Entity::Order, Some(&cursor("z/1", 0))).unwrap();
+    assert_eq!(page.documents.len(), 1);
+    assert_eq!(field(&page, "position"), "z/1");
+    assert!(!page.more);
+}
+
+#[test]
+fn a_page_of_a_stream_made_under_smaller_pages_is_full() {
+    let events: Vec<Value> = (0..10).map(|n| event(&format!("z/{n}"), CREATED)).collect();
+    let host = TestHost::at(now()).expect(
+        &url("GET", "/stream/waybill-main-orders/0/z%2F1"),
+        Answer::json(200, &json!({"events": events})),
+    );
+    assert!(
+        pull(&host, Entity::Order, Some(&cursor("z/1", 0)))
+            .unwrap()
+            .more
+    );
+}
+
+#[test]
+fn a_place_that_is_refused_is_looked_up_anew_but_not_for_ever() {
+    let read = url("GET", "/stream/waybill-main-orders/0/z%2F1");
+    let gone = || Answer::json(400, &json!({"message": "position is too old"}));
+    let host = TestHost::at(now()).expect(&read, gone()).expect(
+        &url("GET", "/stream?id=waybill-main-orders"),
+        Answer::json(200, &json!([stream("z/9")])),
+    );
+    let page = pull(&host, Entity::Order, Some(&cursor("z/1", 0))).unwrap();
+    assert_eq!(field(&page, "position"), "z/9");
+    assert!(field(&page, "window").is_object(), "orders are searched");
+    host.finish();
+    let mut young = value(std::str::from_utf8(&cursor("z/1", 0)).unwrap());
+    young["closing"] = json!({"since": 0, "due": now() + 1000});
+    let host = TestHost::at(now()).expect(&read, gone());
+    let result = pull(&host, Entity::Order, Some(young.to_string().as_bytes()));
+    assert!(matches!(result, Err(Failure::Rejected(_))));
+}
+
+#[test]
+fn a_search_brings_the_requests_of_its_orders_after_them() {
+    let window = json!({"updated": false, "since": now() - 1000, "until": now(), "scroll": "s"});
+    let mut searching = value(std::str::from_utf8(&cursor("z/1", 0)).unwrap());
+    searching["window"] = window;
+    let host = TestHost::at(now()).expect(
+        &url("GET", "/order/page?scrollId=s"),
+        Answer::json(200, &json!({"orders": [value(CREATED), value(ASKED)]})),
+    );
+    let page = pull(&host, Entity::Order, Some(searching.to_string().as_bytes())).unwrap();
+    let requests: Vec<_> = page
+        .documents
+        .iter()
+        .map(|d| matches!(d.body, Body::Cancellation(_)))
+        .collect();
+    assert_eq!(requests, [false, false, true]);
+    assert!(page.documents[2].revision.ends_with("with its order"));
 }

@@ -8,7 +8,8 @@ use waybill_sdk::lenient;
 shape!(
     /// The answer to a queued write.
     Queued {
-        status: Option<String> = text,
+        status: Option<String> = word,
+        success: Option<bool> = flag,
         request_id: Option<String> = text,
     }
 );
@@ -29,7 +30,7 @@ shape!(
     /// One object of one write.
     Entry {
         payload: Option<Payload> = object,
-        status: Option<String> = text,
+        status: Option<String> = word,
         request_id: Option<String> = text,
         results: Value = any,
     }

@@ -5,6 +5,32 @@ pub(crate) mod order;
 pub(crate) mod partner;
 pub(crate) mod stream;
 
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use waybill_sdk::lenient::{self, Fields};
+
+/// Readers of this vendor's own.
+pub(crate) trait Words {
+    /// A word of a fixed list; real data differ from the description in upper and lower case.
+    fn word(&mut self, name: &str) -> Option<String>;
+}
+
+impl Words for Fields {
+    fn word(&mut self, name: &str) -> Option<String> {
+        self.text(name).map(|text| text.to_ascii_lowercase())
+    }
+}
+
+/// An answer that is a list, or one object of it, or nothing.
+#[derive(Debug)]
+pub(crate) struct Many<T>(pub(crate) Vec<T>);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Many<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        lenient::list(deserializer).map(Self)
+    }
+}
+
 /// A struct whose fields are read tolerantly: `field: Type = reader`; missing ones have their default. `others` keeps
 /// every further field that holds a text, a number or a truth value: carried and shown, never routed on.
 macro_rules! shape {
@@ -19,6 +45,8 @@ macro_rules! shape {
 
         impl From<waybill_sdk::lenient::Fields> for $name {
             fn from(mut fields: waybill_sdk::lenient::Fields) -> Self {
+                #[allow(unused_imports, reason = "only some have words")]
+                use $crate::wire::Words as _;
                 Self {
                     $($field: fields.$reader(stringify!($field)),)*
                     $($others: fields.rest(),)?

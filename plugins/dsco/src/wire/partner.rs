@@ -8,7 +8,7 @@ shape!(
         account_id: Option<String> = text,
         trading_partner_id: Option<String> = text,
         trading_partner_name: Option<String> = text,
-        status: Option<String> = text,
+        status: Option<String> = word,
     } others others
 );
 
@@ -25,7 +25,7 @@ shape!(
     Warehouse {
         code: Option<String> = text,
         name: Option<String> = text,
-        status: Option<String> = text,
+        status: Option<String> = word,
         last_update: Option<String> = text,
     } others others
 );
