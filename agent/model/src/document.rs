@@ -215,6 +215,6 @@ impl OrderLine {
             .iter()
             .find(|i| i.kind == kind)
             .map(|i| i.value.as_str())
-            .filter(|v| !v.is_empty())
+            .filter(|v| !v.trim().is_empty())
     }
 }

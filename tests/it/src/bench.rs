@@ -228,7 +228,7 @@ fn network() -> Descriptor {
     crate::network::descriptor()
 }
 
-fn erp(max_batch: u32) -> Descriptor {
+fn erp(max_batch: u32, poll_secs: u32) -> Descriptor {
     let mut descriptor = crate::erp::descriptor();
     for Intake {
         entity,
@@ -242,7 +242,7 @@ fn erp(max_batch: u32) -> Descriptor {
     }
     descriptor.pulls = vec![Feed {
         entity: Entity::Item,
-        poll_secs: 5,
+        poll_secs,
         settles: Vec::new(),
     }];
     descriptor
@@ -255,6 +255,8 @@ pub struct Start {
     pub max_batch: u32,
     /// Whether orders lead from the network to the ERP.
     pub route: bool,
+    /// How often the ERP's items are read.
+    pub poll_secs: u32,
 }
 
 impl Default for Start {
@@ -262,6 +264,7 @@ impl Default for Start {
         Self {
             max_batch: 4,
             route: true,
+            poll_secs: 5,
         }
     }
 }
@@ -295,7 +298,7 @@ impl Bench {
         });
         let network = Side::new(network(), &[Role::Source, Role::Tickets], clock.clone());
         let erp = Side::new(
-            erp(start.max_batch),
+            erp(start.max_batch, start.poll_secs),
             &[Role::Source, Role::Sink],
             clock.clone(),
         );
@@ -345,6 +348,15 @@ impl Bench {
     /// The network hands this out at its next poll.
     pub fn send(&self, document: Document) {
         held(&self.network.documents).push(document);
+    }
+
+    /// Whether an order was not taken yet.
+    ///
+    /// # Panics
+    /// When the store cannot be read.
+    pub fn order_is_missing(&self, key: &str) -> bool {
+        let found = self.store.read(|rx| rx.order_by_key(NETWORK, key));
+        found.expect("the store reads").is_none()
     }
 
     /// An order by its key.
