@@ -27,11 +27,14 @@ pub(crate) enum CallKey {
     Settle(ConnectionId, Moment),
     /// Asking what became of queued writes.
     Confirm(ConnectionId, Work),
+    /// Letting go of what is past its time; of no connection.
+    Prune,
     /// Running a batch again that a crash cut short.
     Resume(ConnectionId, BatchId),
 }
 
 impl CallKey {
+    /// The connection called; none has the number 0.
     pub(crate) const fn connection(&self) -> ConnectionId {
         match self {
             Self::Pull(c, _)
@@ -39,6 +42,7 @@ impl CallKey {
             | Self::Settle(c, _)
             | Self::Confirm(c, _)
             | Self::Resume(c, _) => *c,
+            Self::Prune => ConnectionId(0),
         }
     }
 }

@@ -14,6 +14,7 @@ mod order;
 pub mod ports;
 mod pull;
 mod release;
+mod retention;
 mod settle;
 mod status;
 pub mod supervise;

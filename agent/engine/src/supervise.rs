@@ -5,7 +5,7 @@ use crate::connectors::Connectors;
 use crate::core::{Core, Desk, Observer, Slot};
 use crate::event::{CallKey, Event};
 use crate::handle::Handle;
-use crate::{pull, settle, tickets, work};
+use crate::{pull, retention, settle, tickets, work};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -90,6 +90,7 @@ pub struct Engine {
     running: BTreeMap<CallKey, Id>,
     wanted: BTreeSet<(ConnectionId, Entity)>,
     looked_at: Millis,
+    prune_at: Option<Millis>,
 }
 
 /// What one look at the store found.
@@ -131,6 +132,7 @@ impl Engine {
             running: BTreeMap::new(),
             wanted: BTreeSet::new(),
             looked_at: 0,
+            prune_at: None,
         };
         Ok((engine, handle))
     }
@@ -287,12 +289,26 @@ impl Engine {
         })
     }
 
+    /// An hour after the start, and every hour from then on.
+    fn schedule_retention(&mut self, now: Millis) -> Millis {
+        let due = *self.prune_at.get_or_insert(now + retention::EVERY_MS);
+        if due > now {
+            return due;
+        }
+        let core = self.core.clone();
+        self.start(CallKey::Prune, retention::run(core));
+        *self.prune_at.insert(now + retention::EVERY_MS)
+    }
+
     /// Starts everything that may start; when to look again.
     async fn schedule(&mut self, now: Millis) -> Result<Millis, StoreError> {
         let desk = self.core.desk();
         let look = self.look(&desk, now)?;
         self.wake_waiting(&look, now).await?;
-        let mut next = look.next_due.unwrap_or(Millis::MAX);
+        let mut next = look
+            .next_due
+            .unwrap_or(Millis::MAX)
+            .min(self.schedule_retention(now));
         for (id, slot) in &desk.slots {
             let Some(row) = look.rows.iter().find(|r| r.id == *id) else {
                 continue;

@@ -25,6 +25,12 @@ pub const RETRY_CAP: &str = "retry-cap-secs";
 pub const POLL: &str = "poll-secs.";
 /// Key of the setting: how soon a vendor is asked first what became of a queued write, in seconds. Per connection.
 pub const CONFIRM: &str = "confirm-secs";
+/// Key of the setting: days that documents and stored answers are kept.
+pub const KEEP_DOCUMENTS: &str = "keep-documents-days";
+/// Key of the setting: days that transcripts are kept.
+pub const KEEP_TRANSCRIPTS: &str = "keep-transcripts-days";
+/// Key of the setting: days that audit and setting changes are kept.
+pub const KEEP_AUDIT: &str = "keep-audit-days";
 /// Key of the setting: country of addresses that name none.
 pub const COUNTRY: &str = "orders.default-country";
 
@@ -140,6 +146,21 @@ pub fn timing_settings() -> Vec<Setting> {
             None,
         ),
     ];
+    for (key, label, days) in [
+        (KEEP_DOCUMENTS, "Keep documents for days", "400"),
+        (
+            KEEP_TRANSCRIPTS,
+            "Keep the messages exchanged for days",
+            "90",
+        ),
+        (KEEP_AUDIT, "Keep the history for days", "800"),
+    ] {
+        let help = "What an open order needs is never removed, nor what keeps an order from being made twice.";
+        all.push(Setting {
+            field: Field::Integer,
+            ..timing(key, label, help, Some(days))
+        });
+    }
     for entity in crate::document::Entity::ALL {
         all.push(timing(
             &format!("{POLL}{entity}"),
