@@ -140,22 +140,22 @@ impl BoundGeneration {
     ) -> Result<T, CallError> {
         let mut waits: Option<u32> = None;
         let credential = state.credential.take();
-        let mut heed = |failure: &mut Failure| {
-            let Failure::Retry(secs) = failure else {
-                return;
-            };
-            match &credential {
-                Some(problem) => *failure = Failure::Unauthorized(problem.clone()),
-                None => waits = waits.max(*secs),
+        let heed = |failure: &mut Failure| {
+            if let (Failure::Retry(_), Some(problem)) = (&*failure, &credential) {
+                *failure = Failure::Unauthorized(problem.clone());
             }
         };
         let result = match result {
             Ok(mut value) => {
-                value.failures().into_iter().for_each(&mut heed);
+                // A member's waiting time is that member's own: a search that trails a write must not stop the others.
+                value.failures().into_iter().for_each(heed);
                 Ok(value)
             }
             Err(CallError::Failure(mut failure)) => {
                 heed(&mut failure);
+                if let Failure::Retry(secs) = &failure {
+                    waits = *secs;
+                }
                 Err(CallError::Failure(failure))
             }
             Err(other) => Err(other),
