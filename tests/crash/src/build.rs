@@ -13,7 +13,7 @@ pub(crate) struct Built {
     pub(crate) sandbox: PathBuf,
     /// The connectors.
     pub(crate) connectors: PathBuf,
-    /// A folder for data, emptied at the start.
+    /// A folder for data, of this run alone.
     pub(crate) data: PathBuf,
 }
 
@@ -41,10 +41,8 @@ pub(crate) fn all() -> anyhow::Result<Built> {
     };
     cargo(&["-p", "waybill-sim"])?;
     cargo(&["-p", "waybill", "--features", "waybill/crash-points"])?;
-    let folder = target.join("crash");
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder)?;
-    }
+    // One folder a run: two at once must not take each other's things away.
+    let folder = target.join("crash").join(std::process::id().to_string());
     std::fs::create_dir_all(&folder)?;
     let agent = folder.join("waybill");
     std::fs::copy(binaries.join("waybill"), &agent)?;
