@@ -154,7 +154,13 @@ fn create_order(
     if let Some(why) = ending {
         return order::note(tx, row.id, now, NoteKind::Info, "x", why, None);
     }
-    create_jobs(tx, desk, connection, &row, new.phase, now)
+    create_jobs(tx, desk, connection, &row, new.phase, now)?;
+    // The two feeds are read apart: a request to cancel may have come before its order.
+    let waiting = tx.latest_document(connection, Entity::Cancellation, &document.key)?;
+    match waiting.map(|stored| stored.document.body) {
+        Some(Body::Cancellation(request)) => take_cancellation(tx, connection, &request, now),
+        _ => Ok(()),
+    }
 }
 
 fn is_refused_test(

@@ -152,6 +152,19 @@ fn a_request_to_cancel_becomes_the_cancellation() {
 }
 
 #[test]
+fn a_request_that_came_before_its_order_is_heard() {
+    case(Start::default(), |bench| async move {
+        bench.send(request("1", "1", CancelPhase::Requested));
+        bench.pass(20).await;
+        bench.send(order("1", 1, nothing));
+        bench.pass(20).await;
+        assert_eq!(codes(&bench), ["cancel-requested"]);
+        assert!(bench.order("1").sale_key.is_none());
+        bench.end().await;
+    });
+}
+
+#[test]
 fn a_refused_request_lets_the_order_go_on() {
     case(Start::default(), |bench| async move {
         bench.send(order("1", 1, nothing));
