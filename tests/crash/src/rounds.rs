@@ -13,7 +13,7 @@ use waybill_sim::play::story;
 use waybill_sim::play::verdict::Verdict;
 
 /// A round without a hit after that long counts as missed.
-const ROUND: Duration = Duration::from_secs(8);
+const ROUND: Duration = Duration::from_secs(20);
 /// Failures of every kind on both sides, each that likely.
 const FAULTS: f64 = 0.01;
 
@@ -54,7 +54,7 @@ impl Rounds {
     pub(crate) async fn at_point(&mut self, point: &str, hits: u32) -> anyhow::Result<u32> {
         let mut hit = 0;
         let mut missed = 0;
-        while hit < hits && missed < 10 {
+        while hit < hits && missed < hits.max(10) {
             self.orders().await?;
             // Later hits of one life meet the point in the middle of work, not only at its start.
             let nth = self.dice.between(1, 3);
