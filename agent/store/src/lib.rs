@@ -11,7 +11,7 @@
 //!   the SHA-256 of their content, durable before the commit that names them; files nobody names go at the next start.
 //! - Secrets: version byte, time, 24 bytes of nonce, XChaCha20-Poly1305 over connection, slot, name and version.
 //! - `meta` holds `schema` (4 bytes, big-endian). A newer file is refused; an older one is migrated in one commit.
-//! - Commits are durable and two-phase. Under 100 MiB they carry the allocator state, so that a kill costs no repair.
+//! - Commits are durable and two-phase. Under 2 GiB they carry the allocator state, so that a kill costs no repair.
 
 mod access;
 mod audit;

@@ -30,12 +30,16 @@ pub struct Options {
     pub key: SealKey,
     /// Folder for bodies over 64,000 bytes; `None` keeps them in the database.
     pub spool_dir: Option<PathBuf>,
+    /// Up to this length of the file every commit also writes which pages are free, so that opening after a kill is as
+    /// quick as after a close; from there on such an opening reads the whole file. It costs some 140 kB a commit at
+    /// 1.4 GiB, and less in proportion for a shorter file.
+    pub quick_repair_below: u64,
     /// Watches and bounds a repair after an unclean stop.
     pub on_repair: Option<OnRepair>,
 }
 
 impl Options {
-    /// The usual: 8 MiB of cache, a writer thread, no spool folder.
+    /// The usual: 8 MiB of cache, a writer thread, no spool folder, quick opening after a kill up to 2 GiB.
     pub fn new(place: Place, key: SealKey) -> Self {
         Self {
             place,
@@ -43,6 +47,7 @@ impl Options {
             writer: Writer::Thread,
             key,
             spool_dir: None,
+            quick_repair_below: 2 * 1024 * 1024 * 1024,
             on_repair: None,
         }
     }
@@ -114,7 +119,7 @@ impl Store {
         let backend = match options.place {
             Place::File(path) => {
                 if !path.exists() {
-                    create_file(&path, &builder, &env)?;
+                    create_file(&path, &builder, &env, options.quick_repair_below)?;
                 }
                 file_backend(&path, &what)?
             }
@@ -126,7 +131,13 @@ impl Store {
                 backend
             }
         };
-        let engine = Arc::new(start(backend, &builder, env, &what)?);
+        let engine = Arc::new(start(
+            backend,
+            &builder,
+            env,
+            options.quick_repair_below,
+            &what,
+        )?);
         crate::migrate::prepare(&engine)?;
         crate::bodies::sweep(&engine)?;
         let gate = match options.writer {
@@ -285,6 +296,7 @@ fn start(
     inner: Box<dyn StorageBackend>,
     builder: &Builder,
     env: Arc<Env>,
+    quick_repair_below: u64,
     what: &str,
 ) -> Result<Engine, OpenError> {
     let meter = Arc::new(Meter::default());
@@ -299,6 +311,7 @@ fn start(
         db,
         env,
         meter,
+        quick_repair_below,
         commits: AtomicU64::new(0),
         writes: AtomicU64::new(0),
         waiting: AtomicUsize::new(0),
@@ -307,7 +320,12 @@ fn start(
 }
 
 /// Makes a new store beside its place and moves it there when it is whole: a stop on the way leaves no half a store.
-fn create_file(path: &Path, builder: &Builder, env: &Arc<Env>) -> Result<(), OpenError> {
+fn create_file(
+    path: &Path,
+    builder: &Builder,
+    env: &Arc<Env>,
+    quick_repair_below: u64,
+) -> Result<(), OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let unborn = PathBuf::from(name);
@@ -323,6 +341,7 @@ fn create_file(path: &Path, builder: &Builder, env: &Arc<Env>) -> Result<(), Ope
         file_backend(&unborn, &what)?,
         builder,
         Arc::clone(env),
+        quick_repair_below,
         &what,
     )?;
     crate::migrate::prepare(&engine)?;

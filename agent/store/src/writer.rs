@@ -19,14 +19,13 @@ const GROUP: usize = 256;
 pub(crate) const QUEUE: usize = 8_192;
 /// How long a group of two or more waits once for others.
 const MERGE: Duration = Duration::from_millis(2);
-/// Above this length the allocator state is no longer written with each commit: opening after a kill walks the file.
-const QUICK_REPAIR_BELOW: u64 = 100 * 1024 * 1024;
 
 /// The database and what is counted about it.
 pub(crate) struct Engine {
     pub(crate) db: Database,
     pub(crate) env: Arc<Env>,
     pub(crate) meter: Arc<Meter>,
+    pub(crate) quick_repair_below: u64,
     pub(crate) commits: AtomicU64,
     pub(crate) writes: AtomicU64,
     pub(crate) waiting: AtomicUsize,
@@ -146,7 +145,7 @@ impl Engine {
         }
         let mut txn = self.db.begin_write().map_err(|e| self.engine(e.into()))?;
         txn.set_two_phase_commit(true);
-        txn.set_quick_repair(self.meter.length.load(Ordering::Relaxed) < QUICK_REPAIR_BELOW);
+        txn.set_quick_repair(self.meter.length.load(Ordering::Relaxed) < self.quick_repair_below);
         let mut tx = Tx::new(&txn, &self.env);
         // The transaction of a closure that panicked is dropped whole, so no half-done state is seen afterwards.
         let outcome = catch_unwind(AssertUnwindSafe(|| apply(&mut tx)))

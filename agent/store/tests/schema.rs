@@ -191,3 +191,43 @@ fn a_repair_can_be_watched_and_cut_short() {
     );
     assert_sound(&store);
 }
+
+#[test]
+fn a_kill_costs_a_walk_through_the_file_only_above_the_bound() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use waybill_store::sim_disk::{Loss, SimDisk};
+    let opened = |image: Vec<u8>, quick_repair_below| {
+        let walked = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&walked);
+        let disk = SimDisk::with_image(2, image);
+        let store = Store::open(Options {
+            quick_repair_below,
+            on_repair: Some(Box::new(move |_| {
+                seen.store(true, Ordering::Relaxed);
+                true
+            })),
+            ..Options::new(Place::Backend(disk.backend()), key())
+        })
+        .unwrap();
+        assert_sound(&store);
+        (disk, store, walked.load(Ordering::Relaxed))
+    };
+    for (bound, walks) in [
+        (0, true),
+        (
+            Options::new(Place::Backend(SimDisk::new(1).backend()), key()).quick_repair_below,
+            false,
+        ),
+    ] {
+        let (disk, store, walked) = opened(Vec::new(), bound);
+        assert!(!walked, "a new file needs no repair");
+        sample::with_connections(&store);
+        let killed = disk.crash_with(Loss::All);
+        let (disk, store, walked) = opened(killed, bound);
+        assert_eq!(walked, walks, "killed, {bound}");
+        store.close().unwrap();
+        let (.., walked) = opened(disk.bytes(), bound);
+        assert!(!walked, "closed, {bound}");
+    }
+}
