@@ -12,7 +12,7 @@ use waybill_engine::apply;
 /// Checks the configuration, which was read before, and a provisioning file. A connector that cannot be loaded is told,
 /// but does not fail the check: the agent starts without it.
 pub(crate) async fn run(out: Out, config: &Config, file: Option<&Path>) -> Result<(), Failure> {
-    let found = wire::load_connectors(config, None).await?;
+    let found = wire::load_connectors(config).await?;
     if let Some(file) = file {
         let file = provision::read(file, &environment)?;
         let plan = apply::parse(&file.text, &file.inputs)
@@ -30,7 +30,7 @@ pub(crate) async fn run(out: Out, config: &Config, file: Option<&Path>) -> Resul
 
 /// Lists what is in the connectors folder; fails when one of them cannot be loaded.
 pub(crate) async fn connectors(out: Out, config: &Config) -> Result<(), Failure> {
-    let found = wire::load_connectors(config, None).await?;
+    let found = wire::load_connectors(config).await?;
     show(out, config, &found);
     out.value(&json!({"connectors": values(&found)}));
     match found.iter().filter(|found| found.loaded.is_err()).count() {

@@ -15,6 +15,8 @@ pub(crate) const WAYBILL_CONFIG: &str = "WAYBILL_CONFIG";
 pub(crate) const WAYBILL_LOG: &str = "WAYBILL_LOG";
 /// Environment variable of systemd: the folder of loaded credentials.
 pub(crate) const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
+/// Environment variable: set by the agent for itself when it starts over, so that it does so once.
+pub(crate) const WAYBILL_STARTED_OVER: &str = "WAYBILL_STARTED_OVER";
 /// Environment variable of the crash suite's builds: `NAME:N`, die at the n-th hit of a crash point.
 #[cfg(feature = "crash-points")]
 pub(crate) const WAYBILL_CRASH: &str = "WAYBILL_CRASH";

@@ -2,7 +2,7 @@
 //! over to the sandbox beside this program.
 
 use crate::cli::Demo;
-use crate::config::Config;
+use crate::config::{Config, WAYBILL_STARTED_OVER};
 use crate::out::Failure;
 use crate::service::{self, Signals, Tasks};
 use crate::{logging, wire};
@@ -11,13 +11,17 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
+/// Threads that everything but blocking work shares.
+const WORKERS: usize = 2;
 /// Name of the sandbox's program.
 const SANDBOX: &str = "waybill-sandbox";
 
 /// Runs an agent until it is told to stop, or cannot go on.
 pub(crate) fn agent(config: &Config) -> Result<(), Failure> {
     logging::start(config)?;
+    // Work waits for vendors, not for processors; every further thread costs memory.
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
         .enable_all()
         .build();
     runtime
@@ -108,6 +112,21 @@ fn told(error: &dyn std::error::Error) -> String {
         cause = next.source();
     }
     text
+}
+
+/// Becomes this program once more, with the same process id: the first start compiles connectors, and most of the memory
+/// that takes would stay with the process for as long as it runs. Comes back only when that fails; then the agent is as
+/// good, but larger.
+pub(crate) fn start_over() {
+    tracing::info!("Connectors compiled. Starting over with the kept code.");
+    let error = match std::env::current_exe() {
+        Ok(own) => std::process::Command::new(own)
+            .args(std::env::args_os().skip(1))
+            .env(WAYBILL_STARTED_OVER, "1")
+            .exec(),
+        Err(error) => error,
+    };
+    tracing::warn!(%error, "Starting over failed; the memory of the compiler is kept.");
 }
 
 /// Becomes the sandbox; comes back only when that fails.

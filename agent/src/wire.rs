@@ -1,11 +1,12 @@
 //! Where the concrete parts are chosen, once: clock, chance, network, database, connectors, engine, listeners. Nothing
 //! else in the program makes one of them, and no business rule is here.
 
-use crate::config::{CREDENTIALS_DIRECTORY, Config, environment};
+use crate::config::{CREDENTIALS_DIRECTORY, Config, WAYBILL_STARTED_OVER, environment};
 use crate::key;
 use crate::machine::{SeededRng, SystemClock};
 use crate::out::Failure;
 use crate::provision;
+use crate::run;
 use anyhow::Context;
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -52,6 +53,12 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         )
     })?;
     let socket = bind_socket(&config.socket).await?;
+    let machine = machine(Some(&config.compiled_dir))?;
+    let found = load_with(config, &machine).await?;
+    if machine.compiled() > 0 && environment(WAYBILL_STARTED_OVER).is_none() {
+        // Nothing is open yet that a new start would have to repair. Comes back only where it cannot be done.
+        run::start_over();
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let rng: Arc<dyn Rng> = Arc::new(SeededRng::from_machine()?);
     let store = open_store(config)?;
@@ -67,7 +74,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         Arc::new(wire),
     );
     let connectors = HostConnectors::new(ports, Arc::new(Budgets::new(Arc::clone(&clock))));
-    for found in load_connectors(config, Some(&config.compiled_dir)).await? {
+    for found in found {
         let file = found.path.display();
         match found.loaded {
             Ok(generation) => {
@@ -196,11 +203,19 @@ pub(crate) struct Found {
 }
 
 /// Loads every `*.wasm` of the connectors folder, by name. Of two files with the same connector the first counts. No
-/// folder is no connectors.
-pub(crate) async fn load_connectors(
-    config: &Config,
-    compiled_dir: Option<&Path>,
-) -> Result<Vec<Found>, Failure> {
+/// folder is no connectors. Compiled code is not kept.
+pub(crate) async fn load_connectors(config: &Config) -> Result<Vec<Found>, Failure> {
+    load_with(config, &machine(None)?).await
+}
+
+fn machine(compiled_dir: Option<&Path>) -> Result<HostEngine, Failure> {
+    HostEngine::new(compiled_dir).map_err(|error| Failure::Other {
+        message: error.to_string(),
+        hint: error.hint().map(str::to_owned),
+    })
+}
+
+async fn load_with(config: &Config, machine: &HostEngine) -> Result<Vec<Found>, Failure> {
     let folder = &config.connectors_dir;
     let mut paths = Vec::new();
     match std::fs::read_dir(folder) {
@@ -227,11 +242,7 @@ pub(crate) async fn load_connectors(
     if paths.is_empty() {
         return Ok(Vec::new());
     }
-    let engine = HostEngine::new(compiled_dir).map_err(|error| Failure::Other {
-        message: error.to_string(),
-        hint: error.hint().map(str::to_owned),
-    })?;
-    let host = Loader::new(engine, Limits::default());
+    let host = Loader::new(machine.clone(), Limits::default());
     let mut found: Vec<Found> = Vec::new();
     for (number, path) in (1..).zip(paths) {
         let loaded = host.load_file(&path, ids::Generation(number)).await;
@@ -280,7 +291,7 @@ impl Offline {
     /// Opens the database and reads the connectors. Fails while an agent runs on it.
     pub(crate) async fn open(config: &Config) -> Result<Self, Failure> {
         private_folder(&config.data_dir)?;
-        let found = load_connectors(config, None).await?;
+        let found = load_connectors(config).await?;
         Ok(Self {
             store: open_store(config)?,
             descriptors: descriptors(&found),

@@ -68,7 +68,7 @@ impl Place {
         }
         // The pipe must be read on, or a chatty agent would stop at a full one.
         let rest = std::thread::spawn(move || lines.map_while(Result::ok).collect());
-        Agent { child, rest }
+        Agent { child, seen, rest }
     }
 
     /// Every file below, but the tests' own.
@@ -90,6 +90,8 @@ impl Place {
 
 struct Agent {
     child: Child,
+    /// What it logged until it was started.
+    seen: Vec<String>,
     rest: std::thread::JoinHandle<Vec<String>>,
 }
 
@@ -321,6 +323,24 @@ fn a_file_that_is_no_connector_is_told_and_does_not_stop_the_agent() {
     let agent = place.start();
     assert_eq!(code(&place.run(&["status"])), 0);
     assert_eq!(agent.signal(Signal::TERM).0, Some(0));
+}
+
+#[test]
+fn connectors_are_compiled_by_a_first_start_that_starts_over_once() {
+    let place = Place::new();
+    let folder = place.path("connectors");
+    waybill_pack::Pack::new()
+        .into_dir(&folder)
+        .build(&["waybill-hostile"])
+        .unwrap();
+    for times in [1, 0] {
+        let agent = place.start();
+        let over = agent.seen.iter().filter(|l| l.contains("Starting over"));
+        assert_eq!(over.count(), times, "{:#?}", agent.seen);
+        assert_eq!(code(&place.run(&["status"])), 0);
+        // Still the process that was started: it hears the signal and says how it ended.
+        assert_eq!(agent.signal(Signal::TERM).0, Some(0));
+    }
 }
 
 /// Both sides of the commit: before it nothing is there, after it everything is, and applying again mends the first.

@@ -45,6 +45,7 @@ impl EngineError {
 #[derive(Clone)]
 pub struct HostEngine {
     engine: Engine,
+    kept: Option<Cache>,
     ticker: Arc<Ticker>,
 }
 
@@ -60,16 +61,25 @@ impl HostEngine {
             .memory_reservation(64 << 20)
             .memory_guard_size(64 << 10)
             .memory_reservation_for_growth(1 << 20);
-        if let Some(path) = cache {
-            config.cache(Some(code_cache(path)?));
-        }
+        let kept = cache.map(code_cache).transpose()?;
+        config.cache(kept.clone());
         let engine = Engine::new(&config).map_err(|e| EngineError::Machine(format!("{e:#}")))?;
         let ticker = Ticker::start(engine.clone())?;
-        Ok(Self { engine, ticker })
+        Ok(Self {
+            engine,
+            kept,
+            ticker,
+        })
     }
 
     pub(crate) fn wasm(&self) -> &Engine {
         &self.engine
+    }
+
+    /// How many connectors this engine compiled and kept, because they were not in its folder. Compiling takes memory
+    /// that the process does not give back.
+    pub fn compiled(&self) -> usize {
+        self.kept.as_ref().map_or(0, Cache::cache_misses)
     }
 
     /// Keeps the ticker awake until the guard is dropped.

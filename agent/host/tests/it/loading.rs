@@ -144,11 +144,15 @@ async fn compiled_code_is_kept_in_a_private_folder() {
     let engine = HostEngine::new(Some(&cache)).unwrap();
     let mode = || std::fs::metadata(&cache).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(), 0o700);
-    Loader::new(engine, limits())
-        .load(component(), Generation(3))
-        .await
-        .unwrap();
+    let load = async |engine: &HostEngine| {
+        let loader = Loader::new(engine.clone(), limits());
+        loader.load(component(), Generation(3)).await.unwrap();
+        engine.compiled()
+    };
+    assert_eq!(load(&engine).await, 1, "the first one compiles");
     assert!(std::fs::read_dir(&cache).unwrap().count() > 0);
+    let second = HostEngine::new(Some(&cache)).unwrap();
+    assert_eq!(load(&second).await, 0, "the second one finds it compiled");
     std::fs::set_permissions(&cache, std::fs::Permissions::from_mode(0o777)).unwrap();
     HostEngine::new(Some(&cache)).unwrap();
     assert_eq!(mode(), 0o700, "an open folder is closed");
