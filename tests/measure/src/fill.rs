@@ -26,7 +26,7 @@ const PER_CALL: usize = 5;
 /// Orders are placed so far apart, up to now: no retention has a reason to touch them.
 const APART: Millis = 20_000;
 /// Commits that are looked at to say what one costs.
-const SMALL_COMMITS: u64 = 20;
+const SMALL_COMMITS: u32 = 100;
 
 /// What to fill, and how far.
 #[derive(Debug, Clone)]
@@ -47,7 +47,17 @@ pub(crate) struct Filled {
     /// What it takes on disk.
     pub(crate) disk: u64,
     grown: u64,
-    pub(crate) bytes_per_commit: u64,
+    /// As the agent commits.
+    pub(crate) commit: Commit,
+    /// Without what makes opening after a kill quick.
+    pub(crate) plain_commit: Commit,
+}
+
+/// What one commit of one small row costs on the full database.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Commit {
+    pub(crate) bytes: u64,
+    pub(crate) took: Duration,
 }
 
 impl Filled {
@@ -73,12 +83,41 @@ struct Sides {
 /// Fills the database.
 pub(crate) fn fill(wanted: &Wanted) -> anyhow::Result<Filled> {
     let file = wanted.data.join("waybill.redb");
-    let options = Options {
+    let store = Store::open(options(wanted, &file)?)?;
+    let sides = sides(&store)?;
+    let before = on_disk(&file)?;
+    let started = now();
+    let orders = until_full(wanted, &file, &store, sides)?;
+    let took = started.elapsed();
+    let commit = small_commits(&store, sides)?;
+    store.close()?;
+    let store = Store::open(Options {
+        quick_repair_below: 0,
+        ..options(wanted, &file)?
+    })?;
+    let plain_commit = small_commits(&store, sides)?;
+    store.close()?;
+    let disk = on_disk(&file)?;
+    Ok(Filled {
+        orders,
+        took,
+        length: std::fs::metadata(&file)?.len(),
+        disk,
+        grown: disk.saturating_sub(before),
+        commit,
+        plain_commit,
+    })
+}
+
+fn options(wanted: &Wanted, file: &Path) -> anyhow::Result<Options> {
+    Ok(Options {
         spool_dir: Some(wanted.data.join("bodies")),
         cache_bytes: 256 * 1024 * 1024,
-        ..Options::new(Place::File(file.clone()), key(&wanted.data)?)
-    };
-    let store = Store::open(options)?;
+        ..Options::new(Place::File(file.to_owned()), key(&wanted.data)?)
+    })
+}
+
+fn sides(store: &Store) -> anyhow::Result<Sides> {
     let sides = store.read(|rx| {
         let row = |name| rx.connection_by_name(name);
         Ok(row("network")?.zip(row("erp")?).map(|(from, to)| Sides {
@@ -86,16 +125,17 @@ pub(crate) fn fill(wanted: &Wanted) -> anyhow::Result<Filled> {
             to: to.id,
         }))
     })?;
-    let sides = sides.context("the database has no connections `network` and `erp`")?;
-    let before = on_disk(&file)?;
-    let started = now();
-    let end = wall_clock()?;
+    sides.context("the database has no connections `network` and `erp`")
+}
+
+/// Stores orders until the file takes what is wanted; how many.
+fn until_full(wanted: &Wanted, file: &Path, store: &Store, sides: Sides) -> anyhow::Result<u64> {
     // How many orders there will be is known only at the end: the last ones would lie in the future, so the first one
     // lies far enough back for the most there can be.
     let most = wanted.mib * 1024 * 1024 / 4096;
-    let first = end - Millis::try_from(most)? * APART;
+    let first = wall_clock()? - Millis::try_from(most)? * APART;
     let mut orders = 0;
-    while on_disk(&file)? < wanted.mib * 1024 * 1024 {
+    while on_disk(file)? < wanted.mib * 1024 * 1024 {
         ensure!(orders < most, "the file does not grow");
         let samples: Vec<Sample> = (orders..orders + PER_COMMIT)
             .map(|n| sample::order(n, first + Millis::try_from(n).unwrap_or(0) * APART))
@@ -107,8 +147,12 @@ pub(crate) fn fill(wanted: &Wanted) -> anyhow::Result<Filled> {
         })?;
         orders += PER_COMMIT;
     }
-    let took = started.elapsed();
-    let stats = store.stats();
+    Ok(orders)
+}
+
+fn small_commits(store: &Store, sides: Sides) -> anyhow::Result<Commit> {
+    let before = store.stats().bytes;
+    let started = now();
     for _ in 0..SMALL_COMMITS {
         store.write_blocking(move |tx| {
             let Some(mut row) = tx.connection(sides.to)? else {
@@ -118,16 +162,9 @@ pub(crate) fn fill(wanted: &Wanted) -> anyhow::Result<Filled> {
             tx.put_connection(&row).map(drop)
         })?;
     }
-    let bytes_per_commit = (store.stats().bytes - stats.bytes) / SMALL_COMMITS;
-    store.close()?;
-    let disk = on_disk(&file)?;
-    Ok(Filled {
-        orders,
-        took,
-        length: std::fs::metadata(&file)?.len(),
-        disk,
-        grown: disk.saturating_sub(before),
-        bytes_per_commit,
+    Ok(Commit {
+        bytes: (store.stats().bytes - before) / u64::from(SMALL_COMMITS),
+        took: started.elapsed() / SMALL_COMMITS,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Owns the order of measuring and what is printed. Must not know how a figure is taken.
 
 use crate::figures::{Tries, mib, plain, size, time};
-use crate::fill::{self, Wanted};
+use crate::fill::{self, Commit, Wanted};
 use crate::programs::Programs;
 use crate::{Arguments, process, say, starts};
 use anyhow::{Context as _, ensure};
@@ -184,10 +184,10 @@ async fn large(arguments: &Arguments, place: &Place) -> anyhow::Result<()> {
             filled.orders_per_second()
         ),
     ));
-    say(&plain(
-        "bytes written by one small commit",
-        &filled.bytes_per_commit.to_string(),
-    ));
+    let commit = |commit: Commit| format!("{} kB in {}", commit.bytes / 1000, time(commit.took));
+    say(&plain("one small commit", &commit(filled.commit)));
+    let plain_commit = commit(filled.plain_commit);
+    say(&plain("one that makes no opening quick", &plain_commit));
     let times = after_stop(arguments, place).await?;
     say(&times.line("start after a stop", None));
     let times = after_kill(arguments, place, false).await?;
