@@ -97,7 +97,7 @@ fn input(
     Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned()))
 }
 
-/// The rows of a CSV file with the columns value,code[,label], as `apply::parse` wants them; or every bad row.
+/// The rows of a CSV file with the columns value, code and, if there is one, label, as `apply::parse` wants them; or every bad row.
 fn rows(text: &str, path: &Path) -> Result<String, Vec<InFile>> {
     let mut rows: Vec<(String, String, Option<String>)> = Vec::new();
     let mut mistakes = Vec::new();
