@@ -48,9 +48,43 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// Whether `cargo run` set a variable to say which package this program is of.
+fn names_package(name: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+}
+
+/// The cargo that runs this program, for another build in the same target folder. Some build scripts ask which package
+/// they are of: one that saw this program's would be run again, and all that depends on it compiled again, each time.
+pub fn own_cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(names_package) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_ours;
+    use super::{is_ours, names_package, own_cargo};
+
+    #[test]
+    fn another_build_is_not_told_this_package() {
+        // Cargo sets these for tests too.
+        let removed = |name: &str| {
+            own_cargo()
+                .get_envs()
+                .any(|(other, value)| other == name && value.is_none())
+        };
+        assert!(removed("CARGO_PKG_NAME"));
+        assert!(removed("CARGO_MANIFEST_DIR"));
+        for kept in ["CARGO_TARGET_DIR", "CARGO_HOME", "PATH"] {
+            assert!(!names_package(kept), "{kept}");
+        }
+    }
 
     #[test]
     fn a_child_sees_mirrors_but_not_our_own_build() {

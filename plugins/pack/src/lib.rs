@@ -6,5 +6,6 @@ mod child;
 mod component;
 mod way;
 
+pub use child::own_cargo;
 pub use component::{DEFAULT_PACKAGES, Pack, build, build_all};
 pub use way::Way;

@@ -2,7 +2,6 @@
 
 use anyhow::{Context as _, ensure};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// Where the programs lie.
 #[derive(Debug)]
@@ -26,7 +25,7 @@ pub(crate) fn all() -> anyhow::Result<Built> {
         .context("this program lies in no target folder")?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let cargo = |arguments: &[&str]| -> anyhow::Result<()> {
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let mut command = waybill_pack::own_cargo();
         let status = command
             .current_dir(&root)
             .args(["build", "--quiet", "--locked", "--bins"])

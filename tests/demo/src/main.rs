@@ -39,7 +39,7 @@ fn binaries() -> anyhow::Result<PathBuf> {
 
 fn build(packages: &[&str]) -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = waybill_pack::own_cargo();
     cargo
         .current_dir(root)
         .args(["build", "--quiet", "--locked", "--bins"]);

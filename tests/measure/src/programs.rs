@@ -57,7 +57,7 @@ pub(crate) fn hand_over() -> anyhow::Error {
 fn released() -> anyhow::Result<PathBuf> {
     crate::say("Building the agent, the sandboxes and this program in release ...");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = waybill_pack::own_cargo();
     cargo
         .current_dir(root)
         .args(["build", "--release", "--locked", "--bins"]);

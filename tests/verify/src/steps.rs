@@ -76,7 +76,7 @@ pub(crate) fn root() -> PathBuf {
 
 /// The cargo that runs this program.
 pub(crate) fn cargo_command() -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = waybill_pack::own_cargo();
     command.current_dir(root()).stdin(Stdio::null());
     command
 }
