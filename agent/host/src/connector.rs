@@ -5,8 +5,8 @@ use crate::ports::EffectScope;
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 use waybill_model::contract::{
-    ChoicePage, Context, Delivery, Descriptor, Exchange, Failure, KvWrite, Moment, Page, Pairs,
-    Problem, Role, Scope, Settled, Verdict,
+    ChoicePage, Context, Delivered, Delivery, Descriptor, Exchange, Failure, Hint, KvWrite, Moment,
+    Page, Pairs, Problem, Role, Scope, Settled, Verdict,
 };
 use waybill_model::document::{Document, Entity};
 use waybill_model::ids::{ConnectionId, Generation, Millis};
@@ -70,6 +70,27 @@ pub struct Answer<T> {
     pub hold_until: Option<Millis>,
 }
 
+/// What each of a batch of webhook deliveries says to read again, or why it cannot be understood.
+pub type Received = Vec<Result<Vec<Hint>, Problem>>;
+
+impl<T> Answer<T> {
+    /// No value, and nothing happened.
+    pub fn refused(error: CallError) -> Self {
+        Self {
+            value: Err(error),
+            writes: Vec::new(),
+            exchanges: Vec::new(),
+            hold_until: None,
+        }
+    }
+}
+
+fn no_webhooks<T>() -> Answer<T> {
+    Answer::refused(CallError::Contract(
+        "the connector does not export `webhook`".to_owned(),
+    ))
+}
+
 /// One loaded build of a connector.
 #[async_trait]
 pub trait Connector: Send + Sync {
@@ -104,4 +125,16 @@ pub trait Connector: Send + Sync {
     async fn push(&self, call: Call, batch: Vec<Delivery>) -> Answer<Vec<Verdict>>;
     /// Asks what became of queued writes.
     async fn confirm(&self, call: Call, handles: Vec<String>) -> Answer<Vec<Verdict>>;
+    /// Reads deliveries of webhooks, without network.
+    async fn receive(&self, _call: Call, _batch: Vec<Delivered>) -> Answer<Received> {
+        no_webhooks()
+    }
+    /// Registers webhooks at this address; what stands now, in words.
+    async fn ensure(&self, _call: Call, _callback: String) -> Answer<Vec<String>> {
+        no_webhooks()
+    }
+    /// Removes our webhooks at this address.
+    async fn remove(&self, _call: Call, _callback: String) -> Answer<()> {
+        no_webhooks()
+    }
 }

@@ -3,7 +3,7 @@
 
 use crate::budget::Budgets;
 use crate::caps;
-use crate::connector::{Answer, Call, CallError, Connector};
+use crate::connector::{Answer, Call, CallError, Connector, Received};
 use crate::limits::Limits;
 use crate::passport::Passport;
 use crate::setup::{Bound, ConnectionSetup, HostPorts};
@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use waybill_model::contract::{
-    ChoicePage, Context, Delivery, Descriptor, Failure, Moment, Page, Pairs, Problem, Role, Scope,
-    Settled, Verdict,
+    ChoicePage, Context, Delivered, Delivery, Descriptor, Failure, Moment, Page, Pairs, Problem,
+    Role, Scope, Settled, Verdict,
 };
 use waybill_model::document::{Document, Entity};
 use waybill_model::ids::{self, Millis};
@@ -95,7 +95,7 @@ impl BoundGeneration {
             + Send,
     {
         if call.connection != self.bound.setup.id {
-            return refused(CallError::Host(format!(
+            return Answer::refused(CallError::Host(format!(
                 "a call for connection {} was given to connection {}",
                 call.connection, self.bound.setup.id
             )));
@@ -170,15 +170,6 @@ impl BoundGeneration {
     }
 }
 
-fn refused<T>(error: CallError) -> Answer<T> {
-    Answer {
-        value: Err(error),
-        writes: Vec::new(),
-        exchanges: Vec::new(),
-        hold_until: None,
-    }
-}
-
 /// An answer that is checked before anybody relies on it.
 trait Checked: Send {
     fn check(&self, _limits: &Limits) -> Result<(), CallError> {
@@ -193,6 +184,9 @@ trait Checked: Send {
 impl Checked for Vec<Problem> {}
 impl Checked for Pairs {}
 impl Checked for ChoicePage {}
+impl Checked for Received {}
+impl Checked for Vec<String> {}
+impl Checked for () {}
 
 impl Checked for Page {
     fn check(&self, limits: &Limits) -> Result<(), CallError> {
@@ -333,6 +327,37 @@ impl Connector for BoundGeneration {
             Box::pin(
                 async move { one_each(exports.confirm(live, context, handles).await?, members) },
             )
+        })
+        .await
+    }
+
+    async fn receive(&self, call: Call, batch: Vec<Delivered>) -> Answer<Received> {
+        let members = batch.len();
+        self.call(call, Access::Local, move |exports, live, context| {
+            Box::pin(async move {
+                let results = exports.receive(live, context, batch).await?;
+                if results.len() == members {
+                    return Ok(results);
+                }
+                Err(Stop::Contract(format!(
+                    "answered {} results for {members} deliveries",
+                    results.len()
+                )))
+            })
+        })
+        .await
+    }
+
+    async fn ensure(&self, call: Call, callback: String) -> Answer<Vec<String>> {
+        self.call(call, Access::Network, move |exports, live, context| {
+            Box::pin(exports.ensure(live, context, callback))
+        })
+        .await
+    }
+
+    async fn remove(&self, call: Call, callback: String) -> Answer<()> {
+        self.call(call, Access::Network, move |exports, live, context| {
+            Box::pin(exports.remove(live, context, callback))
         })
         .await
     }

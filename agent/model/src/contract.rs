@@ -125,6 +125,23 @@ pub struct Page {
     pub more: bool,
 }
 
+/// One webhook request as it came; headers in lower case, none that carries a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "named as in wit/connector")]
+pub struct Delivered {
+    pub headers: Pairs,
+    pub body: Vec<u8>,
+}
+
+/// What a webhook says to read again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Hint {
+    /// Kind of document.
+    pub entity: Entity,
+    /// Its key in the system that called.
+    pub key: String,
+}
+
 /// A document a source is told about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {

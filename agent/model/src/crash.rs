@@ -40,4 +40,11 @@ pub const POINTS: &[&str] = &[
     "crosswalk.released",
     "apply.before-commit",
     "apply.committed",
+    "hook.before-commit",
+    "hook.committed",
+    "hints.before-commit",
+    "hints.committed",
+    "fetch.answered",
+    "fetch.committed",
+    "ensure.answered",
 ];

@@ -107,8 +107,12 @@ record!(/// Quantities of one line on the executing side.
     LineState { line: String, allocated: Decimal, shipped: Decimal, cancelled: Decimal, invoiced: Decimal });
 record!(/// How the executing side sees the order now.
     OrderState { order_key: String, status: String, cancelled: bool, invoices: Vec<String>, lines: Vec<LineState> });
+record!(/// A component of a kit, counted by the agent into whole kits.
+    Part { item: String, per_unit: Decimal, parts: u32 });
+record!(/// A quantity of one line of the order, or of one component of it.
+    PackedLine { line: String, quantity: Decimal, part: Option<Part> });
 record!(/// One parcel.
-    Parcel { tracking: Option<String>, lines: Vec<LineQuantity>, span: bool, extras: Vec<Extra> });
+    Parcel { tracking: Option<String>, lines: Vec<PackedLine>, span: bool, extras: Vec<Extra> });
 record!(/// A shipment of one order.
 Shipment {
     order_key: String, stage: Stage, shipped_at: Option<Millis>, warehouse: Option<String>,

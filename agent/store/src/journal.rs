@@ -139,7 +139,8 @@ impl Tx<'_> {
         self.put_bytes(Tab::BodyAges, &age_key(Age::Effect, now, id.0).0, &[])
     }
 
-    /// Removes what was begun and not finished for these members: there is proof that it did not happen.
+    /// Removes a step for these members, begun or answered: the vendor's words prove that it did not happen for them.
+    /// Other members of the same effect keep theirs.
     pub fn retract_effect(
         &mut self,
         scope_key: &str,
@@ -147,14 +148,8 @@ impl Tx<'_> {
         step: &str,
     ) -> Result<(), StoreError> {
         let (rows, _) = known(self, scope_key, jobs, step)?;
-        if let Some(row) = rows.iter().find(|r| r.finished.is_some()) {
-            return Err(StoreError::Conflict(format!(
-                "effect {} is finished: it did happen",
-                row.id
-            )));
-        }
         for row in &rows {
-            self.leave_effect(row, jobs)?;
+            self.leave_finished(row, jobs)?;
         }
         Ok(())
     }
@@ -170,20 +165,25 @@ impl Tx<'_> {
         ids.sort_unstable();
         ids.dedup();
         for row in self.dynamic().named::<EffectRow>(Tab::Effects, &ids)? {
-            if row.jobs == [job]
-                && let Some(finished) = row.finished
-            {
-                self.del(
-                    Tab::BodyAges,
-                    &age_key(Age::Effect, finished.at, row.id.0).0,
-                )?;
-                if let Some(body) = finished.body {
-                    self.drop_body(body)?;
-                }
-            }
-            self.leave_effect(&row, &[job])?;
+            self.leave_finished(&row, &[job])?;
         }
         Ok(())
+    }
+
+    /// Takes members out of an effect that may be answered; with the last of them its answer goes.
+    fn leave_finished(&mut self, row: &EffectRow, leaving: &[JobId]) -> Result<(), StoreError> {
+        if row.jobs.iter().all(|job| leaving.contains(job))
+            && let Some(finished) = row.finished
+        {
+            self.del(
+                Tab::BodyAges,
+                &age_key(Age::Effect, finished.at, row.id.0).0,
+            )?;
+            if let Some(body) = finished.body {
+                self.drop_body(body)?;
+            }
+        }
+        self.leave_effect(row, leaving)
     }
 
     /// Takes members out of an effect; one without members is gone.

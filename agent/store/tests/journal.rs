@@ -116,7 +116,7 @@ fn without_jobs_the_scope_and_the_step_are_the_key() {
 }
 
 #[test]
-fn a_retracted_step_is_a_first_one_and_a_finished_one_cannot_be_retracted() {
+fn a_retracted_step_is_a_first_one_answered_or_not() {
     let store = in_memory();
     let retract = |jobs: &'static [JobId]| {
         store.write_blocking(move |tx| tx.retract_effect("batch", jobs, "create-order"))
@@ -126,8 +126,9 @@ fn a_retracted_step_is_a_first_one_and_a_finished_one_cannot_be_retracted() {
     retract(&[A]).unwrap();
     let second = fresh(&begin(&store, &[A], false, 20));
     assert_ne!(first, second);
-    finish(&store, second, Some(b"done"));
-    assert!(matches!(retract(&[A]), Err(StoreError::Conflict(_))));
+    finish(&store, second, Some(b"refused"));
+    retract(&[A]).unwrap();
+    fresh(&begin(&store, &[A], false, 25));
     let scope = store
         .write_blocking(|tx| tx.begin_effect(SOURCE, "set-up", &[], "hook", false, 1))
         .unwrap();
@@ -139,8 +140,24 @@ fn a_retracted_step_is_a_first_one_and_a_finished_one_cannot_be_retracted() {
         .write_blocking(|tx| tx.begin_effect(SOURCE, "set-up", &[], "hook", false, 2))
         .unwrap();
     fresh(&again);
-    let twice = store.write_blocking(move |tx| tx.finish_effect(second, Some(b"x"), 9));
+    let gone = store.write_blocking(move |tx| tx.finish_effect(second, Some(b"x"), 9));
+    assert!(gone.is_err());
+    assert_sound(&store);
+}
+
+#[test]
+fn one_refused_member_of_an_answered_step_leaves_and_the_others_keep_their_answer() {
+    let store = in_memory();
+    let id = fresh(&begin(&store, &[A, B], false, 10));
+    finish(&store, id, Some(b"207"));
+    let twice = store.write_blocking(move |tx| tx.finish_effect(id, Some(b"x"), 9));
     assert!(matches!(twice, Err(StoreError::Conflict(_))));
+    store
+        .write_blocking(|tx| tx.retract_effect("batch", &[A], "create-order"))
+        .unwrap();
+    fresh(&begin(&store, &[A], false, 20));
+    let replay = BegunRow::Replay(b"207".to_vec());
+    assert_eq!(begin(&store, &[B], false, 20), replay);
     assert_sound(&store);
 }
 

@@ -1,6 +1,6 @@
 //! WIT types of contract 0.1 to and from the model, field by field. It decides nothing but whether a value fits.
 
-use super::bindings::exports::waybill::connector::{base, listing, sink, source};
+use super::bindings::exports::waybill::connector::{base, listing, sink, source, webhook};
 use super::bindings::waybill::commerce::types as wit;
 use super::bindings::waybill::connector::types as con;
 use super::bindings::waybill::host::{effects as eff, http, links, log};
@@ -174,6 +174,10 @@ record!(d::LineQuantity as wit::LineQuantity { line, quantity });
 record!(d::Cancellation as wit::Cancellation { order_key, phase, reason, lines });
 record!(d::LineState as wit::LineState { line, allocated, shipped, cancelled, invoiced });
 record!(d::OrderState as wit::OrderState { order_key, status, cancelled, invoices, lines });
+record!(m::Delivered as webhook::Delivered { headers, body });
+record!(m::Hint as webhook::Hint { entity, key });
+record!(d::Part as wit::Part { item, per_unit, parts });
+record!(d::PackedLine as wit::PackedLine { line, quantity, part });
 record!(d::Parcel as wit::Parcel { tracking, lines, span, extras });
 record!(d::Shipment as wit::Shipment {
     order_key, stage, shipped_at, warehouse, shipping_method, parcels, extras,

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 use waybill_model::contract::{
-    ChoicePage, Context, Delivery, Descriptor, Failure, Moment, Page, Pairs, Problem, Role, Scope,
-    Settled, Verdict,
+    ChoicePage, Context, Delivered, Delivery, Descriptor, Failure, Hint, Moment, Page, Pairs,
+    Problem, Role, Scope, Settled, Verdict,
 };
 use waybill_model::document::{Document, Entity};
 
@@ -263,5 +263,60 @@ impl Exports {
                 .call_confirm(&mut live.store, &context, &handles)
                 .await,
         )
+    }
+
+    pub(crate) async fn receive(
+        &self,
+        live: &mut Live,
+        context: Context,
+        batch: Vec<Delivered>,
+    ) -> Result<Vec<Result<Vec<Hint>, Problem>>, Stop> {
+        let guest = role!(self, live, webhook, Webhook);
+        let (context, batch) = (context.lower(), batch.lower());
+        match guest
+            .call_receive(&mut live.store, &context, &batch)
+            .await?
+        {
+            Ok(results) => Ok(results
+                .into_iter()
+                .map(|result| match result {
+                    Ok(hints) => Canonical::lift(hints).map(Ok),
+                    Err(problem) => Canonical::lift(problem).map(Err),
+                })
+                .collect::<Result<_, Misfit>>()?),
+            Err(failure) => Err(Stop::Failure(Failure::lift(failure)?)),
+        }
+    }
+
+    pub(crate) async fn ensure(
+        &self,
+        live: &mut Live,
+        context: Context,
+        callback: String,
+    ) -> Result<Vec<String>, Stop> {
+        let guest = role!(self, live, webhook, Webhook);
+        let context = context.lower();
+        answer(
+            guest
+                .call_ensure(&mut live.store, &context, &callback)
+                .await,
+        )
+    }
+
+    pub(crate) async fn remove(
+        &self,
+        live: &mut Live,
+        context: Context,
+        callback: String,
+    ) -> Result<(), Stop> {
+        let guest = role!(self, live, webhook, Webhook);
+        let context = context.lower();
+        match guest
+            .call_remove(&mut live.store, &context, &callback)
+            .await?
+        {
+            Ok(()) => Ok(()),
+            Err(failure) => Err(Stop::Failure(Failure::lift(failure)?)),
+        }
     }
 }
