@@ -49,6 +49,11 @@ number_id!(
     u64
 );
 number_id!(
+    /// One webhook request as it came: ascending in the order of arrival.
+    DeliveryId,
+    u64
+);
+number_id!(
     /// A loaded build of a connector: ascending within one run of the agent.
     Generation,
     u64

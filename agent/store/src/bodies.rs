@@ -1,4 +1,4 @@
-//! Bodies: documents, answers of effects, transcripts. Compressed where that helps; cut just below powers of two, where
+//! Bodies: documents, answers of effects, transcripts, webhook requests. Compressed where that helps; cut just below powers of two, where
 //! the database wastes least; over 64,000 bytes a file of the spool folder, durable before the commit that names it.
 //! Knows nothing of what a body says.
 

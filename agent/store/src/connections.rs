@@ -71,8 +71,8 @@ impl Tx<'_> {
         Ok(row.id)
     }
 
-    /// Removes a connection with its routes, feeds, settings, secrets and private space. Orders, documents and links
-    /// stay. Refused while it has jobs that are not done.
+    /// Removes a connection with its routes, feeds, settings, secrets, private space, hints and webhook requests.
+    /// Orders, documents and links stay. Refused while it has jobs that are not done.
     pub fn remove_connection(&mut self, id: ConnectionId) -> Result<(), StoreError> {
         let row = connection(self, id)?
             .ok_or_else(|| StoreError::not_found(format!("connection {id}")))?;
@@ -103,6 +103,8 @@ impl Tx<'_> {
                 self.del(tab, &key)?;
             }
         }
+        self.drop_hints(id)?;
+        self.drop_hooks(id)?;
         self.del(Tab::ConnectionNames, row.name.as_bytes())?;
         self.del(Tab::Connections, &prefix().0)?;
         Ok(())

@@ -1,12 +1,12 @@
 //! Bytes on disk: one redb file, one writer, every index in the commit of its rows. Never imports wasmtime, hyper,
 //! reqwest or WIT types. Read `store.rs` first, then `read.rs`, then the file of a noun.
 //!
-//! # FORMAT (schema version 1)
+//! # FORMAT (schema version 2)
 //! - One redb file. All tables map bytes to bytes; `schema.rs` names them and says what their keys are made of.
 //! - Keys: numbers are big-endian (times with the sign bit flipped, a missing time is the last), text has 0 written as
 //!   0 255 and ends with 0 1, an optional part starts with 0 or 1. Keys therefore sort as their parts do.
 //! - Rows: a version byte (1), then JSON. Ids ascend, so queues and logs grow at their end.
-//! - Bodies (documents, answers of effects, transcripts): a flag byte (1: deflate, 2: in a file), then the bytes, in
+//! - Bodies (documents, answers of effects, transcripts, webhook requests): a flag byte (1: deflate, 2: in a file), then the bytes, in
 //!   chunks of 64,000, 8,000 and 2,000 bytes. With a spool folder, packed bodies over 64,000 bytes are files named by
 //!   the SHA-256 of their content, durable before the commit that names them; files nobody names go at the next start.
 //! - Secrets: version byte, time, 24 bytes of nonce, XChaCha20-Poly1305 over connection, slot, name and version.
@@ -25,6 +25,8 @@ mod disk;
 mod documents;
 mod error;
 mod feeds;
+mod hints;
+mod hooks;
 mod items;
 mod jobs;
 mod journal;
@@ -50,6 +52,8 @@ pub use access::{Rx, Tx};
 #[doc(hidden)]
 pub use codec::Span;
 pub use error::{OpenError, StoreError};
+pub use hints::HintRow;
+pub use hooks::{DeliveryRow, HooksRow};
 pub use read::Read;
 pub use rows::*;
 pub use schema::SCHEMA_VERSION;

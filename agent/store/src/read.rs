@@ -3,6 +3,8 @@
 
 use crate::access::Access;
 use crate::error::StoreError;
+use crate::hints::HintRow;
+use crate::hooks::{DeliveryRow, HooksRow};
 use crate::rows::{
     AuditRow, BatchRow, CardRow, CellRow, ConnectionRow, Counters, DayCount, DeadlineKind,
     DocumentRow, EffectRow, FeedRow, JobRow, LevelRow, NoteRow, OrderQuery, OrderRow, RouteRow,
@@ -10,8 +12,8 @@ use crate::rows::{
 };
 use crate::schema::Tab;
 use crate::{
-    audit, batches, cards, connections, crosswalk, documents, feeds, items, jobs, journal, kv,
-    levels, links, orders, settings, vault,
+    audit, batches, cards, connections, crosswalk, documents, feeds, hints, hooks, items, jobs,
+    journal, kv, levels, links, orders, settings, vault,
 };
 use secrecy::SecretString;
 use waybill_model::contract::{Exchange, Gap, Link};
@@ -291,6 +293,43 @@ pub trait Read: Access {
         limit: usize,
     ) -> Answer<Vec<LevelRow>> {
         levels::dirty(self.dynamic(), from, to, limit)
+    }
+    /// A hint.
+    fn hint(&self, connection: ConnectionId, entity: Entity, key: &str) -> Answer<Option<HintRow>> {
+        hints::hint(self.dynamic(), connection, entity, key)
+    }
+    /// Hints of a connection whose time has come, oldest first.
+    fn due_hints(
+        &self,
+        connection: ConnectionId,
+        now: Millis,
+        limit: usize,
+    ) -> Answer<Vec<HintRow>> {
+        hints::due(self.dynamic(), connection, now, limit)
+    }
+    /// When the next hint of any connection is due after `now`, whatever is overdue.
+    fn next_hint_due(&self, now: Millis) -> Answer<Option<Millis>> {
+        hints::next_due(self.dynamic(), now)
+    }
+    /// How many hints a connection has, counted up to `limit`.
+    fn hints_waiting(&self, connection: ConnectionId, limit: usize) -> Answer<usize> {
+        hints::waiting(self.dynamic(), connection, limit)
+    }
+    /// Webhook requests of a connection that are not read yet, in the order of arrival.
+    fn deliveries(&self, connection: ConnectionId, limit: usize) -> Answer<Vec<DeliveryRow>> {
+        hooks::deliveries(self.dynamic(), connection, limit)
+    }
+    /// How many webhook requests of a connection are not read yet.
+    fn delivery_backlog(&self, connection: ConnectionId) -> Answer<u64> {
+        hooks::backlog(self.dynamic(), connection)
+    }
+    /// When the newest webhook request that is not read yet came.
+    fn newest_delivery(&self, connection: ConnectionId) -> Answer<Option<Millis>> {
+        hooks::newest(self.dynamic(), connection)
+    }
+    /// What is known of the webhooks of a connection.
+    fn hooks(&self, connection: ConnectionId) -> Answer<Option<HooksRow>> {
+        hooks::hooks(self.dynamic(), connection)
     }
     /// Orders by stage, jobs by state, cards.
     fn counters(&self) -> Answer<Counters> {

@@ -4,7 +4,7 @@
 use redb::TableDefinition;
 
 /// Version of the schema this build reads and writes.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 macro_rules! tables {
     ($($case:ident = $name:literal : $doc:literal),* $(,)?) => {
@@ -73,6 +73,10 @@ tables! {
     Kv = "kv": "connection, key -> bytes",
     Levels = "levels": "from, to, item, warehouse -> row",
     DirtyLevels = "dirty_levels": "from, to, item, warehouse",
+    Hints = "hints": "connection, entity, key -> row (from version 2)",
+    HintsDue = "hints_due": "connection, time, entity, key (from version 2)",
+    Deliveries = "deliveries": "connection, delivery -> head of a webhook request (from version 2)",
+    Hooks = "hooks": "connection -> what is known of its webhooks (from version 2)",
 }
 
 impl Tab {

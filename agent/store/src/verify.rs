@@ -5,10 +5,11 @@ use crate::access::{Access, Entry};
 use crate::codec::{Key, Parts, Span, decode, hex, tail_u64};
 use crate::documents::{self, Head};
 use crate::error::StoreError;
+use crate::hints::HintRow;
 use crate::items::{self, ItemRow};
 use crate::rows::{CardRow, EffectRow, JobRow, LevelRow, OrderRow};
 use crate::schema::Tab;
-use crate::{bodies, cards, jobs, journal, levels, orders};
+use crate::{bodies, cards, hints, hooks, jobs, journal, levels, orders};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::ids::{ConnectionId, DocumentId};
@@ -36,6 +37,7 @@ const DERIVED: &[Tab] = &[
     Tab::ItemValues,
     Tab::DirtyLevels,
     Tab::SpoolFiles,
+    Tab::HintsDue,
 ];
 
 #[derive(Default)]
@@ -108,6 +110,7 @@ pub(crate) fn verify(a: &dyn Access) -> Result<Vec<String>, StoreError> {
         expected.body(&format!("transcript {}", hex(key)), Some(id));
         Ok(true)
     })?;
+    hints_and_deliveries(a, &mut expected)?;
     spool(a, &mut expected)?;
     compare(a, expected)
 }
@@ -185,6 +188,22 @@ fn jobs_and_cards(a: &dyn Access, expected: &mut Expected) -> Result<(), StoreEr
     Ok(())
 }
 
+fn hints_and_deliveries(a: &dyn Access, expected: &mut Expected) -> Result<(), StoreError> {
+    for (key, row) in rows::<HintRow>(a, Tab::Hints)? {
+        if hints::place(row.connection, row.entity, &row.key).0 != key {
+            expected
+                .wrong
+                .push(format!("hint at {} is of another document", hex(&key)));
+        }
+        expected.add(hints::entries(&row));
+    }
+    for (connection, key, head) in hooks::all(a)? {
+        expected.count(hooks::counter(connection));
+        expected.body(&format!("delivery {}", hex(&key)), Some(head.body));
+    }
+    Ok(())
+}
+
 fn spool(a: &dyn Access, expected: &mut Expected) -> Result<(), StoreError> {
     let mut users: BTreeMap<String, u64> = BTreeMap::new();
     let stored = bodies::all(a)?;
@@ -229,8 +248,10 @@ fn compare(a: &dyn Access, mut expected: Expected) -> Result<Vec<String>, StoreE
     wrong.extend(missing.map(|(tab, key)| format!("{} misses {}", tab.name(), hex(&key))));
     a.scan(Tab::Counters, &Span::all(), &mut |key, value| {
         let name = String::from_utf8_lossy(key).into_owned();
-        let counted =
-            name.starts_with("orders:") || name.starts_with("jobs:") || name == cards::COUNTER;
+        let counted = name.starts_with("orders:")
+            || name.starts_with("jobs:")
+            || name.starts_with(hooks::COUNTER)
+            || name == cards::COUNTER;
         if counted {
             let right = expected.counters.remove(&name).unwrap_or(0);
             let says = crate::codec::value_u64(Tab::Counters.name(), key, value)?;

@@ -9,14 +9,14 @@ mod sample;
 use sample::{
     SOURCE, TARGET, assert_sound, exchange, key, on_disk, problem, take_order, with_connections,
 };
-use waybill_model::contract::Gap;
+use waybill_model::contract::{Delivered, Gap};
 use waybill_model::document::Entity;
 use waybill_model::ids::Generation;
 use waybill_model::job::{Ending, JobState, Reason, Work};
 use waybill_store::sim_disk::{Loss, SimDisk};
 use waybill_store::{
-    BegunRow, Counters, FeedRow, JobRow, OpenError, Options, OrderQuery, OrderRow, Place, Read,
-    Store, StoreError, Tx, Writer,
+    BegunRow, Counters, DeliveryRow, FeedRow, HintRow, JobRow, OpenError, Options, OrderQuery,
+    OrderRow, Place, Read, Store, StoreError, Tx, Writer,
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,8 @@ struct Seen {
     jobs: Vec<JobRow>,
     orders: Vec<OrderRow>,
     transcripts: usize,
+    deliveries: Vec<DeliveryRow>,
+    hints: Vec<HintRow>,
 }
 
 fn seen(store: &Store) -> Seen {
@@ -51,6 +53,8 @@ fn seen(store: &Store) -> Seen {
                 jobs,
                 orders,
                 transcripts,
+                deliveries: rx.deliveries(SOURCE, 100)?,
+                hints: rx.due_hints(SOURCE, 1_000_000_000, 100)?,
             })
         })
         .unwrap()
@@ -138,7 +142,45 @@ fn second_page(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     tx.put_feed(&feed(3))
 }
 
-const STEPS: &[Step] = &[accept_page, claim, begin, verdicts, park_rest, second_page];
+fn deliver(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    for key in ["700", "701", "700"] {
+        let delivered = Delivered {
+            headers: Vec::new(),
+            body: key.into(),
+        };
+        tx.put_delivery(SOURCE, &delivered, 90_000_001)?;
+    }
+    Ok(())
+}
+
+fn understand(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    for row in tx.deliveries(SOURCE, 100)? {
+        let key = String::from_utf8_lossy(&row.delivered.body).into_owned();
+        tx.hint(SOURCE, Entity::Shipment, &key, 90_000_002)?;
+        tx.remove_deliveries(SOURCE, &[row.id])?;
+    }
+    Ok(())
+}
+
+fn fetch(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    for hint in tx.due_hints(SOURCE, 90_000_003, 1)? {
+        tx.accept(SOURCE, &sample::shipment(&hint.key, "a", "T1"), 90_000_003)?;
+        tx.take_hint(&hint)?;
+    }
+    Ok(())
+}
+
+const STEPS: &[Step] = &[
+    accept_page,
+    claim,
+    begin,
+    verdicts,
+    park_rest,
+    second_page,
+    deliver,
+    understand,
+    fetch,
+];
 
 /// Runs until the end or the loss of power; the states after each commit, and how many were acknowledged before it.
 fn run(disk: &SimDisk) -> (Vec<Seen>, usize) {

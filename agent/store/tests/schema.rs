@@ -72,7 +72,21 @@ fn a_file_of_schema_version_1_opens_and_reads() {
         store.read(|rx| rx.order(OrderId(3))).unwrap().unwrap().key,
         "new"
     );
+    // The tables of later versions are there.
+    store
+        .write_blocking(|tx| tx.hint(SOURCE, Entity::Shipment, "700", 9_000))
+        .unwrap();
+    assert_eq!(store.read(|rx| rx.next_hint_due(0)).unwrap(), Some(9_000));
     assert_sound(&store);
+    // Once brought up, it stays so.
+    store.close().unwrap();
+    let store = in_file(&path);
+    assert!(
+        store
+            .read(|rx| rx.hint(SOURCE, Entity::Shipment, "700"))
+            .unwrap()
+            .is_some()
+    );
 }
 
 #[test]
@@ -94,12 +108,12 @@ fn a_newer_file_is_refused_with_both_versions_and_a_hint() {
         panic!("a newer file must be refused");
     };
     assert!(
-        matches!(error, OpenError::Newer { found: 2, known: 1 }),
+        matches!(error, OpenError::Newer { found: 3, known: 2 }),
         "{error:?}"
     );
     assert_eq!(
         error.to_string(),
-        "the store has schema version 2, this agent knows up to 1"
+        "the store has schema version 3, this agent knows up to 2"
     );
     assert!(error.hint().is_some_and(|h| h.contains("newer agent")));
 }
