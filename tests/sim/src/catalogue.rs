@@ -251,6 +251,15 @@ pub const SERVICES: [Service; 8] = [
     },
 ];
 
+/// ERP ids of the shipping methods: the services in their order, from this id on.
+pub const FIRST_METHOD: i64 = 11;
+
+/// What a shipping method of the ERP is at the network. The generic one is what its parcels really travel with.
+pub fn service_of(method: i64) -> Option<Service> {
+    let index = usize::try_from(method.checked_sub(FIRST_METHOD)?).ok()?;
+    SERVICES.get(index.max(1)).copied()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;

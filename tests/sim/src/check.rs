@@ -1,12 +1,14 @@
 //! Owns the invariant check over both sandboxes' truths: every order of the network exactly once as a sale where it
-//! should be, with the same lines and money, acknowledged with the sale's number. Reads JSON only; must not know either
-//! sandbox's types.
+//! should be, with the same lines and money, acknowledged with the sale's number. What left the warehouse against what
+//! the network was told is in `check_shipments.rs`. Reads JSON only; must not know either sandbox's types.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::check_shipments::{self, Warehouse};
 
 /// One finding about one order or sale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,8 +42,14 @@ pub struct Report {
     pub numbers: Vec<Finding>,
     /// Test orders, and orders cancelled before acknowledgement, that have a live sale.
     pub unwanted: Vec<Finding>,
+    /// Shipments that differ from what left the warehouse.
+    pub shipments: Vec<Finding>,
     /// Sales with a reference that fits no order.
     pub strays: Vec<Finding>,
+    /// Goods-out notes that left, of sales that belong to orders.
+    pub notes: usize,
+    /// Parcels the network knows.
+    pub parcels: usize,
     /// Every acknowledged order without a sale, waived ones included: the caller may know an open card for each.
     pub acknowledged_without_sale: Vec<String>,
     /// Those of them that have a waiver.
@@ -58,13 +66,14 @@ impl Report {
 
     /// All findings with the name of their list.
     pub fn problems(&self) -> impl Iterator<Item = (&'static str, &Finding)> {
-        let lists: [(&'static str, &Vec<Finding>); 7] = [
+        let lists: [(&'static str, &Vec<Finding>); 8] = [
             ("lost", &self.lost),
             ("doubled", &self.doubled),
             ("rows", &self.rows),
             ("totals", &self.totals),
             ("numbers", &self.numbers),
             ("unwanted", &self.unwanted),
+            ("shipments", &self.shipments),
             ("strays", &self.strays),
         ];
         lists
@@ -75,13 +84,15 @@ impl Report {
     /// One line for people.
     pub fn summary(&self) -> String {
         format!(
-            "{} orders, {} sales, {} matched, {} lost, {} doubled, {} waiting with a card, {} other findings",
+            "{} orders, {} sales, {} matched, {} lost, {} doubled, {} waiting with a card, {} notes, {} parcels, {} other findings",
             self.orders,
             self.sales,
             self.matched,
             self.lost.len(),
             self.doubled.len(),
             self.waived.len(),
+            self.notes,
+            self.parcels,
             self.problems().count() - self.lost.len() - self.doubled.len()
         )
     }
@@ -98,6 +109,7 @@ pub fn check(network: &Value, erp: &Value, cards: &BTreeSet<String>) -> Report {
         .filter(|o| is_sale(o))
         .collect();
     let items = Items::of(erp);
+    let warehouse = Warehouse::of(erp);
     let mut report = Report {
         orders: orders.len(),
         sales: sales.len(),
@@ -116,6 +128,7 @@ pub fn check(network: &Value, erp: &Value, cards: &BTreeSet<String>) -> Report {
         let case = report.cases.entry(text(&order["case"])).or_default();
         case.0 += 1;
         case.1 += usize::from(!own.is_empty());
+        report.parcels += order["packages"].as_array().map_or(0, Vec::len);
         if order["test"] == true || order["cancelledBeforeAcknowledgement"] == true {
             if let Some(sale) = live.first() {
                 let why = if order["test"] == true {
@@ -135,7 +148,12 @@ pub fn check(network: &Value, erp: &Value, cards: &BTreeSet<String>) -> Report {
             [] => missing(order, &id, cards, &mut report),
             [sale] => {
                 report.matched += 1;
-                compare(order, sale, &items, &id, &mut report);
+                let lines = compare(order, sale, &items, &id, &mut report);
+                let notes = warehouse.notes_of(&text(&sale["id"]));
+                report.notes += notes.len();
+                let found = check_shipments::compare(order, sale, &lines, notes);
+                let found = found.into_iter().map(|what| finding(&id, what));
+                report.shipments.extend(found);
             }
             several => {
                 let numbers: Vec<String> = several.iter().map(|s| text(&s["id"])).collect();
@@ -161,7 +179,7 @@ fn finding(key: &str, what: String) -> Finding {
 }
 
 /// Text, number as text, or nothing.
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
@@ -169,7 +187,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn money(value: &Value) -> Decimal {
+pub(crate) fn money(value: &Value) -> Decimal {
     let text = text(value);
     text.parse()
         .or_else(|_| Decimal::from_scientific(&text))
@@ -211,6 +229,13 @@ fn assign<'a>(
 }
 
 fn missing(order: &Value, id: &str, cards: &BTreeSet<String>, report: &mut Report) {
+    if order["packages"]
+        .as_array()
+        .is_some_and(|all| !all.is_empty())
+    {
+        let what = "has shipments but no sale".to_owned();
+        report.shipments.push(finding(id, what));
+    }
     if order["acknowledgedAt"].is_string() {
         report.acknowledged_without_sale.push(id.to_owned());
     }
@@ -264,7 +289,14 @@ impl Items {
     }
 }
 
-fn compare(order: &Value, sale: &Value, items: &Items, id: &str, report: &mut Report) {
+/// Compares an order with its sale; the order's line numbers by the sale's rows.
+fn compare(
+    order: &Value,
+    sale: &Value,
+    items: &Items,
+    id: &str,
+    report: &mut Report,
+) -> BTreeMap<String, i64> {
     let number = text(&sale["id"]);
     if sale["cancelled"] == true && order["cancelled"] != true {
         report.rows.push(finding(
@@ -272,7 +304,8 @@ fn compare(order: &Value, sale: &Value, items: &Items, id: &str, report: &mut Re
             format!("sale {number} is cancelled, the order is not"),
         ));
     }
-    if let Some(what) = rows_differ(order, sale, items) {
+    let (paired, wrong) = pair_rows(order, sale, items);
+    if let Some(what) = wrong {
         report
             .rows
             .push(finding(id, format!("sale {number}: {what}")));
@@ -295,6 +328,7 @@ fn compare(order: &Value, sale: &Value, items: &Items, id: &str, report: &mut Re
         let what = format!("sale {number}, but the order was acknowledged with `{own}`");
         report.numbers.push(finding(id, what));
     }
+    paired
 }
 
 /// The order's total; when units were cancelled before anybody acknowledged, what remained.
@@ -313,8 +347,13 @@ fn wanted_units(line: &Value) -> i64 {
     line["quantity"].as_i64().unwrap_or(0) - line["cancelledEarly"].as_i64().unwrap_or(0)
 }
 
-/// Every line has one row of its own; rows beyond that must be worth nothing.
-fn rows_differ(order: &Value, sale: &Value, items: &Items) -> Option<String> {
+/// Line numbers by row id, and what is wrong: every line has one row of its own; rows beyond that must be worth nothing.
+fn pair_rows(
+    order: &Value,
+    sale: &Value,
+    items: &Items,
+) -> (BTreeMap<String, i64>, Option<String>) {
+    let mut paired = BTreeMap::new();
     let none = Vec::new();
     let mut rows: Vec<&Value> = sale["rows"].as_array().unwrap_or(&none).iter().collect();
     let mut lines: Vec<&Value> = order["lines"].as_array().unwrap_or(&none).iter().collect();
@@ -329,22 +368,24 @@ fn rows_differ(order: &Value, sale: &Value, items: &Items) -> Option<String> {
                 && money(&row["quantity"]) == units.normalize()
                 && money(&row["net"]) == net
         });
-        match place {
-            Some(place) => drop(rows.remove(place)),
-            None => {
-                return Some(format!(
-                    "no row for line {} ({} x {}, net {net})",
-                    text(&line["lineNumber"]),
-                    units,
-                    text(&line["sku"])
-                ));
-            }
-        }
+        let Some(place) = place else {
+            let what = format!(
+                "no row for line {} ({} x {}, net {net})",
+                text(&line["lineNumber"]),
+                units,
+                text(&line["sku"])
+            );
+            return (paired, Some(what));
+        };
+        let row = text(&rows.remove(place)["id"]);
+        paired.insert(row, line["lineNumber"].as_i64().unwrap_or(0));
     }
     let extra: Vec<String> = rows
         .iter()
         .filter(|row| !money(&row["net"]).is_zero())
         .map(|row| format!("{} x {}", text(&row["quantity"]), text(&row["sku"])))
         .collect();
-    (!extra.is_empty()).then(|| format!("rows beyond the order's lines: {}", extra.join(", ")))
+    let wrong =
+        (!extra.is_empty()).then(|| format!("rows beyond the order's lines: {}", extra.join(", ")));
+    (paired, wrong)
 }

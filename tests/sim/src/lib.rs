@@ -5,6 +5,7 @@
 pub mod brightpearl;
 pub mod catalogue;
 pub mod check;
+mod check_shipments;
 pub mod client;
 pub mod counters;
 pub mod dice;
@@ -16,6 +17,8 @@ pub mod tls;
 pub mod vendor;
 mod wire;
 
+#[cfg(test)]
+mod check_shipments_tests;
 #[cfg(test)]
 mod check_tests;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::auth::Auth;
 use super::clock::Zone;
 use super::contacts::Contacts;
+use super::multimessage::MultiFaults;
 use super::notes::Notes;
 use super::options::Options;
 use super::orders::Orders;
@@ -10,7 +11,7 @@ use super::payments::Payments;
 use super::products::Products;
 use super::reference::Lists;
 use super::stock::Stock;
-use super::throttle::Throttle;
+use super::throttle::{Burn, Throttle};
 use super::webhooks::Hooks;
 use crate::dice::Dice;
 
@@ -33,6 +34,8 @@ pub struct Brightpearl {
     pub(super) dice: Dice,
     pub(super) auth: Auth,
     pub(super) throttle: Throttle,
+    pub(super) burn: Burn,
+    pub(super) multi: MultiFaults,
     pub(super) lists: Lists,
     pub(super) products: Products,
     pub(super) contacts: Contacts,
@@ -59,6 +62,8 @@ impl Brightpearl {
                 options.seed,
             ),
             throttle: Throttle::default(),
+            burn: Burn::default(),
+            multi: MultiFaults::default(),
             lists: Lists::seeded(),
             products,
             contacts: Contacts::seeded(),
@@ -66,7 +71,7 @@ impl Brightpearl {
             stock,
             notes: Notes::new(),
             payments: Payments::new(),
-            hooks: Hooks::new(),
+            hooks: Hooks::new(options.seed),
             pending_invoices: Vec::new(),
             settings: options,
         }

@@ -1,5 +1,7 @@
 //! Owns what tests and people may do behind the API's back: settings, tokens, stock, statuses, products, orders made in
-//! the UI, shipping as a warehouse user. It must not know faults, counters or the clock; the server owns those.
+//! the UI, webhooks that go astray (`hook*`), multi-messages that end badly (`multi*`), another app that burns requests
+//! (`burnPerMinute`). What the warehouse does is in `worker.rs`. It must not know faults, counters or the clock; the
+//! server owns those.
 
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -48,6 +50,9 @@ impl Brightpearl {
             ("POST", ["product"]) => Ok(self.add_product(now, &body)),
             ("POST", ["product", id]) => self.edit_product(now, id, &body),
             ("POST", ["order"]) => self.order_in_ui(now, &body),
+            ("GET", ["hooks"]) => Ok(self.hooks.report()),
+            ("POST", ["transfer"]) => Ok(self.transfer_as_user(now, &body)),
+            ("POST", ["note", id, action]) => self.note_as_user(now, id, action, &body),
             ("POST", ["order", id, rest @ ..]) => self.control_order(now, id, rest, &body),
             _ => Err(Refusal::missing(format!(
                 "no control answers {} {}",
@@ -69,9 +74,10 @@ impl Brightpearl {
         match action {
             ["status"] => self.status_in_ui(now, id, body),
             ["ship"] => self.ship_as_user(now, id, body),
+            ["note"] => self.new_note_as_user(now, id, body),
             ["invoice"] => self.invoice_in_ui(now, id, body),
             _ => Err(Refusal::missing(
-                "a control of an order is status, ship or invoice",
+                "a control of an order is status, ship, note or invoice",
             )),
         }
     }
@@ -92,6 +98,10 @@ impl Brightpearl {
             "strictAvailability": self.settings_strict_availability,
             "hookBatchMs": self.hooks.batch_ms, "hookRetryMs": self.hooks.retry_ms,
             "hookLoseNext": self.hooks.lose_next, "hookDoubleNext": self.hooks.double_next,
+            "hookLose": self.hooks.shake.lose, "hookDouble": self.hooks.shake.double,
+            "hookDelayMs": self.hooks.shake.delay_ms, "burnPerMinute": self.burn.per_minute,
+            "multiStatus": self.multi.status, "multiFailNext": self.multi.fail_next,
+            "multiFailStatus": self.multi.fail_status, "multiStopAfter": self.multi.stop_after,
         })
     }
 
@@ -137,6 +147,18 @@ impl Brightpearl {
             }
             "hookLoseNext" => self.hooks.lose_next = small()?,
             "hookDoubleNext" => self.hooks.double_next = small()?,
+            "hookLose" => self.hooks.shake.lose = value.as_f64()?,
+            "hookDouble" => self.hooks.shake.double = value.as_f64()?,
+            "hookDelayMs" => self.hooks.shake.delay_ms = value.as_i64()?,
+            "burnPerMinute" => self.burn.per_minute = value.as_i64().filter(|n| *n >= 0)?,
+            "multiStatus" if value.is_null() => self.multi.status = None,
+            "multiStatus" => self.multi.status = Some(status_of(value)?),
+            "multiFailNext" => self.multi.fail_next = small()?,
+            "multiFailStatus" => self.multi.fail_status = status_of(value)?,
+            "multiStopAfter" => {
+                let list = value.as_array()?.iter().map(Value::as_u64);
+                self.multi.stop_after = list.collect::<Option<_>>()?;
+            }
             _ => return None,
         }
         Some(())
@@ -148,7 +170,8 @@ impl Brightpearl {
             .as_u64()
             .and_then(|n| u32::try_from(n).ok())
             .unwrap_or(1);
-        self.throttle.burn(now, &["account".to_owned()], count);
+        self.throttle
+            .burn(now, &["account".to_owned()], count, None);
         json!({ "burnt": count })
     }
 
@@ -286,6 +309,12 @@ impl Brightpearl {
         self.finish_invoices(now);
         Ok(json!({ "orderId": self.order_id(id)? }))
     }
+}
+
+/// A status of a failure.
+fn status_of(value: &Value) -> Option<u16> {
+    let status = value.as_u64().and_then(|n| u16::try_from(n).ok());
+    status.filter(|n| (400..600).contains(n))
 }
 
 /// Takes over the parts of a product that a control names.

@@ -11,7 +11,7 @@ use super::throttle::Quota;
 use crate::vendor::{Outbound, Req, Resp, Vendor};
 
 /// What the gateway says beyond the cap.
-const TOO_MANY: &str =
+pub(super) const TOO_MANY: &str =
     "You have sent too many requests. Please wait before sending another request";
 
 impl Vendor for Brightpearl {
@@ -46,6 +46,12 @@ impl Vendor for Brightpearl {
     }
 
     fn tick(&mut self, now_ms: i64) {
+        let burnt = self.burn.due(now_ms);
+        if burnt > 0 {
+            let cap = self.settings.requests_per_minute;
+            self.throttle
+                .burn(now_ms, &["account".to_owned()], burnt, Some(cap));
+        }
         if !self.pending_invoices.is_empty() {
             self.finish_invoices(now_ms);
         }

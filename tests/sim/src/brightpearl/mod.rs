@@ -30,7 +30,9 @@ mod search;
 mod stock;
 mod throttle;
 mod truth;
+mod webhook_calls;
 mod webhooks;
+mod worker;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Owns multi-message: an envelope of two to ten writes that costs one request. It must not know what the messages do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use serde_json::{Value, json};
 use url::form_urlencoded;
@@ -8,6 +8,43 @@ use url::form_urlencoded;
 use super::account::Brightpearl;
 use super::call::Call;
 use super::envelope::{Answer, Refusal, Reply, render};
+
+/// What goes wrong inside multi-messages, on command.
+#[derive(Debug)]
+pub(super) struct MultiFaults {
+    /// Every envelope is answered so: an account without multi-message.
+    pub(super) status: Option<u16>,
+    /// So many of the next messages are not carried out.
+    pub(super) fail_next: u32,
+    /// What those are answered.
+    pub(super) fail_status: u16,
+    /// The next envelopes carry out only so many messages each; the others come back unprocessed. With a cut
+    /// connection: some are carried out, others not, and nobody is told.
+    pub(super) stop_after: VecDeque<u64>,
+}
+
+impl Default for MultiFaults {
+    fn default() -> Self {
+        Self {
+            status: None,
+            fail_next: 0,
+            fail_status: 500,
+            stop_after: VecDeque::new(),
+        }
+    }
+}
+
+impl MultiFaults {
+    /// The answer of a message that is not carried out, if it is this one's turn.
+    fn refusal(&mut self) -> Option<Reply> {
+        self.fail_next = self.fail_next.checked_sub(1)?;
+        Some(match self.fail_status {
+            503 => Reply::gateway(503, super::gateway::TOO_MANY),
+            status @ 500.. => Refusal::new(status, "CMNU-003", "An unexpected error").into(),
+            status => Refusal::new(status, "ORDC-000", "Refused on command").into(),
+        })
+    }
+}
 
 struct Message {
     label: String,
@@ -17,27 +54,37 @@ struct Message {
 impl Brightpearl {
     /// `POST /multi-message`: 200 when every message succeeded, else 207.
     pub(super) fn multi_message(&mut self, now: i64, call: &Call) -> Answer {
+        if let Some(status) = self.multi.status {
+            return Err(Refusal::new(status, "CMNC-404", "No such resource"));
+        }
         let body = call.object()?;
         let messages = read(&body)?;
+        let most = self.multi.stop_after.pop_front().unwrap_or(u64::MAX);
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
         let stop = body["onFail"] == "STOP";
         let mut processed = Vec::new();
         let mut unprocessed = Vec::new();
         let mut failed = false;
         for message in messages {
-            if failed && stop {
+            if (failed && stop) || processed.len() >= most {
                 unprocessed.push(message.label);
                 continue;
             }
-            let (_, reply) = self.dispatch(now, &message.call);
+            let refused = self.multi.refusal();
+            let reply = refused.unwrap_or_else(|| self.dispatch(now, &message.call).1);
             failed |= reply.status >= 400;
             processed.push(json!({
                 "label": message.label, "statusCode": reply.status,
                 "body": { "content": render(&reply.body) },
             }));
         }
-        let response =
-            json!({ "processedMessages": processed, "unprocessedMessages": unprocessed });
-        let status = if failed { 207 } else { 200 };
+        let left = unprocessed.clone();
+        let response = json!({ "processedMessages": processed, "unprocessedMessages": left });
+        let status = if failed || !unprocessed.is_empty() {
+            207
+        } else {
+            200
+        };
         Ok(Reply {
             status,
             body: json!({ "response": response }),

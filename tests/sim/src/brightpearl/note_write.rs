@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::account::{Brightpearl, STAFF_ID};
 use super::call::Call;
-use super::clock::{Zone, parse_instant};
-use super::envelope::{Answer, Refusal, Reply, decimal, fixed, integer};
+use super::clock::parse_instant;
+use super::envelope::{Answer, Refusal, Reply, decimal, integer};
 use super::notes::{Note, STEPS};
 
 impl Brightpearl {
@@ -144,6 +144,8 @@ impl Brightpearl {
             created_on: now,
             visible_from: now,
             rows,
+            transfer: None,
+            shipped_seen: None,
             sequence: i64::try_from(siblings.len()).unwrap_or(0),
             events: vec![(now, STAFF_ID, "PLA")],
             label_uri: body["labelUri"].as_str().unwrap_or("").to_owned(),
@@ -203,6 +205,7 @@ impl Brightpearl {
         }
         let note = note.clone();
         self.notes.all.remove(&note.id);
+        self.notes.deleted.push((note.id, note.order));
         if let Some(ids) = self.notes.by_order.get_mut(&order) {
             ids.retain(|other| *other != note.id);
         }
@@ -286,6 +289,7 @@ impl Brightpearl {
         }
         next.version = self.notes.next_version();
         let leaves = next.shipped();
+        next.shipped_seen = leaves.then_some(now);
         self.notes.all.insert(next.id, next.clone());
         if leaves {
             self.take_off(now, &next, true);
@@ -307,49 +311,6 @@ impl Brightpearl {
         }
         Ok(Reply::done())
     }
-
-    /// What a warehouse user does in one go: a note for all open units (or those named), picked, packed and shipped.
-    pub(super) fn ship_as_user(
-        &mut self,
-        now: i64,
-        order: &str,
-        body: &Value,
-    ) -> Result<Value, Refusal> {
-        let id = self.order_id(order)?;
-        let Some(sale) = self.orders.get(id) else {
-            return Ok(Value::Null);
-        };
-        let warehouse = integer(&body["warehouseId"]).unwrap_or(sale.warehouse_id);
-        let open = sale.rows.iter().filter(|row| row.tracked).filter_map(|row| {
-            let held = Decimal::from(sale.on_notes.get(&row.id).copied().unwrap_or(0));
-            let open = row.quantity - row.shipped - held;
-            let named = &body["rows"][row.id.to_string()];
-            let take = if body["rows"].is_object() { decimal(named)? } else { open };
-            (take > Decimal::ZERO).then(|| {
-                json!({ "productId": row.product_id, "salesOrderRowId": row.id, "quantity": fixed(take, 0) })
-            })
-        });
-        let products: Vec<Value> = open.collect();
-        let note = json!({
-            "warehouses": [{ "warehouseId": warehouse, "products": products }],
-            "shippingMethodId": body["shippingMethodId"],
-        });
-        let made = self.goods_out_post(now, order, &call_with(&note))?;
-        let number = made.body["response"][0].as_i64().unwrap_or(0);
-        let text = number.to_string();
-        let shipping = json!({ "shipping": body });
-        self.goods_out_put(now, &text, &call_with(&shipping))?;
-        if body["shipped"] != false {
-            let at = Zone::new(0).text(now);
-            let event = json!({ "eventCode": "SHW", "occured": at, "eventOwnerId": STAFF_ID });
-            self.goods_out_event(now, &text, &call_with(&json!({ "events": [event] })))?;
-        }
-        Ok(json!({ "goodsOutNoteId": number }))
-    }
-}
-
-fn call_with(body: &Value) -> Call {
-    Call::new("POST", "", Vec::new(), body.to_string().into_bytes())
 }
 
 /// Adds one event. Shipping adds the missing steps before it.

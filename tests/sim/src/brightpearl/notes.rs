@@ -41,13 +41,43 @@ pub(super) struct Note {
     pub(super) visible_from: i64,
     /// Product and quantity by order row.
     pub(super) rows: BTreeMap<i64, (i64, i64)>,
+    /// Goods that only change their warehouse: no order, no rows of one.
+    pub(super) transfer: Option<Transfer>,
+    /// When the account learnt that it left; searches trail this, whatever day the event names.
+    pub(super) shipped_seen: Option<i64>,
     pub(super) sequence: i64,
     pub(super) events: Vec<(i64, i64, &'static str)>,
     pub(super) label_uri: String,
     pub(super) version: i64,
 }
 
+/// Where the goods of a transfer go.
+#[derive(Debug, Clone)]
+pub(super) struct Transfer {
+    pub(super) id: i64,
+    pub(super) target: i64,
+    /// Product and quantity.
+    pub(super) products: Vec<(i64, i64)>,
+}
+
 impl Note {
+    /// As a search sees it that trails writes by `lag`: a note that has just left has not left yet.
+    fn trailing(&self, now: i64, lag: i64) -> Self {
+        let mut note = self.clone();
+        if note.shipped_seen.is_some_and(|at| now - at < lag) {
+            note.done[3] = None;
+        }
+        note
+    }
+
+    /// The furthest step done, as a word.
+    pub(super) fn stage(&self) -> &'static str {
+        let last = (0..STEPS.len())
+            .rev()
+            .find(|step| self.done[*step].is_some());
+        last.map_or("created", |step| STEPS[step].2)
+    }
+
     pub(super) fn shipped(&self) -> bool {
         self.done[3].is_some()
     }
@@ -93,6 +123,15 @@ impl Note {
         if let Some(at) = self.release_date {
             view["releaseDate"] = json!(zone.text(at));
         }
+        if let (Some(transfer), Some(fields)) = (&self.transfer, view.as_object_mut()) {
+            fields.remove("orderRows");
+            let row = |(product, quantity): &(i64, i64)| json!({ "productId": product, "quantity": quantity, "locationId": self.warehouse });
+            let rows: Vec<Value> = transfer.products.iter().map(row).collect();
+            fields.insert("transferRows".to_owned(), json!(rows));
+            fields.insert("transfer".to_owned(), json!(true));
+            fields.insert("targetWarehouseId".to_owned(), json!(transfer.target));
+            fields.insert("stockTransferId".to_owned(), json!(transfer.id));
+        }
         view
     }
 }
@@ -113,6 +152,8 @@ pub(super) struct Notes {
     pub(super) by_order: HashMap<i64, Vec<i64>>,
     pub(super) next: i64,
     pub(super) version: i64,
+    /// Notes that were deleted, with the order each was of.
+    pub(super) deleted: Vec<(i64, i64)>,
 }
 
 impl Notes {
@@ -122,12 +163,19 @@ impl Notes {
             by_order: HashMap::new(),
             next: 700_001,
             version: 88_001,
+            deleted: Vec::new(),
         }
     }
 
     /// Whether an order has notes, shipped or not.
     pub(super) fn any_of(&self, order: i64) -> bool {
         self.by_order.get(&order).is_some_and(|ids| !ids.is_empty())
+    }
+
+    /// Deleted notes for the truth.
+    pub(super) fn deleted_truth(&self) -> Vec<Value> {
+        let view = |(id, order): &(i64, i64)| json!({ "id": id, "orderId": order });
+        self.deleted.iter().map(view).collect()
     }
 
     /// All notes for the truth.
@@ -141,7 +189,9 @@ impl Notes {
             .map(|note| {
                 json!({
                     "id": note.id, "orderId": note.order, "warehouseId": note.warehouse,
-                    "shipped": note.shipped(), "reference": note.reference,
+                    "stage": note.stage(), "shipped": note.shipped(), "reference": note.reference,
+                    "transfer": note.transfer.is_some(),
+                    "shippedOn": note.done[3].map(|(at, _)| Zone::new(0).text(at)),
                     "shippingMethodId": note.method, "rows": note.rows.iter().map(row).collect::<Vec<_>>(),
                 })
             })
@@ -211,12 +261,12 @@ impl Brightpearl {
     /// `GET goods-note/goods-out-search`.
     pub(super) fn goods_out_search(&self, now: i64, call: &Call) -> Answer {
         let lag = self.settings.search_lag_ms;
-        let seen = self
-            .notes
-            .all
-            .values()
-            .filter(|n| now - n.visible_from >= lag);
-        let found = TABLE.search(seen, &call.query, self.zone())?;
+        let visible = self.notes.all.values();
+        let seen: Vec<Note> = visible
+            .filter(|n| now - n.visible_from >= lag)
+            .map(|n| n.trailing(now, lag))
+            .collect();
+        let found = TABLE.search(seen.iter(), &call.query, self.zone())?;
         let body = json!({ "response": found.response, "reference": {} });
         Ok(Reply { status: 200, body })
     }

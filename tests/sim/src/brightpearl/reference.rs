@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::envelope::{Answer, Refusal, Reply, number};
 use super::idset::IdSet;
-use crate::catalogue::{SERVICES, WAREHOUSES};
+use crate::catalogue::{FIRST_METHOD, SERVICES, WAREHOUSES};
 
 /// Status that new orders get when none is given.
 pub(super) const STATUS_NEW: i64 = 3;
@@ -213,7 +213,7 @@ fn status_view((index, status): (usize, &Status)) -> Value {
 
 fn shipping_methods() -> Vec<Value> {
     let mut out = Vec::new();
-    for (id, service) in (11_i64..).zip(SERVICES) {
+    for (id, service) in (FIRST_METHOD..).zip(SERVICES) {
         let mut method = json!({
             "id": id, "name": format!("{} {}", service.carrier, service.method), "code": service.code,
             "breaks": "10,100,250,1000,100000", "methodType": 1, "additionalInformationRequired": false,

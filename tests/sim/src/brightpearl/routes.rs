@@ -17,7 +17,7 @@ impl Brightpearl {
             Some((&"product-service", rest)) => self.product_service(now, call, rest),
             Some((&"warehouse-service", rest)) => self.warehouse_service(now, call, rest),
             Some((&"accounting-service", rest)) => self.accounting_service(now, call, rest),
-            Some((&"integration-service", rest)) => self.integration_service(call, rest),
+            Some((&"integration-service", rest)) => self.integration_service(now, call, rest),
             Some((&"multi-message", [])) if call.method == "POST" => {
                 Some(("multi-message", self.multi_message(now, call)))
             }
@@ -246,11 +246,14 @@ impl Brightpearl {
         })
     }
 
-    fn integration_service(&mut self, call: &Call, path: &[&str]) -> Routed {
+    fn integration_service(&mut self, now: i64, call: &Call, path: &[&str]) -> Routed {
         Some(match (call.method.as_str(), path) {
             ("POST", ["webhook"]) => ("post-webhook", self.webhook_post(call)),
             ("GET", ["webhook"]) => ("webhook-get", self.webhook_get(None)),
             ("GET", ["webhook", set]) => ("webhook-get", self.webhook_get(Some(set))),
+            ("POST", ["webhook", id, "simulate"]) => {
+                ("simulate-webhook", self.webhook_simulate(now, id, call))
+            }
             ("DELETE", ["webhook", id]) => ("delete-webhook", self.webhook_delete(id)),
             _ => return None,
         })

@@ -37,6 +37,7 @@ impl Brightpearl {
         json!({
             "orders": self.orders.all.values().map(order).collect::<Vec<_>>(),
             "contacts": contacts, "products": products, "goodsOutNotes": self.notes.truth(),
+            "deletedNotes": self.notes.deleted_truth(), "webhooks": self.hooks.report(),
         })
     }
 

@@ -1,47 +1,58 @@
-//! Owns webhooks: registration, which event reaches which hook, grouping of ids, and repeats by quality of service. The
-//! server carries the calls. It must not know what the ids name.
+//! Owns the delivery of webhooks: which event reaches which hook, grouping of ids, repeats by quality of service, and what
+//! goes astray on command. The server carries the calls; `webhook_calls.rs` registers. It must not know what the ids
+//! name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::account::Brightpearl;
-use super::call::Call;
-use super::envelope::{Answer, Refusal, Reply, integer};
-use super::idset::{IdSet, compact};
+use super::idset::compact;
+use crate::dice::Dice;
 use crate::vendor::Outbound;
 
 /// Events kept for `/_sim/events`.
 const KEPT: usize = 50_000;
 
-/// Resource types that can be subscribed to.
-const RESOURCES: [&str; 7] = [
-    "sales-order",
-    "order",
-    "goods-out-note",
-    "drop-ship-note",
-    "goods-in-note",
-    "quarantine-release",
-    "product",
-];
-
-/// Variables that a template must carry.
-const REQUIRED: [&str; 4] = [
-    "${account-code}",
-    "${resource-type}",
-    "${resource-id}",
-    "${lifecycle-event}",
-];
-
+/// A registered webhook.
 #[derive(Debug, Clone)]
-struct Hook {
-    subscribe_to: String,
-    method: String,
-    uri: String,
-    body: String,
-    content_type: String,
-    sets: bool,
-    quality: i64,
+pub(super) struct Hook {
+    pub(super) subscribe_to: String,
+    pub(super) method: String,
+    pub(super) uri: String,
+    pub(super) body: String,
+    pub(super) content_type: String,
+    pub(super) sets: bool,
+    pub(super) quality: i64,
+}
+
+impl Hook {
+    /// As the API shows it.
+    pub(super) fn view(&self, id: i64) -> Value {
+        json!({
+            "id": id, "subscribeTo": self.subscribe_to, "httpMethod": self.method, "uriTemplate": self.uri,
+            "bodyTemplate": self.body, "contentType": self.content_type, "idSetAccepted": self.sets,
+            "qualityOfService": self.quality,
+        })
+    }
+}
+
+/// How deliveries go astray, on command: chances from 0 to 1, and a random delay that puts them out of order.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Shake {
+    pub(super) lose: f64,
+    pub(super) double: f64,
+    pub(super) delay_ms: i64,
+}
+
+/// What became of all deliveries.
+#[derive(Debug, Default)]
+struct Tally {
+    sent: u64,
+    lost: u64,
+    doubled: u64,
+    unanswered: u64,
+    given_up: u64,
+    answered: BTreeMap<u16, u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,6 +64,8 @@ struct Delivery {
     raised_on: i64,
     due: i64,
     attempt: usize,
+    /// Chance has had its turn.
+    shaken: bool,
 }
 
 /// Something that happened.
@@ -66,8 +79,8 @@ struct Event {
 /// All hooks, what waits to be sent and what happened.
 #[derive(Debug)]
 pub(super) struct Hooks {
-    registered: BTreeMap<i64, Hook>,
-    next: i64,
+    pub(super) registered: BTreeMap<i64, Hook>,
+    pub(super) next: i64,
     waiting: Vec<Delivery>,
     sent: BTreeMap<u64, Delivery>,
     next_delivery: u64,
@@ -81,10 +94,14 @@ pub(super) struct Hooks {
     pub(super) lose_next: u32,
     /// How many of the next deliveries are sent twice.
     pub(super) double_next: u32,
+    /// What chance does to the others.
+    pub(super) shake: Shake,
+    tally: Tally,
+    dice: Dice,
 }
 
 impl Hooks {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self {
             registered: BTreeMap::new(),
             next: 121,
@@ -97,6 +114,9 @@ impl Hooks {
             retry_ms: vec![60_000, 300_000, 1_800_000, 7_200_000, 43_200_000],
             lose_next: 0,
             double_next: 0,
+            shake: Shake::default(),
+            tally: Tally::default(),
+            dice: Dice::new(seed ^ 0x400C),
         }
     }
 
@@ -112,6 +132,7 @@ impl Hooks {
                 hook.sets
                     && d.hook == *number
                     && d.attempt == 0
+                    && !d.shaken
                     && d.event == event
                     && d.resource == resource
             });
@@ -127,6 +148,7 @@ impl Hooks {
                 raised_on: now,
                 due: now + if hook.sets { self.batch_ms } else { 0 },
                 attempt: 0,
+                shaken: false,
             });
         }
         self.events.push_back(Event { at: now, full, id });
@@ -149,24 +171,84 @@ impl Hooks {
         json!({ "next": next, "events": list })
     }
 
+    /// Queues a delivery of test data: one request for a hook that takes sets, else one per id.
+    pub(super) fn simulate(
+        &mut self,
+        now: i64,
+        number: i64,
+        (resource, event): (&str, &str),
+        ids: &[i64],
+    ) {
+        let Some(hook) = self.registered.get(&number) else {
+            return;
+        };
+        let each = if hook.sets { ids.len().max(1) } else { 1 };
+        for part in ids.chunks(each) {
+            self.waiting.push(Delivery {
+                hook: number,
+                resource: resource.to_owned(),
+                event: event.to_owned(),
+                ids: part.iter().copied().collect(),
+                raised_on: now,
+                due: now,
+                attempt: 0,
+                shaken: true,
+            });
+        }
+    }
+
+    /// Hooks, what waits and what became of deliveries, for the control side.
+    pub(super) fn report(&self) -> Value {
+        let hooks = self.registered.iter().map(|(id, hook)| hook.view(*id));
+        let tally = &self.tally;
+        json!({
+            "registered": hooks.collect::<Vec<_>>(), "waiting": self.waiting.len(), "underWay": self.sent.len(),
+            "sent": tally.sent, "lost": tally.lost, "doubled": tally.doubled, "unanswered": tally.unanswered,
+            "givenUp": tally.given_up, "answered": tally.answered,
+        })
+    }
+
+    /// How many copies of a delivery leave.
+    fn copies(&mut self) -> usize {
+        if self.lose_next > 0 || self.dice.chance(self.shake.lose) {
+            self.lose_next = self.lose_next.saturating_sub(1);
+            self.tally.lost += 1;
+            return 0;
+        }
+        if self.double_next > 0 || self.dice.chance(self.shake.double) {
+            self.double_next = self.double_next.saturating_sub(1);
+            self.tally.doubled += 1;
+            return 2;
+        }
+        1
+    }
+
     /// The calls that are due.
     pub(super) fn due(&mut self, now: i64, account: &str) -> Vec<Outbound> {
         let (due, later): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|d| d.due <= now);
         self.waiting = later;
         let mut out = Vec::new();
-        for delivery in due {
+        for mut delivery in due {
             let Some(hook) = self.registered.get(&delivery.hook).cloned() else {
                 continue;
             };
-            if self.lose_next > 0 {
-                self.lose_next -= 1;
-                continue;
-            }
-            let copies = if self.double_next > 0 { 2 } else { 1 };
-            self.double_next = self.double_next.saturating_sub(1);
+            let copies = if delivery.shaken { 1 } else { self.copies() };
+            let shaken = std::mem::replace(&mut delivery.shaken, true);
             for _ in 0..copies {
+                let wait = if shaken {
+                    0
+                } else {
+                    self.dice.between(0, self.shake.delay_ms)
+                };
+                if wait > 0 {
+                    let mut late = delivery.clone();
+                    late.due = now + wait;
+                    self.waiting.push(late);
+                    continue;
+                }
                 let id = self.next_delivery;
                 self.next_delivery += 1;
+                self.tally.sent += 1;
                 out.push(call_of(id, &hook, &delivery, account));
                 self.sent.insert(id, delivery.clone());
             }
@@ -179,6 +261,10 @@ impl Hooks {
         let Some(mut delivery) = self.sent.remove(&id) else {
             return;
         };
+        match status {
+            Some(status) => *self.tally.answered.entry(status).or_default() += 1,
+            None => self.tally.unanswered += 1,
+        }
         let Some(hook) = self.registered.get(&delivery.hook) else {
             return;
         };
@@ -191,6 +277,8 @@ impl Hooks {
             delivery.due = now + wait;
             delivery.attempt += 1;
             self.waiting.push(delivery);
+        } else if !matches!(status, Some(200..=299)) {
+            self.tally.given_up += 1;
         }
     }
 }
@@ -233,118 +321,5 @@ fn call_of(id: u64, hook: &Hook, delivery: &Delivery, account: &str) -> Outbound
         url: fill(&hook.uri),
         headers,
         body,
-    }
-}
-
-fn view((id, hook): (&i64, &Hook)) -> Value {
-    json!({
-        "id": id, "subscribeTo": hook.subscribe_to, "httpMethod": hook.method, "uriTemplate": hook.uri,
-        "bodyTemplate": hook.body, "contentType": hook.content_type, "idSetAccepted": hook.sets,
-        "qualityOfService": hook.quality,
-    })
-}
-
-/// Whether an event or prefix may be subscribed to; whole orders cannot be by creation.
-fn subscribable(event: &str) -> bool {
-    let mut parts = event.split('.');
-    let known = parts
-        .next()
-        .is_some_and(|resource| RESOURCES.contains(&resource));
-    let life = parts.next();
-    known
-        && matches!(life, None | Some("created" | "modified" | "destroyed"))
-        && event != "order.created"
-}
-
-impl Brightpearl {
-    /// `POST webhook`.
-    pub(super) fn webhook_post(&mut self, call: &Call) -> Answer {
-        let body = call.object()?;
-        let text = |key: &str| body[key].as_str().unwrap_or("").to_owned();
-        let event = text("subscribeTo");
-        if !subscribable(&event) {
-            let text = format!("The event '{event}' cannot be subscribed to");
-            return Err(Refusal::bad("INTC-064", text));
-        }
-        let hook = Hook {
-            subscribe_to: event,
-            method: text("httpMethod").to_ascii_uppercase(),
-            uri: text("uriTemplate"),
-            body: text("bodyTemplate"),
-            content_type: text("contentType"),
-            sets: body["idSetAccepted"] == true,
-            quality: integer(&body["qualityOfService"]).unwrap_or(0),
-        };
-        if !matches!(hook.method.as_str(), "GET" | "POST" | "PUT" | "DELETE") {
-            return Err(Refusal::bad(
-                "INTC-050",
-                format!("Invalid HTTP method: {}", hook.method),
-            ));
-        }
-        if !hook.uri.starts_with("http://") && !hook.uri.starts_with("https://") {
-            return Err(Refusal::bad(
-                "INTC-051",
-                "The uriTemplate must be an absolute URL",
-            ));
-        }
-        let with_body = matches!(hook.method.as_str(), "POST" | "PUT");
-        if with_body && (hook.body.is_empty() || hook.content_type.is_empty()) {
-            let text = "POST and PUT need a bodyTemplate and a contentType";
-            return Err(Refusal::bad("INTC-052", text));
-        }
-        let has = |name: &str| hook.uri.contains(name) || (with_body && hook.body.contains(name));
-        let errors: Vec<(&'static str, String)> = REQUIRED
-            .iter()
-            .filter(|name| !has(name))
-            .map(|name| {
-                (
-                    "INTC-057",
-                    format!("The template lacks the required variable {name}"),
-                )
-            })
-            .collect();
-        if !errors.is_empty() {
-            return Err(Refusal {
-                status: 400,
-                errors,
-            });
-        }
-        let id = self.hooks.next;
-        self.hooks.next += 1;
-        self.hooks.registered.insert(id, hook);
-        Ok(Reply::ok(id))
-    }
-
-    /// `GET webhook[/{set}]`.
-    pub(super) fn webhook_get(&self, set: Option<&str>) -> Answer {
-        let wanted = match set {
-            None => None,
-            Some(text) => Some(
-                IdSet::parse(text)
-                    .ok_or_else(|| Refusal::bad("CMNC-011", format!("Invalid ID set: {text}")))?,
-            ),
-        };
-        let some = |(id, _): &(&i64, &Hook)| wanted.as_ref().is_none_or(|w| w.contains(**id));
-        let list: Vec<Value> = self
-            .hooks
-            .registered
-            .iter()
-            .filter(some)
-            .map(view)
-            .collect();
-        if list.is_empty() {
-            let text = format!("No webhooks available in ID Set {}", set.unwrap_or(""));
-            return Err(Refusal::missing(text));
-        }
-        Ok(Reply::ok(list))
-    }
-
-    /// `DELETE webhook/{id}`.
-    pub(super) fn webhook_delete(&mut self, id: &str) -> Answer {
-        let number: i64 = id.parse().unwrap_or(0);
-        match self.hooks.registered.remove(&number) {
-            Some(_) => Ok(Reply::done()),
-            None => Err(Refusal::missing(format!("Cannot find webhook: {id}"))),
-        }
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct NewOrder {
     pub(crate) total_off_cents: i64,
     pub(crate) case: Option<String>,
     pub(crate) expect: Option<String>,
+    /// `shipByDate`, in minutes from now.
+    pub(crate) ship_by_minutes: Option<i64>,
     /// Stays `received` until released.
     pub(crate) hold: bool,
 }
@@ -143,6 +145,8 @@ impl Sandbox {
             ack_count: 0,
             lines,
             packages: Vec::new(),
+            refused: Vec::new(),
+            ship_by: wish.ship_by_minutes.map(|minutes| now + minutes * 60_000),
             total_cents: wish.total_cents.unwrap_or(sum) + wish.total_off_cents,
             service,
             warehouse,
@@ -181,9 +185,24 @@ impl Sandbox {
         }
     }
 
+    /// A line of a kit: the ERP keeps it as a product made of others.
+    pub(crate) fn kit_line(&mut self) -> Option<NewLine> {
+        let usable = |p: &&SeedProduct| p.orderable() && p.bundle.is_some();
+        let kits: Vec<&SeedProduct> = self.catalogue.iter().filter(usable).collect();
+        let sku = self.dice.pick(&kits)?.sku.clone();
+        let quantity = self.dice.between(1, 2);
+        Some(NewLine {
+            sku,
+            quantity,
+            cost_cents: None,
+            upc: None,
+            ean: None,
+        })
+    }
+
     /// Lines of different, orderable, single products.
     pub(crate) fn random_lines(&mut self, count: i64) -> Vec<NewLine> {
-        let usable = |p: &&SeedProduct| p.orderable() && p.bundle.is_none();
+        let usable = |p: &&SeedProduct| p.orderable() && p.bundle.is_none() && p.tracked;
         let products: Vec<&SeedProduct> = self.catalogue.iter().filter(usable).collect();
         let mut lines: Vec<NewLine> = Vec::new();
         let most = usize::try_from(count).unwrap_or(1).min(products.len());

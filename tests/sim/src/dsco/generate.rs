@@ -11,8 +11,9 @@ use crate::catalogue::RETAILERS;
 use crate::dice::Dice;
 
 /// Every awkward case, and how many of a hundred orders are of it unless asked otherwise.
-const CASES: [(&str, usize); 8] = [
+const CASES: [(&str, usize); 9] = [
     ("multi-line", 10),
+    ("kit", 6),
     ("same-sku", 4),
     ("split-po", 4),
     ("same-po", 4),
@@ -105,6 +106,11 @@ impl Sandbox {
                     };
                     made.push(self.create(now, twin)?);
                 }
+            }
+            "kit" => {
+                let mut lines = self.random_lines(1);
+                lines.extend(self.kit_line());
+                base.lines = Some(lines);
             }
             "test" => base.test = true,
             "unknown-item" => {

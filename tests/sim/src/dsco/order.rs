@@ -116,6 +116,8 @@ pub(crate) struct Package {
     pub(crate) ship_date: Option<String>,
     pub(crate) warehouse: Option<String>,
     pub(crate) cost_cents: i64,
+    /// Parcels of one group share the units that are spread over them.
+    pub(crate) group: u64,
 }
 
 /// Where the order goes.
@@ -159,6 +161,10 @@ pub(crate) struct Order {
     pub(crate) ack_count: u32,
     pub(crate) lines: Vec<Line>,
     pub(crate) packages: Vec<Package>,
+    /// Why shipments of it were refused, oldest first.
+    pub(crate) refused: Vec<String>,
+    /// `shipByDate`; without it three days after it was made.
+    pub(crate) ship_by: Option<i64>,
     pub(crate) total_cents: i64,
     pub(crate) service: Service,
     pub(crate) warehouse: &'static str,

@@ -80,11 +80,11 @@ fn deadlines(order: &Order) -> Value {
     let at = |after: i64| iso(order.created + after);
     json!({
         "acknowledgeByDate": at(12 * HOUR),
-        "shipByDate": at(3 * DAY),
+        "shipByDate": iso(order.ship_by.unwrap_or(order.created + 3 * DAY)),
         "invoiceByDate": null,
         "cancelAfterDate": at(10 * DAY),
         "dscoAcknowledgeLateDate": at(DAY),
-        "dscoShipLateDate": at(3 * DAY),
+        "dscoShipLateDate": iso(order.ship_by.unwrap_or(order.created + 3 * DAY)),
         "dscoCancelLateDate": null,
         "dscoInvoiceLateDate": null,
         "expectedDeliveryDate": at(7 * DAY),

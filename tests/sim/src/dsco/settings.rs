@@ -35,6 +35,9 @@ pub(crate) struct RetailerRules {
     pub(crate) refuse_generic_codes: bool,
     pub(crate) refuse_unknown_codes: bool,
     pub(crate) require_warehouse: bool,
+    /// Fields every shipment must carry beyond the schema's: `poNumber`, a parcel's own (`shipDate`, `shipCarrier`,
+    /// `shipMethod`, `shippingServiceLevelCode`, `shipWeight`), or a line's (`sku`, `lineNumber`).
+    pub(crate) require: Vec<String>,
 }
 
 /// All settings; the control side merges a JSON object into them.

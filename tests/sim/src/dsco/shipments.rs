@@ -1,5 +1,7 @@
 //! Owns the shipment calls: `POST /order/singleShipment` and its batch. Must not know how changes become visible.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::answers::{self, Message, Verdict, refuse};
@@ -11,6 +13,9 @@ use super::settings::{FillKill, RetailerRules, SameTracking};
 use super::writes::{Deed, objects, text_or_number};
 use crate::catalogue::{SERVICES, WAREHOUSES};
 use crate::vendor::{Req, Resp};
+
+/// Codes that name a speed and no carrier.
+const GENERIC: [&str; 5] = ["GCG", "GND", "GSE", "GCP", "GCE"];
 
 impl Sandbox {
     /// `POST /order/singleShipment`: at once, 201 or 400.
@@ -36,18 +41,35 @@ impl Sandbox {
 
     /// Adds the parcels of one object to its order: all, or none when one is refused.
     pub(crate) fn ship(&mut self, now: i64, object: &Value) -> Verdict {
-        let (at, mut warnings) = self.shipped_order(object)?;
+        let (at, warnings) = self.shipped_order(object)?;
+        let verdict = self.ship_order(now, at, object, warnings);
+        if let Err(errors) = &verdict {
+            let texts = errors.iter().map(|m| m.description.as_str());
+            let why = texts.collect::<Vec<_>>().join("; ");
+            self.book.get_mut(at).refused.push(why);
+        }
+        verdict
+    }
+
+    fn ship_order(
+        &mut self,
+        now: i64,
+        at: usize,
+        object: &Value,
+        mut warnings: Vec<Message>,
+    ) -> Verdict {
         let order = self.book.get(at);
         let Some(parcels) = object["shipments"].as_array().filter(|all| !all.is_empty()) else {
             return refuse("shipments is required");
         };
         let rules = self.settings.rules(order.retailer.account_id);
         let mut packages = order.packages.clone();
-        let mut errors = Vec::new();
+        let mut errors: Vec<Message> = missing_fields(object, parcels, &rules);
         let mut fresh = false;
         for parcel in parcels {
             match read_parcel(order, parcel, &rules) {
-                Ok((package, more)) => {
+                Ok((mut package, more)) => {
+                    package.group = self.group_of(&packages, &package);
                     warnings.extend(more);
                     match place(&mut packages, package, self.settings.same_tracking) {
                         Ok(changed) => fresh |= changed,
@@ -68,6 +90,19 @@ impl Sandbox {
         check_quantities(order, &packages, rules.fill_kill)?;
         self.put_packages(now, at, packages);
         Ok(warnings)
+    }
+
+    /// Parcels of one call that spread the same units are one group, and so is a parcel that comes later with the same
+    /// lines and ship date.
+    fn group_of(&self, known: &[Package], package: &Package) -> u64 {
+        let same = known.iter().find(|other| {
+            other.items == package.items
+                && other.ship_date == package.ship_date
+                && other.tracking != package.tracking
+                && package.items.iter().any(|item| item.span)
+        });
+        let fresh = self.next_package + u64::try_from(known.len()).unwrap_or(0);
+        same.map_or(fresh, |other| other.group)
     }
 
     /// The order a shipment names: several keys may be given and must agree.
@@ -123,24 +158,48 @@ impl Sandbox {
     }
 }
 
-/// Units of a line in these parcels; a unit spread over several parcels counts once.
+/// Units of a line in these parcels; a unit spread over the parcels of a group counts once.
 fn units(packages: &[Package], line: usize) -> i64 {
-    let items = || {
-        packages
+    let mut plain = 0;
+    let mut spread: BTreeMap<u64, i64> = BTreeMap::new();
+    for package in packages {
+        for item in package.items.iter().filter(|item| item.line == line) {
+            if item.span {
+                let most = spread.entry(package.group).or_default();
+                *most = item.quantity.max(*most);
+            } else {
+                plain += item.quantity;
+            }
+        }
+    }
+    plain + spread.values().sum::<i64>()
+}
+
+/// Fields the retailer wants beyond the schema's.
+fn missing_fields(object: &Value, parcels: &[Value], rules: &RetailerRules) -> Vec<Message> {
+    let lines = || {
+        parcels
             .iter()
-            .flat_map(|p| &p.items)
-            .filter(|item| item.line == line)
+            .flat_map(|p| p["lineItems"].as_array().into_iter().flatten())
     };
-    let plain: i64 = items()
-        .filter(|item| !item.span)
-        .map(|item| item.quantity)
-        .sum();
-    let spread = items()
-        .filter(|item| item.span)
-        .map(|item| item.quantity)
-        .max()
-        .unwrap_or(0);
-    plain + spread
+    let lacks = |name: &str| match name {
+        "poNumber" => object[name].is_null(),
+        "sku" | "lineNumber" => lines().any(|line| line[name].is_null()),
+        _ => parcels.iter().any(|parcel| parcel[name].is_null()),
+    };
+    let lacking: Vec<&str> = rules
+        .require
+        .iter()
+        .map(String::as_str)
+        .filter(|name| lacks(name))
+        .collect();
+    if lacking.is_empty() {
+        return Vec::new();
+    }
+    let all = lacking.join(", ");
+    vec![Message::error(format!(
+        "All of these fields are required: {all}"
+    ))]
 }
 
 fn check_quantities(
@@ -193,7 +252,7 @@ fn place(
             package.tracking
         ))),
         SameTracking::Replace => {
-            package.id = known.id;
+            (package.id, package.group) = (known.id, known.group);
             *known = package;
             Ok(true)
         }
@@ -282,6 +341,7 @@ fn read_parcel(
             ship_date,
             warehouse,
             cost_cents,
+            group: 0,
         },
         warnings,
     ))
@@ -303,7 +363,8 @@ fn service_errors(
         });
     };
     let known = SERVICES.iter().find(|s| s.code.eq_ignore_ascii_case(code));
-    if rules.refuse_generic_codes && known.is_some_and(|s| s.carrier == "Generic") {
+    let generic = GENERIC.iter().any(|g| g.eq_ignore_ascii_case(code));
+    if rules.refuse_generic_codes && generic {
         return Some(Message::error(format!(
             "shippingServiceLevelCode {code} is generic"
         )));

@@ -351,3 +351,66 @@ fn the_same_sku_on_two_lines_takes_the_first_with_a_warning() {
     assert_eq!(order["lineItems"][0]["remainingQuantity"], 0);
     assert_eq!(order["lineItems"][1]["remainingQuantity"], 5);
 }
+
+#[test]
+fn units_spread_over_parcels_count_once_a_group() {
+    let mut sim = Sim::new(&json!({}));
+    let id = sim.order(&lines(&[("RUG-BLK-S", 4)]));
+    ack(&mut sim, &id, "SO-1");
+    let ship = |date: &str, trackings: &[&str]| {
+        let parcels = trackings.iter().map(|tracking| {
+            let mut parcel = parcel(tracking, &[("RUG-BLK-S", 2)]);
+            parcel["shipDate"] = json!(date);
+            parcel["lineItems"][0]["packageSpanFlag"] = json!(true);
+            parcel
+        });
+        json!([{"dscoOrderId": id, "shipments": parcels.collect::<Vec<_>>()}])
+    };
+    let path = "/order/shipment/batch/small";
+    verdicts(&mut sim, path, &ship("2025-11-21T08:00:00Z", &["A", "B"]));
+    let shipped = |sim: &Sim| sim.sandbox.whole_truth()["orders"][0]["lines"][0]["shipped"].clone();
+    assert_eq!(shipped(&sim), 2);
+    // A parcel that was forgotten joins its group; another day's is a group of its own.
+    verdicts(&mut sim, path, &ship("2025-11-21T08:00:00Z", &["C"]));
+    assert_eq!(shipped(&sim), 2);
+    let log = verdicts(&mut sim, path, &ship("2025-11-21T09:00:00Z", &["D", "E"]));
+    assert_eq!(
+        (shipped(&sim), &log[0]["status"]),
+        (json!(4), &json!("success"))
+    );
+    let log = verdicts(&mut sim, path, &ship("2025-11-21T10:00:00Z", &["F"]));
+    assert_eq!(log[0]["status"], "failure");
+    let refused = sim.sandbox.whole_truth()["orders"][0]["shipmentsRefused"].clone();
+    assert_eq!(refused.as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn retailers_want_more_fields_and_no_generic_code() {
+    let rules = json!({"retailers": {"1000007001": {"refuse_generic_codes": true, "require": ["poNumber", "shipDate", "lineNumber"]}}});
+    let mut sim = Sim::new(&rules);
+    let mut wish = lines(&[("TEE-BLK-S", 1)]);
+    wish["ship_by_minutes"] = json!(60);
+    let id = sim.order(&wish);
+    assert_eq!(
+        sim.read(&id)["shipByDate"],
+        super::dates::iso(sim.now - 200 + 3_600_000)
+    );
+    let mut body = json!({"dscoOrderId": id, "shipments": [parcel("A", &[("TEE-BLK-S", 1)])]});
+    let (status, answer) = sim.post("/order/singleShipment", &body);
+    let text = "All of these fields are required: poNumber, shipDate, lineNumber";
+    assert_eq!(
+        (status, &answer["messages"][0]["description"]),
+        (400, &json!(text))
+    );
+    body["poNumber"] = json!("PO-1001");
+    body["shipments"][0]["shipDate"] = json!("2025-11-21T08:00:00Z");
+    body["shipments"][0]["lineItems"][0]["lineNumber"] = json!(1);
+    body["shipments"][0]["shippingServiceLevelCode"] = json!("gse");
+    assert_eq!(
+        sim.post("/order/singleShipment", &body).0,
+        400,
+        "a generic code"
+    );
+    body["shipments"][0]["shippingServiceLevelCode"] = json!("UPCG");
+    assert_eq!(sim.post("/order/singleShipment", &body).0, 201);
+}

@@ -41,10 +41,11 @@ impl Sandbox {
                     .iter()
                     .map(|i| {
                         json!({"lineNumber": order.lines.get(i.line).map(|l| l.number),
-                            "quantity": i.quantity})
+                            "quantity": i.quantity, "span": i.span})
                     })
                     .collect();
-                json!({"trackingNumber": p.tracking, "carrier": p.carrier, "code": p.code,
+                json!({"packageId": p.id, "trackingNumber": p.tracking, "carrier": p.carrier,
+                    "method": p.method, "code": p.code, "shipDate": p.ship_date,
                     "warehouseCode": p.warehouse, "items": items})
             })
             .collect();
@@ -67,6 +68,8 @@ impl Sandbox {
             "expect": order.purpose.expect,
             "lines": lines,
             "packages": packages,
+            "shipmentsRefused": order.refused,
+            "shipBy": order.ship_by.map(iso),
         })
     }
 }

@@ -7,5 +7,6 @@ mod contacts;
 mod fulfilment;
 mod orders;
 mod searches;
+mod warehouse;
 
 use bench::{Bench, NOW, code, order, zip};
