@@ -23,6 +23,8 @@ pub fn default_of(key: &str) -> Option<&'static str> {
         "delivery-date" => "none",
         "customer-prefix" => "WAYBILL-",
         "search-settle-secs" => "30",
+        "shipment-overlap-mins" => "15",
+        "shipment-sweep-hours" => "24",
         _ => return None,
     })
 }
@@ -39,6 +41,7 @@ pub fn descriptor() -> Descriptor {
         settings: settings(),
         tables: tables(),
         pulls: vec![
+            feed(Entity::Shipment, 60),
             feed(Entity::Item, 900),
             feed(Entity::Warehouse, 3600),
             feed(Entity::ShippingMethod, 3600),
@@ -164,11 +167,13 @@ const CONNECTION: &str = "connection";
 const ORDERS: &str = "orders";
 const CUSTOMERS: &str = "customers";
 const CATALOGUE: &str = "catalogue";
+const SHIPMENTS: &str = "shipments";
 
 fn settings() -> Vec<Setting> {
     let mut all = connection_settings();
     all.extend(sale_settings());
     all.extend(money_settings());
+    all.extend(shipment_settings());
     all.push(Setting {
         per_retailer: true,
         ..setting(
@@ -291,6 +296,22 @@ fn sale_settings() -> Vec<Setting> {
             "owner",
             "Owner",
             "Id of the staff contact who looks after new sales.",
+        ),
+    ]
+}
+
+fn shipment_settings() -> Vec<Setting> {
+    let number = |key, label, help| setting(SHIPMENTS, key, label, help, Field::Integer);
+    vec![
+        number(
+            "shipment-overlap-mins",
+            "Minutes looked back each time",
+            "Each look at shipped goods-out notes begins so many minutes before the last one: a search may trail what happened.",
+        ),
+        number(
+            "shipment-sweep-hours",
+            "Hours looked back once an hour",
+            "For notes whose shipping was dated back, and for tracking numbers that were changed. More hours cost more calls.",
         ),
     ]
 }

@@ -1,4 +1,4 @@
-//! Brightpearl: retailers become contacts, orders become sales, products, warehouses and shipping methods are read.
+//! Brightpearl: retailers become contacts, orders become sales, goods-out notes become shipments; products, warehouses and shipping methods are read.
 //! Knows one vendor's dialect; never another vendor, the agent's queue, or a secret.
 //!
 //! Read `describe.rs` first, then `push_order.rs`; `api.rs` is one call, `wire/` the vendor's JSON.
@@ -15,12 +15,17 @@ pub mod doubt;
 pub mod item;
 pub mod listing;
 pub mod lookup;
+pub mod memory;
+pub mod notes;
+pub mod packing;
 pub mod places;
 pub mod probe;
 pub mod push_customer;
 pub mod push_order;
 pub mod sale;
 pub mod settings;
+pub mod shipment;
 pub mod sink;
+pub mod sold;
 pub mod source;
 pub mod wire;

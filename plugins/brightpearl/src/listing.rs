@@ -1,11 +1,11 @@
-//! Owns the full comparison and the back-fill of the catalogue. Must not know the feeds' positions: these are its own.
+//! Owns the full comparison and the back-fill of the catalogue and of shipments. Must not know the feeds' positions: these are its own.
 
 use crate::api::Api;
 use crate::bindings::exports::waybill::connector::listing::Scope;
 use crate::bindings::exports::waybill::connector::source::Page;
 use crate::item::{self, Filter};
 use crate::settings::Settings;
-use crate::source;
+use crate::{shipment, source};
 use serde::{Deserialize, Serialize};
 use waybill_sdk::Host;
 use waybill_sdk::commerce::Entity;
@@ -33,6 +33,9 @@ pub fn read(
     };
     if let Scope::Keys(keys) = scope {
         return source::fetch(host, ctx, entity, keys).map(whole);
+    }
+    if entity == Entity::Shipment {
+        return shipments(host, ctx, scope, cursor);
     }
     if entity != Entity::Item {
         // The other lists are short and have no dates.
@@ -64,5 +67,26 @@ pub fn read(
         documents: found.documents,
         more: !left.filters.is_empty(),
         cursor: item::bytes(&left),
+    })
+}
+
+/// Shipped goods-out notes of a time; the position is the row to go on with.
+fn shipments(
+    host: &dyn Host,
+    ctx: &Context,
+    scope: &Scope,
+    cursor: Option<&[u8]>,
+) -> Result<Page, Failure> {
+    let (from, to) = match scope {
+        Scope::Between((from, to)) => (*from, Some(*to)),
+        Scope::Everything | Scope::Keys(_) => (0, None),
+    };
+    let first = cursor.and_then(|bytes| serde_json::from_slice(bytes).ok());
+    let api = Api::new(host, Settings::of(&ctx.settings))?;
+    let (documents, next) = shipment::list(&api, from, to, first.unwrap_or(1))?;
+    Ok(Page {
+        documents,
+        cursor: item::bytes(&next.unwrap_or(1)),
+        more: next.is_some(),
     })
 }

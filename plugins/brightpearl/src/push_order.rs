@@ -6,6 +6,7 @@ use crate::doubt::Doubt;
 use crate::lookup::{self, Found};
 use crate::sale;
 use crate::sink::{Member, adopted, made, unclear};
+use crate::sold;
 use crate::wire::envelope::{self, Complaint};
 use waybill_sdk::commerce::{Entity, Order, OrderPhase};
 use waybill_sdk::effect::effect;
@@ -63,6 +64,7 @@ pub fn push(api: &Api<'_>, member: &Member<'_>, order: &Order) -> Verdict {
     let verdict = case.send(effect(STEP, [member.index]));
     if verdict.is_ok() {
         case.doubt.settle();
+        sold::note_sent(api, &external_ref, &built.sale.lines());
     }
     verdict
 }

@@ -25,6 +25,12 @@ pub const IDS: [&str; 10] = [
     "instance-id",
 ];
 
+/// Most minutes or hours that can be entered.
+const MOST_OF_A_NUMBER: i64 = 1_440;
+
+/// The keys that hold a number of minutes or hours.
+const NUMBERS: [&str; 2] = ["shipment-overlap-mins", "shipment-sweep-hours"];
+
 fn find<'a>(pairs: &'a [(String, String)], key: &str) -> Option<&'a str> {
     pairs
         .iter()
@@ -95,6 +101,23 @@ impl<'a> Settings<'a> {
         secs.saturating_mul(1000)
     }
 
+    /// How far behind the last round a round of shipments begins, in milliseconds.
+    pub fn shipment_overlap_ms(self) -> i64 {
+        self.number("shipment-overlap-mins", 15) * 60_000
+    }
+
+    /// How far back the hourly wide round looks, in milliseconds.
+    pub fn shipment_sweep_ms(self) -> i64 {
+        self.number("shipment-sweep-hours", 24) * 3_600_000
+    }
+
+    /// A number within what [`Settings::validate`] takes, else `otherwise`.
+    fn number(self, key: &str, otherwise: i64) -> i64 {
+        let text = self.get(key).and_then(|text| text.parse().ok());
+        text.filter(|n| (1..=MOST_OF_A_NUMBER).contains(n))
+            .unwrap_or(otherwise)
+    }
+
     /// All that can be said against the settings without asking anybody.
     pub fn validate(self) -> Vec<Problem> {
         let mut found = self.validate_connection();
@@ -109,6 +132,19 @@ impl<'a> Settings<'a> {
                 format!("`{secs}` is no number of seconds from 1 to 3600."),
                 "Leave it at 30 unless lost answers were sent twice.",
             ));
+        }
+        for key in NUMBERS {
+            if let Some(text) = self.get(key)
+                && !text
+                    .parse::<i64>()
+                    .is_ok_and(|n| (1..=MOST_OF_A_NUMBER).contains(&n))
+            {
+                found.push(Problem::new(
+                    key,
+                    format!("`{text}` is no number from 1 to {MOST_OF_A_NUMBER}."),
+                    "Leave it empty unless shipments were missed.",
+                ));
+            }
         }
         if let Some(code) = self.get("currency")
             && !(code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()))

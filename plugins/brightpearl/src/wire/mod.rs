@@ -4,6 +4,8 @@ pub mod contact;
 pub mod envelope;
 pub mod ids;
 pub mod lists;
+pub mod note;
 pub mod product;
 pub mod sale;
 pub mod search;
+pub mod sold;

@@ -54,6 +54,14 @@ pub struct Sale {
     pub rows: Vec<SaleRow>,
 }
 
+impl Sale {
+    /// The rows that are lines of the order: key at the source, and product.
+    pub fn lines(&self) -> Vec<super::sold::SentLine> {
+        let line = |row: &SaleRow| Some((row.external_ref.clone()?, row.product_id?));
+        self.rows.iter().filter_map(line).collect()
+    }
+}
+
 /// A record named by its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Id {

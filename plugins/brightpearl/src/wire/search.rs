@@ -11,6 +11,8 @@ pub struct Search {
     more: bool,
     /// Absent where nothing was found.
     last: Option<u64>,
+    /// How many there are in all, by the vendor's count.
+    available: Option<u64>,
     columns: Vec<String>,
 }
 
@@ -44,7 +46,7 @@ impl<'a> Row<'a> {
     }
     /// The cell as a flag.
     pub fn flag(&self, name: &str) -> Option<bool> {
-        self.cell(name).and_then(flag)
+        self.cell(name).and_then(ids::flag)
     }
 }
 
@@ -74,10 +76,14 @@ impl Search {
         if columns.is_empty() && !results.is_empty() {
             return None;
         }
-        let last = meta.get("lastResult").and_then(ids::whole);
+        let count = |name: &str| {
+            let told = meta.get(name).and_then(ids::whole);
+            told.and_then(|n| u64::try_from(n).ok())
+        };
         Some(Self {
-            more: meta.get("morePagesAvailable").and_then(flag) == Some(true),
-            last: last.and_then(|n| u64::try_from(n).ok()),
+            more: meta.get("morePagesAvailable").and_then(ids::flag) == Some(true),
+            last: count("lastResult"),
+            available: count("resultsAvailable"),
             columns,
             results,
         })
@@ -94,24 +100,17 @@ impl Search {
         self.columns.iter().any(|c| c.eq_ignore_ascii_case(name))
     }
     /// `firstResult` of the next page; `None` at the end. A full page counts as "more" even where the answer says
-    /// otherwise, since one of the searches is known to miscount.
+    /// otherwise, since one of the searches is known to count no further than a page; a count beyond that is believed.
     pub fn next(&self, first: u64, page_size: usize) -> Option<u64> {
-        let got = u64::try_from(self.results.len()).ok()?;
-        let more = self.more || self.results.len() >= page_size;
+        let (got, size) = (self.results.len() as u64, page_size as u64);
+        let last = self.last.unwrap_or(first + got.max(1) - 1);
+        let counted = self.available.is_some_and(|all| all > size && last >= all);
+        let more = self.more || (got >= size && !counted);
         if got == 0 || !more {
             return None;
         }
-        let last = self.last.unwrap_or(first + got - 1);
         // A page that does not get on would be asked for ever.
         Some((last + 1).max(first + 1))
-    }
-}
-
-fn flag(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(flag) => Some(*flag),
-        Value::String(text) => text.trim().to_ascii_lowercase().parse().ok(),
-        _ => None,
     }
 }
 
@@ -158,6 +157,20 @@ mod tests {
         assert_eq!(page(false, std::slice::from_ref(&row)).next(1, 1), Some(2));
         assert_eq!(page(true, &[]).next(501, 500), None);
         assert_eq!(page(true, &[row]).next(7, 500), Some(8));
+    }
+
+    #[test]
+    fn a_count_beyond_a_page_is_believed() {
+        let counted = |available: u64| {
+            let meta = json!({"morePagesAvailable": false, "resultsAvailable": available, "lastResult": 4,
+                "columns": [{"name": "productId"}]});
+            Search::read(json!({"results": [[1], [2]], "metaData": meta}))
+                .unwrap()
+                .next(3, 2)
+        };
+        assert_eq!(counted(4), None);
+        assert_eq!(counted(2), Some(5), "no further than a page: not believed");
+        assert_eq!(counted(9), Some(5));
     }
 
     #[test]

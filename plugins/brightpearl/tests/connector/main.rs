@@ -10,3 +10,5 @@ mod customers;
 mod orders;
 #[cfg(test)]
 mod script;
+#[cfg(test)]
+mod shipments;

@@ -1,0 +1,89 @@
+//! Owns what was sold on our sales, read in sets and kept in the private space, so that reading a note again costs one
+//! call. What is kept counts while it is younger than what happened to the note, and knows all of the note's rows. Must
+//! not know how a note becomes a shipment.
+
+use crate::api::Api;
+use crate::memory;
+use crate::wire::ids::id_sets;
+use crate::wire::sold::{self, SentLine, Sold};
+use std::collections::{BTreeMap, BTreeSet};
+use waybill_sdk::types::Failure;
+
+/// Most ids of one read.
+const MOST: usize = 200;
+
+/// Where a sale's content is kept.
+pub const SALES: &str = "sale/";
+
+/// Where the lines are kept that were sent, by external reference.
+pub const SENT: &str = "sent/";
+
+/// `Date` tells whole seconds: what was read in one may have been read at its end.
+const SECOND_MS: i64 = 1_000;
+
+/// What a note needs of its sale.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Read after that time, in UTC milliseconds.
+    pub since: i64,
+    /// With these rows.
+    pub rows: BTreeSet<i64>,
+}
+
+/// The sales with these ids; one that Brightpearl does not have is left out.
+pub fn read(api: &Api<'_>, wanted: &BTreeMap<i64, Wanted>) -> Result<BTreeMap<i64, Sold>, Failure> {
+    let ids: Vec<i64> = wanted.keys().copied().collect();
+    let keys: Vec<String> = ids.iter().map(|id| format!("{SALES}{id}")).collect();
+    let mut known: BTreeMap<i64, Sold> = BTreeMap::new();
+    let mut old: BTreeMap<i64, Sold> = BTreeMap::new();
+    for ((id, wanted), kept) in wanted.iter().zip(memory::get::<Sold>(api.host, &keys)) {
+        if let Some(kept) = kept {
+            let rows = &kept.value.rows;
+            let fresh = kept.at >= wanted.since && wanted.rows.iter().all(|r| rows.contains_key(r));
+            let into = if fresh { &mut known } else { &mut old };
+            into.insert(*id, kept.value);
+        }
+    }
+    let missing: Vec<i64> = ids
+        .into_iter()
+        .filter(|id| !known.contains_key(id))
+        .collect();
+    for set in id_sets(&missing, MOST) {
+        let path = format!("/order-service/sales-order/{set}");
+        let Some(reply) = api.get_found(&path)? else {
+            continue;
+        };
+        let at = reply.date_ms.unwrap_or_else(|| api.host.now_ms()) + SECOND_MS;
+        for (id, reference, mut sale) in sold::sales(&reply.value) {
+            if !wanted.contains_key(&id) {
+                continue;
+            }
+            if sale
+                .rows
+                .values()
+                .any(|row| row.line.is_none() && !row.child)
+                && let Some(sent) = reference.and_then(|reference| sent(api, &reference))
+            {
+                sale.name_rows(&sent);
+            }
+            memory::put(api.host, &format!("{SALES}{id}"), at, &sale);
+            known.insert(id, sale);
+        }
+    }
+    // One that is not shown now was shown before: better than nothing.
+    for (id, sale) in old {
+        known.entry(id).or_insert(sale);
+    }
+    Ok(known)
+}
+
+/// Keeps the lines of a sale as they were sent, for the day its rows come back without their keys.
+pub fn note_sent(api: &Api<'_>, external_ref: &str, lines: &[SentLine]) {
+    let key = format!("{SENT}{external_ref}");
+    memory::put(api.host, &key, api.host.now_ms(), &lines);
+}
+
+fn sent(api: &Api<'_>, external_ref: &str) -> Option<Vec<SentLine>> {
+    let kept = memory::one(api.host, &format!("{SENT}{external_ref}"));
+    kept.map(|kept: memory::Kept<Vec<SentLine>>| kept.value)
+}
