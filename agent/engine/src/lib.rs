@@ -16,6 +16,7 @@ mod pull;
 mod release;
 mod retention;
 mod settle;
+mod shipment;
 mod status;
 pub mod supervise;
 mod tickets;

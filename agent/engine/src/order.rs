@@ -50,6 +50,7 @@ pub(crate) fn row(
         document: id,
         sale_key: None,
         sale_number: None,
+        shipped_at: None,
         problem: None,
     };
     take(&mut row, order, id);

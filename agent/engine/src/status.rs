@@ -1,6 +1,7 @@
 //! Filling the views: range reads of what the writes kept ready, and the engine's sentences.
 
 use crate::core::{Core, Desk};
+use crate::shipment::show;
 use crate::view::{
     CardView, CellView, ConnectionView, DeadlineKind, FeedView, FrameView, HistoryView, JobView,
     MoneyRow, NoteView, OrderDetail, OrderList, OrderView, StageCounts, Tone,
@@ -239,14 +240,11 @@ pub(crate) fn order(core: &Core, rx: &Rx, id: OrderId) -> Result<Option<OrderDet
     let Some(stored) = rx.document(row.document)? else {
         return Ok(None);
     };
-    let jobs = rx
-        .jobs_of_order(id)?
-        .iter()
-        .map(|job| job_view(&desk, job))
-        .collect();
-    let (money, money_sentence) = match &stored.document.body {
-        Body::Order(order) => money_rows(order, &row),
-        _ => (Vec::new(), (Tone::Quiet, String::new())),
+    let rows = rx.jobs_of_order(id)?;
+    let jobs = rows.iter().map(|job| job_view(&desk, job)).collect();
+    let (lines, (money, money_sentence)) = match &stored.document.body {
+        Body::Order(order) => (show::lines(order, &rows), money_rows(order, &row)),
+        _ => (Vec::new(), (Vec::new(), (Tone::Quiet, String::new()))),
     };
     let mut exchanges: Vec<_> = rx
         .transcripts_of_order(id)?
@@ -258,6 +256,8 @@ pub(crate) fn order(core: &Core, rx: &Rx, id: OrderId) -> Result<Option<OrderDet
         order: order_view(&desk, &row),
         deadlines: deadlines_of(&row),
         document: stored.document,
+        lines,
+        shipments: show::shipments(&desk, rx, &rows)?,
         timeline: rx.timeline(id, 200)?.into_iter().map(note_view).collect(),
         jobs,
         money,
@@ -271,6 +271,7 @@ fn job_view(desk: &Desk, job: &JobRow) -> JobView {
         JobState::Parked(_) => Tone::You,
         JobState::Done(_) => Tone::Ok,
         JobState::Pending { .. } | JobState::Waiting { .. } | JobState::Running(_) => Tone::Soon,
+        JobState::Resting { .. } => Tone::Hold,
         _ => Tone::Quiet,
     };
     JobView {

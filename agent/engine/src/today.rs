@@ -204,6 +204,7 @@ fn days(rx: &Rx, now: Millis) -> Result<Vec<DayView>, StoreError> {
             day: Millis::from(day) * DAY_MS,
             received: counted.received,
             created: counted.created,
+            shipped: counted.shipped,
             cancelled: counted.cancelled,
         }
     };

@@ -177,6 +177,52 @@ pub struct JobView {
     pub can_retry: bool,
 }
 
+/// One line of an order, in units.
+#[derive(Debug, Clone, Serialize)]
+pub struct LineView {
+    /// The line's key at the source.
+    pub line: String,
+    /// Position as the retailer numbers it.
+    pub number: Option<u32>,
+    /// The retailer's or supplier's code of the item, where the line names one.
+    pub sku: Option<String>,
+    /// Title.
+    pub title: String,
+    /// Ordered.
+    pub ordered: Decimal,
+    /// Shipped, as the source or we count, whichever is more.
+    pub shipped: Decimal,
+    /// Cancelled.
+    pub cancelled: Decimal,
+    /// Wanted and not shipped.
+    pub open: Decimal,
+}
+
+/// One goods-out note of an order, and what became of its shipment.
+#[derive(Debug, Clone, Serialize)]
+pub struct ShipmentView {
+    /// Number of the note.
+    pub note: String,
+    /// The job that reports it.
+    pub job: JobId,
+    /// Tracking numbers, each once.
+    pub tracking: Vec<String>,
+    /// Carrier, or the shipping method in the ERP's words, where known.
+    pub carrier: Option<String>,
+    /// When it was shipped.
+    pub shipped_at: Option<Millis>,
+    /// Units of each line that are told or being told: line, units.
+    pub units: Vec<(String, Decimal)>,
+    /// State in words: "Reported", "Waits for a tracking number".
+    pub state: String,
+    /// Tone of the state.
+    pub tone: Tone,
+    /// Last change.
+    pub changed_at: Millis,
+    /// Whether a retry makes sense now.
+    pub can_retry: bool,
+}
+
 /// One order, whole.
 #[derive(Debug, Clone, Serialize)]
 pub struct OrderDetail {
@@ -184,6 +230,10 @@ pub struct OrderDetail {
     pub order: OrderView,
     /// The canonical document.
     pub document: Document,
+    /// Lines with their quantities, in the source's order.
+    pub lines: Vec<LineView>,
+    /// Goods-out notes, in the order of arrival.
+    pub shipments: Vec<ShipmentView>,
     /// Every deadline, open or not.
     pub deadlines: Vec<(DeadlineKind, Millis, DeadlineSource)>,
     /// Newest first.
@@ -251,6 +301,8 @@ pub struct DayView {
     pub received: u64,
     /// Sales created.
     pub created: u64,
+    /// Orders of which everything that is wanted was shipped.
+    pub shipped: u64,
     /// Orders cancelled.
     pub cancelled: u64,
 }

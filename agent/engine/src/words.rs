@@ -58,14 +58,16 @@ pub(crate) fn state(state: &JobState, target: &str) -> String {
         JobState::Running(_) => format!("Being sent to {target}"),
         JobState::Pending { .. } => format!("Sent, {target} has not confirmed yet"),
         JobState::Waiting { .. } => "Will be tried again by itself".to_owned(),
+        JobState::Resting { .. } => "Waits by itself".to_owned(),
         JobState::Blocked(gap) => format!("Waits: {}", gap_title(gap).to_lowercase()),
         JobState::Parked(why) => format!("Waits for you: {}", reason(why)),
         JobState::Done(ending) => match ending {
             waybill_model::job::Ending::Written(_) => "Confirmed".to_owned(),
             waybill_model::job::Ending::Recorded => "Recorded, not sent (practice)".to_owned(),
             waybill_model::job::Ending::Withdrawn => {
-                "Not needed: the order was cancelled".to_owned()
+                "Not needed: cancelled or withdrawn".to_owned()
             }
+            waybill_model::job::Ending::Merged(key) => format!("Reported with {key}"),
             waybill_model::job::Ending::Refused => "Not imported: test order".to_owned(),
             waybill_model::job::Ending::Ignored(why) => format!("Left alone: {why}"),
         },

@@ -78,6 +78,21 @@ impl Decimal {
         (product.scale <= MAX_SCALE).then_some(product)
     }
 
+    /// How many whole times `part` is in this, as a whole number: 7 by 2 is 3. `None` where `part` is not above nought,
+    /// this is below it, or the count does not fit.
+    pub fn whole_times(self, part: Self) -> Option<Self> {
+        let scale = self.scale.max(part.scale);
+        let wide = |d: Self| {
+            let up = 10_i128.checked_pow(u32::from(scale - d.scale))?;
+            i128::from(d.units).checked_mul(up)
+        };
+        let (all, one) = (wide(self)?, wide(part)?);
+        if one <= 0 || all < 0 {
+            return None;
+        }
+        i64::try_from(all / one).ok().map(Self::whole)
+    }
+
     /// Rounded to `scale` digits, half away from nought, as money is rounded in the trade.
     #[must_use]
     pub fn rounded(self, scale: u8) -> Self {
@@ -215,6 +230,19 @@ mod tests {
         assert_eq!(dec("9.50").checked_mul(dec("3")), Some(dec("28.5")));
         assert_eq!(
             Decimal::whole(i64::MAX).checked_add(Decimal::whole(1)),
+            None
+        );
+    }
+
+    #[test]
+    fn counts_whole_times() {
+        assert_eq!(dec("7").whole_times(dec("2")), Some(dec("3")));
+        assert_eq!(dec("1.5").whole_times(dec("0.25")), Some(dec("6")));
+        assert_eq!(dec("0").whole_times(dec("3")), Some(Decimal::ZERO));
+        assert_eq!(dec("1").whole_times(Decimal::ZERO), None);
+        assert_eq!(dec("-1").whole_times(dec("1")), None);
+        assert_eq!(
+            Decimal::whole(i64::MAX).whole_times(Decimal::new(1, 9)),
             None
         );
     }

@@ -6,6 +6,7 @@
 //!                         |        |-> waiting(due)    -> ready
 //!                         |        |-> parked(reason)  -> ready, when its cause is gone or a person retries
 //! blocked(gap) -----------+ (another job fills the cell by itself: no card)
+//! resting(due) -----------+ (not to be sent yet: looked at again then, or when its document changes)
 //! ```
 //! A start of the agent turns running into ready and keeps batch membership and journal.
 
@@ -62,6 +63,11 @@ pub enum JobState {
         /// When.
         due: Millis,
     },
+    /// Not to be sent yet. It leaves its lane free and is looked at again then, or when its document changes.
+    Resting {
+        /// When.
+        due: Millis,
+    },
     /// Another job fills this cell by itself.
     Blocked(Gap),
     /// A person must act.
@@ -77,8 +83,10 @@ pub enum Ending {
     Written(String),
     /// Practice mode.
     Recorded,
-    /// The order was cancelled first.
+    /// The order was cancelled first, or the document is gone.
     Withdrawn,
+    /// Told with the document of that key: the rest of a kit.
+    Merged(String),
     /// A rule said no (a test order).
     Refused,
     /// A person said leave it, with a reason.
@@ -105,6 +113,7 @@ impl JobState {
             Self::Running(_) => "running",
             Self::Pending { .. } => "pending",
             Self::Waiting { .. } => "waiting",
+            Self::Resting { .. } => "resting",
             Self::Blocked(_) => "blocked",
             Self::Parked(_) => "parked",
             Self::Done(_) => "done",

@@ -31,6 +31,18 @@ pub const KEEP_DOCUMENTS: &str = "keep-documents-days";
 pub const KEEP_TRANSCRIPTS: &str = "keep-transcripts-days";
 /// Key of the setting: days that audit and setting changes are kept.
 pub const KEEP_AUDIT: &str = "keep-audit-days";
+/// Key of the setting: how far a goods-out note must be before its shipment is reported.
+pub const SHIP_TRIGGER: &str = "shipments.trigger";
+/// Key of the setting: whether a shipment waits for its tracking number.
+pub const SHIP_TRACKING: &str = "shipments.tracking";
+/// Key of the setting: hours after which a missing tracking number becomes a card.
+pub const SHIP_GRACE: &str = "shipments.tracking-grace-hours";
+/// Key of the setting: whether a shipment needs the source's warehouse code.
+pub const SHIP_WAREHOUSE: &str = "shipments.warehouse-code";
+/// Key of a context's setting: the earliest trigger any retailer has, so that a source reads open notes only if needed.
+pub const SHIP_STAGE: &str = "shipments.stage";
+/// Key of a connector's setting: codes of shipping methods that stand for no one method, separated by commas.
+pub const GENERIC_CODES: &str = "generic-codes";
 /// Key of the setting: country of addresses that name none.
 pub const COUNTRY: &str = "orders.default-country";
 
@@ -55,8 +67,57 @@ fn setting(key: &str, label: &str, help: &str, default: Option<&str>, field: Fie
     }
 }
 
+/// When a shipment is reported, and what it must have by then.
+fn shipment_settings() -> Vec<Setting> {
+    let stages = [
+        ("created", "Created"),
+        ("printed", "Printed"),
+        ("picked", "Picked"),
+        ("packed", "Packed"),
+        ("shipped", "Shipped"),
+    ];
+    let choices =
+        |of: &[(&str, &str)]| Field::OneOf(of.iter().map(|(v, l)| choice(v, l)).collect());
+    vec![
+        setting(
+            SHIP_TRIGGER,
+            "Report a shipment when its note is",
+            "How far a goods-out note must be before its shipment is reported.",
+            Some("shipped"),
+            choices(&stages),
+        ),
+        setting(
+            SHIP_TRACKING,
+            "Tracking number",
+            "Whether a shipment without a tracking number waits for one.",
+            Some("wait"),
+            choices(&[("wait", "Wait for it"), ("send", "Report without it")]),
+        ),
+        setting(
+            SHIP_GRACE,
+            "Hours a tracking number may be late",
+            "After that, a shipment without one waits for you.",
+            Some("24"),
+            Field::Integer,
+        ),
+        setting(
+            SHIP_WAREHOUSE,
+            "Warehouse code of a shipment",
+            "Required: a shipment from a warehouse without a code waits for you.",
+            Some("when-known"),
+            choices(&[("when-known", "When it is known"), ("required", "Required")]),
+        ),
+    ]
+}
+
 /// The agent's own settings, all of them overridable per retailer.
 pub fn agent_settings() -> Vec<Setting> {
+    let mut all = order_settings();
+    all.extend(shipment_settings());
+    all
+}
+
+fn order_settings() -> Vec<Setting> {
     let source_kinds = [
         "sku",
         "partner-sku",
@@ -124,8 +185,8 @@ pub fn timing_settings() -> Vec<Setting> {
         timing(
             GATHER,
             "Gather answers for",
-            "How long acknowledgements wait for each other, so that many leave in one call.",
-            Some("5"),
+            "How long acknowledgements, sale numbers and shipments wait for each other at most, so that many leave in one call.",
+            Some("30"),
         ),
         timing(
             RETRY_BASE,

@@ -8,7 +8,7 @@ use crate::crosswalk::gap_key;
 use crate::error::StoreError;
 use crate::rows::{JobRow, NewJob};
 use crate::schema::Tab;
-use waybill_model::document::Entity;
+use waybill_model::document::{Entity, LineQuantity};
 use waybill_model::ids::{ConnectionId, DocumentId, JobId, Millis, OrderId};
 use waybill_model::job::{JobState, Reason, Work};
 
@@ -80,7 +80,7 @@ pub(crate) fn entries(row: &JobRow) -> Vec<Entry> {
         });
     }
     match &row.state {
-        JobState::Waiting { due } | JobState::Pending { due, .. } => {
+        JobState::Waiting { due } | JobState::Resting { due } | JobState::Pending { due, .. } => {
             out.push(Entry::mark(Tab::Due, Key::new().i64(*due).u64(id.0)));
         }
         JobState::Blocked(gap) => {
@@ -253,6 +253,7 @@ impl Tx<'_> {
             created_at: now,
             changed_at: now,
             last_failure: None,
+            units: Vec::new(),
         };
         if let Some(order) = row.order {
             self.attach(row.document, order)?;
@@ -309,6 +310,16 @@ impl Tx<'_> {
         if let Some(order) = new.order {
             self.attach(document, order)?;
         }
+        self.store_job(Some(&old), &new)
+    }
+
+    /// Says what a shipment's job tells of each line.
+    pub fn set_job_units(&mut self, id: JobId, units: Vec<LineQuantity>) -> Result<(), StoreError> {
+        let old = expect(self, id)?;
+        let new = JobRow {
+            units,
+            ..old.clone()
+        };
         self.store_job(Some(&old), &new)
     }
 

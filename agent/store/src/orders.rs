@@ -7,7 +7,7 @@ use crate::error::StoreError;
 use crate::rows::{DayCount, DeadlineKind, NoteRow, OrderQuery, OrderRow};
 use crate::schema::Tab;
 use std::collections::BTreeSet;
-use waybill_model::document::{Deadline, OrderPhase};
+use waybill_model::document::{Deadline, Entity, OrderPhase};
 use waybill_model::ids::{ConnectionId, Millis, OrderId};
 use waybill_model::order_state::OrderStage;
 
@@ -58,7 +58,7 @@ fn open_deadlines(row: &OrderRow) -> Vec<(Millis, DeadlineKind)> {
             out.push((deadline.at, kind));
         }
     };
-    let shipped = matches!(row.stage, Shipped | Invoiced);
+    let shipped = row.shipped_at.is_some() || matches!(row.stage, Shipped | Invoiced);
     push(
         &row.acknowledge_by,
         DeadlineKind::Acknowledge,
@@ -121,6 +121,22 @@ pub(crate) fn by_key(
         Some(id) => order(a, id),
         None => Ok(None),
     }
+}
+
+/// The order that links of that record lead to.
+pub(crate) fn linked(
+    a: &dyn Access,
+    connection: ConnectionId,
+    key: &str,
+) -> Result<Option<OrderRow>, StoreError> {
+    for (other, entity, key) in crate::links::ends(a, connection, Entity::Order, key)? {
+        if entity == Entity::Order
+            && let Some(row) = by_key(a, other, &key)?
+        {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
 }
 
 pub(crate) fn list(a: &dyn Access, query: &OrderQuery) -> Result<Vec<OrderRow>, StoreError> {
@@ -248,7 +264,10 @@ impl Tx<'_> {
         };
         let happened = DayCount {
             created: u64::from(new.sale_key.is_some() && old.is_none_or(|o| o.sale_key.is_none())),
-            shipped: u64::from(enters(OrderStage::Shipped)),
+            shipped: u64::from(match new.shipped_at {
+                Some(_) => old.is_none_or(|o| o.shipped_at.is_none()),
+                None => enters(OrderStage::Shipped),
+            }),
             invoiced: u64::from(enters(OrderStage::Invoiced)),
             cancelled: u64::from(cancelled(new) && !old.is_some_and(cancelled)),
             ..DayCount::default()

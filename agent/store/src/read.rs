@@ -60,6 +60,10 @@ pub trait Read: Access {
     fn order_by_key(&self, connection: ConnectionId, key: &str) -> Answer<Option<OrderRow>> {
         orders::by_key(self.dynamic(), connection, key)
     }
+    /// The order that a record of another connection was made of, by its links.
+    fn order_linked(&self, connection: ConnectionId, key: &str) -> Answer<Option<OrderRow>> {
+        orders::linked(self.dynamic(), connection, key)
+    }
     /// Orders, newest first.
     fn orders(&self, query: OrderQuery) -> Answer<Vec<OrderRow>> {
         orders::list(self.dynamic(), &query)
@@ -195,6 +199,10 @@ pub trait Read: Access {
     /// Settings of exactly that scope.
     fn settings(&self, scope: &Scope) -> Answer<Vec<SettingRow>> {
         settings::settings(self.dynamic(), scope)
+    }
+    /// Every value of a key that is not of a connection: agent-wide, then by retailer.
+    fn agent_values(&self, key: &str) -> Answer<Vec<SettingRow>> {
+        settings::agent_values(self.dynamic(), key)
     }
     /// Settings as they hold: agent, then connection, then retailer, then retailer of the connection.
     fn effective(
@@ -368,6 +376,7 @@ pub(crate) const JOB_WORDS: &[&str] = &[
     "running",
     "pending",
     "waiting",
+    "resting",
     "blocked",
     "parked",
     "done",

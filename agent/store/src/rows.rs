@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use waybill_model::contract::{Gap, Problem};
 use waybill_model::decimal::Decimal;
-use waybill_model::document::{Deadline, Document, Entity, OrderPhase};
+use waybill_model::document::{Deadline, Document, Entity, LineQuantity, OrderPhase};
 use waybill_model::ids::{
     BatchId, ConnectionId, DocumentId, EffectId, Generation, JobId, Millis, OrderId,
 };
@@ -104,6 +104,9 @@ pub struct OrderRow {
     pub document: DocumentId,
     pub sale_key: Option<String>,
     pub sale_number: Option<String>,
+    /// When everything that is wanted was shipped first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipped_at: Option<Millis>,
     /// One sentence: why it waits.
     pub problem: Option<String>,
 }
@@ -156,8 +159,11 @@ pub struct JobRow {
     pub changed_at: Millis,
     /// The batch it was in last.
     pub batch: Option<BatchId>,
-    /// What went wrong last.
+    /// What went wrong last, or why it rests.
     pub last_failure: Option<String>,
+    /// Units of each line that a shipment tells, from the commit before its call on; empty for other work.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub units: Vec<LineQuantity>,
 }
 
 /// A job to be made.

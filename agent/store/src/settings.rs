@@ -26,6 +26,14 @@ pub(crate) fn settings(a: &dyn Access, scope: &Scope) -> Result<Vec<SettingRow>,
     a.rows(Tab::Settings, &Span::prefix(key), usize::MAX)
 }
 
+/// Values of a key in every scope that names no connection.
+pub(crate) fn agent_values(a: &dyn Access, key: &str) -> Result<Vec<SettingRow>, StoreError> {
+    let span = Span::prefix(Key::new().byte(0));
+    let mut rows: Vec<SettingRow> = a.rows(Tab::Settings, &span, usize::MAX)?;
+    rows.retain(|row| row.key == key);
+    Ok(rows)
+}
+
 pub(crate) fn effective(
     a: &dyn Access,
     connection: Option<ConnectionId>,

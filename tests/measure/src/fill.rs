@@ -280,6 +280,7 @@ fn arrive(tx: &mut Tx<'_>, sides: Sides, sample: &Sample) -> Result<Option<Kept>
         document: accepted.document,
         sale_key: None,
         sale_number: None,
+        shipped_at: None,
         problem: None,
     };
     let id = tx.put_order(&row)?;

@@ -159,6 +159,7 @@ pub(crate) fn today() -> TodayView {
                 day: NOW - NOW % 86_400_000 - (13 - at) * 86_400_000,
                 received: 30 + u64::try_from(at).unwrap(),
                 created: 29,
+                shipped: 0,
                 cancelled: 1,
             })
             .collect(),
@@ -258,6 +259,8 @@ pub(crate) fn detail() -> OrderDetail {
             occurred_at: NOW,
             body: Body::Order(body(&view)),
         },
+        lines: Vec::new(),
+        shipments: Vec::new(),
         deadlines: vec![
             (
                 DeadlineKind::Ship,

@@ -283,6 +283,7 @@ fn fill(store: &Store) {
                 document: accepted.document,
                 sale_key: None,
                 sale_number: None,
+                shipped_at: None,
                 problem: Some("Shipping method not matched: GSIG".to_owned()),
             })?;
             tx.note(

@@ -207,6 +207,7 @@ pub(crate) fn order_row(key: &str, document: DocumentId, now: Millis) -> OrderRo
         document,
         sale_key: None,
         sale_number: None,
+        shipped_at: None,
         problem: None,
     }
 }
