@@ -17,6 +17,7 @@ waybill_sdk::world! {
             import waybill:host/effects@0.1.0;
             import waybill:host/http@0.1.0;
             export waybill:connector/source@0.1.0;
+            export waybill:connector/sink@0.1.0;
             export waybill:connector/listing@0.1.0;
             export waybill:connector/tickets@0.1.0;
         }

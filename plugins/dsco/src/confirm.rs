@@ -1,11 +1,15 @@
-//! What became of queued acknowledgements: one query of the change log per request, whatever the number of its orders.
+//! What became of queued writes: one query of the change log per request, whatever the number of its orders.
 
-use crate::acknowledge::Member;
 use crate::api::{Api, encode};
-use crate::lookup::{self, Read, Said, Scope};
+use crate::change_log::{self, Read, Said};
+use crate::lookup::{self, Shown};
+use crate::queue::Member;
+use crate::refusal;
+use crate::told::{Scope, Sent, Told, What};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
-use waybill_sdk::problem::pending;
+use waybill_sdk::problem::{done, pending};
 use waybill_sdk::types::{Failure, Problem, Verdict};
 
 /// Seconds between questions; the last one repeats.
@@ -13,6 +17,10 @@ const WAITS: [u32; 7] = [1, 2, 4, 8, 15, 30, 60];
 
 /// Questions after which an order that a complete log does not name is looked at itself.
 const SILENT: usize = 3;
+
+/// How long after a call its list of failures counts as whole. Just after it the log may be short, and say all the same
+/// that it is complete: until then every order is followed to its own entry.
+const WHOLE_MS: i64 = 3_000;
 
 /// What a ticket remembers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -22,7 +30,7 @@ pub(crate) struct Handle {
     request: Option<String>,
     #[serde(rename = "o")]
     order: String,
-    #[serde(rename = "s")]
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     number: Option<String>,
     /// When it was sent, in milliseconds.
     #[serde(rename = "t")]
@@ -33,18 +41,36 @@ pub(crate) struct Handle {
     /// The vendor's words, where the answer itself was a refusal.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
+    /// Of a shipment: tracking numbers and the units of each line.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    parcels: Option<Vec<(String, BTreeMap<String, i64>)>>,
+    /// Of a shipment: the PO number.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    po: Option<String>,
 }
 
 impl Handle {
-    pub(crate) fn new(request: Option<String>, member: &Member, sent: i64) -> Self {
-        Self {
+    pub(crate) fn new(request: Option<String>, told: &Told, sent: i64) -> Self {
+        let mut handle = Self {
             request,
-            order: member.order.clone(),
-            number: member.number.clone(),
+            order: told.order.clone(),
+            number: None,
             sent,
             asked: 0,
             refused: None,
+            parcels: None,
+            po: None,
+        };
+        match &told.what {
+            What::Acknowledged { number } => handle.number.clone_from(number),
+            What::Shipped { po, parcels } => {
+                let parcels = parcels.iter();
+                let pairs = parcels.map(|parcel| (parcel.tracking.clone(), parcel.lines.clone()));
+                handle.parcels = Some(pairs.collect());
+                handle.po.clone_from(po);
+            }
         }
+        handle
     }
 
     /// The same, for an answer that was a refusal.
@@ -64,21 +90,38 @@ impl Handle {
         )
     }
 
-    fn member(&self, index: usize) -> Member {
-        Member {
-            index: u32::try_from(index).unwrap_or(u32::MAX),
+    fn told(&self) -> Told {
+        let what = match &self.parcels {
+            None => What::Acknowledged {
+                number: self.number.clone(),
+            },
+            Some(parcels) => What::Shipped {
+                po: self.po.clone(),
+                parcels: parcels
+                    .iter()
+                    .map(|(tracking, lines)| Sent {
+                        tracking: tracking.clone(),
+                        lines: lines.clone(),
+                    })
+                    .collect(),
+            },
+        };
+        Told {
             order: self.order.clone(),
-            number: self.number.clone(),
+            what,
         }
     }
 
     /// Asks again later; after too long, looks at the order itself, and then gives up.
-    fn again(&self, api: &Api<'_>, member: &Member) -> Verdict {
+    fn again(&self, api: &Api<'_>, told: &Told) -> Verdict {
         if api.host.now_ms() - self.sent > api.config.confirm_limit_ms {
-            return lookup::shown(api, member)?.unwrap_or_else(|| {
+            return lookup::shown(api, told)?.unwrap_or_else(|| {
                 Err(Failure::InDoubt(Problem::new(
                     "never-confirmed",
-                    "DSCO took the acknowledgement, but never said what became of it.",
+                    format!(
+                        "DSCO took the {}, but never said what became of it.",
+                        told.noun()
+                    ),
                     "Look at the order in the DSCO portal, then press Done or Retry.",
                 )))
             });
@@ -92,8 +135,12 @@ impl Handle {
     }
 }
 
-/// A handle and its place among those handed in.
-type Asked = (usize, Handle);
+/// A handle, what it stands for, and its place among those handed in.
+struct Asked {
+    index: usize,
+    handle: Handle,
+    told: Told,
+}
 
 /// One verdict per handle, in their order.
 pub(crate) fn confirm(api: &Api<'_>, handles: &[String]) -> Result<Vec<Verdict>, Failure> {
@@ -101,31 +148,33 @@ pub(crate) fn confirm(api: &Api<'_>, handles: &[String]) -> Result<Vec<Verdict>,
     let mut by_request: BTreeMap<(Option<String>, i64), Vec<Asked>> = BTreeMap::new();
     let mut looks = lookup::SINGLE_READS;
     for (index, text) in handles.iter().enumerate() {
-        if let Ok(handle) = serde_json::from_str::<Handle>(text) {
-            if let Some(words) = &handle.refused {
-                verdicts[index] = if looks > 0 {
-                    looks -= 1;
-                    lookup::refusal(api, &handle.member(index), words)
-                } else {
-                    handle.ticket(WAITS[0])
-                };
-                continue;
-            }
-            // Calls without a request id are told apart by their time.
-            let time = handle.request.is_none().then_some(handle.sent);
-            by_request
-                .entry((handle.request.clone(), time.unwrap_or_default()))
-                .or_default()
-                .push((index, handle));
+        let Ok(handle) = serde_json::from_str::<Handle>(text) else {
+            continue;
+        };
+        let told = handle.told();
+        if let Some(words) = &handle.refused {
+            verdicts[index] = refusal::verdict(api, &told, words, &mut looks)
+                .unwrap_or_else(|| handle.ticket(WAITS[0]));
+            continue;
         }
+        // Calls without a request id are told apart by their time.
+        let time = handle.request.is_none().then_some(handle.sent);
+        let group = by_request
+            .entry((handle.request.clone(), time.unwrap_or_default()))
+            .or_default();
+        group.push(Asked {
+            index,
+            handle,
+            told,
+        });
     }
     for ((request, sent), group) in by_request {
         let answers = match request {
-            Some(request) => of_request(api, &request, &group)?,
+            Some(request) => of_request(api, &request, &group, &mut looks)?,
             None => of_time(api, sent, &group)?,
         };
-        for ((index, _), verdict) in group.iter().zip(answers) {
-            verdicts[*index] = verdict;
+        for (asked, verdict) in group.iter().zip(answers) {
+            verdicts[asked.index] = verdict;
         }
     }
     Ok(verdicts)
@@ -134,58 +183,101 @@ pub(crate) fn confirm(api: &Api<'_>, handles: &[String]) -> Result<Vec<Verdict>,
 fn unreadable() -> Failure {
     Failure::InDoubt(Problem::new(
         "unknown-ticket",
-        "This acknowledgement was sent by another version of the connector, which left a note this one cannot read.",
+        "This was sent by another version of the connector, which left a note this one cannot read.",
         "Look at the order in the DSCO portal, then press Done or Retry.",
     ))
 }
 
-/// The members of one request.
-fn of_request(api: &Api<'_>, request: &str, group: &[Asked]) -> Result<Vec<Verdict>, Failure> {
-    // Every order is followed to its own entry. Silence about one proves nothing: just after the call the log may be
-    // short, and say that it is complete.
-    let query = format!("requestId={}&status=success_or_failure", encode(request));
-    let read = lookup::log(api, &query)?.unwrap_or_default();
-    // A list is not complete while the request is being worked on, and a failure may still be followed by nothing else.
-    let working = read.status.as_deref() == Some("processing");
-    let completed = read.status.as_deref() == Some("completed");
-    let mut looks = lookup::SINGLE_READS;
-    Ok(group
-        .iter()
-        .map(|(index, handle)| {
-            let member = handle.member(*index);
-            if working {
-                return handle.again(api, &member);
-            }
-            let look = completed && handle.asked >= SILENT && looks > 0;
-            looks -= usize::from(look);
-            of_entries(api, &read, look, handle, &member)
-        })
-        .collect())
+fn log(api: &Api<'_>, request: &str, status: &str) -> Result<Read, Failure> {
+    let query = format!("requestId={}&status={status}", encode(request));
+    Ok(change_log::read(api, &query)?.unwrap_or_default())
 }
 
-fn of_entries(api: &Api<'_>, read: &Read, look: bool, handle: &Handle, member: &Member) -> Verdict {
-    match lookup::said(&read.entries, Scope::Request, member) {
-        Some(Said::Failure(words)) => lookup::refusal(api, member, &words),
-        Some(Said::Success) => lookup::written(member),
-        None if look => lookup::shown(api, member)?.unwrap_or_else(|| handle.again(api, member)),
-        Some(Said::Pending(_)) | None => handle.again(api, member),
+/// The members of one request. A list of the failures is enough, and short: what a request that is done does not name
+/// in it has succeeded. Where the vendor does not say that the request is done, or whom a failure is about, every
+/// member is followed to its own entry.
+fn of_request(
+    api: &Api<'_>,
+    request: &str,
+    group: &[Asked],
+    looks: &mut usize,
+) -> Result<Vec<Verdict>, Failure> {
+    let now = api.host.now_ms();
+    let youngest = group.iter().map(|asked| now - asked.handle.sent).min();
+    if youngest.is_some_and(|age| age >= WHOLE_MS) {
+        let read = log(api, request, "failure")?;
+        let whole = read.is_complete() && read.names_all();
+        if whole || read.is_in_work() {
+            let silent = |asked: &Asked| {
+                if whole {
+                    done(asked.told.receipt())
+                } else {
+                    asked.handle.again(api, &asked.told)
+                }
+            };
+            return Ok(judge(api, &read, group, looks, silent));
+        }
     }
+    let read = log(api, request, "success_or_failure")?;
+    let complete = read.is_complete();
+    let mut reads = lookup::SINGLE_READS;
+    let silent = |asked: &Asked| {
+        let look = complete && asked.handle.asked >= SILENT && reads > 0;
+        reads -= usize::from(look);
+        let shown = if look {
+            lookup::shown(api, &asked.told)?
+        } else {
+            None
+        };
+        shown.unwrap_or_else(|| asked.handle.again(api, &asked.told))
+    };
+    Ok(judge(api, &read, group, looks, silent))
+}
+
+/// The verdicts of entries; `silent` says what becomes of a member without one.
+fn judge(
+    api: &Api<'_>,
+    read: &Read,
+    group: &[Asked],
+    looks: &mut usize,
+    mut silent: impl FnMut(&Asked) -> Verdict,
+) -> Vec<Verdict> {
+    let group = group.iter();
+    group
+        .map(|asked| {
+            let told = &asked.told;
+            match change_log::said(&read.entries, Scope::Request, told) {
+                // A failure that comes with a request still in work is final.
+                Some(Said::Failure(words)) => refusal::verdict(api, told, &words, looks)
+                    .unwrap_or_else(|| asked.handle.ticket(WAITS[0])),
+                // A success is not: a failure of the same object may follow.
+                Some(Said::Success) if !read.is_in_work() => done(told.receipt()),
+                Some(Said::Success | Said::Pending(_)) => asked.handle.again(api, told),
+                None => silent(asked),
+            }
+        })
+        .collect()
 }
 
 /// The members of a call whose request id is not known.
 fn of_time(api: &Api<'_>, sent: i64, group: &[Asked]) -> Result<Vec<Verdict>, Failure> {
-    let members: Vec<Member> = group
-        .iter()
-        .map(|(index, handle)| handle.member(*index))
+    let members: Vec<Member> = (0..)
+        .zip(group)
+        .map(|(index, asked)| Member {
+            index,
+            told: asked.told.clone(),
+            body: Value::Null,
+            test: false,
+        })
         .collect();
-    let mut found = lookup::find(api, sent, &members)?;
+    let old = api.host.now_ms() - sent >= api.config.settle_ms;
+    let mut found = lookup::find(api, sent, &members, old)?;
     Ok(group
         .iter()
         .zip(&members)
-        .map(|((_, handle), member)| {
-            found
-                .remove(&member.index)
-                .unwrap_or_else(|| handle.again(api, member))
+        .map(|(asked, member)| match found.remove(&member.index) {
+            Some(Shown::Verdict(verdict)) => verdict,
+            Some(Shown::Parcels(_) | Shown::Nothing) | None => asked.handle.again(api, &asked.told),
         })
         .collect())
 }

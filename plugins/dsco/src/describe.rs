@@ -3,7 +3,8 @@
 use crate::settings::{CLIENT, TOKEN, key};
 use waybill_sdk::commerce::Entity;
 use waybill_sdk::types::{
-    Choice, Credential, Descriptor, Feed, Field, Moment, Oauth, Reach, Scheme, Setting, Table,
+    Choice, Credential, Descriptor, Feed, Field, Intake, Moment, Oauth, Reach, Scheme, Setting,
+    Table,
 };
 
 /// What the connector says of itself.
@@ -22,7 +23,11 @@ pub(crate) fn descriptor() -> Descriptor {
             feed(Entity::Retailer, 3600, Vec::new()),
             feed(Entity::Warehouse, 3600, Vec::new()),
         ],
-        pushes: Vec::new(),
+        pushes: vec![Intake {
+            entity: Entity::Shipment,
+            max_batch: 1000,
+            self_decrementing: false,
+        }],
     }
 }
 
@@ -82,21 +87,28 @@ fn credentials() -> Vec<Credential> {
 }
 
 fn tables() -> Vec<Table> {
-    let table = |name: &str, label: &str, lookup: &str| Table {
+    let table = |name: &str, label: &str, per_retailer: bool, lookup: &str| Table {
         name: name.to_owned(),
         label: label.to_owned(),
         columns: vec!["code".to_owned(), "name".to_owned()],
-        per_retailer: false,
+        per_retailer,
         lookup: Some(lookup.to_owned()),
     };
     vec![
-        table("customers", "Retailers", "retailer"),
-        table("warehouses", "Warehouses", "warehouse"),
+        table("customers", "Retailers", false, "retailer"),
+        table("warehouses", "Warehouses", true, "warehouse"),
+        table(
+            "shipping-methods",
+            "Carrier | method | code",
+            true,
+            "service",
+        ),
     ]
 }
 
 const CONNECTION: &str = "connection";
 const ORDERS: &str = "orders";
+const SHIPMENTS: &str = "shipments";
 const TIMING: &str = "timing";
 
 fn setting(
@@ -112,7 +124,7 @@ fn setting(
         help: help.to_owned(),
         group: group.to_owned(),
         required: false,
-        per_retailer: false,
+        per_retailer: group == SHIPMENTS,
         default: Some(default.to_owned()).filter(|text| !text.is_empty()),
         field,
     }
@@ -193,8 +205,56 @@ fn settings() -> Vec<Setting> {
             Field::Toggle,
         ),
     ];
+    all.extend(shipments());
     all.extend(numbers());
     all
+}
+
+fn shipments() -> Vec<Setting> {
+    vec![
+        setting(
+            SHIPMENTS,
+            key::GENERIC,
+            "Generic service codes",
+            "Codes that mean any carrier, separated by commas. They are on orders, and never sent back on a shipment. Enter none to send them all the same.",
+            Field::Text,
+        ),
+        setting(
+            SHIPMENTS,
+            key::SHIP_WAREHOUSE,
+            "Send the warehouse code",
+            "Some retailers require it. It must be exactly the code in the DSCO portal's Warehouse Manager.",
+            Field::Toggle,
+        ),
+        setting(
+            SHIPMENTS,
+            key::SHIP_COST,
+            "Shipping cost",
+            "Retailers that take over the cost want to see one, even where it is nought.",
+            one_of(&[("none", "Leave it out"), ("zero", "Send 0")]),
+        ),
+        setting(
+            SHIPMENTS,
+            key::SHIP_TO,
+            "Repeat the address",
+            "Whether the order's address is sent with each parcel.",
+            Field::Toggle,
+        ),
+        setting(
+            SHIPMENTS,
+            (key::SHIP_FROM, ""),
+            "Sender",
+            "For retailers that want it with each parcel: name | street | city | region | postcode | country.",
+            Field::Text,
+        ),
+        setting(
+            SHIPMENTS,
+            (key::TRACKING_URL, ""),
+            "Tracking address",
+            "Where a parcel is followed, with {tracking} for its number. Left out where it is empty.",
+            Field::Text,
+        ),
+    ]
 }
 
 fn numbers() -> Vec<Setting> {
@@ -248,7 +308,7 @@ fn numbers() -> Vec<Setting> {
             TIMING,
             key::ACK_WAIT,
             "First look at the log after, seconds",
-            "How soon the change log is asked what became of an acknowledgement.",
+            "How soon the change log is asked what became of acknowledgements and shipments. DSCO takes some seconds; asking sooner costs a second call.",
         ),
         number(
             TIMING,

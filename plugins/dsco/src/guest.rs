@@ -1,8 +1,8 @@
 //! The exports: hands each call to its function, over the real host. Must not decide anything.
 
-use crate::bindings::exports::waybill::connector::{base, listing, source, tickets};
+use crate::bindings::exports::waybill::connector::{base, listing, sink, source, tickets};
 use crate::settings::Config;
-use crate::{acknowledge, api::Api, confirm, describe, listing as lists, source as feeds};
+use crate::{acknowledge, api::Api, confirm, describe, listing as lists, ship, source as feeds};
 use waybill_sdk::WasmHost;
 use waybill_sdk::commerce::{Document, Entity};
 use waybill_sdk::types::{
@@ -68,6 +68,14 @@ impl listing::Guest for Dsco {
             &scope,
             cursor.as_deref(),
         )
+    }
+}
+
+impl sink::Guest for Dsco {
+    fn push(ctx: Context, batch: Vec<sink::Delivery>) -> Result<Vec<Verdict>, Failure> {
+        let config = Config::read(&ctx.settings);
+        let api = Api::new(&WasmHost, &config);
+        Ok(ship::push(&api, ctx.attempt, &batch))
     }
 }
 

@@ -1,11 +1,13 @@
 //! The DSCO connector: one vendor's dialect to and from the canonical model. It knows no other vendor, no queue, no
-//! secret. Read `guest.rs` for the entrance, `source.rs` for the way of an order, `acknowledge.rs` for the way back.
+//! secret. Read `guest.rs` for the entrance, `source.rs` for the way of an order, `acknowledge.rs` and `ship.rs` for the way back,
+//! `queue.rs` and `confirm.rs` for how what is sent is followed to its verdict.
 
 mod acknowledge;
 mod api;
 mod backfill;
 mod bindings;
 mod cancellation;
+mod change_log;
 mod confirm;
 mod cursor;
 mod describe;
@@ -15,10 +17,16 @@ mod line;
 mod listing;
 mod lookup;
 mod order;
+mod parcel;
 mod partners;
+mod queue;
+mod refusal;
+mod services;
 mod settings;
+mod ship;
 mod source;
 mod stream;
+mod told;
 mod wire;
 
 pub use guest::Dsco;

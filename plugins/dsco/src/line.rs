@@ -3,20 +3,27 @@
 
 use crate::wire::order::{Line, Order as WireOrder, PackedItem};
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use waybill_sdk::commerce::{Decimal, Extra, Identifier, OrderLine};
 use waybill_sdk::decimal::ZERO;
 
-/// The lines in their order. A line is known by its number; one without by its item id where that is unique.
+/// The lines in their order.
 pub(crate) fn lines(order: &WireOrder) -> Vec<OrderLine> {
-    let mut taken = BTreeSet::new();
-    let packed = packed(order);
     order
         .line_items
         .iter()
-        .zip(packed)
-        .enumerate()
-        .map(|(index, (wire, packed))| {
+        .zip(keys(order))
+        .zip(packed(order))
+        .map(|((wire, key), packed)| line(key, wire, packed))
+        .collect()
+}
+
+/// The keys of the lines: a line is known by its number; one without by its item id where that is unique.
+fn keys(order: &WireOrder) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    let lines = order.line_items.iter().enumerate();
+    lines
+        .map(|(index, wire)| {
             let by_number = wire.line_number.map(|number| number.to_string());
             let key = [by_number, wire.dsco_item_id.clone()]
                 .into_iter()
@@ -24,7 +31,7 @@ pub(crate) fn lines(order: &WireOrder) -> Vec<OrderLine> {
                 .find(|key| !taken.contains(key))
                 .unwrap_or_else(|| format!("at-{}", index + 1));
             taken.insert(key.clone());
-            line(key, wire, packed)
+            key
         })
         .collect()
 }
@@ -67,7 +74,7 @@ fn line(key: String, wire: &Line, packed: Decimal) -> OrderLine {
         title: title.unwrap_or_default(),
         quantity,
         cancelled,
-        shipped: within(wire.shipped_quantity.unwrap_or(packed)),
+        shipped: within(larger(wire.shipped_quantity.unwrap_or(ZERO), packed)),
         unit_price: wire.expected_cost,
         tax: None,
         ship_by: wire.ship_by_date,
@@ -76,42 +83,131 @@ fn line(key: String, wire: &Line, packed: Decimal) -> OrderLine {
     }
 }
 
-/// What the parcels hold of each line. An item without a line number is of the first line with its id that has room,
-/// since two lines may have the same sku.
-fn packed(order: &WireOrder) -> Vec<Decimal> {
+/// A parcel that DSCO knows of, by the keys of the order's lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Contents {
+    /// Its tracking number.
+    pub(crate) tracking: String,
+    /// What it holds of each line, in the order of their keys.
+    pub(crate) lines: Vec<(String, Decimal)>,
+    /// Every item names its line; otherwise only the sum of the units is sure.
+    pub(crate) numbered: bool,
+}
+
+/// The parcels of an order that have a tracking number.
+pub(crate) fn contents(order: &WireOrder) -> Vec<Contents> {
+    let keys = keys(order);
+    let parcels = order.packages.iter().zip(held(order));
+    parcels
+        .filter_map(|(package, held)| {
+            let mut lines: BTreeMap<String, Decimal> = BTreeMap::new();
+            for item in held {
+                let units = lines.entry(keys[item.line].clone()).or_insert(ZERO);
+                *units = units.plus(item.units).unwrap_or(*units);
+            }
+            Some(Contents {
+                tracking: package.tracking_number.clone()?,
+                lines: lines.into_iter().collect(),
+                numbered: package.items.iter().all(|item| item.line_number.is_some()),
+            })
+        })
+        .collect()
+}
+
+/// Units of the line at that place in a parcel.
+struct Held {
+    line: usize,
+    units: Decimal,
+    span: bool,
+}
+
+/// What each parcel holds. An item without a line number is of the first line with its id that has room, since two
+/// lines may have the same sku.
+fn held(order: &WireOrder) -> Vec<Vec<Held>> {
     let lines = &order.line_items;
     let mut packed = vec![ZERO; lines.len()];
-    for item in order.packages.iter().flat_map(|package| &package.items) {
-        let mut left = item.quantity.unwrap_or(ZERO);
-        let numbered = lines
-            .iter()
-            .any(|line| line.line_number.is_some() && line.line_number == item.line_number);
-        for (line, packed) in lines.iter().zip(&mut packed) {
-            let room = line.quantity.unwrap_or(ZERO).minus(*packed);
-            let room = room.filter(|room| room.is_positive()).unwrap_or(ZERO);
-            let ours = if numbered {
-                line.line_number == item.line_number
-            } else {
-                same_item(line, item)
-            };
-            if !ours {
-                continue;
+    let parcels = order.packages.iter();
+    parcels
+        .map(|package| {
+            let mut all = Vec::new();
+            for item in &package.items {
+                let span = item.package_span_flag == Some(true);
+                for (line, units) in of_item(lines, &packed, item) {
+                    if !span {
+                        packed[line] = packed[line].plus(units).unwrap_or(packed[line]);
+                    }
+                    all.push(Held { line, units, span });
+                }
             }
-            let part = if left.compare(room) == Ordering::Greater {
-                room
-            } else {
-                left
-            };
-            *packed = packed.plus(part).unwrap_or(*packed);
+            all
+        })
+        .collect()
+}
+
+/// The lines of one item of a parcel, given what other parcels hold of each.
+fn of_item(lines: &[Line], packed: &[Decimal], item: &PackedItem) -> Vec<(usize, Decimal)> {
+    let mut left = item.quantity.unwrap_or(ZERO);
+    let numbered = |line: &Line| line.line_number.is_some() && line.line_number == item.line_number;
+    if let Some(place) = lines.iter().position(numbered) {
+        return vec![(place, left)];
+    }
+    let mut all = Vec::new();
+    for (place, (line, packed)) in lines.iter().zip(packed).enumerate() {
+        let room = line.quantity.unwrap_or(ZERO).minus(*packed);
+        let room = room.filter(|room| room.is_positive()).unwrap_or(ZERO);
+        let part = if left.compare(room) == Ordering::Greater {
+            room
+        } else {
+            left
+        };
+        if same_item(line, item) && part.is_positive() {
+            all.push((place, part));
             left = left.minus(part).unwrap_or(ZERO);
         }
     }
-    packed
+    all
+}
+
+/// What the parcels hold of each line. A unit that lies in several parcels counts once.
+fn packed(order: &WireOrder) -> Vec<Decimal> {
+    let mut plain = vec![ZERO; order.line_items.len()];
+    let mut spread = plain.clone();
+    for parcel in held(order) {
+        let mut here = vec![ZERO; plain.len()];
+        for item in parcel {
+            let units = if item.span { &mut here } else { &mut plain };
+            units[item.line] = units[item.line].plus(item.units).unwrap_or(ZERO);
+        }
+        for (most, here) in spread.iter_mut().zip(here) {
+            *most = larger(*most, here);
+        }
+    }
+    let both = plain.into_iter().zip(spread);
+    both.map(|(plain, spread)| plain.plus(spread).unwrap_or(plain))
+        .collect()
+}
+
+fn larger(one: Decimal, other: Decimal) -> Decimal {
+    if one.compare(other) == Ordering::Less {
+        other
+    } else {
+        one
+    }
 }
 
 fn same_item(line: &Line, item: &PackedItem) -> bool {
-    (item.dsco_item_id.is_some() && item.dsco_item_id == line.dsco_item_id)
-        || (item.sku.is_some() && item.sku == line.sku)
+    let pairs = [
+        (&item.dsco_item_id, &line.dsco_item_id),
+        (&item.sku, &line.sku),
+        (&item.partner_sku, &line.partner_sku),
+        (&item.upc, &line.upc),
+        (&item.ean, &line.ean),
+    ];
+    // The first id that both have decides, in the precedence by which the vendor itself reads them.
+    let mut both = pairs
+        .iter()
+        .filter(|(item, line)| item.is_some() && line.is_some());
+    both.next().is_some_and(|(item, line)| item == line)
 }
 
 fn identifiers(line: &Line) -> Vec<Identifier> {

@@ -1,212 +1,209 @@
-//! What became of an acknowledgement, seen from outside: the change log by date or by request, and the order itself.
-//! Sends nothing that changes anything.
+//! What became of something told to DSCO, seen from outside: the change log by date, and the orders themselves. Sends
+//! nothing that changes anything.
 
-use crate::acknowledge::Member;
-use crate::api::{Api, collect, encode};
+use crate::api::{Api, encode};
+use crate::backfill;
+use crate::change_log::{self, Said};
 use crate::confirm::Handle;
+use crate::cursor::Window;
+use crate::line::contents;
+use crate::queue::Member;
+use crate::refusal;
 use crate::source::order_by_key;
-use crate::wire::log::{Entry, Log, Payload};
+use crate::told::{Match, Scope, Told, What};
 use crate::wire::order::Order;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use waybill_sdk::date;
 use waybill_sdk::problem::done;
-use waybill_sdk::types::{Failure, Problem, Receipt, Verdict};
+use waybill_sdk::types::{Failure, Verdict};
 
-/// Orders looked at one by one in a call, where the log did not tell.
+/// Orders looked at one by one in a call; more of them are searched together.
 pub(crate) const SINGLE_READS: usize = 20;
-/// Pages of a log read at most; one acknowledges fewer orders than that.
-const PAGES: usize = 200;
+/// Pages of such a search; what is beyond them was seen nowhere.
+const PAGES: usize = 20;
+/// How long after a call its entries in the log are looked for at most: the vendor may take minutes.
+const LOG_SPAN_MS: i64 = 900_000;
+/// How far two clocks may differ after the vendor's answers told the time.
+const CLOCK_MS: i64 = 5_000;
 
-/// Entries of the change log.
-#[derive(Debug, Default)]
-pub(crate) struct Read {
-    /// `processing` or `completed`, where the vendor says it.
-    pub(crate) status: Option<String>,
-    pub(crate) entries: Vec<Entry>,
+/// What an order itself shows of something told about it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Shown {
+    Nothing,
+    /// That it is settled.
+    Verdict(Verdict),
+    /// These parcels are there; others are not.
+    Parcels(BTreeSet<String>),
 }
 
-/// The change log for a query, all of its pages. None: the vendor does not know the request yet.
-pub(crate) fn log(api: &Api<'_>, query: &str) -> Result<Option<Read>, Failure> {
-    let Some(first): Option<Log> = api.find(&format!("/order/log?{query}"))? else {
-        return Ok(None);
-    };
-    let mut read = Read {
-        status: first.status.map(|word| word.to_ascii_lowercase()),
-        entries: Vec::new(),
-    };
-    let mut page = (first.logs, first.scroll_id);
-    for _ in 0..PAGES {
-        let (entries, scroll) = page;
-        let empty = entries.is_empty();
-        read.entries.extend(entries);
-        let Some(scroll) = scroll.filter(|_| !empty) else {
-            break;
-        };
-        // A page forgotten while we read: the log has to be read from its start, by the next attempt.
-        let next: Log = api
-            .find(&format!("/order/log?scrollId={}", encode(&scroll)))?
-            .ok_or(Failure::Retry(None))?;
-        page = (next.logs, next.scroll_id);
-    }
-    Ok(Some(read))
-}
-
-/// What the log says of one order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Said {
-    /// Refused, in the vendor's words. Wins over success: it can be said twice of one object.
-    Failure(String),
-    Success,
-    /// Still queued under that request.
-    Pending(Option<String>),
-}
-
-/// Whose entries a log holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scope {
-    /// Of one request of ours: an entry about an order is about its acknowledgement.
-    Request,
-    /// Of everything in a span of time: other writes, and the acknowledgement without the number, are no proof.
-    Time,
-}
-
-/// What the entries say of a member: the last counts, but a failure always.
-pub(crate) fn said(entries: &[Entry], scope: Scope, member: &Member) -> Option<Said> {
-    let ours = |payload: &Payload| match scope {
-        Scope::Request => true,
-        Scope::Time => {
-            payload.is_acknowledgement()
-                && (member.number.is_none() || payload.supplier_order_number == member.number)
-        }
-    };
-    let of_member = |entry: &&Entry| {
-        let payload = entry.payload.as_ref();
-        payload.is_some_and(|payload| payload.order() == Some(&member.order) && ours(payload))
-    };
-    let mut last = None;
-    for entry in entries.iter().filter(of_member) {
-        last = Some(match entry.status.as_deref() {
-            Some("failure") => {
-                let mut words = Vec::new();
-                collect(&entry.results, &mut words);
-                return Some(Said::Failure(words.join("; ")));
+/// What an order shows.
+pub(crate) fn shows(told: &Told, order: &Order) -> Shown {
+    let there = || Shown::Verdict(done(told.receipt().already_there()));
+    let cancelled = order.dsco_status.as_deref() == Some("cancelled");
+    match &told.what {
+        _ if cancelled => Shown::Verdict(Err(refusal::cancelled(told))),
+        What::Acknowledged { number } => {
+            let other = number.is_some() && order.supplier_order_number != *number;
+            if is_acknowledged(order) && !other {
+                there()
+            } else {
+                Shown::Nothing
             }
-            Some("success") => Said::Success,
-            _ => Said::Pending(entry.request_id.clone()),
-        });
-    }
-    last
-}
-
-/// Written.
-pub(crate) fn written(member: &Member) -> Verdict {
-    done(Receipt::of(member.order.clone()).numbered(member.number.clone()))
-}
-
-/// The verdict of a refusal: an order acknowledged already is as good as done, a cancelled one needs nothing more.
-pub(crate) fn refusal(api: &Api<'_>, member: &Member, words: &str) -> Verdict {
-    let order = order_by_key(api, &member.order)?;
-    if let Some(state) = order.as_ref().and_then(state) {
-        return state.verdict(member);
-    }
-    let words = if words.is_empty() {
-        "no reason was given"
-    } else {
-        words
-    };
-    Err(Failure::rejected(
-        "acknowledge-refused",
-        format!("DSCO refused the acknowledgement: {words}"),
-        "Correct what DSCO says, or acknowledge the order in the DSCO portal, then retry.",
-    ))
-}
-
-/// What an order itself shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Acknowledged,
-    Cancelled,
-}
-
-impl State {
-    fn verdict(self, member: &Member) -> Verdict {
-        match self {
-            Self::Acknowledged => done(
-                Receipt::of(member.order.clone())
-                    .numbered(member.number.clone())
-                    .already_there(),
-            ),
-            Self::Cancelled => Err(Failure::Withdrawn(Problem::bare(
-                "cancelled-by-retailer",
-                "The retailer cancelled this order before it was acknowledged.",
-            ))),
+        }
+        What::Shipped { parcels, .. } => {
+            let known = contents(order);
+            let mut present = BTreeSet::new();
+            for parcel in parcels {
+                match parcel.among(&known) {
+                    Match::Missing => {}
+                    Match::Same => {
+                        present.insert(parcel.tracking.clone());
+                    }
+                    Match::Other => return Shown::Verdict(Err(refusal::taken(&parcel.tracking))),
+                }
+            }
+            match present.len() {
+                0 => Shown::Nothing,
+                some if some < parcels.len() => Shown::Parcels(present),
+                _ => there(),
+            }
         }
     }
 }
 
-fn state(order: &Order) -> Option<State> {
-    if order.dsco_status.as_deref() == Some("cancelled") {
-        return Some(State::Cancelled);
-    }
-    let acknowledged = match order.dsco_lifecycle.as_deref() {
+/// Whether anybody acknowledged it.
+pub(crate) fn is_acknowledged(order: &Order) -> bool {
+    match order.dsco_lifecycle.as_deref() {
         Some(lifecycle) => matches!(lifecycle, "acknowledged" | "completed"),
         None => matches!(
             order.dsco_status.as_deref(),
             Some("shipment_pending" | "shipped")
         ),
-    };
-    acknowledged.then_some(State::Acknowledged)
+    }
 }
 
 /// The verdict that the order itself proves; none where it proves nothing.
-pub(crate) fn shown(api: &Api<'_>, member: &Member) -> Result<Option<Verdict>, Failure> {
-    let Some(order) = order_by_key(api, &member.order)? else {
-        return Ok(None);
-    };
-    Ok(match state(&order) {
-        Some(State::Acknowledged)
-            if member.number.is_some() && order.supplier_order_number != member.number =>
-        {
-            None
-        }
-        found => found.map(|state| state.verdict(member)),
+pub(crate) fn shown(api: &Api<'_>, told: &Told) -> Result<Option<Verdict>, Failure> {
+    let order = order_by_key(api, &told.order)?;
+    Ok(match order.map(|order| shows(told, &order)) {
+        Some(Shown::Verdict(verdict)) => Some(verdict),
+        Some(Shown::Parcels(_) | Shown::Nothing) | None => None,
     })
 }
 
-/// What is known of members sent at about `sent`, by their place in the batch. A member that is missing from the
-/// answer was seen nowhere.
+/// What is known of members, by their place in the batch. One that is missing was seen nowhere.
+pub(crate) type Found = BTreeMap<u32, Shown>;
+
+/// What is known of members sent at about `sent`. `old`: long enough ago for a search to find them.
 pub(crate) fn find(
     api: &Api<'_>,
     sent: i64,
     members: &[Member],
-) -> Result<BTreeMap<u32, Verdict>, Failure> {
+    old: bool,
+) -> Result<Found, Failure> {
     let window = api.config.log_window_ms;
+    let until = api.host.now_ms().min(sent + LOG_SPAN_MS);
     let query = format!(
         "startDate={}&endDate={}",
         encode(&date::format(sent - window)),
-        encode(&date::format(sent + window))
+        encode(&date::format(until.max(sent + window)))
     );
-    let entries = log(api, &query)?.unwrap_or_default().entries;
-    let mut found = BTreeMap::new();
+    let entries = change_log::read(api, &query)?.unwrap_or_default().entries;
+    let theirs = sent + (api.vendor_now_ms() - api.host.now_ms());
+    let mut found = Found::new();
+    let mut looks = SINGLE_READS;
+    let mut unseen = Vec::new();
     for member in members {
-        let verdict = match said(&entries, Scope::Time, member) {
-            Some(Said::Success) => written(member),
-            Some(Said::Failure(words)) => refusal(api, member, &words),
+        let told = &member.told;
+        let verdict = match change_log::said(&entries, Scope::Since(theirs - CLOCK_MS), told) {
+            Some(Said::Success) => done(told.receipt()),
+            Some(Said::Failure(words)) => match refusal::verdict(api, told, &words, &mut looks) {
+                Some(verdict) => verdict,
+                None => Err(Failure::Retry(None)),
+            },
             Some(Said::Pending(request)) => {
-                Handle::new(request, member, sent).ticket(api.config.ack_wait_secs)
+                Handle::new(request, told, sent).ticket(api.config.ack_wait_secs)
             }
-            None => continue,
+            None => {
+                unseen.push(member);
+                continue;
+            }
         };
-        found.insert(member.index, verdict);
+        found.insert(member.index, Shown::Verdict(verdict));
     }
-    let unseen = members
+    found.extend(on_orders(api, &unseen, sent - window, old)?);
+    Ok(found)
+}
+
+/// What the orders themselves show of these members. A few are read; many are searched among the orders that changed
+/// since then, where such a search is proof. Acknowledging twice changes nothing, so many of them are not searched.
+pub(crate) fn on_orders(
+    api: &Api<'_>,
+    members: &[&Member],
+    since: i64,
+    search: bool,
+) -> Result<Found, Failure> {
+    let shipped = |member: &&&Member| matches!(member.told.what, What::Shipped { .. });
+    let many = members.len() > SINGLE_READS;
+    let mut found = Found::new();
+    if many && search {
+        let all: Vec<&Member> = members.iter().filter(shipped).copied().collect();
+        searched(api, &all, since, &mut found)?;
+    }
+    // A search leaves test orders out.
+    let single: Vec<&&Member> = members
         .iter()
-        .filter(|member| !found.contains_key(&member.index));
-    let unseen: Vec<&Member> = unseen.take(SINGLE_READS).collect();
-    for member in unseen {
-        if let Some(verdict) = shown(api, member)? {
-            found.insert(member.index, verdict);
+        .filter(|m| !many || (m.test && !found.contains_key(&m.index)))
+        .take(SINGLE_READS)
+        .collect();
+    for member in single {
+        let Some(order) = order_by_key(api, &member.told.order)? else {
+            continue;
+        };
+        match shows(&member.told, &order) {
+            Shown::Nothing => {}
+            shown => {
+                found.insert(member.index, shown);
+            }
         }
     }
     Ok(found)
+}
+
+fn searched(
+    api: &Api<'_>,
+    members: &[&Member],
+    since: i64,
+    found: &mut Found,
+) -> Result<(), Failure> {
+    let by_order: BTreeMap<&str, &Member> = members
+        .iter()
+        .map(|member| (member.told.order.as_str(), *member))
+        .collect();
+    let mut window = Some(Window {
+        updated: true,
+        since,
+        until: backfill::latest(api),
+        scroll: None,
+    });
+    for _ in 0..PAGES {
+        let Some(next) = window.filter(|window| window.since < window.until) else {
+            return Ok(());
+        };
+        let page = backfill::page(api, &next, &[])?;
+        for order in &page.orders {
+            let key = order.dsco_order_id.as_deref().unwrap_or_default();
+            let Some(member) = by_order.get(key) else {
+                continue;
+            };
+            match shows(&member.told, order) {
+                Shown::Nothing => {}
+                shown => {
+                    found.insert(member.index, shown);
+                }
+            }
+        }
+        window = page.next;
+    }
+    Ok(())
 }

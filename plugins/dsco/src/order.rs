@@ -1,7 +1,7 @@
 //! A vendor's order as a canonical one. Knows no call and no cursor; unknown fields are carried as extras.
 
 use crate::api::Api;
-use crate::line::{extra, is_open, lines};
+use crate::line::{Contents, contents, extra, is_open, lines};
 use crate::wire::order::{Address as WireAddress, Line, Order as WireOrder};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,7 +77,7 @@ pub(crate) fn revision(order: &WireOrder) -> String {
         .map(|(index, _)| (index + 1).to_string())
         .collect();
     format!(
-        "{} {} {} {cancelled}{}{}",
+        "{} {} {} {cancelled}{}{}{}",
         changed_at(order).map_or_else(|| "-".to_owned(), date::format),
         order.dsco_lifecycle.as_deref().unwrap_or("-"),
         order.dsco_status.as_deref().unwrap_or("-"),
@@ -90,6 +90,10 @@ pub(crate) fn revision(order: &WireOrder) -> String {
             String::new()
         } else {
             format!(" of {}", asked.join(","))
+        },
+        match order.packages.len() {
+            0 => String::new(),
+            parcels => format!(" parcels {parcels}"),
         }
     )
 }
@@ -370,9 +374,41 @@ fn extras(order: &WireOrder) -> Vec<Extra> {
         all.extend(amount.map(|amount| extra(name, &amount.to_string())));
     }
     all.extend(order.others.iter().map(|(name, value)| extra(name, value)));
+    all.extend(contents(order).iter().map(parcel));
     if let Some(shipping) = &order.shipping {
         let fields = shipping.others.iter();
         all.extend(fields.map(|(name, value)| extra(&format!("shipping.{name}"), value)));
     }
     all
+}
+
+const PARCEL: &str = "package ";
+
+/// A parcel that DSCO knows of, where people and the next shipment can see it: `1: 2, 2: 1` is two units of line 1 and
+/// one of line 2.
+fn parcel(contents: &Contents) -> Extra {
+    let lines: Vec<String> = contents
+        .lines
+        .iter()
+        .map(|(line, units)| format!("{line}: {units}"))
+        .collect();
+    extra(&format!("{PARCEL}{}", contents.tracking), &lines.join(", "))
+}
+
+/// The parcels that a canonical order of ours carries.
+pub(crate) fn parcels(order: &Order) -> Vec<Contents> {
+    let known = order.extras.iter();
+    known
+        .filter_map(|extra| {
+            let lines = extra.value.split(", ").map(|line| {
+                let (key, units) = line.rsplit_once(": ")?;
+                Some((key.to_owned(), Decimal::parse(units)?))
+            });
+            Some(Contents {
+                tracking: extra.name.strip_prefix(PARCEL)?.to_owned(),
+                lines: lines.collect::<Option<_>>()?,
+                numbered: true,
+            })
+        })
+        .collect()
 }

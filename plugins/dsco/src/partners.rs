@@ -4,6 +4,7 @@ use crate::api::{Api, encode};
 use crate::bindings::exports::waybill::connector::source::Page;
 use crate::cursor::{self, ListCursor};
 use crate::order::name_key;
+use crate::services;
 use crate::wire::Many;
 use crate::wire::partner::{Partner, Warehouses};
 use waybill_sdk::commerce::{Body, Document, Extra, Retailer, Warehouse};
@@ -91,6 +92,12 @@ pub(crate) fn warehouses(api: &Api<'_>, cursor: Option<&[u8]>) -> Result<Page, F
 pub(crate) fn choices(api: &Api<'_>, key: &str) -> Result<ChoicePage, Failure> {
     let mut documents = Vec::new();
     match key {
+        "service" => {
+            return Ok(ChoicePage {
+                items: services::choices(),
+                next: None,
+            });
+        }
         "retailer" => documents = retailers(api)?.documents,
         "warehouse" => {
             let mut cursor = None;

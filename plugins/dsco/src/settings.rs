@@ -19,8 +19,15 @@ pub(crate) mod key {
     pub(crate) const SEARCH_LAG: (&str, i64) = ("search-lag-secs", 10);
     pub(crate) const SETTLE: (&str, i64) = ("search-settle-secs", 30);
     pub(crate) const LOG_WINDOW: (&str, i64) = ("log-window-secs", 60);
-    pub(crate) const ACK_WAIT: (&str, i64) = ("ack-wait-secs", 1);
+    pub(crate) const ACK_WAIT: (&str, i64) = ("ack-wait-secs", 5);
     pub(crate) const CONFIRM_LIMIT: (&str, i64) = ("confirm-limit-secs", 7200);
+
+    pub(crate) const GENERIC: (&str, &str) = ("generic-codes", "GCG,GND,GSE,GCP,GCE");
+    pub(crate) const SHIP_WAREHOUSE: (&str, &str) = ("ship-warehouse", "true");
+    pub(crate) const SHIP_COST: (&str, &str) = ("ship-cost", "none");
+    pub(crate) const SHIP_TO: (&str, &str) = ("ship-to", "false");
+    pub(crate) const SHIP_FROM: &str = "ship-from";
+    pub(crate) const TRACKING_URL: &str = "tracking-url";
 
     /// The whole-number settings with the least and the most they may be.
     pub(crate) const RANGES: [((&str, i64), i64, i64); 8] = [
@@ -103,6 +110,11 @@ impl<'a> Config<'a> {
         }
     }
 
+    /// The value of a retailer's own setting, else the connection's.
+    fn own(&self, own: Settings<'a>, key: &str) -> Option<&'a str> {
+        own.get(key).or_else(|| self.raw.get(key))
+    }
+
     /// The id of our order stream: always the same for an install, so that a restart finds it.
     pub(crate) fn stream_id(&self) -> String {
         self.raw.get(key::STREAM_ID).map_or_else(
@@ -145,6 +157,15 @@ impl<'a> Config<'a> {
                 );
             }
         }
+        if let Some(from) = self.raw.get(key::SHIP_FROM)
+            && sender(from).is_none()
+        {
+            wrong(
+                key::SHIP_FROM,
+                format!("`{from}` is not an address of six parts."),
+                "Enter name | street | city | region | postcode | country.",
+            );
+        }
         if !key::TOTALS.contains(&self.total_field) {
             wrong(
                 key::TOTAL.0,
@@ -172,4 +193,56 @@ impl<'a> Config<'a> {
         }
         problems
     }
+}
+
+/// How the shipments of a retailer are reported.
+#[derive(Debug, Clone)]
+pub(crate) struct Shipping<'a> {
+    generic: Vec<&'a str>,
+    /// Send the warehouse code where it is known.
+    pub(crate) warehouse: bool,
+    /// Say that shipping costs nothing.
+    pub(crate) zero_cost: bool,
+    /// Repeat the address.
+    pub(crate) to: bool,
+    /// Name, street, city, region, postcode, country.
+    pub(crate) from: Option<[&'a str; 6]>,
+    /// Where a parcel is followed, with `{tracking}`.
+    pub(crate) tracking_url: Option<&'a str>,
+}
+
+impl<'a> Shipping<'a> {
+    /// The retailer's settings over the connection's.
+    pub(crate) fn read(config: &Config<'a>, own: &'a [(String, String)]) -> Self {
+        let own = Settings::new(own);
+        let value = |key: &str| config.own(own, key);
+        let toggle = |(key, default): (&str, &str)| {
+            matches!(value(key).unwrap_or(default), "true" | "yes" | "on" | "1")
+        };
+        let (generic, default) = key::GENERIC;
+        let generic = value(generic).unwrap_or(default).split(',').map(str::trim);
+        Self {
+            generic: generic.filter(|code| !code.is_empty()).collect(),
+            warehouse: toggle(key::SHIP_WAREHOUSE),
+            zero_cost: value(key::SHIP_COST.0) == Some("zero"),
+            to: toggle(key::SHIP_TO),
+            from: value(key::SHIP_FROM).and_then(sender),
+            tracking_url: value(key::TRACKING_URL),
+        }
+    }
+
+    /// Whether the code means any carrier.
+    pub(crate) fn is_generic(&self, code: &str) -> bool {
+        let mut all = self.generic.iter();
+        all.any(|generic| generic.eq_ignore_ascii_case(code))
+    }
+}
+
+/// An address of six parts, the name and the country may be empty.
+fn sender(text: &str) -> Option<[&str; 6]> {
+    let parts: Vec<&str> = text.split('|').map(str::trim).collect();
+    let parts: [&str; 6] = parts.try_into().ok()?;
+    let [_, street, city, region, postal, _] = parts;
+    let needed = [street, city, region, postal];
+    needed.iter().all(|part| !part.is_empty()).then_some(parts)
 }

@@ -10,6 +10,11 @@ fn log(request: &str) -> String {
     format!("GET {API}/order/log?requestId={request}&status=success_or_failure")
 }
 
+/// The list of failures alone: asked first, once a request is some seconds old.
+fn failures(request: &str) -> String {
+    format!("GET {API}/order/log?requestId={request}&status=failure")
+}
+
 fn get(id: &str) -> String {
     format!("GET {API}/order/?orderKey=dscoOrderId&value={id}")
 }
@@ -34,6 +39,20 @@ fn ask(host: &TestHost, handles: &[String]) -> Vec<Verdict> {
 #[expect(clippy::needless_pass_by_value, reason = "called with json! literals")]
 fn entry(id: &str, status: &str, words: Value) -> Value {
     json!({"payload": {"id": id, "type": "DSCO_ORDER_ID"}, "status": status, "requestId": "r-1", "results": words})
+}
+
+/// An entry about a shipment of one parcel.
+fn shipped(order: &str, tracking: &str, status: &str, words: &str) -> Value {
+    json!({"payload": {"dscoOrderId": order, "poNumber": "PO", "shipments": [{"trackingNumber": tracking}]},
+           "status": status, "requestId": "r-1",
+           "results": [{"code": "VALIDATION_FAILED", "severity": "error", "description": [words]}]})
+}
+
+/// A ticket of a shipment of two units of line 1.
+fn parcel(request: Option<&str>, order: &str, tracking: &str, age_secs: i64) -> String {
+    json!({"r": request, "o": order, "t": now() - age_secs * 1000, "n": 0, "u": "PO",
+           "p": [[tracking, {"1": 2}]]})
+    .to_string()
 }
 
 fn waits(verdict: &Verdict) -> (u32, i64) {
@@ -112,7 +131,7 @@ fn a_request_in_work_is_asked_again_ever_more_slowly() {
         (50, 60),
     ] {
         let host = TestHost::at(now()).expect(
-            &log("r-1"),
+            &failures("r-1"),
             Answer::json(200, &json!({"status": "PROCESSING", "logs": []})),
         );
         let verdicts = ask(&host, &[handle(Some("r-1"), "1", None, 5, asked)]);
@@ -138,6 +157,14 @@ fn a_request_the_log_does_not_know_yet_is_no_success() {
 fn an_order_that_a_complete_log_never_names_is_looked_at() {
     let acknowledged = with(CREATED, json!({"dscoLifecycle": "ACKNOWLEDGED"}));
     let host = TestHost::at(now())
+        // A failure of nobody knows whom: silence proves nothing.
+        .expect(
+            &failures("r-1"),
+            Answer::json(
+                200,
+                &json!({"status": "Completed", "logs": [{"payload": null, "status": "failure"}]}),
+            ),
+        )
         .expect(
             &log("r-1"),
             Answer::json(
@@ -228,7 +255,7 @@ fn requests_are_grouped_and_answers_keep_their_place() {
 fn after_too_long_the_order_itself_is_asked_then_a_person() {
     let processing = || Answer::json(200, &json!({"status": "PROCESSING", "logs": []}));
     let host = TestHost::at(now())
-        .expect(&log("r-1"), processing())
+        .expect(&failures("r-1"), processing())
         .expect(
             &get("1"),
             Answer::json(
@@ -289,4 +316,139 @@ fn a_failure_that_names_no_order_makes_nobody_a_success() {
     let verdicts = ask(&host, &handles);
     assert!(matches!(verdicts[0], Ok(Outcome::Done(_))));
     assert_eq!(waits(&verdicts[1]).0, 1);
+}
+
+#[test]
+fn the_list_of_failures_is_enough_once_the_request_is_done() {
+    let host = TestHost::at(now()).expect(
+        &failures("r-1"),
+        Answer::json(
+            200,
+            &json!({"status": "COMPLETED", "logs": [shipped("2", "1Z2", "failure", "warehouseCode X is not known")]}),
+        ),
+    );
+    let mut handles: Vec<String> = (3..600)
+        .map(|n| handle(Some("r-1"), &n.to_string(), None, 6, 0))
+        .collect();
+    handles.push(parcel(Some("r-1"), "1", "1Z1", 6));
+    handles.push(parcel(Some("r-1"), "2", "1Z2", 6));
+    let verdicts = ask(&host, &handles);
+    let (failed, fine) = verdicts.split_last().unwrap();
+    assert!(
+        fine.iter()
+            .all(|v| matches!(v, Ok(Outcome::Done(r)) if !r.duplicate))
+    );
+    let Some(Ok(Outcome::Done(receipt))) = fine.last() else {
+        panic!("no shipment");
+    };
+    assert_eq!(
+        (receipt.key.as_str(), receipt.number.as_deref()),
+        ("1/1Z1", Some("1Z1"))
+    );
+    let Err(Failure::Rejected(problem)) = failed else {
+        panic!("not rejected: {failed:?}");
+    };
+    assert_eq!(problem.code, "warehouse-refused");
+    assert!(
+        problem
+            .message
+            .ends_with("Its words: warehouseCode X is not known")
+    );
+    assert!(
+        problem
+            .hint
+            .as_deref()
+            .is_some_and(|hint| hint.contains("table of warehouses"))
+    );
+}
+
+#[test]
+fn a_vendor_that_tells_no_status_with_a_filter_is_asked_for_all_entries() {
+    let host = TestHost::at(now())
+        .expect(&failures("r-1"), Answer::json(200, &json!({"logs": []})))
+        .expect(
+            &log("r-1"),
+            Answer::json(
+                200,
+                &json!({"logs": [shipped("1", "1Z1", "pending", ""), shipped("1", "1Z1", "success", "")]}),
+            ),
+        );
+    let handles = [
+        parcel(Some("r-1"), "1", "1Z1", 6),
+        parcel(Some("r-1"), "2", "1Z2", 6),
+    ];
+    let verdicts = ask(&host, &handles);
+    assert!(matches!(verdicts[0], Ok(Outcome::Done(_))));
+    assert_eq!(waits(&verdicts[1]).0, 1);
+}
+
+#[test]
+fn a_failure_is_final_while_others_are_in_work_and_wins_over_success() {
+    let host = TestHost::at(now()).expect(
+        &failures("r-1"),
+        Answer::json(
+            200,
+            &json!({"status": "PROCESSING", "logs": [
+                shipped("1", "1Z1", "failure", "GCG is generic"),
+                shipped("1", "1Z1", "success", ""),
+                shipped("3", "1Z3", "success", ""),
+            ]}),
+        ),
+    );
+    let handles = ["1", "2", "3"].map(|n| parcel(Some("r-1"), n, &format!("1Z{n}"), 6));
+    let verdicts = ask(&host, &handles);
+    assert_eq!(code(&verdicts[0]), "generic-code");
+    assert_eq!(waits(&verdicts[1]).0, 1);
+    assert_eq!(waits(&verdicts[2]).0, 1, "a failure may follow");
+}
+
+#[test]
+fn refusals_that_may_mean_nothing_are_judged_by_the_order() {
+    let package = |tracking: &str, units: u32| json!([{"trackingNumber": tracking, "items": [{"lineNumber": 1, "quantity": units}]}]);
+    let order = |changes| Answer::json(200, &value(&with(CREATED, changes)));
+    let entries = ["1", "2", "3", "4"].map(|n| {
+        let words = [
+            "Order is completed",
+            "Order is cancelled",
+            "trackingNumber 1Z3 is already on the order",
+            "Line 1 would ship 3 of 2 units",
+        ][n.parse::<usize>().unwrap() - 1];
+        shipped(n, &format!("1Z{n}"), "failure", words)
+    });
+    let host = TestHost::at(now())
+        .expect(
+            &failures("r-1"),
+            Answer::json(200, &json!({"status": "COMPLETED", "logs": entries})),
+        )
+        .expect(&get("1"), order(json!({"packages": package("1Z1", 2)})))
+        .expect(&get("2"), order(json!({"dscoStatus": "cancelled"})))
+        .expect(&get("3"), order(json!({"packages": package("1Z3", 1)})))
+        .expect(&get("4"), order(json!({"packages": package("1Z9", 1)})));
+    let handles = ["1", "2", "3", "4"].map(|n| parcel(Some("r-1"), n, &format!("1Z{n}"), 6));
+    let verdicts = ask(&host, &handles);
+    assert!(matches!(&verdicts[0], Ok(Outcome::Done(receipt)) if receipt.duplicate));
+    assert!(matches!(&verdicts[1], Err(Failure::Withdrawn(_))));
+    assert_eq!(code(&verdicts[2]), "tracking-taken");
+    assert_eq!(code(&verdicts[3]), "quantity-refused");
+}
+
+#[test]
+fn a_place_in_the_log_that_is_forgotten_is_read_from_the_start_once() {
+    let first = || {
+        Answer::json(
+            200,
+            &json!({"status": "COMPLETED", "scrollId": "s", "logs": [shipped("9", "1Z9", "failure", "x")]}),
+        )
+    };
+    let next = format!("GET {API}/order/log?scrollId=s");
+    let host = TestHost::at(now())
+        .expect(&failures("r-1"), first())
+        .expect(&next, Answer::json(404, &json!({})))
+        .expect(&failures("r-1"), first())
+        .expect(
+            &next,
+            Answer::json(200, &json!({"logs": [shipped("1", "1Z1", "failure", "x")]})),
+        );
+    let verdicts = ask(&host, &[parcel(Some("r-1"), "1", "1Z1", 6)]);
+    assert_eq!(code(&verdicts[0]), "shipment-refused");
 }

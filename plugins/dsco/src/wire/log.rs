@@ -32,18 +32,27 @@ shape!(
         payload: Option<Payload> = object,
         status: Option<String> = word,
         request_id: Option<String> = text,
+        date_processed: Option<i64> = when,
         results: Value = any,
     }
 );
 
 shape!(
-    /// What was submitted, as far as an acknowledgement is recognised by it.
+    /// What was submitted, as far as it is recognised by it.
     Payload {
         id: Option<String> = text,
         dsco_order_id: Option<String> = text,
+        po_number: Option<String> = text,
         supplier_order_number: Option<String> = text,
         line_items: Value = any,
-        shipments: Value = any,
+        shipments: Vec<Parcel> = list,
+    }
+);
+
+shape!(
+    /// A parcel of a shipment, as it was submitted.
+    Parcel {
+        tracking_number: Option<String> = text,
     }
 );
 
@@ -56,6 +65,6 @@ impl Payload {
     /// Whether this was an acknowledgement of a whole order: cancels and line acknowledgements have lines, shipments
     /// have shipments, and both may be in the same log.
     pub(crate) fn is_acknowledgement(&self) -> bool {
-        self.id.is_some() && self.line_items.is_null() && self.shipments.is_null()
+        self.id.is_some() && self.line_items.is_null() && self.shipments.is_empty()
     }
 }

@@ -112,6 +112,7 @@ shape!(
 shape!(
     /// A parcel that DSCO knows of.
     Package {
+        tracking_number: Text = text,
         items: Vec<PackedItem> = list,
     }
 );
@@ -122,7 +123,11 @@ shape!(
         line_number: Option<i64> = integer,
         dsco_item_id: Text = text,
         sku: Text = text,
+        partner_sku: Text = text,
+        upc: Text = text,
+        ean: Text = text,
         quantity: Option<Decimal> = decimal,
+        package_span_flag: Option<bool> = flag,
     }
 );
 

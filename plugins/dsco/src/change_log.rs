@@ -1,0 +1,125 @@
+//! The change log: what became of queued writes, by request or by date. Knows entries, not what follows from them.
+
+use crate::api::{Api, collect, encode};
+use crate::told::{Scope, Told};
+use crate::wire::log::{Entry, Log};
+use std::collections::BTreeMap;
+use waybill_sdk::types::Failure;
+
+/// Pages of a log read at most; one call writes fewer objects than that.
+const PAGES: usize = 200;
+
+/// Entries of the change log.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    /// `processing` or `completed`, where the vendor says it.
+    pub(crate) status: Option<String>,
+    pub(crate) entries: Vec<Entry>,
+}
+
+impl Read {
+    /// Whether the vendor says that the request is done.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.status.as_deref() == Some("completed")
+    }
+
+    /// Whether the vendor says that it is still at it.
+    pub(crate) fn is_in_work(&self) -> bool {
+        self.status.as_deref() == Some("processing")
+    }
+
+    /// Whether every entry says which order it is about.
+    pub(crate) fn names_all(&self) -> bool {
+        self.entries.iter().all(|entry| {
+            let payload = entry.payload.as_ref();
+            payload.is_some_and(|p| p.order().is_some() || p.po_number.is_some())
+        })
+    }
+}
+
+/// The change log for a query, all of its pages. None: the vendor does not know the request yet.
+pub(crate) fn read(api: &Api<'_>, query: &str) -> Result<Option<Read>, Failure> {
+    // A page is forgotten five minutes after the one before it: then the log is read from its start, once.
+    for _ in 0..2 {
+        let Some(first): Option<Log> = api.find(&format!("/order/log?{query}"))? else {
+            return Ok(None);
+        };
+        if let Some(read) = pages(api, first)? {
+            return Ok(Some(read));
+        }
+    }
+    Err(Failure::Retry(None))
+}
+
+/// The first page with all that follow; none where one of them was forgotten meanwhile.
+fn pages(api: &Api<'_>, first: Log) -> Result<Option<Read>, Failure> {
+    let mut read = Read {
+        status: first.status.map(|word| word.to_ascii_lowercase()),
+        entries: Vec::new(),
+    };
+    let mut page = (first.logs, first.scroll_id);
+    for _ in 0..PAGES {
+        let (entries, scroll) = page;
+        let empty = entries.is_empty();
+        read.entries.extend(entries);
+        let Some(scroll) = scroll.filter(|_| !empty) else {
+            break;
+        };
+        let path = format!("/order/log?scrollId={}", encode(&scroll));
+        let Some(next): Option<Log> = api.find(&path)? else {
+            return Ok(None);
+        };
+        page = (next.logs, next.scroll_id);
+    }
+    Ok(Some(read))
+}
+
+/// What the log says of one member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// Refused, in the vendor's words.
+    Failure(String),
+    Success,
+    /// Still queued under that request.
+    Pending(Option<String>),
+}
+
+/// What the entries say of it. Within a request the last entry counts, but a failure always: both may be said of one
+/// object. Of several requests one that succeeded counts, else one still queued: a refused attempt before or after it
+/// undoes nothing.
+pub(crate) fn said(entries: &[Entry], scope: Scope, told: &Told) -> Option<Said> {
+    let mut requests: BTreeMap<Option<&String>, Said> = BTreeMap::new();
+    for entry in entries {
+        if !entry
+            .payload
+            .as_ref()
+            .is_some_and(|payload| told.is(payload, scope))
+        {
+            continue;
+        }
+        let said = match entry.status.as_deref() {
+            Some("failure") => {
+                if let (Scope::Since(since), Some(at)) = (scope, entry.date_processed)
+                    && at < since
+                {
+                    continue;
+                }
+                let mut words = Vec::new();
+                collect(&entry.results, &mut words);
+                Said::Failure(words.join("; "))
+            }
+            Some("success") => Said::Success,
+            _ => Said::Pending(entry.request_id.clone()),
+        };
+        let request = entry.request_id.as_ref();
+        if !matches!(requests.get(&request), Some(Said::Failure(_))) {
+            requests.insert(request, said);
+        }
+    }
+    let rank = |said: &Said| match said {
+        Said::Success => 2,
+        Said::Pending(_) => 1,
+        Said::Failure(_) => 0,
+    };
+    requests.into_values().max_by_key(rank)
+}

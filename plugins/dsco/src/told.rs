@@ -1,0 +1,155 @@
+//! What was told to DSCO about one order, and how it is recognised again: in the change log and on the order itself.
+//! Knows no call and no verdict.
+
+use crate::line::Contents;
+use crate::wire::log::Payload;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use waybill_sdk::commerce::Decimal;
+use waybill_sdk::decimal::ZERO;
+use waybill_sdk::types::Receipt;
+
+/// Something told about one order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// Its dscoOrderId.
+    pub(crate) order: String,
+    pub(crate) what: What,
+}
+
+/// What was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum What {
+    /// That we have the order; with our number for it, once there is one.
+    Acknowledged { number: Option<String> },
+    /// That these parcels left.
+    Shipped {
+        /// The PO number they were sent with.
+        po: Option<String>,
+        parcels: Vec<Sent>,
+    },
+}
+
+/// A parcel that was told: its tracking number, and the units of each line by the line's key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) tracking: String,
+    pub(crate) lines: BTreeMap<String, i64>,
+}
+
+/// Whose entries a log holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Of one request of ours: an entry about an order is about what we told of it.
+    Request,
+    /// Of everything in a span of time: other writes, and the acknowledgement without the number, are no proof.
+    /// A failure from before this time, in milliseconds of the vendor's clock, was of an earlier attempt.
+    Since(i64),
+}
+
+/// How a parcel of ours compares with those that DSCO knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Match {
+    Missing,
+    Same,
+    /// The same tracking number with other contents.
+    Other,
+}
+
+impl Told {
+    /// The receipt once DSCO has it.
+    pub(crate) fn receipt(&self) -> Receipt {
+        match &self.what {
+            What::Acknowledged { number } => {
+                Receipt::of(self.order.clone()).numbered(number.clone())
+            }
+            What::Shipped { parcels, .. } => receipt(&self.order, parcels),
+        }
+    }
+
+    /// In words, behind "the".
+    pub(crate) const fn noun(&self) -> &'static str {
+        match self.what {
+            What::Acknowledged { .. } => "acknowledgement",
+            What::Shipped { .. } => "shipment",
+        }
+    }
+
+    /// Whether that is what was submitted.
+    pub(crate) fn is(&self, payload: &Payload, scope: Scope) -> bool {
+        match &self.what {
+            What::Acknowledged { number } => {
+                let ours = || {
+                    payload.is_acknowledgement()
+                        && (number.is_none() || payload.supplier_order_number == *number)
+                };
+                payload.order() == Some(&self.order) && (scope == Scope::Request || ours())
+            }
+            What::Shipped { po, parcels } => {
+                let order = match payload.order() {
+                    Some(order) => *order == self.order,
+                    None => po.is_some() && payload.po_number == *po,
+                };
+                let theirs: BTreeSet<&str> = payload
+                    .shipments
+                    .iter()
+                    .filter_map(|parcel| parcel.tracking_number.as_deref())
+                    .collect();
+                let ours = || {
+                    parcels
+                        .iter()
+                        .map(|parcel| parcel.tracking.as_str())
+                        .collect()
+                };
+                // A payload that shows no parcel may be a shortened one, where nothing else can be meant.
+                let shortened = theirs.is_empty() && scope == Scope::Request;
+                order && (shortened || theirs == ours())
+            }
+        }
+    }
+
+    /// The same without these parcels, which are there already.
+    pub(crate) fn without(&mut self, there: &BTreeSet<String>) {
+        if let What::Shipped { parcels, .. } = &mut self.what {
+            parcels.retain(|parcel| !there.contains(&parcel.tracking));
+        }
+    }
+}
+
+fn receipt(order: &str, parcels: &[Sent]) -> Receipt {
+    let all: Vec<&str> = parcels
+        .iter()
+        .map(|parcel| parcel.tracking.as_str())
+        .collect();
+    let first = all.first().copied().unwrap_or_default();
+    Receipt::of(format!("{order}/{first}")).numbered(Some(all.join(", ")))
+}
+
+impl Sent {
+    /// Looks for this parcel among those of its order.
+    pub(crate) fn among(&self, known: &[Contents]) -> Match {
+        let Some(known) = known.iter().find(|known| known.tracking == self.tracking) else {
+            return Match::Missing;
+        };
+        let same = if known.numbered {
+            let ours = self
+                .lines
+                .iter()
+                .map(|(key, units)| (key, Decimal::whole(*units)));
+            let theirs = known.lines.iter().map(|(key, units)| (key, *units));
+            ours.clone().count() == theirs.clone().count()
+                && ours.zip(theirs).all(|((ours, units), (theirs, other))| {
+                    ours == theirs && units.compare(other) == Ordering::Equal
+                })
+        } else {
+            let sum = |all: &[Decimal]| {
+                let mut units = all.iter().copied();
+                units.try_fold(ZERO, Decimal::plus).unwrap_or(ZERO)
+            };
+            let ours: Vec<Decimal> = self.lines.values().copied().map(Decimal::whole).collect();
+            let theirs: Vec<Decimal> = known.lines.iter().map(|(_, units)| *units).collect();
+            sum(&ours).compare(sum(&theirs)) == Ordering::Equal
+        };
+        if same { Match::Same } else { Match::Other }
+    }
+}
