@@ -32,8 +32,8 @@ pub struct Reply {
 pub enum Sent {
     /// It was made; the id.
     Created(i64),
-    /// It was done, but the answer does not say with what id.
-    Unread,
+    /// It was done, but the answer does not say with what id; what it says, null where it is cut short.
+    Unread(Value),
     /// It was sent so many milliseconds ago, and nobody knows what became of it.
     Doubt(u64),
     /// It was sent now; no answer, or one that proves nothing.
@@ -130,21 +130,40 @@ impl<'h> Api<'h> {
         effect: &Effect,
     ) -> Result<Sent, Failure> {
         let request = self.request("POST", path).json(body).effect(effect.clone());
+        match self.exchange(&request) {
+            Ok(response) => self.sent(&response, path, effect),
+            Err(error) => not_sent(&error, path),
+        }
+    }
+
+    /// As [`Api::create`] for an address that not every account has: there, it answers none.
+    pub fn create_if_offered(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        effect: &Effect,
+    ) -> Result<Option<Sent>, Failure> {
+        let request = self.request("POST", path).json(body).effect(effect.clone());
         let response = match self.exchange(&request) {
             Ok(response) => response,
-            Err(IoError::InDoubt(age_ms)) => return Ok(Sent::Doubt(age_ms)),
-            Err(IoError::Denied(Denial::Practice)) => return Ok(Sent::Practice),
-            // It was answered, so it was done or refused; which of them has to be looked up.
-            Err(IoError::TooLarge(_)) => return Ok(Sent::Unread),
-            Err(IoError::TimedOut) => return Ok(Sent::Lost(Failure::Retry(None))),
-            Err(error) => return Err(io_failure(&error, path)),
+            Err(error) => return not_sent(&error, path).map(Some),
         };
+        // An edge in front answers 403 to a flood, without the vendor's JSON: that passes.
+        let told = serde_json::from_slice::<Value>(&response.body).is_ok();
+        match response.status {
+            404 | 405 => Ok(None),
+            403 if told => Ok(None),
+            _ => self.sent(&response, path, effect).map(Some),
+        }
+    }
+
+    fn sent(&self, response: &Response, path: &str, effect: &Effect) -> Result<Sent, Failure> {
         match envelope::meaning(response.status, &response.headers, &response.body) {
             Meaning::Value(value) => Ok(match ids::whole(&value) {
                 Some(id) if id > 0 => Sent::Created(id),
-                _ => Sent::Unread,
+                _ => Sent::Unread(value),
             }),
-            Meaning::Unreadable => Ok(Sent::Unread),
+            Meaning::Unreadable => Ok(Sent::Unread(Value::Null)),
             Meaning::Refused(status, list) => Ok(Sent::Refused(status, list)),
             Meaning::Missing(list) => Ok(Sent::Refused(404, list)),
             Meaning::Fault(list) => {
@@ -208,11 +227,7 @@ impl<'h> Api<'h> {
     fn trouble(&self, meaning: Meaning, path: &str) -> Failure {
         let failure = match meaning {
             Meaning::Throttled(secs) => Failure::Retry(Some(secs)),
-            Meaning::Unauthorized(words) => Failure::Unauthorized(Problem::new(
-                "unauthorized",
-                format!("Brightpearl did not accept the credentials: {words}"),
-                "Enter the token of this connection again, and check that the app is switched on in Brightpearl.",
-            )),
+            Meaning::Unauthorized(words) => return self.unauthorized(&words),
             Meaning::Broken(words) => {
                 self.log_broken(path, &words);
                 return Failure::Retry(None);
@@ -226,10 +241,33 @@ impl<'h> Api<'h> {
         failure
     }
 
+    /// The credentials do not hold: no further call is made.
+    pub fn unauthorized(&self, words: &str) -> Failure {
+        let failure = Failure::Unauthorized(Problem::new(
+            "unauthorized",
+            format!("Brightpearl did not accept the credentials: {words}"),
+            "Enter the token of this connection again, and check that the app is switched on in Brightpearl.",
+        ));
+        *self.closed.borrow_mut() = Some(failure.clone());
+        failure
+    }
+
     fn log_broken(&self, path: &str, words: &str) {
         let fields = [("path", path_of(path)), ("answer", words)];
         self.host
             .log(Level::Warn, "Brightpearl did not answer.", &fields);
+    }
+}
+
+/// A write without an answer.
+fn not_sent(error: &IoError, path: &str) -> Result<Sent, Failure> {
+    match error {
+        IoError::InDoubt(age_ms) => Ok(Sent::Doubt(*age_ms)),
+        IoError::Denied(Denial::Practice) => Ok(Sent::Practice),
+        // It was answered, so it was done or refused; which of them has to be looked up.
+        IoError::TooLarge(_) => Ok(Sent::Unread(Value::Null)),
+        IoError::TimedOut => Ok(Sent::Lost(Failure::Retry(None))),
+        error => Err(io_failure(error, path)),
     }
 }
 

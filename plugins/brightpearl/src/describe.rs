@@ -12,7 +12,8 @@ pub const BASE_URL: &str = "https://{api-domain}/public-api/{account}";
 /// Brightpearl allows 200 calls a minute; a few are left to the merchant's other apps.
 const CALLS_PER_MINUTE: u32 = 190;
 
-/// Most members of one push: each is a call, and a call of the agent should not take minutes.
+/// Most members of one push: so many sales go in one call. Contacts are calls of their own, and a call of the agent
+/// should not take minutes.
 const MAX_BATCH: u32 = 10;
 
 /// The default of a setting.
@@ -23,6 +24,7 @@ pub fn default_of(key: &str) -> Option<&'static str> {
         "delivery-date" => "none",
         "customer-prefix" => "WAYBILL-",
         "search-settle-secs" => "30",
+        "multi-message" => "true",
         "shipment-overlap-mins" => "15",
         "shipment-sweep-hours" => "24",
         _ => return None,
@@ -259,6 +261,13 @@ fn connection_settings() -> Vec<Setting> {
             "When an answer was lost, a sale is looked up before it is sent again, and not before this time has passed.",
             Field::Integer,
         ),
+        setting(
+            CONNECTION,
+            "multi-message",
+            "Ten sales in one call",
+            "Brightpearl counts up to ten new sales sent together as one call. Switched off, each sale is a call of its own; where an account does not offer it, that happens by itself.",
+            Field::Toggle,
+        ),
     ]
 }
 
@@ -392,6 +401,30 @@ mod tests {
                 .all(|s| !s.help.is_empty() && !s.label.is_empty())
         );
         assert!(crate::settings::IDS.iter().all(|key| keys.contains(key)));
+    }
+
+    #[test]
+    fn a_whole_batch_fits_one_call() {
+        assert_eq!(MAX_BATCH as usize, crate::wire::message::MOST);
+    }
+
+    #[test]
+    fn all_feeds_together_leave_most_calls_to_others() {
+        // Calls of an idle round: the catalogue asks what is new and what changed, every other feed asks once; once an
+        // hour shipments are asked for again.
+        let a_minute: f64 = descriptor()
+            .pulls
+            .iter()
+            .map(|feed| {
+                let calls = if feed.entity == Entity::Item {
+                    2.0
+                } else {
+                    1.0
+                };
+                calls * 60.0 / f64::from(feed.poll_secs)
+            })
+            .sum();
+        assert!(a_minute + 2.0 / 60.0 <= 2.5, "{a_minute}");
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod places;
 pub mod probe;
 pub mod push_customer;
 pub mod push_order;
+pub mod push_orders;
 pub mod sale;
 pub mod settings;
 pub mod shipment;

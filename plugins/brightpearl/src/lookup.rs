@@ -8,6 +8,7 @@ use crate::wire::envelope::unescape;
 use crate::wire::ids::{encode, id_set};
 use crate::wire::lists;
 use crate::wire::search::Search;
+use std::collections::BTreeMap;
 use waybill_sdk::log::Level;
 use waybill_sdk::types::Failure;
 
@@ -41,6 +42,79 @@ pub fn sale(api: &Api<'_>, external_ref: &str) -> Result<Found, Failure> {
         }
     }
     Ok(seen)
+}
+
+/// Rows of a search for many sales.
+const PAGE: usize = 500;
+
+/// The sales with these external references, each with the customer's reference it was sent with. One search for all,
+/// where it can tell: it takes a list of customer references, and what separates them is known to work only when it
+/// finds one of several. What it cannot tell is looked up one by one.
+pub fn sales(api: &Api<'_>, wanted: &[(String, String)]) -> Result<Vec<Found>, Failure> {
+    let mut found = vec![Found::Unclear; wanted.len()];
+    if let Some(rows) = together(api, wanted)? {
+        let any = wanted.iter().any(|(own, _)| rows.contains_key(own));
+        for ((own, reference), found) in wanted.iter().zip(&mut found) {
+            match rows.get(own) {
+                Some(id) => *found = Found::Record(*id),
+                None if any && listable(reference) => *found = Found::Absent,
+                None => {}
+            }
+        }
+    }
+    for ((own, _), found) in wanted.iter().zip(&mut found) {
+        if *found == Found::Unclear {
+            *found = sale(api, own)?;
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a reference can stand in a list.
+fn listable(reference: &str) -> bool {
+    !reference.is_empty() && !reference.contains(',')
+}
+
+/// Sales by external reference; `None` where one search cannot tell.
+fn together(
+    api: &Api<'_>,
+    wanted: &[(String, String)],
+) -> Result<Option<BTreeMap<String, i64>>, Failure> {
+    let mut asked: Vec<&str> = wanted
+        .iter()
+        .map(|(_, reference)| reference.as_str())
+        .collect();
+    asked.retain(|reference| listable(reference));
+    asked.sort_unstable();
+    asked.dedup();
+    if asked.len() < 2 {
+        return Ok(None);
+    }
+    let list: Vec<String> = asked.iter().map(|reference| encode(reference)).collect();
+    let path = format!(
+        "/order-service/sales-order-search?customerRefs={}&columns=salesOrderId,customerRef,externalRef&sort=salesOrderId.ASC&pageSize={PAGE}",
+        list.join(",")
+    );
+    let Some(search) = self::asked(api, &path)? else {
+        return Ok(None);
+    };
+    let ignored = search.rows().any(|row| {
+        let theirs = unescape(&row.text("customerRef").unwrap_or_default());
+        !asked
+            .iter()
+            .any(|own| own.trim().eq_ignore_ascii_case(&theirs))
+    });
+    if ignored || search.next(1, PAGE).is_some() {
+        return Ok(None);
+    }
+    let mut rows = BTreeMap::new();
+    for row in search.rows() {
+        if let (Some(own), Some(id)) = (row.text("externalRef"), row.whole("salesOrderId")) {
+            // Of several the first is taken, as everywhere.
+            rows.entry(own).or_insert(id);
+        }
+    }
+    Ok(Some(rows))
 }
 
 /// A search, where it gave one. One that Brightpearl refuses proves nothing, and must not look as if the write had been

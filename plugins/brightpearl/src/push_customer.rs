@@ -121,7 +121,7 @@ impl Case<'_> {
             Sent::Doubt(_) => Err(Failure::Retry(None)),
             Sent::Lost(failure) => Err(failure),
             Sent::Refused(status, list) => Err(Failure::Rejected(api::refusal(status, &list))),
-            Sent::Unread => Err(Failure::Rejected(Problem::new(
+            Sent::Unread(_) => Err(Failure::Rejected(Problem::new(
                 "unreadable-answer",
                 "Brightpearl made an address but did not say its number.",
                 "Match this retailer to a contact by hand.",
@@ -164,7 +164,7 @@ impl Case<'_> {
             Sent::Created(id) => made(id),
             Sent::Practice => Ok(Outcome::Recorded),
             Sent::Refused(status, list) => Err(Failure::Rejected(api::refusal(status, &list))),
-            Sent::Unread => match self.find(&[])? {
+            Sent::Unread(_) => match self.find(&[])? {
                 Found::Record(id) => adopted(id),
                 Found::Absent if self.member.attempt <= PATIENCE => {
                     Err(Failure::Retry(self.doubt.wait_secs(0)))

@@ -101,6 +101,11 @@ impl<'a> Settings<'a> {
         secs.saturating_mul(1000)
     }
 
+    /// Whether several sales may go in one call.
+    pub fn multi_message(self) -> bool {
+        self.get("multi-message") == Some("true")
+    }
+
     /// How far behind the last round a round of shipments begins, in milliseconds.
     pub fn shipment_overlap_ms(self) -> i64 {
         self.number("shipment-overlap-mins", 15) * 60_000

@@ -1,10 +1,11 @@
 //! Owns pushing: which member is sent, and when a batch stops early. What one order or one retailer becomes is in
-//! `push_order.rs` and `push_customer.rs`. Must not know the wire.
+//! `push_order.rs` and `push_customer.rs`, how several go together in `push_orders.rs`. Must not know the wire.
 
 use crate::api::Api;
 use crate::bindings::exports::waybill::connector::sink::Delivery;
 use crate::settings::Settings;
-use crate::{push_customer, push_order};
+use crate::{push_customer, push_order, push_orders};
+use std::collections::BTreeMap;
 use waybill_sdk::Host;
 use waybill_sdk::commerce::{Body, Document};
 use waybill_sdk::links::Link;
@@ -21,6 +22,8 @@ pub struct Member<'a> {
     pub links: &'a [Link],
     /// The retailer's settings over the connection's.
     pub settings: Settings<'a>,
+    /// The connection's alone.
+    pub connection: Settings<'a>,
     /// Its place in the batch.
     pub index: u32,
     /// From 1.
@@ -31,36 +34,54 @@ pub struct Member<'a> {
 pub fn push(host: &dyn Host, ctx: &Context, batch: &[Delivery]) -> Result<Vec<Verdict>, Failure> {
     let connection = Settings::of(&ctx.settings);
     let api = Api::new(host, connection)?;
-    let mut verdicts: Vec<Verdict> = Vec::with_capacity(batch.len());
-    for (index, delivery) in (0..).zip(batch) {
-        // What holds for every further call (throttle, credentials) is not asked again for each member.
-        if let Some(failure) = api.closed() {
-            verdicts.push(Err(failure));
-            continue;
-        }
-        if index > 0 && host.remaining_ms() < ENOUGH_MS {
-            verdicts.push(Err(Failure::Retry(None)));
-            continue;
-        }
-        let member = Member {
+    let members: Vec<Member<'_>> = (0..)
+        .zip(batch)
+        .map(|(index, delivery)| Member {
             document: &delivery.document,
             links: &delivery.links,
             settings: connection.with(&delivery.settings),
+            connection,
             index,
             attempt: ctx.attempt,
-        };
-        let verdict = match &delivery.document.body {
-            Body::Order(order) => push_order::push(&api, &member, order),
-            Body::Customer(customer) => push_customer::push(&api, &member, customer),
-            _ => Err(Failure::rejected(
+        })
+        .collect();
+    let mut sales = Vec::new();
+    let mut verdicts = BTreeMap::new();
+    for member in &members {
+        let verdict = match (stopped(&api, member.index == 0), &member.document.body) {
+            (Some(failure), _) => Err(failure),
+            (None, Body::Order(order)) => match push_order::prepare(&api, member, order) {
+                Ok(case) => {
+                    sales.push(case);
+                    continue;
+                }
+                Err(verdict) => verdict,
+            },
+            (None, Body::Customer(customer)) => push_customer::push(&api, member, customer),
+            (None, _) => Err(Failure::rejected(
                 "unsupported",
                 "Brightpearl's connector does not take documents of this kind.",
                 "Update the connector.",
             )),
         };
-        verdicts.push(verdict);
+        verdicts.insert(member.index, verdict);
     }
-    Ok(verdicts)
+    verdicts.extend(push_orders::push(&api, sales));
+    // A member without a verdict would shift all others: it is tried again.
+    let verdict = |member: &Member<'_>| verdicts.remove(&member.index);
+    Ok(members
+        .iter()
+        .map(verdict)
+        .map(|verdict| verdict.unwrap_or(Err(Failure::Retry(None))))
+        .collect())
+}
+
+/// Why no further call is begun. What holds for every call (throttle, credentials) is not asked again for each member.
+pub fn stopped(api: &Api<'_>, is_first: bool) -> Option<Failure> {
+    api.closed().or_else(|| {
+        let late = !is_first && api.host.remaining_ms() < ENOUGH_MS;
+        late.then_some(Failure::Retry(None))
+    })
 }
 
 /// The verdict of a record that was made now.

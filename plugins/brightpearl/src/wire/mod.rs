@@ -4,6 +4,7 @@ pub mod contact;
 pub mod envelope;
 pub mod ids;
 pub mod lists;
+pub mod message;
 pub mod note;
 pub mod product;
 pub mod sale;

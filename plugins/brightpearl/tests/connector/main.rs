@@ -12,3 +12,5 @@ mod orders;
 mod script;
 #[cfg(test)]
 mod shipments;
+#[cfg(test)]
+mod together;

@@ -18,6 +18,16 @@ fn one(host: &TestHost, attempt: u32) -> Verdict {
     verdicts.into_iter().next().unwrap()
 }
 
+/// Each sale in a call of its own.
+fn alone(changes: &[(&str, &str)]) -> Context {
+    let mut all = vec![("multi-message", "false")];
+    all.extend(changes);
+    Context {
+        settings: settings_with(&all),
+        attempt: 1,
+    }
+}
+
 fn receipt(verdict: Verdict) -> Receipt {
     match verdict {
         Ok(Outcome::Done(receipt)) => receipt,
@@ -241,7 +251,7 @@ fn an_answer_without_an_id_is_looked_up() {
 fn a_throttle_is_no_attempt_and_stops_the_batch() {
     let host = TestHost::at(NOW).expect(&post(SALE), throttled("41250"));
     let batch = [delivery("1000123", order()), delivery("1000124", order())];
-    let verdicts = push(&host, &context(1), &batch).unwrap();
+    let verdicts = push(&host, &alone(&[]), &batch).unwrap();
     host.finish();
     let wait = Err(Failure::Retry(Some(42)));
     assert_eq!(verdicts, [wait.clone(), wait]);
@@ -256,7 +266,7 @@ fn refused_credentials_stop_the_batch() {
         Answer::json(401, &json!({"response": "Authorization token expired"})),
     );
     let batch = ["1000123", "1000124", "1000125"].map(|key| delivery(key, order()));
-    let verdicts = push(&host, &context(1), &batch).unwrap();
+    let verdicts = push(&host, &alone(&[]), &batch).unwrap();
     host.finish();
     assert!(verdicts[0].is_ok());
     for verdict in &verdicts[1..] {
@@ -375,7 +385,7 @@ fn an_instance_that_changed_is_learnt_anew() {
             id(100_246),
         );
     let batch = [delivery("1000123", order()), delivery("1000124", order())];
-    push(&host, &unguarded(1), &batch).unwrap();
+    push(&host, &alone(&[("instance-id", "")]), &batch).unwrap();
     host.finish();
     assert_eq!(host.kv("instance-id").as_deref(), Some(&b"34"[..]));
 }
@@ -454,7 +464,7 @@ fn practice_records_and_sends_nothing() {
 fn little_time_leaves_the_rest_for_the_next_call() {
     let host = Short(TestHost::at(NOW).expect(&post(SALE), id(100_245)));
     let batch = [delivery("1000123", order()), delivery("1000124", order())];
-    let verdicts = push(&host, &context(1), &batch).unwrap();
+    let verdicts = push(&host, &alone(&[]), &batch).unwrap();
     host.0.finish();
     assert!(verdicts[0].is_ok());
     assert_eq!(verdicts[1], Err(Failure::Retry(None)));
