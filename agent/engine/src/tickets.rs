@@ -13,8 +13,8 @@ use waybill_model::ids::ConnectionId;
 use waybill_model::job::{JobState, Priority, Work};
 use waybill_store::{JobRow, Read, StoreError};
 
-/// Most handles of one call.
-const MOST: usize = 500;
+/// Most handles of one call: those of a whole batch, since they are one question to the vendor.
+const MOST: usize = 1_000;
 
 /// Asks about every due ticket of one kind of work.
 pub(crate) async fn run(

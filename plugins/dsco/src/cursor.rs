@@ -16,6 +16,9 @@ pub(crate) struct StreamCursor {
     pub(crate) marked: String,
     /// Polls since then that moved on.
     pub(crate) moved: i64,
+    /// Events of a full page, as the stream was made; none where it does not tell.
+    #[serde(default)]
+    pub(crate) full: Option<usize>,
     /// A search that has to be read before the stream is.
     pub(crate) window: Option<Window>,
     /// A search still to be made: orders of the seconds around the stream's creation are in neither the first search,

@@ -54,7 +54,9 @@ impl Feed {
             "objectType": "order",
             "numPartitions": 1,
             "maxEvents": {
-                "objectCount": api.config.page_size,
+                // Bytes end a page first. Twice an answer's orders, so that a wave of that many is one read, not a full
+                // one with an empty one behind it.
+                "objectCount": api.config.page_size * 2,
                 "numBytes": MAX_BYTES,
                 "durationSec": 22,
             },

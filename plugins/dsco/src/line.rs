@@ -168,23 +168,23 @@ fn of_item(lines: &[Line], packed: &[Decimal], item: &PackedItem) -> Vec<(usize,
     all
 }
 
-/// What the parcels hold of each line. A unit that lies in several parcels counts once.
+/// What the parcels hold of each line. A unit that lies in several parcels counts once: those are the parcels of one day
+/// that say so and hold the same.
 fn packed(order: &WireOrder) -> Vec<Decimal> {
-    let mut plain = vec![ZERO; order.line_items.len()];
-    let mut spread = plain.clone();
-    for parcel in held(order) {
-        let mut here = vec![ZERO; plain.len()];
-        for item in parcel {
-            let units = if item.span { &mut here } else { &mut plain };
-            units[item.line] = units[item.line].plus(item.units).unwrap_or(ZERO);
+    let mut packed = vec![ZERO; order.line_items.len()];
+    let mut spread = Vec::new();
+    for (package, held) in order.packages.iter().zip(held(order)) {
+        let spans = held.iter().filter(|item| item.span);
+        let spans: Vec<(usize, Decimal)> = spans.map(|item| (item.line, item.units)).collect();
+        let again = !spans.is_empty() && spread.contains(&(package.ship_date, spans.clone()));
+        for item in held.iter().filter(|item| !(item.span && again)) {
+            packed[item.line] = packed[item.line]
+                .plus(item.units)
+                .unwrap_or(packed[item.line]);
         }
-        for (most, here) in spread.iter_mut().zip(here) {
-            *most = larger(*most, here);
-        }
+        spread.push((package.ship_date, spans));
     }
-    let both = plain.into_iter().zip(spread);
-    both.map(|(plain, spread)| plain.plus(spread).unwrap_or(plain))
-        .collect()
+    packed
 }
 
 fn larger(one: Decimal, other: Decimal) -> Decimal {

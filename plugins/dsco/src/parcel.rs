@@ -274,14 +274,18 @@ fn method(source: &Source<'_>) -> Result<Method, Failure> {
     let Some(method) = known.filter(enough) else {
         return Err(unmapped(source, None));
     };
-    let generic = method
-        .code
-        .as_deref()
-        .filter(|code| source.settings.is_generic(code));
-    match generic {
-        Some(code) => Err(unmapped(source, Some(code))),
-        None => Ok(method),
+    // Without a code the carrier's name tells: `Generic` and a method become a generic code there.
+    let any_carrier = method.code.is_none() && is_generic_carrier(&method);
+    match method.code.as_deref() {
+        Some(code) if source.settings.is_generic(code) => Err(unmapped(source, Some(code))),
+        _ if any_carrier => Err(unmapped(source, method.carrier.as_deref())),
+        _ => Ok(method),
     }
+}
+
+fn is_generic_carrier(method: &Method) -> bool {
+    let carrier = method.carrier.as_deref();
+    carrier.is_some_and(|carrier| carrier.eq_ignore_ascii_case("generic"))
 }
 
 /// The cell to fill: the shipping method as the sender calls it, where the agent says so.

@@ -20,9 +20,10 @@ const CLOSING_MS: i64 = 40_000;
 /// How much two neighbouring searches overlap: search dates lag.
 const OVERLAP_MS: i64 = 10_000;
 
-/// A page with fewer events was not full: our streams have no smaller pages, but a stream made under other settings
-/// may have smaller ones than those of today.
+/// A page with fewer events was not full, where the stream does not tell how many that is.
 const SMALLEST_PAGE: usize = 10;
+/// A page that took longer may have been ended by its time, whatever is in it.
+const SLOW_MS: i64 = 15_000;
 
 /// How long to wait for a stream that was just created and is not there yet.
 const YOUNG_SECS: u32 = 5;
@@ -48,7 +49,9 @@ fn start(api: &Api<'_>, feed: Feed) -> Result<Page, Failure> {
         .and_then(|partition| partition.position.clone())
         .unwrap_or_else(|| date::format(now - 60_000));
     let until = backfill::latest(api);
+    let full = stream.max_events.and_then(|most| most.object_count);
     let planned = StreamCursor {
+        full: full.and_then(|count| usize::try_from(count).ok()),
         stream: stream.id.unwrap_or_else(|| known_id(api, feed)),
         partition: partition
             .and_then(|partition| partition.partition_id)
@@ -176,6 +179,7 @@ fn events(api: &Api<'_>, feed: Feed, cursor: StreamCursor) -> Result<Page, Failu
         cursor.partition,
         once(&cursor.position)
     );
+    let asked = api.host.now_ms();
     let response = match api.get(&path) {
         Ok(response) => response,
         Err(Fault::Refused(response)) if matches!(response.status, 400 | 404 | 410) => {
@@ -197,7 +201,9 @@ fn events(api: &Api<'_>, feed: Feed, cursor: StreamCursor) -> Result<Page, Failu
         Err(fault) => return Err(fault.failure(refused)),
     };
     let read: Events = call::json(&response)?;
-    let full = read.events.len() >= SMALLEST_PAGE || response.body.len() >= MAX_BYTES / 4 * 3;
+    let full = read.events.len() >= cursor.full.unwrap_or(SMALLEST_PAGE).max(1)
+        || response.body.len() >= MAX_BYTES / 4 * 3
+        || api.host.now_ms() - asked >= SLOW_MS;
     if read.events.is_empty() {
         return Ok(caught_up(api, cursor));
     }

@@ -2,8 +2,9 @@
 
 use super::settings;
 use crate::describe::descriptor;
-use crate::settings::Config;
+use crate::settings::{Config, Shipping};
 use std::collections::BTreeSet;
+use waybill_sdk::commerce::Entity;
 use waybill_sdk::types::{Field, Scheme};
 
 #[test]
@@ -73,6 +74,7 @@ fn wrong_values_are_named_by_their_key() {
         ("page-size", "5"),
         ("page-size", "many"),
         ("search-lag-secs", "3"),
+        ("ship-from", "Acme, Reno"),
     ] {
         let pairs = settings(&[(key, value)]);
         let codes: Vec<_> = Config::read(&pairs)
@@ -90,4 +92,38 @@ fn an_install_has_one_stream_for_ever() {
     assert_eq!(Config::read(&pairs).stream_id(), "waybill-shop1-orders");
     let pairs = settings(&[("install-id", "shop1"), ("stream-id", "own")]);
     assert_eq!(Config::read(&pairs).stream_id(), "own");
+}
+
+#[test]
+fn idle_feeds_stay_within_two_and_a_half_calls_a_minute() {
+    let descriptor = descriptor();
+    let a_day: u32 = descriptor
+        .pulls
+        .iter()
+        .map(|feed| 86_400 / feed.poll_secs)
+        .sum();
+    assert!(a_day <= 1440 * 5 / 2, "{a_day}");
+}
+
+#[test]
+fn shipments_are_taken_by_the_thousand_under_rules_of_their_retailer() {
+    let descriptor = descriptor();
+    let [intake] = descriptor.pushes.as_slice() else {
+        panic!("another number of intakes");
+    };
+    assert_eq!((intake.entity, intake.max_batch), (Entity::Shipment, 1000));
+    let generic = descriptor
+        .settings
+        .iter()
+        .find(|s| s.key == "generic-codes");
+    let generic = generic.unwrap();
+    assert!(generic.per_retailer);
+    assert_eq!(generic.default.as_deref(), Some("GCG,GND,GSE,GCP,GCE"));
+    let own = settings(&[("generic-codes", "none"), ("ship-cost", "zero")]);
+    let all = settings(&[("generic-codes", "XYZ"), ("ship-to", "true")]);
+    let config = Config::read(&all);
+    let rules = Shipping::read(&config, &[]);
+    assert!(rules.is_generic("xyz") && !rules.is_generic("GCG"));
+    let rules = Shipping::read(&config, &own);
+    assert!(!rules.is_generic("XYZ") && rules.zero_cost && rules.to && rules.warehouse);
 }

@@ -374,3 +374,43 @@ fn parcels_without_line_numbers_fill_the_lines_of_a_sku_in_turn() {
     let shipped: Vec<_> = order(&document).lines.iter().map(|l| l.shipped).collect();
     assert_eq!(shipped, [dec("2"), dec("1"), dec("1")]);
 }
+
+#[test]
+fn parcels_count_and_stay_visible() {
+    let item = |line: u32, units: u32, span: bool| json!({"lineNumber": line, "quantity": units, "packageSpanFlag": span});
+    let package = |tracking: &str, day: &str, items: serde_json::Value| json!({"trackingNumber": tracking, "shipDate": day, "items": items});
+    let day = "2025-11-22T10:00:00Z";
+    let lines = json!([
+        {"lineNumber": 1, "sku": "A", "quantity": 4, "cancelledQuantity": 1},
+        {"lineNumber": 2, "sku": "B", "quantity": 2, "shippedQuantity": 0},
+        {"lineNumber": 3, "sku": "B", "quantity": 2},
+        {"lineNumber": 4, "sku": "C", "quantity": 1, "shippedQuantity": "1"},
+    ]);
+    let packages = json!([
+        package("S1", day, json!([item(1, 1, true)])),
+        package("S2", day, json!([item(1, 1, true)])),
+        package("S3", "2025-11-23T10:00:00Z", json!([item(1, 1, true)])),
+        package("P", day, json!([{"sku": "B", "quantity": 3}, {"partnerSku": "X", "quantity": 1}])),
+        {"trackingNumber": null, "items": []},
+    ]);
+    let changes = json!({"dscoLifecycle": "acknowledged", "dscoStatus": "shipped", "lineItems": lines,
+                         "packages": packages});
+    let document = map(&with(CREATED, changes), &[]);
+    let order = order(&document);
+    let shipped: Vec<String> = order.lines.iter().map(|l| l.shipped.to_string()).collect();
+    assert_eq!(shipped, ["2", "2", "1", "1"]);
+    assert_eq!(order.lines[0].cancelled, dec("1"));
+    assert_eq!(order.phase, OrderPhase::Accepted, "some is open");
+    assert!(
+        document.revision.ends_with(" parcels 5"),
+        "{}",
+        document.revision
+    );
+    let known = mapping::parcels(order);
+    assert_eq!(known.len(), 4);
+    assert_eq!(known[0].tracking, "S1");
+    assert_eq!(
+        known[3].lines,
+        [("2".to_owned(), dec("2")), ("3".to_owned(), dec("1"))]
+    );
+}

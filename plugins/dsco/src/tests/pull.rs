@@ -507,3 +507,33 @@ fn a_search_brings_the_requests_of_its_orders_after_them() {
     assert_eq!(requests, [false, false, true]);
     assert!(page.documents[2].revision.ends_with("with its order"));
 }
+
+#[test]
+fn a_wave_that_is_no_full_page_is_one_read() {
+    let events = |count: usize| {
+        let all = (0..count).map(|n| event(&format!("z/{}", n + 2), CREATED));
+        Answer::json(200, &json!({"events": all.collect::<Vec<_>>()}))
+    };
+    for (count, more) in [(40, false), (50, true)] {
+        let mut at: Value = serde_json::from_slice(&cursor("z/1", 0)).unwrap();
+        at["full"] = json!(50);
+        let host = TestHost::at(now()).expect(
+            &url("GET", "/stream/waybill-main-orders/0/z%2F1"),
+            events(count),
+        );
+        let page = pull(&host, Entity::Order, Some(at.to_string().as_bytes())).unwrap();
+        assert_eq!(page.more, more);
+        assert_eq!(field(&page, "full"), 50);
+    }
+    // The stream itself tells how much a full page is, whatever our settings are by now.
+    let mut known = stream("z/1");
+    known["maxEvents"] = json!({"objectCount": "70", "numBytes": 5});
+    let host = TestHost::at(now()).expect(
+        &url("GET", "/stream?id=waybill-main-orders"),
+        Answer::json(200, &known),
+    );
+    assert_eq!(
+        field(&pull(&host, Entity::Order, None).unwrap(), "full"),
+        70
+    );
+}

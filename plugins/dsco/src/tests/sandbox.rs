@@ -24,34 +24,40 @@ use waybill_sim::vendor::{Req, Vendor as _};
 const API: &str = "https://sandbox.test/api/v3";
 
 /// A host whose network is the sandbox, with as much of an effect journal as one call at a time needs.
-struct Net {
-    now: Cell<i64>,
-    sandbox: RefCell<Sandbox>,
+pub(super) struct Net {
+    pub(super) now: Cell<i64>,
+    pub(super) sandbox: RefCell<Sandbox>,
     kv: RefCell<BTreeMap<String, Vec<u8>>>,
     begun: RefCell<BTreeMap<(String, Vec<u32>), i64>>,
     /// The next unsafe call takes effect, and its answer is lost.
-    lose_next: Cell<bool>,
-    calls: RefCell<Vec<String>>,
+    pub(super) lose_next: Cell<bool>,
+    /// The next unsafe call is cut before it arrives.
+    pub(super) cut_next: Cell<bool>,
+    /// The next read is answered with this.
+    pub(super) noise: RefCell<Vec<(u16, &'static str)>>,
+    pub(super) calls: RefCell<Vec<String>>,
 }
 
 impl Net {
-    fn new(change: &Value) -> Self {
+    pub(super) fn new(change: &Value) -> Self {
         Self {
             now: Cell::new(at("2025-11-21T10:00:00Z")),
             sandbox: RefCell::new(Sandbox::with_settings(7, change).unwrap()),
             kv: RefCell::default(),
             begun: RefCell::default(),
             lose_next: Cell::new(false),
+            cut_next: Cell::new(false),
+            noise: RefCell::default(),
             calls: RefCell::default(),
         }
     }
 
-    fn pass(&self, ms: i64) {
+    pub(super) fn pass(&self, ms: i64) {
         self.now.set(self.now.get() + ms);
         self.sandbox.borrow_mut().tick(self.now.get());
     }
 
-    fn control(&self, path: &str, body: &Value) -> Value {
+    pub(super) fn control(&self, path: &str, body: &Value) -> Value {
         let request = Req::new("POST", &format!("/_sim/{path}")).with_json(body);
         let mut sandbox = self.sandbox.borrow_mut();
         let answer = sandbox.control(self.now.get(), &request);
@@ -59,30 +65,30 @@ impl Net {
         answer.value()
     }
 
-    fn new_order(&self) -> String {
+    pub(super) fn new_order(&self) -> String {
         let made = self.control("orders", &json!({}));
         made["dscoOrderId"].as_str().unwrap().to_owned()
     }
 
-    fn truth(&self, id: &str) -> Value {
+    pub(super) fn truth(&self, id: &str) -> Value {
         let truth = self.sandbox.borrow().truth();
         let orders = truth["orders"].as_array().unwrap();
         let found = orders.iter().find(|order| order["dscoOrderId"] == id);
         found.unwrap().clone()
     }
 
-    fn api<T>(&self, run: impl FnOnce(&Api<'_>) -> T) -> T {
+    pub(super) fn api<T>(&self, run: impl FnOnce(&Api<'_>) -> T) -> T {
         let pairs = settings(&[("api-url", API), ("auth", "token")]);
         let config = Config::read(&pairs);
         run(&Api::new(self, &config))
     }
 
-    fn pull(&self, entity: Entity, cursor: Option<&[u8]>) -> Result<Page, Failure> {
+    pub(super) fn pull(&self, entity: Entity, cursor: Option<&[u8]>) -> Result<Page, Failure> {
         self.api(|api| source::pull(api, entity, cursor))
     }
 
     /// Pulls until nothing more is there.
-    fn drain(&self, entity: Entity, cursor: &mut Option<Vec<u8>>) -> Vec<Document> {
+    pub(super) fn drain(&self, entity: Entity, cursor: &mut Option<Vec<u8>>) -> Vec<Document> {
         let mut all = Vec::new();
         for _ in 0..1000 {
             let page = match self.pull(entity, cursor.as_deref()) {
@@ -102,7 +108,12 @@ impl Net {
         panic!("the feed never ends");
     }
 
-    fn settle(&self, moment: Moment, keys: &[&str], number: Option<&str>) -> Vec<Verdict> {
+    pub(super) fn settle(
+        &self,
+        moment: Moment,
+        keys: &[&str],
+        number: Option<&str>,
+    ) -> Vec<Verdict> {
         let link = |key: &str| Link {
             system: "erp".to_owned(),
             entity: Entity::Order,
@@ -119,8 +130,17 @@ impl Net {
         self.api(|api| settle(api, moment, &batch))
     }
 
+    /// How many calls were made since the last question, by endpoint.
+    pub(super) fn counted(&self) -> BTreeMap<String, usize> {
+        let mut all = BTreeMap::new();
+        for call in self.calls.take() {
+            *all.entry(call).or_default() += 1;
+        }
+        all
+    }
+
     /// Follows the verdicts until none is pending.
-    fn follow(&self, mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
+    pub(super) fn follow(&self, mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
         for _ in 0..60 {
             let pending: Vec<(usize, String, u32)> = verdicts
                 .iter()
@@ -185,8 +205,21 @@ impl Host for Net {
                 return Err(IoError::InDoubt(u64::try_from(now - since).unwrap()));
             }
             self.begun.borrow_mut().insert(key, now);
+            if self.cut_next.replace(false) {
+                return Err(IoError::TimedOut);
+            }
         } else if request.method != "GET" {
             return Err(IoError::Denied(Denial::EffectRequired));
+        }
+        if request.method == "GET"
+            && let Some((status, body)) = self.noise.borrow_mut().pop()
+        {
+            return Ok(Response {
+                status,
+                headers: Vec::new(),
+                body: body.as_bytes().to_vec(),
+                replayed: false,
+            });
         }
         let target = request.url.strip_prefix("https://sandbox.test").unwrap();
         let mut req = Req::new(&request.method, target)
@@ -221,14 +254,14 @@ impl Host for Net {
     fn quota(&self, _: u32, _: u32) {}
 }
 
-fn keys(documents: &[Document]) -> BTreeSet<String> {
+pub(super) fn keys(documents: &[Document]) -> BTreeSet<String> {
     documents
         .iter()
         .map(|document| document.key.clone())
         .collect()
 }
 
-fn messy() -> Value {
+pub(super) fn messy() -> Value {
     json!({"messy": true, "encoded_positions": true, "pending_first": true, "duplicate_chance": 0.3,
            "received_events": true, "log_page_size": 2})
 }

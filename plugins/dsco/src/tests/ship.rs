@@ -217,7 +217,7 @@ fn optional_blocks_are_a_retailer_s() {
         ("generic-codes", "UPSV"),
     ]);
     change(&mut one, |s| {
-        s.shipping_method = Some(method("", "", "GCG"))
+        s.shipping_method = Some(method("", "", "GCG"));
     });
     let body = body_of(&one);
     let parcel = &body["shipments"][0];
@@ -263,6 +263,7 @@ fn what_cannot_be_reported_is_named_and_the_others_leave() {
     for (method, cell) in [
         (Some(method("Generic", "Ground", "gcg")), "gcg"),
         (Some(method("UPS", "", "")), "none"),
+        (Some(method("GENERIC", "Ground", "")), "GENERIC"),
         (None, "none"),
     ] {
         let mut bad = one(&[("1", "1")]);

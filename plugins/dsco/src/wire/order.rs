@@ -113,6 +113,7 @@ shape!(
     /// A parcel that DSCO knows of.
     Package {
         tracking_number: Text = text,
+        ship_date: When = when,
         items: Vec<PackedItem> = list,
     }
 );

@@ -10,6 +10,14 @@ shape!(
     Stream {
         id: Option<String> = text,
         partitions: Vec<Partition> = list,
+        max_events: Option<MaxEvents> = object,
+    }
+);
+
+shape!(
+    /// What ends a page of it.
+    MaxEvents {
+        object_count: Option<i64> = integer,
     }
 );
 
