@@ -1,6 +1,7 @@
 //! A canonical shipment as the vendor's: parcels with DSCO's own item ids and line numbers, taken from its order, never
 //! from elsewhere. Knows no call.
 
+use crate::services;
 use crate::settings::Shipping;
 use crate::told::{Sent, Told, What};
 use serde_json::{Map, Value, json};
@@ -279,7 +280,31 @@ fn method(source: &Source<'_>) -> Result<Method, Failure> {
     match method.code.as_deref() {
         Some(code) if source.settings.is_generic(code) => Err(unmapped(source, Some(code))),
         _ if any_carrier => Err(unmapped(source, method.carrier.as_deref())),
-        _ => Ok(method),
+        _ => Ok(completed(method, source.order)),
+    }
+}
+
+/// With the carrier and the method of its code, where only the code is given: some retailers want all three. The order's
+/// own words for that code come first.
+fn completed(method: Method, order: &Order) -> Method {
+    let Some(code) = method.code.as_deref() else {
+        return method;
+    };
+    if method.carrier.is_some() || method.name.is_some() {
+        return method;
+    }
+    let same = |other: &&Method| {
+        let other = other.code.as_deref();
+        other.is_some_and(|other| other.eq_ignore_ascii_case(code))
+    };
+    let (carrier, name) = match order.shipping_method.as_ref().filter(same) {
+        Some(asked) => (asked.carrier.clone(), asked.name.clone()),
+        None => services::of_code(code).unzip(),
+    };
+    Method {
+        carrier,
+        name,
+        ..method
     }
 }
 

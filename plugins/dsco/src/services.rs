@@ -1,5 +1,5 @@
-//! Service codes that are known to be in use, as suggestions for the table of shipping methods. The list of an account
-//! is longer and not to be had by a call.
+//! Service codes that are known to be in use: suggestions for the table of shipping methods, and the words that go with
+//! a code. The list of an account is longer and not to be had by a call.
 
 use waybill_sdk::types::Choice;
 
@@ -35,4 +35,11 @@ pub(crate) fn choices() -> Vec<Choice> {
         disabled: false,
     })
     .collect()
+}
+
+/// Carrier and method of a code.
+pub(crate) fn of_code(code: &str) -> Option<(String, String)> {
+    let mut all = KNOWN.iter();
+    let (carrier, method, _) = all.find(|(_, _, known)| known.eq_ignore_ascii_case(code))?;
+    Some(((*carrier).to_owned(), (*method).to_owned()))
 }

@@ -233,7 +233,19 @@ fn optional_blocks_are_a_retailer_s() {
         parcel["shippingServiceLevelCode"], "GCG",
         "this retailer takes it"
     );
-    assert!(parcel.get("shipCarrier").is_none());
+    assert_eq!(parcel["shipCarrier"], "Generic", "the order's own word");
+    for (code, carrier, name) in [
+        ("upcg", json!("UPS"), json!("Ground")),
+        ("ASEE", Value::Null, Value::Null),
+    ] {
+        change(&mut one, |s| s.shipping_method = Some(method("", "", code)));
+        let parcel = body_of(&one)["shipments"][0].clone();
+        assert_eq!(parcel["shippingServiceLevelCode"], code);
+        assert_eq!(
+            (&parcel["shipCarrier"], &parcel["shipMethod"]),
+            (&carrier, &name)
+        );
+    }
 }
 
 #[test]
