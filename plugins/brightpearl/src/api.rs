@@ -44,6 +44,17 @@ pub enum Sent {
     Practice,
 }
 
+/// What became of a removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deleted {
+    /// It is not there any more.
+    Gone,
+    /// It was sent, and nobody knows what became of it.
+    Doubt,
+    /// Practice mode: recorded, not sent.
+    Practice,
+}
+
 /// One call's way to the account.
 pub struct Api<'h> {
     /// The agent.
@@ -133,6 +144,45 @@ impl<'h> Api<'h> {
         match self.exchange(&request) {
             Ok(response) => self.sent(&response, path, effect),
             Err(error) => not_sent(&error, path),
+        }
+    }
+
+    /// As [`Api::create`], and whether the answer is an old one that was kept.
+    pub fn create_anew(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        effect: &Effect,
+    ) -> Result<(Sent, bool), Failure> {
+        let request = self.request("POST", path).json(body).effect(effect.clone());
+        match self.exchange(&request) {
+            Ok(response) => Ok((self.sent(&response, path, effect)?, response.replayed)),
+            Err(error) => Ok((not_sent(&error, path)?, false)),
+        }
+    }
+
+    /// Removes a record, as that effect; one that is not there is gone.
+    pub fn delete(&self, path: &str, effect: &Effect) -> Result<Deleted, Failure> {
+        let request = self.request("DELETE", path).effect(effect.clone());
+        let response = match self.exchange(&request) {
+            Ok(response) => response,
+            Err(error) => {
+                return match not_sent(&error, path)? {
+                    Sent::Practice => Ok(Deleted::Practice),
+                    Sent::Lost(failure) => Err(failure),
+                    _ => Ok(Deleted::Doubt),
+                };
+            }
+        };
+        // An answer of nothing at all is one too.
+        if (200..300).contains(&response.status) {
+            return Ok(Deleted::Gone);
+        }
+        match self.sent(&response, path, effect)? {
+            Sent::Refused(404, _) => Ok(Deleted::Gone),
+            Sent::Refused(status, list) => Err(Failure::Rejected(refusal(status, &list))),
+            Sent::Lost(failure) => Err(failure),
+            _ => Ok(Deleted::Doubt),
         }
     }
 

@@ -20,6 +20,7 @@ waybill_sdk::world! {
             export waybill:connector/source@0.1.0;
             export waybill:connector/sink@0.1.0;
             export waybill:connector/listing@0.1.0;
+            export waybill:connector/webhook@0.1.0;
         }
     ",
 }

@@ -1,6 +1,6 @@
 //! Owns the way from the generated exports to this crate's functions, with the real host. Must not decide anything.
 
-use crate::bindings::exports::waybill::connector::{base, listing, sink, source};
+use crate::bindings::exports::waybill::connector::{base, listing, sink, source, webhook};
 use crate::settings::Settings;
 use waybill_sdk::WasmHost;
 use waybill_sdk::commerce::{Document, Entity};
@@ -58,5 +58,20 @@ impl listing::Guest for Brightpearl {
         cursor: Option<Vec<u8>>,
     ) -> Result<source::Page, Failure> {
         crate::listing::read(&WasmHost, &ctx, entity, &scope, cursor.as_deref())
+    }
+}
+
+impl webhook::Guest for Brightpearl {
+    fn receive(
+        ctx: Context,
+        batch: Vec<webhook::Delivered>,
+    ) -> Result<Vec<Result<Vec<webhook::Hint>, Problem>>, Failure> {
+        Ok(crate::receive::receive(&ctx, &batch))
+    }
+    fn ensure(ctx: Context, callback: String) -> Result<Vec<String>, Failure> {
+        crate::ensure::ensure(&WasmHost, &ctx, &callback)
+    }
+    fn remove(ctx: Context, callback: String) -> Result<(), Failure> {
+        crate::ensure::remove(&WasmHost, &ctx, &callback)
     }
 }

@@ -27,10 +27,8 @@ pub fn probe(host: &dyn Host, ctx: &Context) -> Result<Vec<(String, String)>, Fa
         problems: Vec::new(),
         facts: Vec::new(),
     };
-    let base = settings.base_url();
-    let account = base.rsplit('/').next().unwrap_or_default().to_owned();
-    told.fact("account", account);
-    told.fact("address", base);
+    told.fact("account", settings.account());
+    told.fact("address", settings.base_url());
     told.fact("signed in with", settings.slot());
     if let Some(id) = api.instance() {
         told.fact("app instance", id.to_string());

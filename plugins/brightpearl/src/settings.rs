@@ -87,6 +87,12 @@ impl<'a> Settings<'a> {
             .replace("{account}", self.get("account").unwrap_or_default())
     }
 
+    /// The code of the account, as the API's address names it.
+    pub fn account(self) -> String {
+        let base = self.base_url();
+        base.rsplit('/').next().unwrap_or_default().to_owned()
+    }
+
     /// The slot of the credential in use.
     pub fn slot(self) -> String {
         self.get("auth").unwrap_or("staff").to_owned()

@@ -2,6 +2,7 @@
 
 pub mod contact;
 pub mod envelope;
+pub mod hook;
 pub mod ids;
 pub mod lists;
 pub mod message;

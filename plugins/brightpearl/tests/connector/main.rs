@@ -14,3 +14,5 @@ mod script;
 mod shipments;
 #[cfg(test)]
 mod together;
+#[cfg(test)]
+mod webhooks;
