@@ -2,6 +2,7 @@
 
 use crate::connectors::{Binding, CallsUsed, Connectors};
 use crate::event::Event;
+use crate::hooks::{self, Hooks};
 use crate::supervise::EngineOptions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -83,6 +84,8 @@ pub(crate) struct Core {
     pub(crate) stopping: AtomicBool,
     /// Batches that were committed and that nobody runs: a crash cut them short, or their connector is missing.
     pub(crate) stranded: Mutex<BTreeSet<(ConnectionId, BatchId)>>,
+    /// Webhook addresses, and what is only known of them while the agent runs.
+    pub(crate) hooks: Hooks,
 }
 
 impl Core {
@@ -197,14 +200,23 @@ impl Core {
 
     /// Reads connections, routes and settings again and binds every connection.
     pub(crate) fn reload(&self) -> Result<(), StoreError> {
-        let (rows, routes, agent, values) = self.store.read(|rx| {
+        let (rows, routes, agent, values, addresses) = self.store.read(|rx| {
             let rows = rx.connections()?;
             let values = rows
                 .iter()
                 .map(|r| rx.effective(Some(r.id), None))
                 .collect::<Result<Vec<_>, _>>()?;
-            Ok((rows, rx.routes()?, rx.effective(None, None)?, values))
+            let addresses = rows
+                .iter()
+                .map(|r| {
+                    let secret = rx.secret(r.id, hooks::SLOT, hooks::NAME)?;
+                    Ok((r.id, r.name.clone(), secret))
+                })
+                .collect::<Result<Vec<_>, StoreError>>()?;
+            let agent = rx.effective(None, None)?;
+            Ok((rows, rx.routes()?, agent, values, addresses))
         })?;
+        self.hooks.open(addresses);
         let mut slots = BTreeMap::new();
         for (row, mut settings) in rows.into_iter().zip(values) {
             self.fill_defaults(&row, &mut settings);

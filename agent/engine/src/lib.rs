@@ -6,8 +6,11 @@ pub mod apply;
 mod calls;
 pub mod connectors;
 mod core;
+mod ensure;
 pub mod event;
 pub mod handle;
+mod hints;
+mod hooks;
 pub mod hosted;
 mod intake;
 mod order;
@@ -29,4 +32,5 @@ mod work;
 
 pub use core::Observer;
 pub use handle::{CommandError, Handle};
+pub use hooks::{HookRefusal, MOST_WAITING};
 pub use supervise::{Engine, EngineError, EngineOptions, EngineParts};

@@ -36,7 +36,7 @@ pub(crate) const fn fresh_feed(connection: ConnectionId, entity: Entity) -> Feed
     }
 }
 
-const fn priority(entity: Entity) -> Priority {
+pub(crate) const fn priority(entity: Entity) -> Priority {
     match entity {
         Entity::Order
         | Entity::Cancellation

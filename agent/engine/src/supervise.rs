@@ -5,13 +5,14 @@ use crate::connectors::Connectors;
 use crate::core::{Core, Desk, Observer, Slot};
 use crate::event::{CallKey, Event};
 use crate::handle::Handle;
-use crate::{pull, retention, settle, tickets, work};
+use crate::{ensure, hints, hooks, pull, retention, settle, tickets, work};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+use waybill_host::connector::Connector;
 use waybill_host::ports::{Clock, Rng};
 use waybill_model::contract::{Descriptor, Moment, Role};
 use waybill_model::document::Entity;
@@ -41,6 +42,8 @@ pub struct EngineOptions {
     pub store_name: String,
     /// Version shown on the page.
     pub version: String,
+    /// Whether the hooks listener runs: without it no webhook is registered.
+    pub hooks: bool,
 }
 
 impl Default for EngineOptions {
@@ -51,6 +54,7 @@ impl Default for EngineOptions {
             gather_ms: 5_000,
             store_name: "Waybill".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            hooks: false,
         }
     }
 }
@@ -102,6 +106,37 @@ struct Look {
     next_due: Option<Millis>,
     backlog: u64,
     caught_up: BTreeSet<ConnectionId>,
+    hooks: Vec<(CallKey, Millis)>,
+    next_hint: Option<Millis>,
+}
+
+/// Requests to read, hints to follow, webhooks to put in order: each with the time it may start.
+fn look_at_hooks(
+    core: &Core,
+    desk: &Desk,
+    rx: &dyn Read,
+    now: Millis,
+) -> Result<Vec<(CallKey, Millis)>, StoreError> {
+    let mut found = Vec::new();
+    for (id, slot) in &desk.slots {
+        let receive = hooks::due(core, slot, rx, now)?;
+        found.extend(receive.map(|at| (CallKey::Receive(*id), at)));
+        if !core.may_call(rx, *id, now)? {
+            continue;
+        }
+        let ensure = ensure::due(core, slot, rx, now)?;
+        found.extend(ensure.map(|at| (CallKey::Ensure(*id), at)));
+        let is_source = |c: &Arc<dyn Connector>| c.roles().contains(&Role::Source);
+        if slot.connector().is_some_and(is_source) {
+            let fetch = hints::due(core, slot, rx, now)?;
+            found.extend(
+                fetch
+                    .into_iter()
+                    .map(|(entity, at)| (CallKey::Fetch(*id, entity), at)),
+            );
+        }
+    }
+    Ok(found)
 }
 
 impl Engine {
@@ -122,6 +157,7 @@ impl Engine {
             observer: parts.observer,
             stopping: AtomicBool::new(false),
             stranded: Mutex::default(),
+            hooks: hooks::Hooks::default(),
         });
         core.reload()?;
         let handle = Handle::new(core.clone());
@@ -177,7 +213,7 @@ impl Engine {
         let mut reload = false;
         while let Some(event) = next {
             match event {
-                Event::Changed => {}
+                Event::Changed | Event::Delivered(_) => {}
                 Event::Reload => reload = true,
                 Event::Poll(connection, entity) => self.want(connection, entity),
             }
@@ -239,7 +275,7 @@ impl Engine {
     fn busy_on(&self, connection: ConnectionId) -> usize {
         self.running
             .keys()
-            .filter(|k| k.connection() == connection)
+            .filter(|k| k.connection() == connection && !matches!(k, CallKey::Receive(_)))
             .count()
     }
 
@@ -285,6 +321,8 @@ impl Engine {
                     .filter_map(|w| counters.jobs.get(*w))
                     .sum(),
                 caught_up,
+                hooks: look_at_hooks(&self.core, desk, rx, now)?,
+                next_hint: rx.next_hint_due(now)?,
             })
         })
     }
@@ -308,7 +346,9 @@ impl Engine {
         let mut next = look
             .next_due
             .unwrap_or(Millis::MAX)
-            .min(self.schedule_retention(now));
+            .min(look.next_hint.unwrap_or(Millis::MAX))
+            .min(self.schedule_retention(now))
+            .min(self.schedule_hooks(&look, now));
         for (id, slot) in &desk.slots {
             let Some(row) = look.rows.iter().find(|r| r.id == *id) else {
                 continue;
@@ -323,6 +363,30 @@ impl Engine {
             next = next.min(self.schedule_connection(*id, slot, &desk, &look, now));
         }
         Ok(next.max(now + 1))
+    }
+
+    /// Requests are read whatever became of their connection; the rest only where it may be called.
+    fn schedule_hooks(&mut self, look: &Look, now: Millis) -> Millis {
+        let mut next = Millis::MAX;
+        for (key, at) in &look.hooks {
+            if *at > now {
+                next = next.min(*at);
+                continue;
+            }
+            let core = self.core.clone();
+            match key {
+                CallKey::Receive(id) => self.start(key.clone(), hooks::receive(core, *id)),
+                CallKey::Ensure(id) => self.start(key.clone(), ensure::run(core, *id)),
+                // A page and a document read apart could be stored in the wrong order.
+                CallKey::Fetch(id, entity)
+                    if !self.running.contains_key(&CallKey::Pull(*id, *entity)) =>
+                {
+                    self.start(key.clone(), hints::run(core, *id, *entity));
+                }
+                _ => {}
+            }
+        }
+        next
     }
 
     /// Waiting jobs whose time has come are ready again.
@@ -450,6 +514,10 @@ impl Engine {
             let wanted = self.wanted.contains(&key);
             let held_back =
                 feed.entity == Entity::Order && (leads_nowhere || look.backlog > HIGH_WATER);
+            if self.running.contains_key(&CallKey::Fetch(id, feed.entity)) {
+                // Looked at again as soon as it ends.
+                continue;
+            }
             if (due <= now || wanted) && !held_back {
                 self.wanted.remove(&key);
                 let core = self.core.clone();

@@ -97,6 +97,15 @@ pub trait Read: Access {
     ) -> Answer<Option<DocumentRow>> {
         documents::latest(self.dynamic(), connection, entity, key)
     }
+    /// The order that the latest revision of a key belongs to, once known.
+    fn order_of_latest(
+        &self,
+        connection: ConnectionId,
+        entity: Entity,
+        key: &str,
+    ) -> Answer<Option<OrderId>> {
+        documents::order_of_latest(self.dynamic(), connection, entity, key)
+    }
     /// Latest revisions of one entity, by key.
     fn latest_documents(
         &self,
@@ -323,7 +332,8 @@ pub trait Read: Access {
     fn hints_waiting(&self, connection: ConnectionId, limit: usize) -> Answer<usize> {
         hints::waiting(self.dynamic(), connection, limit)
     }
-    /// Webhook requests of a connection that are not read yet, in the order of arrival.
+    /// Webhook requests of a connection that are not read yet, in the order of arrival: at most so many, and no more
+    /// than bodies of 1 MiB together, but for the first.
     fn deliveries(&self, connection: ConnectionId, limit: usize) -> Answer<Vec<DeliveryRow>> {
         hooks::deliveries(self.dynamic(), connection, limit)
     }
