@@ -2,7 +2,6 @@
 
 use crate::connectors::{Binding, CallsUsed, Connectors};
 use crate::event::Event;
-use crate::hooks::{self, Hooks};
 use crate::supervise::EngineOptions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,10 +11,11 @@ use waybill_host::connector::{Call, Connector, Mode};
 use waybill_host::ports::{Clock, EffectScope, Rng};
 use waybill_model::backoff::Backoff;
 use waybill_model::contract::{Context, Descriptor, Pairs};
+use waybill_model::document::Stage;
 use waybill_model::ids::{BatchId, ConnectionId, Millis};
 use waybill_model::job::Priority;
 use waybill_model::settings::{self, Values};
-use waybill_store::{ConnectionRow, Read, RouteRow, Store, StoreError};
+use waybill_store::{ConnectionRow, Read, RouteRow, Rx, Store, StoreError};
 
 /// Called after each commit with the time and one line; the simulation hashes the lines.
 pub type Observer = Arc<dyn Fn(Millis, &str) + Send + Sync>;
@@ -51,11 +51,24 @@ fn seconds(text: &str) -> Option<Millis> {
 }
 
 /// The bound connections and routes, replaced as a whole on a reload.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Desk {
     pub(crate) slots: BTreeMap<ConnectionId, Slot>,
     pub(crate) routes: Vec<RouteRow>,
     pub(crate) agent: Values,
+    /// The earliest stage at which any retailer's shipments are reported.
+    pub(crate) earliest: Stage,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            slots: BTreeMap::new(),
+            routes: Vec::new(),
+            agent: Values::new(),
+            earliest: Stage::Shipped,
+        }
+    }
 }
 
 impl Desk {
@@ -71,6 +84,15 @@ pub(crate) fn is_callable(row: &ConnectionRow, now: Millis) -> bool {
     !row.paused && row.hold_until.is_none_or(|until| until <= now)
 }
 
+/// The earliest trigger of shipments, over all retailers.
+fn earliest(rx: &Rx) -> Result<Stage, StoreError> {
+    let rows = rx.agent_values(settings::SHIP_TRIGGER)?;
+    let set = rows.iter().filter_map(|row| Stage::from_word(&row.value));
+    let for_all = rows.iter().any(|row| row.scope.retailer.is_none());
+    let default = (!for_all).then_some(Stage::Shipped);
+    Ok(set.chain(default).min().unwrap_or(Stage::Shipped))
+}
+
 pub(crate) struct Core {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
@@ -84,8 +106,6 @@ pub(crate) struct Core {
     pub(crate) stopping: AtomicBool,
     /// Batches that were committed and that nobody runs: a crash cut them short, or their connector is missing.
     pub(crate) stranded: Mutex<BTreeSet<(ConnectionId, BatchId)>>,
-    /// Webhook addresses, and what is only known of them while the agent runs.
-    pub(crate) hooks: Hooks,
 }
 
 impl Core {
@@ -183,11 +203,13 @@ impl Core {
         mode: Mode,
         attempt: u32,
     ) -> Call {
-        let settings: Pairs = slot
+        let mut settings: Pairs = slot
             .settings
             .iter()
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
+        let stage = self.desk().earliest.word().to_owned();
+        settings.push((settings::SHIP_STAGE.to_owned(), stage));
         Call {
             connection: slot.row.id,
             context: Context { settings, attempt },
@@ -200,23 +222,15 @@ impl Core {
 
     /// Reads connections, routes and settings again and binds every connection.
     pub(crate) fn reload(&self) -> Result<(), StoreError> {
-        let (rows, routes, agent, values, addresses) = self.store.read(|rx| {
+        let earliest = self.store.read(earliest)?;
+        let (rows, routes, agent, values) = self.store.read(|rx| {
             let rows = rx.connections()?;
             let values = rows
                 .iter()
                 .map(|r| rx.effective(Some(r.id), None))
                 .collect::<Result<Vec<_>, _>>()?;
-            let addresses = rows
-                .iter()
-                .map(|r| {
-                    let secret = rx.secret(r.id, hooks::SLOT, hooks::NAME)?;
-                    Ok((r.id, r.name.clone(), secret))
-                })
-                .collect::<Result<Vec<_>, StoreError>>()?;
-            let agent = rx.effective(None, None)?;
-            Ok((rows, rx.routes()?, agent, values, addresses))
+            Ok((rows, rx.routes()?, rx.effective(None, None)?, values))
         })?;
-        self.hooks.open(addresses);
         let mut slots = BTreeMap::new();
         for (row, mut settings) in rows.into_iter().zip(values) {
             self.fill_defaults(&row, &mut settings);
@@ -247,6 +261,7 @@ impl Core {
             slots,
             routes,
             agent,
+            earliest,
         });
         match self.desk.write() {
             Ok(mut held) => *held = desk,

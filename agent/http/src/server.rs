@@ -1,5 +1,5 @@
 //! Listening: accepts, limits, drives connections, stops. `serve_admin` is the browser's listener on loopback;
-//! `local.rs` and `hooks.rs` share the loop. Knows no route.
+//! `local.rs` shares the loop. Knows no route.
 
 use crate::answer::Answer;
 use crate::body::Limits;
@@ -19,7 +19,6 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -153,33 +152,20 @@ pub async fn serve_admin(
         stream.set_nodelay(true).ok();
         Ok((stream, Peer::Network(peer.ip())))
     };
-    listen(accept, answers(site), &options.limit, stop).await;
+    listen(accept, site, &options.limit, stop).await;
     Ok(())
 }
 
-/// A site as what answers requests.
-pub(crate) fn answers(
-    site: Arc<Site>,
-) -> impl Fn(Peer, Request<Incoming>) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Clone + Send
-{
-    move |peer, request| {
-        let site = Arc::clone(&site);
-        Box::pin(async move { site.answer(peer, request).await })
-    }
-}
-
 /// Accepts until told to stop, then lets running requests end within the grace.
-pub(crate) async fn listen<I, A, F, S, R>(
+pub(crate) async fn listen<I, A, F>(
     accept: A,
-    serve: S,
+    site: Arc<Site>,
     limit: &Limit,
     stop: CancellationToken,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     A: Fn() -> F,
     F: Future<Output = io::Result<(I, Peer)>>,
-    S: Fn(Peer, Request<Incoming>) -> R + Clone + Send + 'static,
-    R: Future<Output = Answer> + Send + 'static,
 {
     let turns = Arc::new(Semaphore::new(limit.connections));
     let graceful = GracefulShutdown::new();
@@ -209,9 +195,9 @@ pub(crate) async fn listen<I, A, F, S, R>(
                 }
             },
         };
-        let (serve, requests) = (serve.clone(), tasks.clone());
+        let (site, requests) = (Arc::clone(&site), tasks.clone());
         let service = service_fn(move |request: Request<Incoming>| {
-            one(serve(peer, request), requests.clone())
+            one(Arc::clone(&site), peer, request, requests.clone())
         });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         let abort = abort.clone();
@@ -243,10 +229,14 @@ pub(crate) async fn listen<I, A, F, S, R>(
 
 /// One request, in a task of its own: a client that goes away must not cut a command in half.
 async fn one(
-    answering: impl Future<Output = Answer> + Send + 'static,
+    site: Arc<Site>,
+    peer: Peer,
+    request: Request<Incoming>,
     tasks: TaskTracker,
 ) -> Result<Answer, Infallible> {
-    let answer = tasks.spawn(answering).await;
+    let answer = tasks
+        .spawn(async move { site.answer(peer, request).await })
+        .await;
     let answer = answer.unwrap_or_else(|error| {
         tracing::error!(%error, "A request ended abnormally.");
         let mut answer = Response::new(Full::default());

@@ -7,11 +7,7 @@ mod catalogue;
 #[cfg(test)]
 mod customers;
 #[cfg(test)]
-mod net;
-#[cfg(test)]
 mod orders;
-#[cfg(test)]
-mod sandbox;
 #[cfg(test)]
 mod script;
 #[cfg(test)]

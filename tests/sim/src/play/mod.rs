@@ -4,8 +4,6 @@
 
 pub mod agent;
 pub mod house;
-pub mod person;
 pub mod provisioning;
 pub mod story;
 pub mod verdict;
-pub mod worker;
