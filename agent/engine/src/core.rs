@@ -2,6 +2,7 @@
 
 use crate::connectors::{Binding, CallsUsed, Connectors};
 use crate::event::Event;
+use crate::hooks::{self, Hooks};
 use crate::supervise::EngineOptions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,11 +12,10 @@ use waybill_host::connector::{Call, Connector, Mode};
 use waybill_host::ports::{Clock, EffectScope, Rng};
 use waybill_model::backoff::Backoff;
 use waybill_model::contract::{Context, Descriptor, Pairs};
-use waybill_model::document::Stage;
 use waybill_model::ids::{BatchId, ConnectionId, Millis};
 use waybill_model::job::Priority;
 use waybill_model::settings::{self, Values};
-use waybill_store::{ConnectionRow, Read, RouteRow, Rx, Store, StoreError};
+use waybill_store::{ConnectionRow, Read, RouteRow, Store, StoreError};
 
 /// Called after each commit with the time and one line; the simulation hashes the lines.
 pub type Observer = Arc<dyn Fn(Millis, &str) + Send + Sync>;
@@ -51,24 +51,11 @@ fn seconds(text: &str) -> Option<Millis> {
 }
 
 /// The bound connections and routes, replaced as a whole on a reload.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Desk {
     pub(crate) slots: BTreeMap<ConnectionId, Slot>,
     pub(crate) routes: Vec<RouteRow>,
     pub(crate) agent: Values,
-    /// The earliest stage at which any retailer's shipments are reported.
-    pub(crate) earliest: Stage,
-}
-
-impl Default for Desk {
-    fn default() -> Self {
-        Self {
-            slots: BTreeMap::new(),
-            routes: Vec::new(),
-            agent: Values::new(),
-            earliest: Stage::Shipped,
-        }
-    }
 }
 
 impl Desk {
@@ -84,15 +71,6 @@ pub(crate) fn is_callable(row: &ConnectionRow, now: Millis) -> bool {
     !row.paused && row.hold_until.is_none_or(|until| until <= now)
 }
 
-/// The earliest trigger of shipments, over all retailers.
-fn earliest(rx: &Rx) -> Result<Stage, StoreError> {
-    let rows = rx.agent_values(settings::SHIP_TRIGGER)?;
-    let set = rows.iter().filter_map(|row| Stage::from_word(&row.value));
-    let for_all = rows.iter().any(|row| row.scope.retailer.is_none());
-    let default = (!for_all).then_some(Stage::Shipped);
-    Ok(set.chain(default).min().unwrap_or(Stage::Shipped))
-}
-
 pub(crate) struct Core {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
@@ -106,6 +84,8 @@ pub(crate) struct Core {
     pub(crate) stopping: AtomicBool,
     /// Batches that were committed and that nobody runs: a crash cut them short, or their connector is missing.
     pub(crate) stranded: Mutex<BTreeSet<(ConnectionId, BatchId)>>,
+    /// Webhook addresses, and what is only known of them while the agent runs.
+    pub(crate) hooks: Hooks,
 }
 
 impl Core {
@@ -203,13 +183,11 @@ impl Core {
         mode: Mode,
         attempt: u32,
     ) -> Call {
-        let mut settings: Pairs = slot
+        let settings: Pairs = slot
             .settings
             .iter()
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
-        let stage = self.desk().earliest.word().to_owned();
-        settings.push((settings::SHIP_STAGE.to_owned(), stage));
         Call {
             connection: slot.row.id,
             context: Context { settings, attempt },
@@ -222,15 +200,23 @@ impl Core {
 
     /// Reads connections, routes and settings again and binds every connection.
     pub(crate) fn reload(&self) -> Result<(), StoreError> {
-        let earliest = self.store.read(earliest)?;
-        let (rows, routes, agent, values) = self.store.read(|rx| {
+        let (rows, routes, agent, values, addresses) = self.store.read(|rx| {
             let rows = rx.connections()?;
             let values = rows
                 .iter()
                 .map(|r| rx.effective(Some(r.id), None))
                 .collect::<Result<Vec<_>, _>>()?;
-            Ok((rows, rx.routes()?, rx.effective(None, None)?, values))
+            let addresses = rows
+                .iter()
+                .map(|r| {
+                    let secret = rx.secret(r.id, hooks::SLOT, hooks::NAME)?;
+                    Ok((r.id, r.name.clone(), secret))
+                })
+                .collect::<Result<Vec<_>, StoreError>>()?;
+            let agent = rx.effective(None, None)?;
+            Ok((rows, rx.routes()?, agent, values, addresses))
         })?;
+        self.hooks.open(addresses);
         let mut slots = BTreeMap::new();
         for (row, mut settings) in rows.into_iter().zip(values) {
             self.fill_defaults(&row, &mut settings);
@@ -261,7 +247,6 @@ impl Core {
             slots,
             routes,
             agent,
-            earliest,
         });
         match self.desk.write() {
             Ok(mut held) => *held = desk,

@@ -12,6 +12,8 @@ pub enum Event {
     Changed,
     /// Connections, routes or settings changed: bind again.
     Reload,
+    /// Webhook requests of a connection were stored.
+    Delivered(ConnectionId),
     /// A person asked to poll now.
     Poll(ConnectionId, Option<Entity>),
 }
@@ -29,6 +31,12 @@ pub(crate) enum CallKey {
     Confirm(ConnectionId, Work),
     /// Letting go of what is past its time; of no connection.
     Prune,
+    /// Reading webhook requests; no network.
+    Receive(ConnectionId),
+    /// Reading the documents that hints name.
+    Fetch(ConnectionId, Entity),
+    /// Putting the webhooks at the vendor in order.
+    Ensure(ConnectionId),
     /// Running a batch again that a crash cut short.
     Resume(ConnectionId, BatchId),
 }
@@ -41,6 +49,9 @@ impl CallKey {
             | Self::Push(c, _, _)
             | Self::Settle(c, _)
             | Self::Confirm(c, _)
+            | Self::Receive(c)
+            | Self::Fetch(c, _)
+            | Self::Ensure(c)
             | Self::Resume(c, _) => *c,
             Self::Prune => ConnectionId(0),
         }

@@ -46,7 +46,7 @@ impl CommandError {
 /// A clone per user; all share the engine.
 #[derive(Clone)]
 pub struct Handle {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
 }
 
 impl Handle {

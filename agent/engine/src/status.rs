@@ -1,6 +1,7 @@
 //! Filling the views: range reads of what the writes kept ready, and the engine's sentences.
 
 use crate::core::{Core, Desk};
+use crate::ensure;
 use crate::shipment::show;
 use crate::view::{
     CardView, CellView, ConnectionView, DeadlineKind, FeedView, FrameView, HistoryView, JobView,
@@ -32,8 +33,8 @@ pub(crate) fn frame(core: &Core, rx: &Rx) -> Result<FrameView, StoreError> {
     let feeds = rx.feeds()?;
     let connections = rows
         .iter()
-        .map(|row| connection(core, &desk, row, &feeds, now))
-        .collect();
+        .map(|row| connection(core, &desk, rx, row, &feeds, now))
+        .collect::<Result<Vec<_>, StoreError>>()?;
     Ok(FrameView {
         store: store_name(core, rx)?,
         version: core.options.version.clone(),
@@ -58,10 +59,11 @@ fn store_name(core: &Core, rx: &Rx) -> Result<String, StoreError> {
 pub(crate) fn connection(
     core: &Core,
     desk: &Desk,
+    rx: &Rx,
     row: &ConnectionRow,
     feeds: &[waybill_store::FeedRow],
     now: Millis,
-) -> ConnectionView {
+) -> Result<ConnectionView, StoreError> {
     let slot = desk.slots.get(&row.id);
     let descriptor = slot.and_then(|s| s.descriptor());
     let missing = slot.and_then(|s| s.connector.as_ref().err());
@@ -76,7 +78,11 @@ pub(crate) fn connection(
         _ => ("Not reached yet".to_owned(), Tone::Soon),
     };
     let used = core.calls_used(row.id);
-    ConnectionView {
+    let hooks = match slot.filter(|slot| ensure::is_webhook(slot)) {
+        Some(slot) => Some(ensure::view(core, slot, rx)?),
+        None => None,
+    };
+    Ok(ConnectionView {
         id: row.id,
         name: row.name.clone(),
         title: row.title.clone(),
@@ -95,7 +101,8 @@ pub(crate) fn connection(
                 caught_up_at: f.caught_up_at,
             })
             .collect(),
-    }
+        hooks,
+    })
 }
 
 pub(crate) fn orders_in(counters: &waybill_store::Counters, stage: OrderStage) -> u64 {

@@ -41,8 +41,8 @@ pub(crate) fn today(core: &Core, rx: &Rx) -> Result<TodayView, StoreError> {
     let connections: Vec<ConnectionView> = rx
         .connections()?
         .iter()
-        .map(|row| connection(core, &desk, row, &feeds, now))
-        .collect();
+        .map(|row| connection(core, &desk, rx, row, &feeds, now))
+        .collect::<Result<_, StoreError>>()?;
     let (verdict, tone, stamp) = verdict(&Known {
         connections: &connections,
         waiting: orders_in(&counters, OrderStage::Waiting).saturating_sub(left),
@@ -228,6 +228,7 @@ mod tests {
             hold_until: None,
             calls: (0, None),
             feeds: Vec::new(),
+            hooks: None,
         }
     }
 

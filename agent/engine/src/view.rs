@@ -47,6 +47,31 @@ pub struct ConnectionView {
     pub calls: (u32, Option<u32>),
     /// Feeds: kind, last good poll, whether caught up.
     pub feeds: Vec<FeedView>,
+    /// Webhooks; `None` where the connector has none.
+    pub hooks: Option<HooksView>,
+}
+
+/// Webhooks of a connection. Polling works without them.
+#[derive(Debug, Clone, Serialize)]
+pub struct HooksView {
+    /// Where the vendor calls, without the secret at its end; `None` while they are off.
+    pub callback: Option<String>,
+    /// One short sentence: "Registered", "Off".
+    pub sentence: String,
+    /// Its tone.
+    pub tone: Tone,
+    /// What stands at the vendor, in its connector's words.
+    pub standing: Vec<String>,
+    /// When that was last looked at.
+    pub ensured_at: Option<Millis>,
+    /// When the last request came.
+    pub last_delivery: Option<Millis>,
+    /// Requests that were kept and are not read yet.
+    pub waiting: u64,
+    /// Documents that are to be read again, counted up to 1,000.
+    pub hints: u64,
+    /// Requests left out because they could not be understood, and why the last one.
+    pub refused: (u64, Option<String>),
 }
 
 /// One feed of a connection.

@@ -1,4 +1,5 @@
-//! Floor 3: who may ask, and how it looks. The page, the JSON API and the local socket of the command line. Knows the
+//! Floor 3: who may ask, and how it looks. The page, the JSON API, the local socket of the command line, and the
+//! listener for webhooks. Knows the
 //! engine's handle and its views; no store, no connector, no vendor. Read `site.rs` first: every request passes there.
 
 mod answer;
@@ -8,6 +9,7 @@ mod body;
 pub mod client;
 mod first;
 mod guard;
+mod hooks;
 mod html;
 pub mod local;
 mod openapi;
@@ -19,6 +21,7 @@ mod session;
 mod site;
 
 pub use client::{ClientError, LocalClient};
+pub use hooks::{serve_hooks, usual_limit};
 pub use local::serve_local;
 pub use password::{PasswordError, Random};
 pub use server::{AdminOptions, Limit, ServeError, serve_admin};

@@ -3,7 +3,7 @@
 
 use crate::body::Limits;
 use crate::routes::Routes;
-use crate::server::{Limit, ServeError, listen};
+use crate::server::{Limit, ServeError, answers, listen};
 use crate::site::{Peer, Site};
 use jiff::tz::TimeZone;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ pub async fn serve_local(
         };
         Ok((stream, peer))
     };
-    listen(accept, site, &limit, stop).await;
+    listen(accept, answers(site), &limit, stop).await;
     Ok(())
 }
 

@@ -1,5 +1,5 @@
 //! Listening: accepts, limits, drives connections, stops. `serve_admin` is the browser's listener on loopback;
-//! `local.rs` shares the loop. Knows no route.
+//! `local.rs` and `hooks.rs` share the loop. Knows no route.
 
 use crate::answer::Answer;
 use crate::body::Limits;
@@ -19,6 +19,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -152,20 +153,33 @@ pub async fn serve_admin(
         stream.set_nodelay(true).ok();
         Ok((stream, Peer::Network(peer.ip())))
     };
-    listen(accept, site, &options.limit, stop).await;
+    listen(accept, answers(site), &options.limit, stop).await;
     Ok(())
 }
 
-/// Accepts until told to stop, then lets running requests end within the grace.
-pub(crate) async fn listen<I, A, F>(
-    accept: A,
+/// A site as what answers requests.
+pub(crate) fn answers(
     site: Arc<Site>,
+) -> impl Fn(Peer, Request<Incoming>) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Clone + Send
+{
+    move |peer, request| {
+        let site = Arc::clone(&site);
+        Box::pin(async move { site.answer(peer, request).await })
+    }
+}
+
+/// Accepts until told to stop, then lets running requests end within the grace.
+pub(crate) async fn listen<I, A, F, S, R>(
+    accept: A,
+    serve: S,
     limit: &Limit,
     stop: CancellationToken,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     A: Fn() -> F,
     F: Future<Output = io::Result<(I, Peer)>>,
+    S: Fn(Peer, Request<Incoming>) -> R + Clone + Send + 'static,
+    R: Future<Output = Answer> + Send + 'static,
 {
     let turns = Arc::new(Semaphore::new(limit.connections));
     let graceful = GracefulShutdown::new();
@@ -195,9 +209,9 @@ pub(crate) async fn listen<I, A, F>(
                 }
             },
         };
-        let (site, requests) = (Arc::clone(&site), tasks.clone());
+        let (serve, requests) = (serve.clone(), tasks.clone());
         let service = service_fn(move |request: Request<Incoming>| {
-            one(Arc::clone(&site), peer, request, requests.clone())
+            one(serve(peer, request), requests.clone())
         });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         let abort = abort.clone();
@@ -229,14 +243,10 @@ pub(crate) async fn listen<I, A, F>(
 
 /// One request, in a task of its own: a client that goes away must not cut a command in half.
 async fn one(
-    site: Arc<Site>,
-    peer: Peer,
-    request: Request<Incoming>,
+    answering: impl Future<Output = Answer> + Send + 'static,
     tasks: TaskTracker,
 ) -> Result<Answer, Infallible> {
-    let answer = tasks
-        .spawn(async move { site.answer(peer, request).await })
-        .await;
+    let answer = tasks.spawn(answering).await;
     let answer = answer.unwrap_or_else(|error| {
         tracing::error!(%error, "A request ended abnormally.");
         let mut answer = Response::new(Full::default());

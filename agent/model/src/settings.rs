@@ -46,6 +46,9 @@ pub const GENERIC_CODES: &str = "generic-codes";
 /// Key of the setting: country of addresses that name none.
 pub const COUNTRY: &str = "orders.default-country";
 
+/// Key of the setting: address under which a vendor reaches this agent's hooks listener. Per connection.
+pub const HOOKS_URL: &str = "hooks.public-url";
+
 fn choice(value: &str, label: &str) -> Choice {
     Choice {
         value: value.to_owned(),
@@ -231,6 +234,20 @@ pub fn timing_settings() -> Vec<Setting> {
         ));
     }
     all
+}
+
+/// Settings of a connection whatever its connector, never per retailer.
+pub fn connection_settings() -> Vec<Setting> {
+    vec![Setting {
+        per_retailer: false,
+        ..setting(
+            HOOKS_URL,
+            "Address for webhooks",
+            "Where the other side reaches this agent's hooks listener, as in https://hooks.example.com. Empty: no webhooks; polling works without them.",
+            None,
+            Field::Url,
+        )
+    }]
 }
 
 /// The value of a key: the stored one, else the agent's default.

@@ -137,6 +137,18 @@ pub(crate) fn document(a: &dyn Access, id: DocumentId) -> Result<Option<Document
     }))
 }
 
+pub(crate) fn order_of_latest(
+    a: &dyn Access,
+    connection: ConnectionId,
+    entity: Entity,
+    key: &str,
+) -> Result<Option<OrderId>, StoreError> {
+    match latest_id(a, connection, entity, key)? {
+        Some(id) => Ok(head(a, id)?.and_then(|head| head.order)),
+        None => Ok(None),
+    }
+}
+
 pub(crate) fn latest(
     a: &dyn Access,
     connection: ConnectionId,

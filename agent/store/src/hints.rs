@@ -23,7 +23,9 @@ pub struct HintRow {
     pub due: Millis,
     /// Moves on each time the hint is renewed.
     pub seq: u64,
-    /// Failed reads in a row.
+    /// When the latest renewal asked for.
+    pub asked: Millis,
+    /// How often it was put off in a row.
     pub tries: u32,
 }
 
@@ -100,7 +102,8 @@ pub(crate) fn waiting(
 }
 
 impl Tx<'_> {
-    /// Asks for a document to be read again at `due`. A hint that is there keeps the earlier time and is renewed.
+    /// Asks for a document to be read again at `due`. A hint that is there keeps the earlier time and is renewed; one
+    /// that was put off stays so.
     pub fn hint(
         &mut self,
         connection: ConnectionId,
@@ -113,8 +116,13 @@ impl Tx<'_> {
             connection,
             entity,
             key: key.to_owned(),
-            due: old.as_ref().map_or(due, |o| o.due.min(due)),
+            due: match &old {
+                Some(old) if old.tries > 0 => old.due,
+                Some(old) => old.due.min(due),
+                None => due,
+            },
             seq: self.next("hint")?,
+            asked: due,
             tries: old.as_ref().map_or(0, |o| o.tries),
         };
         self.put_hint(old.as_ref(), &row)
@@ -127,10 +135,14 @@ impl Tx<'_> {
                 self.reindex(&entries(&now), &[])?;
                 self.del(Tab::Hints, &place(row.connection, row.entity, &row.key).0)
             }
-            Some(mut renewed) => {
-                // It was read just now: what failed before is over.
-                renewed.tries = 0;
-                self.put_hint(Some(&renewed.clone()), &renewed)?;
+            Some(old) => {
+                // It was read just now: what failed before is over, and what was asked since counts from its own time.
+                let renewed = HintRow {
+                    due: old.asked,
+                    tries: 0,
+                    ..old.clone()
+                };
+                self.put_hint(Some(&old), &renewed)?;
                 Ok(false)
             }
             None => Ok(true),

@@ -88,6 +88,9 @@ pub(crate) fn counter(connection: ConnectionId) -> String {
 /// Start of the names of the counters of waiting deliveries.
 pub(crate) const COUNTER: &str = "deliveries:";
 
+/// Bodies read at once, in bytes: the first is always read.
+const MOST_BYTES: usize = 1024 * 1024;
+
 pub(crate) fn deliveries(
     a: &dyn Access,
     connection: ConnectionId,
@@ -102,7 +105,9 @@ pub(crate) fn deliveries(
             Ok(heads.len() < limit)
         })?;
     }
-    let rows = heads.into_iter().map(|(id, head)| {
+    let mut rows = Vec::new();
+    let mut bytes = 0;
+    for (id, head) in heads {
         let body = bodies::body(a, head.body)?.ok_or_else(|| {
             corrupt(
                 Tab::Deliveries.name(),
@@ -110,7 +115,11 @@ pub(crate) fn deliveries(
                 "its body is missing",
             )
         })?;
-        Ok(DeliveryRow {
+        bytes += body.len();
+        if bytes > MOST_BYTES && !rows.is_empty() {
+            break;
+        }
+        rows.push(DeliveryRow {
             id: DeliveryId(id),
             connection,
             at: head.at,
@@ -118,9 +127,9 @@ pub(crate) fn deliveries(
                 headers: head.headers,
                 body,
             },
-        })
-    });
-    rows.collect()
+        });
+    }
+    Ok(rows)
 }
 
 pub(crate) fn backlog(a: &dyn Access, connection: ConnectionId) -> Result<u64, StoreError> {

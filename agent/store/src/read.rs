@@ -97,6 +97,15 @@ pub trait Read: Access {
     ) -> Answer<Option<DocumentRow>> {
         documents::latest(self.dynamic(), connection, entity, key)
     }
+    /// The order that the latest revision of a key belongs to, once known.
+    fn order_of_latest(
+        &self,
+        connection: ConnectionId,
+        entity: Entity,
+        key: &str,
+    ) -> Answer<Option<OrderId>> {
+        documents::order_of_latest(self.dynamic(), connection, entity, key)
+    }
     /// Latest revisions of one entity, by key.
     fn latest_documents(
         &self,
@@ -142,15 +151,7 @@ pub trait Read: Access {
     fn ready(&self, to: ConnectionId, limit: usize) -> Answer<Vec<JobRow>> {
         jobs::ready(self.dynamic(), to, limit)
     }
-    /// The same jobs, by their ids and nearest deadlines alone.
-    fn ready_ids(&self, to: ConnectionId, limit: usize) -> Answer<Vec<(JobId, Option<Millis>)>> {
-        jobs::ready_ids(self.dynamic(), to, limit)
-    }
-    /// Of the same jobs, those of one kind of work.
-    fn ready_of(&self, to: ConnectionId, work: Work, limit: usize) -> Answer<Vec<JobRow>> {
-        jobs::ready_of(self.dynamic(), to, work, limit)
-    }
-    /// Waiting, resting and pending jobs whose time has come.
+    /// Waiting and pending jobs whose time has come.
     fn due(&self, now: Millis, limit: usize) -> Answer<Vec<JobRow>> {
         jobs::due(self.dynamic(), now, limit)
     }
@@ -331,7 +332,8 @@ pub trait Read: Access {
     fn hints_waiting(&self, connection: ConnectionId, limit: usize) -> Answer<usize> {
         hints::waiting(self.dynamic(), connection, limit)
     }
-    /// Webhook requests of a connection that are not read yet, in the order of arrival.
+    /// Webhook requests of a connection that are not read yet, in the order of arrival: at most so many, and no more
+    /// than bodies of 1 MiB together, but for the first.
     fn deliveries(&self, connection: ConnectionId, limit: usize) -> Answer<Vec<DeliveryRow>> {
         hooks::deliveries(self.dynamic(), connection, limit)
     }

@@ -151,6 +151,24 @@ impl Tx<'_> {
         self.put_bytes(Tab::Vault, &key.0, &row)
     }
 
+    /// The secret of that place; a random one (64 hexadecimal digits) is made and sealed where there is none.
+    pub fn ensure_secret(
+        &mut self,
+        connection: ConnectionId,
+        slot: &str,
+        name: &str,
+        now: Millis,
+    ) -> Result<SecretString, StoreError> {
+        if let Some(known) = secret(self, connection, slot, name)? {
+            return Ok(known);
+        }
+        let mut bytes = Zeroizing::new([0; 32]);
+        getrandom::fill(bytes.as_mut()).map_err(no_random)?;
+        let made = SecretString::from(crate::codec::hex(bytes.as_slice()));
+        self.set_secret(connection, slot, name, &made, now)?;
+        Ok(made)
+    }
+
     /// Forgets a secret.
     pub fn remove_secret(
         &mut self,

@@ -14,6 +14,26 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 }
 
 #[test]
+fn a_secret_of_the_agent_is_made_once_and_is_hard_to_guess() {
+    use secrecy::ExposeSecret as _;
+    let store = sample::in_memory();
+    sample::with_connections(&store);
+    let make = |connection| {
+        let made = store.write_blocking(move |tx| tx.ensure_secret(connection, "hooks", "path", 5));
+        made.unwrap().expose_secret().to_owned()
+    };
+    let (first, again, other) = (
+        make(sample::SOURCE),
+        make(sample::SOURCE),
+        make(sample::TARGET),
+    );
+    assert_eq!(first, again);
+    assert_ne!(first, other);
+    assert_eq!(first.len(), 64);
+    assert!(first.bytes().all(|b| b.is_ascii_hexdigit()));
+}
+
+#[test]
 fn a_secret_is_never_in_the_file_and_comes_back() {
     let disk = SimDisk::new(1);
     let store = on_disk(&disk, Writer::Inline);

@@ -9,6 +9,9 @@ use waybill_sdk::types::{
 /// Where the API of an account is, unless the merchant enters a whole address.
 pub const BASE_URL: &str = "https://{api-domain}/public-api/{account}";
 
+/// The same where the token's answer names the data centre: an account can be moved.
+const MOVED_URL: &str = "https://{token.api_domain}/public-api/{account}";
+
 /// Brightpearl allows 200 calls a minute; a few are left to the merchant's other apps.
 const CALLS_PER_MINUTE: u32 = 190;
 
@@ -37,8 +40,8 @@ pub fn descriptor() -> Descriptor {
         id: "brightpearl".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         title: "Brightpearl".to_owned(),
-        // The first counts where the merchant entered an address, the second where the account code is enough.
-        reach: ["{base-url}", BASE_URL].map(reach).to_vec(),
+        // The first counts where the merchant entered an address, the others where the account code is enough.
+        reach: ["{base-url}", BASE_URL, MOVED_URL].map(reach).to_vec(),
         credentials: credentials(),
         settings: settings(),
         tables: tables(),
@@ -117,7 +120,9 @@ fn credential(slot: &str, label: &str, help: &str, headers: &[(&str, &str)]) -> 
         help: help.to_owned(),
         scheme: Scheme::Headers(headers.iter().map(pair).collect()),
         secrets: vec!["token".to_owned()],
-        hosts: ["{base-url}", BASE_URL].map(str::to_owned).to_vec(),
+        hosts: ["{base-url}", BASE_URL, MOVED_URL]
+            .map(str::to_owned)
+            .to_vec(),
     }
 }
 

@@ -180,6 +180,7 @@ pub fn search(
         return Err(Failure::Retry(None));
     };
     let products: Vec<Product> = page.rows().filter_map(Product::read).collect();
+    note_untracked(api, &products);
     let field = settings.get("custom-id-field");
     let custom = match field {
         Some(field) => custom_values(api, &products, field)?,
@@ -195,6 +196,25 @@ pub fn search(
         next: page.next(first, PAGE),
         now_ms,
     })
+}
+
+/// Where a product is noted that Brightpearl keeps no stock of: it is on no goods-out note.
+pub const UNTRACKED: &str = "untracked/";
+
+fn note_untracked(api: &Api<'_>, products: &[Product]) {
+    if products.is_empty() {
+        return;
+    }
+    let key = |product: &Product| format!("{UNTRACKED}{}", product.id);
+    let keys: Vec<String> = products.iter().map(key).collect();
+    let noted = api.host.kv_get(&keys).into_iter();
+    for ((product, key), noted) in products.iter().zip(&keys).zip(noted) {
+        match (product.stock_tracked, noted) {
+            (Some(false), None) => api.host.kv_set(key, b"1"),
+            (Some(true), Some(_)) => api.host.kv_delete(key),
+            _ => {}
+        }
+    }
 }
 
 fn custom_values(
@@ -249,7 +269,7 @@ pub fn document(
         body: Body::Item(Item {
             identifiers,
             title: product.name.clone(),
-            tracked: product.stock_tracked,
+            tracked: product.stock_tracked.unwrap_or(false),
             active: status.is_none_or(|s| s.eq_ignore_ascii_case("LIVE")),
             components: Vec::new(),
             extras: status

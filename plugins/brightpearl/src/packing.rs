@@ -20,7 +20,7 @@ pub const AMBIGUOUS: &str = "ambiguous-row";
 /// Digits behind the point of a part's quantity per unit.
 const DIGITS: u32 = 6;
 
-/// Longest piece of a person's text in a revision.
+/// Longest piece of tracking numbers in a revision.
 const TEXT: usize = 200;
 
 /// The shipment of a note.
@@ -55,7 +55,7 @@ pub fn document(id: i64, note: &Note, sale: &Sold, now_ms: i64) -> Document {
             note.version.unwrap_or_default(),
             stage_word(stage),
             method.unwrap_or_default(),
-            note.reference.chars().take(TEXT).collect::<String>()
+            tracking.join(",").chars().take(TEXT).collect::<String>()
         ),
         occurred_at: note.shipped_on.or(note.created_on).unwrap_or(now_ms),
         body: Body::Shipment(shipment),
@@ -269,7 +269,7 @@ mod tests {
         assert!(all.parcels.iter().all(|p| p.span && p.lines.len() == 1));
         assert_eq!(all.parcels[0].lines[0].quantity, Decimal::whole(2));
         assert_eq!(all.shipping_method.unwrap().code.as_deref(), Some("9"));
-        assert_eq!(revision, "3 shipped 9 2 1Z1, 1Z2;1Z1\n1Z3");
+        assert_eq!(revision, "3 shipped 9 2 1Z1,1Z2,1Z3");
         let (none, other) = shipment(&rows, &json!({"reference": " "}), &sale);
         assert_eq!((none.parcels.len(), none.parcels[0].span), (1, false));
         assert_eq!(none.parcels[0].tracking, None);

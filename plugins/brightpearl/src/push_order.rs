@@ -168,9 +168,9 @@ impl Case<'_> {
             message::Result::Run(meaning) => match meaning {
                 Meaning::Value(value) => match ids::whole(&value).filter(|id| *id > 0) {
                     Some(id) => made(id),
-                    None => self.unread(),
+                    None => self.made_unsaid(),
                 },
-                Meaning::Unreadable => self.unread(),
+                Meaning::Unreadable => self.made_unsaid(),
                 Meaning::Refused(status, list) => {
                     taken_back();
                     self.refused(status, &list)
@@ -194,6 +194,14 @@ impl Case<'_> {
                 Meaning::Broken(_) => self.answered_in_doubt(),
             },
         }
+    }
+
+    /// It was made, but is not said with what id: apart from the others until it is found.
+    fn made_unsaid(&self) -> Verdict {
+        if !self.doubt.is_noted() {
+            self.doubt.note(0);
+        }
+        self.unread()
     }
 
     /// The call was answered, but whether this sale was made is not said. The kept answer will say it as little: once

@@ -161,12 +161,15 @@ fn lost(
             None => again.push(case),
         }
     }
-    if sent.verified_absent {
+    if sent.verified_absent && age_ms == 0 {
         // These were sent for the second time just now, and lost again: they start their own wait.
         for case in &again {
             case.doubt.note(0);
         }
         verdicts.extend(all(&again, &Err(Failure::Retry(None))));
+    } else if sent.verified_absent {
+        // Nothing left: for some of them an answer is kept that does not say. Alone, each finds its own.
+        verdicts.extend(again.iter().map(one));
     } else if again.len() < 2 {
         verdicts.extend(again.iter().map(one));
     } else {

@@ -82,8 +82,11 @@ impl<'a> Settings<'a> {
         if let Some(url) = self.get("base-url") {
             return url.trim_end_matches('/').to_owned();
         }
+        // The token's answer knows best: an account can be moved.
+        let domain = self.get("token.api_domain").filter(|domain| plain(domain));
+        let domain = domain.or_else(|| self.get("api-domain"));
         describe::BASE_URL
-            .replace("{api-domain}", self.get("api-domain").unwrap_or_default())
+            .replace("{api-domain}", domain.unwrap_or_default())
             .replace("{account}", self.get("account").unwrap_or_default())
     }
 
@@ -179,10 +182,6 @@ impl<'a> Settings<'a> {
                 "Enter the code you type when you log in to Brightpearl.",
             ));
         }
-        let plain = |text: &str| {
-            text.bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-        };
         if let Some(code) = account.filter(|code| !plain(code)) {
             found.push(Problem::new(
                 "account",
@@ -230,6 +229,12 @@ impl<'a> Settings<'a> {
     }
 }
 
+/// Letters, digits and the marks of names.
+fn plain(text: &str) -> bool {
+    text.bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
 /// `http(s)://host[:port]/public-api/ACCOUNT`, with nothing behind it.
 fn is_base_url(url: &str) -> bool {
     let Some(rest) = url
@@ -275,6 +280,12 @@ mod tests {
             settings.base_url(),
             "https://use1.brightpearlconnect.com/public-api/mystore"
         );
+        let moved = pairs(&[
+            ("account", "mystore"),
+            ("api-domain", "euw1.brightpearlconnect.com"),
+            ("token.api_domain", "use1.brightpearlconnect.com"),
+        ]);
+        assert_eq!(Settings::of(&moved).base_url(), settings.base_url());
         let all = pairs(&[("base-url", "http://127.0.0.1:4100/public-api/simaccount/")]);
         assert_eq!(
             Settings::of(&all).base_url(),

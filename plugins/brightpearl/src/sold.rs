@@ -3,6 +3,7 @@
 //! not know how a note becomes a shipment.
 
 use crate::api::Api;
+use crate::item::UNTRACKED;
 use crate::memory;
 use crate::wire::ids::id_sets;
 use crate::wire::sold::{self, SentLine, Sold};
@@ -66,6 +67,7 @@ pub fn read(api: &Api<'_>, wanted: &BTreeMap<i64, Wanted>) -> Result<BTreeMap<i6
             {
                 sale.name_rows(&sent);
             }
+            mark_untracked(api, &mut sale);
             memory::put(api.host, &format!("{SALES}{id}"), at, &sale);
             known.insert(id, sale);
         }
@@ -75,6 +77,23 @@ pub fn read(api: &Api<'_>, wanted: &BTreeMap<i64, Wanted>) -> Result<BTreeMap<i6
         known.entry(id).or_insert(sale);
     }
     Ok(known)
+}
+
+/// Parts without stock are never packed: a kit must not wait for them.
+fn mark_untracked(api: &Api<'_>, sale: &mut Sold) {
+    let parts: Vec<_> = sale
+        .rows
+        .values_mut()
+        .filter_map(|row| Some((row.product.filter(|_| row.child)?, row)))
+        .collect();
+    if parts.is_empty() {
+        return;
+    }
+    let key = |(product, _): &(i64, _)| format!("{UNTRACKED}{product}");
+    let keys: Vec<String> = parts.iter().map(key).collect();
+    for ((_, row), noted) in parts.into_iter().zip(api.host.kv_get(&keys)) {
+        row.untracked = noted.is_some();
+    }
 }
 
 /// Keeps the lines of a sale as they were sent, for the day its rows come back without their keys.

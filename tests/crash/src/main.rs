@@ -1,7 +1,9 @@
 //! `cargo crash`: a real agent against both sandboxes, killed with SIGKILL at every named crash point and then at
-//! random under load with faults on; at the end everything must be where it belongs. Prints hits per point.
+//! random under load with faults on; and every call that must not happen twice cut off after its effect. At the end
+//! everything must be where it belongs. Prints hits per point.
 
 mod build;
+mod cuts;
 mod rounds;
 
 use anyhow::ensure;
@@ -19,6 +21,9 @@ struct Arguments {
     /// Kills at random moments under load, with faults on
     #[arg(long, default_value_t = 300)]
     random: u32,
+    /// Cuts of each call that must not happen twice
+    #[arg(long, default_value_t = 5)]
+    cuts: u32,
     /// Only this crash point
     #[arg(long)]
     point: Option<String>,
@@ -49,6 +54,13 @@ async fn main() -> anyhow::Result<()> {
         say(&format!("{point:<24} {hits:>4} hits"));
         if hits < arguments.hits {
             missed.push(point);
+        }
+    }
+    for cut in cuts::CUTS {
+        let done = rounds.cut(&cut, arguments.cuts).await?;
+        say(&format!("{:<28} {done:>4} cut after the effect", cut.name));
+        if done < arguments.cuts {
+            missed.push(cut.name);
         }
     }
     if arguments.random > 0 {

@@ -1,5 +1,5 @@
-//! Owns the rounds: orders come in, the agent starts, does some work and is killed. The sandboxes live through all of
-//! them, so whatever a kill lost or doubled stays lost or doubled until the end.
+//! Owns the rounds: orders come in, the warehouse ships, webhooks arrive, the agent starts, does some work and is killed.
+//! The sandboxes live through all of them, so whatever a kill lost or doubled stays lost or doubled until the end.
 
 use crate::build::Built;
 use anyhow::ensure;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use waybill_sim::dice::Dice;
 use waybill_sim::play::agent::{Agent, Place};
 use waybill_sim::play::house::House;
-use waybill_sim::play::provisioning::{HURRY, Pace};
-use waybill_sim::play::story;
+use waybill_sim::play::provisioning::{HURRY, Pace, Scene};
+use waybill_sim::play::story::{self, Cast};
 use waybill_sim::play::verdict::Verdict;
 
 /// A round without a hit after that long counts as missed.
@@ -17,10 +17,14 @@ const ROUND: Duration = Duration::from_secs(20);
 /// Failures of every kind on both sides, each that likely.
 const FAULTS: f64 = 0.01;
 
+/// Points that one start of an agent meets once.
+const ONCE: [&str; 1] = ["ensure.answered"];
+
 /// A run.
 pub(crate) struct Rounds {
-    house: House,
-    place: Place,
+    pub(crate) house: House,
+    pub(crate) place: Place,
+    cast: Cast,
     dice: Dice,
     round: u64,
 }
@@ -35,16 +39,22 @@ impl Rounds {
             connectors: built.connectors.clone(),
             data: built.data.clone(),
             listen: "127.0.0.1:0".to_owned(),
+            hooks: Some(free_address()?),
             roots: None,
         };
         place.prepare()?;
         let mut agent = place.start(&[])?;
         place.wait_until_up(&mut agent).await?;
-        place.provision(&house, &HURRY).await?;
+        house.strict().await?;
+        let hooks = place.hooks_url();
+        place
+            .provision_as(&house, &scene(&HURRY, hooks.as_deref()))
+            .await?;
         agent.kill().await?;
         Ok(Self {
             house,
             place,
+            cast: Cast::default(),
             dice: Dice::new(seed),
             round: 0,
         })
@@ -57,7 +67,11 @@ impl Rounds {
         while hit < hits && missed < hits.max(10) {
             self.orders().await?;
             // Later hits of one life meet the point in the middle of work, not only at its start.
-            let nth = self.dice.between(1, 3);
+            let nth = if ONCE.contains(&point) {
+                1
+            } else {
+                self.dice.between(1, 3)
+            };
             let mut agent = self
                 .place
                 .start(&[("WAYBILL_CRASH", format!("{point}:{nth}"))])?;
@@ -87,32 +101,52 @@ impl Rounds {
             // The agent may die while it is asked: that is the point.
             if point.starts_with("crosswalk.") {
                 self.unknown().await?;
-                drop(story::match_items(&self.place).await);
+                self.person().await;
             } else if point.starts_with("apply.") {
                 self.round += 1;
                 let retry_cap = ["0.5", "0.6"][usize::from(self.round.is_multiple_of(2))];
-                drop(
-                    self.place
-                        .provision(&self.house, &Pace { retry_cap, ..HURRY })
-                        .await,
-                );
+                let hooks = self.place.hooks_url();
+                let pace = Pace { retry_cap, ..HURRY };
+                let scene = scene(&pace, hooks.as_deref());
+                drop(self.place.provision_as(&self.house, &scene).await);
             } else {
                 self.orders().await?;
             }
+            self.cast.worker.work(&self.house).await?;
         }
         agent.kill().await?;
         Ok(false)
     }
 
+    /// A person looks at the cards; a dying agent does not answer.
+    async fn person(&mut self) {
+        let hooks = self.place.hooks_url();
+        let scene = scene(&HURRY, hooks.as_deref());
+        let look = self.cast.person.look(&self.house, &self.place, &scene);
+        drop(look.await);
+    }
+
+    /// One turn of everybody beside the agent: `orders` new ones, the warehouse, a person.
+    pub(crate) async fn turn(&mut self, orders: u32) -> anyhow::Result<()> {
+        if orders > 0 {
+            self.generate(orders, json!({})).await?;
+        }
+        self.cast.worker.work(&self.house).await?;
+        self.person().await;
+        Ok(())
+    }
+
     /// Kills at random moments, with faults on; how often.
     pub(crate) async fn at_random(&mut self, kills: u32) -> anyhow::Result<u32> {
         self.house.spoil(FAULTS).await?;
+        self.house.stray_webhooks().await?;
         for _ in 0..kills {
             self.orders().await?;
             let mut agent = self.place.start(&[])?;
             let life = u64::try_from(self.dice.between(40, 2500)).unwrap_or(1000);
             tokio::time::sleep(Duration::from_millis(life / 2)).await;
             self.orders().await?;
+            self.cast.worker.work(&self.house).await?;
             tokio::time::sleep(Duration::from_millis(life / 2)).await;
             agent.kill().await?;
         }
@@ -124,7 +158,10 @@ impl Rounds {
     pub(crate) async fn end(&mut self) -> anyhow::Result<Verdict> {
         let mut agent = self.place.start(&[])?;
         self.place.wait_until_up(&mut agent).await?;
-        let verdict = story::settle(&self.house, &self.place).await?;
+        let hooks = self.place.hooks_url();
+        let scene = scene(&HURRY, hooks.as_deref());
+        let verdict = story::settle(&self.house, &self.place, &mut self.cast, &scene).await?;
+        self.webhooks_once().await?;
         agent.kill().await?;
         Ok(verdict)
     }
@@ -134,6 +171,7 @@ impl Rounds {
         self.round += 1;
         let awkward = [
             "same-sku",
+            "kit",
             "split-po",
             "test",
             "unknown-item",
@@ -160,4 +198,18 @@ impl Rounds {
             .await?;
         Ok(())
     }
+}
+
+/// Everything declared right, with webhooks.
+fn scene<'a>(pace: &'a Pace, hooks: Option<&'a str>) -> Scene<'a> {
+    Scene {
+        hooks,
+        ..Scene::of(pace)
+    }
+}
+
+/// An address of this machine that nobody listens on, the same for every start.
+fn free_address() -> anyhow::Result<String> {
+    let bound = std::net::TcpListener::bind("127.0.0.1:0")?;
+    Ok(bound.local_addr()?.to_string())
 }

@@ -1,8 +1,10 @@
 //! The whole engine in one process, from one seed: simulated clock and disk, scripted connectors, faults, crashes.
 //! `world.rs` is what would be outside; `network.rs` and `erp.rs` are connectors over it; `simulation.rs` runs a seed.
+//! `hooked.rs` is a vendor that calls us, for days on which webhooks are lost, doubled and reordered.
 
 pub mod bench;
 pub mod erp;
+pub mod hooked;
 pub mod network;
 pub mod simulation;
 pub mod world;

@@ -1,6 +1,8 @@
 //! `cargo measure`: builds the released agent and prints its size, its memory and work while idle, and how long it takes
 //! from start to ready, each beside its target. For people: nothing fails on a slow machine. Read `rounds.rs` next.
+//! `cargo measure -- calls` counts the calls to both vendors instead and fails when a bar is missed: `calls.rs`.
 
+mod calls;
 mod figures;
 mod fill;
 mod process;
@@ -9,7 +11,7 @@ mod rounds;
 mod sample;
 mod starts;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use std::io::Write as _;
 
 /// Measures a released agent against both sandboxes.
@@ -28,6 +30,15 @@ struct Arguments {
     /// Leave the data folder behind
     #[arg(long)]
     keep: bool,
+    #[command(subcommand)]
+    other: Option<Other>,
+}
+
+/// What else can be measured.
+#[derive(Debug, Subcommand)]
+enum Other {
+    /// Calls to both vendors, from the sandboxes' counters
+    Calls(calls::Calls),
 }
 
 /// For people.
@@ -38,6 +49,10 @@ fn say(text: &str) {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    if let Some(Other::Calls(calls)) = &arguments.other {
+        // Counting needs no optimised agent.
+        return tokio::runtime::Runtime::new()?.block_on(calls::count(calls));
+    }
     if cfg!(debug_assertions) {
         // The store is filled by this very program: an unoptimised one would take many times as long.
         return Err(programs::hand_over());

@@ -41,6 +41,7 @@ pub(crate) async fn all(arguments: &Arguments) -> anyhow::Result<()> {
         connectors,
         data: folder.join("data"),
         listen: "127.0.0.1:0".to_owned(),
+        hooks: None,
         roots: None,
     };
     place.prepare()?;

@@ -245,6 +245,7 @@ async fn run_command() -> anyhow::Result<ExitCode> {
                 seed: demo.seed,
                 data: demo.data,
                 listen,
+                hooks: free_address("127.0.0.1:0")?,
             };
             story::play(&wishes).await?;
         }

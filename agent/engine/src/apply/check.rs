@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::contract::{Descriptor, Field, Setting};
 use waybill_model::crosswalk::{ANY, CUSTOMERS, ITEMS, SHIPPING_METHODS, WAREHOUSES};
 use waybill_model::decimal::Decimal;
-use waybill_model::settings::{agent_settings, timing_settings};
+use waybill_model::settings::{HOOKS_URL, agent_settings, connection_settings, timing_settings};
 
 impl Plan {
     /// Every mistake the connectors' descriptors show, for a file that stands alone.
@@ -106,12 +106,14 @@ impl<'a> Check<'a> {
         let mut known = descriptor.settings.clone();
         known.extend(agent_settings());
         known.extend(timing_settings());
+        known.extend(connection_settings());
         self.settings(&connection.settings, &known, &descriptor.title, false);
         for retailer in &connection.retailers {
             self.settings(&retailer.settings, &known, &descriptor.title, true);
             self.private(connection, &retailer.settings, &descriptor.settings);
         }
         self.private(connection, &connection.settings, &descriptor.settings);
+        self.hooks(connection);
         self.required(connection, descriptor);
         self.secrets(connection, descriptor);
     }
@@ -173,6 +175,25 @@ impl<'a> Check<'a> {
                         ),
                     )
                     .hint("Add `private-addresses = true` to the connection if that is meant."),
+                );
+            }
+        }
+    }
+
+    /// The address for webhooks carries a secret: over the open network only encrypted.
+    fn hooks(&mut self, connection: &ConnectionPlan) {
+        for pair in &connection.settings {
+            let value = &pair.value.value;
+            if pair.key.value == HOOKS_URL
+                && matches!(address_of(value), Address::Public(_))
+                && !value.starts_with("https://")
+            {
+                self.mistakes.push(
+                    Mistake::new(
+                        pair.value.place,
+                        format!("`{HOOKS_URL}` must start with https://: it is followed by a secret"),
+                    )
+                    .hint("Put a reverse proxy or a tunnel with a certificate in front of the hooks listener."),
                 );
             }
         }
@@ -312,6 +333,8 @@ impl<'a> Check<'a> {
 fn misfit(field: &Field, value: &str) -> Option<(String, Option<String>)> {
     match field {
         Field::Text | Field::Lookup => None,
+        // Empty means none; `required` says where that will not do.
+        Field::Url if value.is_empty() => None,
         Field::Url => match address_of(value) {
             Address::Bad(why) => Some((why.to_owned(), None)),
             Address::Private(_) | Address::Public(_) => None,

@@ -10,13 +10,23 @@ use crate::site::Asked;
 use askama::Template;
 use hyper::StatusCode;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use waybill_engine::view::{ConnectionView, FeedView, FrameView, Tone};
+use waybill_engine::view::{ConnectionView, FeedView, FrameView, HooksView, Tone};
 use waybill_model::document::Entity;
 
 struct Feed {
     what: &'static str,
     last: String,
     caught_up: String,
+}
+
+/// Webhooks of a side.
+struct Hooks {
+    mark: Mark,
+    callback: Option<String>,
+    standing: Vec<String>,
+    last: String,
+    waiting: String,
+    refused: Option<String>,
 }
 
 struct Side {
@@ -30,6 +40,7 @@ struct Side {
     share: Option<String>,
     hold: Option<String>,
     feeds: Vec<Feed>,
+    hooks: Option<Hooks>,
     paused: bool,
     action: String,
 }
@@ -121,6 +132,37 @@ fn feed(feed: &FeedView, times: &Times) -> Feed {
     }
 }
 
+fn compose_hooks(hooks: &HooksView, times: &Times) -> Hooks {
+    let when = |at: i64| format!("{}, {}", times.when(at), times.ago(at));
+    let looked = hooks
+        .ensured_at
+        .map(|at| format!("; looked at {}", times.ago(at)))
+        .unwrap_or_default();
+    let documents = match hooks.hints {
+        0 => "no document is to be read again".to_owned(),
+        1 => "1 document is to be read again".to_owned(),
+        1_000.. => "1,000 or more documents are to be read again".to_owned(),
+        n => format!("{n} documents are to be read again"),
+    };
+    let requests = match hooks.waiting {
+        1 => "1 request waits".to_owned(),
+        n => format!("{n} requests wait"),
+    };
+    Hooks {
+        mark: Mark::of(hooks.tone, format!("{}{looked}", hooks.sentence)),
+        callback: hooks.callback.clone(),
+        standing: hooks.standing.clone(),
+        last: hooks
+            .last_delivery
+            .map_or_else(|| "none yet".to_owned(), when),
+        waiting: format!("{requests} to be read; {documents}"),
+        refused: match &hooks.refused {
+            (0, _) => None,
+            (n, why) => Some(format!("{n}: {}", why.as_deref().unwrap_or_default())),
+        },
+    }
+}
+
 fn compose_side(at: usize, connection: &ConnectionView, times: &Times) -> Side {
     let tag = match connection.tone {
         Tone::Ok => Mark::of(Tone::Ok, "At work"),
@@ -150,6 +192,7 @@ fn compose_side(at: usize, connection: &ConnectionView, times: &Times) -> Side {
             .map(|limit| format!("{}%", (u64::from(used) * 100 / u64::from(limit)).min(100))),
         hold: connection.hold_until.map(|until| times.when(until)),
         feeds: connection.feeds.iter().map(|f| feed(f, times)).collect(),
+        hooks: connection.hooks.as_ref().map(|h| compose_hooks(h, times)),
         action: format!(
             "/connections/{}",
             utf8_percent_encode(&connection.name, NON_ALPHANUMERIC)

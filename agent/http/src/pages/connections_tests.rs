@@ -34,6 +34,12 @@ fn each_side_shows_what_it_answers_and_what_can_be_done() {
         "formaction=\"/connections/erp/pause\"",
         "formaction=\"/connections/network/resume\"",
         "aria-current=\"page\">Connections",
+        "<span class=\"no\">https://hooks.northfold.example/hooks/erp/</span>",
+        "Registered; looked at 8 s ago",
+        "goods-out-note.modified &#60;at the account&#62;",
+        "3 requests wait to be read; 1,000 or more documents are to be read again",
+        "2: It names no note.",
+        "polling works without them",
         "Needs attention <b>2<span class=\"sr\"> causes</span></b>",
     ] {
         assert!(html.contains(words), "{words}");

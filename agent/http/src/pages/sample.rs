@@ -5,7 +5,8 @@ use crate::html::Times;
 use jiff::tz::TimeZone;
 use waybill_engine::view::{
     CardView, CellView, ConnectionView, DayView, DeadlineKind, DeadlineView, FeedView, FrameView,
-    JobView, MoneyRow, NoteView, OrderDetail, OrderList, OrderView, StageCounts, TodayView, Tone,
+    HooksView, JobView, MoneyRow, NoteView, OrderDetail, OrderList, OrderView, StageCounts,
+    TodayView, Tone,
 };
 use waybill_model::contract::{Exchange, Gap};
 use waybill_model::decimal::Decimal;
@@ -41,6 +42,7 @@ pub(crate) fn frame() -> FrameView {
             last_ok: Some(NOW - 8_000),
             caught_up_at: None,
         }],
+        hooks: (id == 2).then(hooks),
     };
     FrameView {
         store: "Northfold <Goods>".to_owned(),
@@ -54,6 +56,20 @@ pub(crate) fn frame() -> FrameView {
             connection(1, "network", "Network", Tone::Hold, "Paused by you"),
             connection(2, "erp", "Ledgerworks", Tone::Ok, "OK"),
         ],
+    }
+}
+
+fn hooks() -> HooksView {
+    HooksView {
+        callback: Some("https://hooks.northfold.example/hooks/erp/".to_owned()),
+        sentence: "Registered".to_owned(),
+        tone: Tone::Ok,
+        standing: vec!["goods-out-note.modified <at the account>".to_owned()],
+        ensured_at: Some(NOW - 8_000),
+        last_delivery: Some(NOW - 4_000),
+        waiting: 3,
+        hints: 1_000,
+        refused: (2, Some("It names no note.".to_owned())),
     }
 }
 

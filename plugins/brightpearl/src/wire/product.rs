@@ -30,8 +30,8 @@ pub struct Product {
     pub name: String,
     /// Kind and value of each id that is filled. Not unique.
     pub names: Vec<(&'static str, String)>,
-    /// Whether stock is counted; bundles and services have none.
-    pub stock_tracked: bool,
+    /// Whether stock is counted; bundles and services have none. `None` where it is not told.
+    pub stock_tracked: Option<bool>,
     /// For example `LIVE`.
     pub status: Option<String>,
     /// UTC milliseconds.
@@ -52,7 +52,7 @@ impl Product {
             id,
             name: row.text("productName").unwrap_or_default(),
             names,
-            stock_tracked: row.flag("stockTracked").unwrap_or(false),
+            stock_tracked: row.flag("stockTracked"),
             status: row.text("productStatus"),
             created: row.instant("createdOn"),
             updated: row.instant("updatedOn"),

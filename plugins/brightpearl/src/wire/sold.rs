@@ -34,6 +34,9 @@ pub struct SoldRow {
     /// Says of itself that it is a bundle.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     bundle: bool,
+    /// Its product has no stock: it is on no goods-out note.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub untracked: bool,
     /// More than one line of the order could be meant.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub doubtful: bool,
@@ -110,6 +113,7 @@ fn sold_row(row: &Value) -> SoldRow {
         parent,
         child: row.get("bundleChild").and_then(ids::flag) == Some(true) || parent.is_some(),
         bundle: row.get("bundleParent").and_then(ids::flag) == Some(true),
+        untracked: false,
         doubtful: false,
     }
 }
@@ -172,11 +176,11 @@ impl Sold {
             })
     }
 
-    /// The parts of a bundle that are packed: those that are no bundles themselves. Product and quantity of each row.
+    /// The parts of a bundle that are packed: those that have stock and are no bundles themselves. Product and quantity of each row.
     pub fn parts_of(&self, whole: i64) -> Vec<(i64, i64, Decimal)> {
         self.rows
             .iter()
-            .filter(|(id, row)| row.child && !self.has_parts(**id))
+            .filter(|(id, row)| row.child && !row.untracked && !self.has_parts(**id))
             .filter(|(id, _)| self.whole_of(**id).is_some_and(|(of, _)| of == whole))
             .filter_map(|(id, row)| Some((*id, row.product?, row.quantity()?)))
             .collect()

@@ -95,6 +95,8 @@ fn all_products_first_then_the_sweeps() {
     assert!(!item(&last.documents[0]).active && item(&last.documents[1]).active);
     assert!(ids(&last.documents[1]).is_empty(), "blank ids are none");
     assert!(!item(&last.documents[1]).tracked);
+    let noted = |id: i64| host.kv(&format!("untracked/{id}")).is_some();
+    assert!(noted(1010) && !noted(1009), "it is on no goods-out note");
 
     let created = next(Some(&last.cursor));
     assert!(created.more);

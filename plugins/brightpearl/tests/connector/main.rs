@@ -7,7 +7,11 @@ mod catalogue;
 #[cfg(test)]
 mod customers;
 #[cfg(test)]
+mod net;
+#[cfg(test)]
 mod orders;
+#[cfg(test)]
+mod sandbox;
 #[cfg(test)]
 mod script;
 #[cfg(test)]

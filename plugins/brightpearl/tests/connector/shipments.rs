@@ -447,6 +447,30 @@ fn rows_without_keys_are_named_by_what_was_sent() {
 }
 
 #[test]
+fn a_part_without_stock_is_not_waited_for() {
+    let mut kit = sale(100_245, 398_120);
+    kit["rows"] = json!([
+        {"id": 1, "productId": 1100, "quantity": 1, "externalRef": "L1", "bundleParent": true},
+        {"id": 2, "productId": 1007, "quantity": 2, "bundleChild": true, "parentRowId": 1},
+        {"id": 3, "productId": 1094, "quantity": 1, "bundleChild": true, "parentRowId": 1},
+    ]);
+    let host = ours(TestHost::at(NOW), [100_245])
+        .with_kv("untracked/1094", b"1")
+        .expect(
+            &note_get("700123"),
+            notes(&[(700_123, note(100_245, 2, 2, ""))]),
+        )
+        .expect(&sale_get("100245"), sales(&[kit]));
+    let one = fetch(&host, &context(1), Entity::Shipment, &["700123".to_owned()]).unwrap();
+    host.finish();
+    let part = shipment(&one[0]).parcels[0].lines[0].part.clone().unwrap();
+    assert_eq!(
+        (part.item.as_str(), part.per_unit.to_string(), part.parts),
+        ("1007", "2".to_owned(), 1)
+    );
+}
+
+#[test]
 fn a_listing_reads_what_was_shipped_in_a_time() {
     let period =
         "shipped=true&shippedOn=2025-11-03T14%3A05%3A10.000Z%2F2025-11-03T14%3A05%3A11.000Z";

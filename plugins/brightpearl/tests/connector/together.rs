@@ -220,6 +220,32 @@ fn four_that_were_sent_again_just_before_a_stop_rest_first() {
 }
 
 #[test]
+fn an_answer_that_is_kept_for_one_of_them_does_not_hold_the_others_for_ever() {
+    // The journal will never send for both together again: one of them was answered, without a word of its label.
+    let host = TestHost::at(NOW)
+        .with_kv("ended/wb-1000", (NOW - 31_000).to_string().as_bytes())
+        .with_kv("ended/wb-1001", (NOW - 31_000).to_string().as_bytes())
+        .expect(&post(MANY), lost(31_000))
+        .expect(&search(0..2), found(&[]));
+    let host = not_there(host, 0..2)
+        .expect(&post(MANY), lost(31_000))
+        .expect(&post(SALE), processed(200, &[], &[]));
+    let host = not_there(host, 0..1)
+        .expect(&post(SALE), id(100_000))
+        .expect(&post(SALE), lost(31_000));
+    let host = not_there(host, 1..2).expect(&post(SALE), id(100_001));
+    let verdicts = push(&host, &context(3), &batch(2)).unwrap();
+    host.finish();
+    assert_eq!(told(&verdicts).len(), 2);
+    assert_eq!(host.retracted(), [(STEP.to_owned(), vec![0])]);
+    let sent: Vec<bool> = effects(&host)
+        .into_iter()
+        .map(|(_, absent)| absent)
+        .collect();
+    assert_eq!(sent, [false, true, false, false, false, true]);
+}
+
+#[test]
 fn a_list_that_finds_nothing_proves_nothing() {
     let host = TestHost::at(NOW)
         .expect(&post(MANY), lost(31_000))

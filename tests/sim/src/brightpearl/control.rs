@@ -50,6 +50,14 @@ impl Brightpearl {
             ("POST", ["product"]) => Ok(self.add_product(now, &body)),
             ("POST", ["product", id]) => self.edit_product(now, id, &body),
             ("POST", ["order"]) => self.order_in_ui(now, &body),
+            ("GET", ["sales"]) => {
+                let after = req.param("after").and_then(|t| t.parse().ok()).unwrap_or(0);
+                Ok(self.sales_after(after))
+            }
+            ("POST", ["hooks", "forget"]) => {
+                self.hooks.registered.clear();
+                Ok(json!({}))
+            }
             ("GET", ["hooks"]) => Ok(self.hooks.report()),
             ("POST", ["transfer"]) => Ok(self.transfer_as_user(now, &body)),
             ("POST", ["note", id, action]) => self.note_as_user(now, id, action, &body),
@@ -101,6 +109,7 @@ impl Brightpearl {
             "hookLose": self.hooks.shake.lose, "hookDouble": self.hooks.shake.double,
             "hookDelayMs": self.hooks.shake.delay_ms, "burnPerMinute": self.burn.per_minute,
             "multiStatus": self.multi.status, "multiFailNext": self.multi.fail_next,
+            "multiFailChance": self.multi.chance,
             "multiFailStatus": self.multi.fail_status, "multiStopAfter": self.multi.stop_after,
         })
     }
@@ -154,6 +163,7 @@ impl Brightpearl {
             "multiStatus" if value.is_null() => self.multi.status = None,
             "multiStatus" => self.multi.status = Some(status_of(value)?),
             "multiFailNext" => self.multi.fail_next = small()?,
+            "multiFailChance" => self.multi.chance = value.as_f64()?,
             "multiFailStatus" => self.multi.fail_status = status_of(value)?,
             "multiStopAfter" => {
                 let list = value.as_array()?.iter().map(Value::as_u64);

@@ -8,6 +8,7 @@ use url::form_urlencoded;
 use super::account::Brightpearl;
 use super::call::Call;
 use super::envelope::{Answer, Refusal, Reply, render};
+use crate::dice::Dice;
 
 /// What goes wrong inside multi-messages, on command.
 #[derive(Debug)]
@@ -16,7 +17,9 @@ pub(super) struct MultiFaults {
     pub(super) status: Option<u16>,
     /// So many of the next messages are not carried out.
     pub(super) fail_next: u32,
-    /// What those are answered.
+    /// How likely any other message is not carried out, and how likely an envelope stops within.
+    pub(super) chance: f64,
+    /// What those messages are answered.
     pub(super) fail_status: u16,
     /// The next envelopes carry out only so many messages each; the others come back unprocessed. With a cut
     /// connection: some are carried out, others not, and nobody is told.
@@ -28,6 +31,7 @@ impl Default for MultiFaults {
         Self {
             status: None,
             fail_next: 0,
+            chance: 0.0,
             fail_status: 500,
             stop_after: VecDeque::new(),
         }
@@ -36,8 +40,11 @@ impl Default for MultiFaults {
 
 impl MultiFaults {
     /// The answer of a message that is not carried out, if it is this one's turn.
-    fn refusal(&mut self) -> Option<Reply> {
-        self.fail_next = self.fail_next.checked_sub(1)?;
+    fn refusal(&mut self, dice: &mut Dice) -> Option<Reply> {
+        if self.fail_next == 0 && !dice.chance(self.chance) {
+            return None;
+        }
+        self.fail_next = self.fail_next.saturating_sub(1);
         Some(match self.fail_status {
             503 => Reply::gateway(503, super::gateway::TOO_MANY),
             status @ 500.. => Refusal::new(status, "CMNU-003", "An unexpected error").into(),
@@ -59,7 +66,9 @@ impl Brightpearl {
         }
         let body = call.object()?;
         let messages = read(&body)?;
-        let most = self.multi.stop_after.pop_front().unwrap_or(u64::MAX);
+        let stops = self.dice.chance(self.multi.chance);
+        let by_chance = if stops { self.dice.below(10) } else { u64::MAX };
+        let most = self.multi.stop_after.pop_front().unwrap_or(by_chance);
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let stop = body["onFail"] == "STOP";
         let mut processed = Vec::new();
@@ -70,7 +79,7 @@ impl Brightpearl {
                 unprocessed.push(message.label);
                 continue;
             }
-            let refused = self.multi.refusal();
+            let refused = self.multi.refusal(&mut self.dice);
             let reply = refused.unwrap_or_else(|| self.dispatch(now, &message.call).1);
             failed |= reply.status >= 400;
             processed.push(json!({

@@ -41,6 +41,12 @@ impl Brightpearl {
         })
     }
 
+    /// Orders made after one, for a warehouse that looks often.
+    pub(super) fn sales_after(&self, after: i64) -> Value {
+        let newer = self.orders.all.range(after.saturating_add(1)..);
+        json!({ "orders": newer.map(|(_, o)| order(o)).collect::<Vec<_>>() })
+    }
+
     /// The truth with the settings, for people.
     pub(super) fn state_view(&self) -> Value {
         let mut view = self.truth_view();
@@ -78,7 +84,7 @@ fn row(row: &Row) -> Value {
         "quantity": row.quantity.normalize().to_string(), "net": fixed(row.net, 4), "tax": fixed(row.tax, 4),
         "taxCode": row.tax_code, "nominalCode": row.nominal, "externalRef": row.external_ref,
         "bundleParent": row.bundle_parent, "bundleChild": row.bundle_child, "parentRowId": row.child_of,
-        "shipped": row.shipped.normalize().to_string(),
+        "shipped": row.shipped.normalize().to_string(), "tracked": row.tracked,
     })
 }
 

@@ -3,9 +3,9 @@
 //! how notes are kept.
 //!
 //! Control calls: `POST order/ID/note` with `{warehouseId, rows: {ROW: UNITS}, shippingMethodId, reference, boxes,
-//! weight, stage, occured, topUp}`, everything optional (without `rows` all that is open; `topUp` false lets a note fail
+//! weight, stage, occured, backMs, topUp}`, everything optional (without `rows` all that is open; `topUp` false lets a note fail
 //! for want of stock); `POST note/ID/edit` with `{reference, shippingMethodId, boxes, weight}`, `POST note/ID/stage`
-//! with `{stage, occured}`, `POST note/ID/delete`; `POST transfer` with `{from, to, products: {ID: UNITS}, stage}`.
+//! with `{stage, occured, backMs}` (`backMs`: it happened that long ago), `POST note/ID/delete`; `POST transfer` with `{from, to, products: {ID: UNITS}, stage}`.
 
 use std::collections::BTreeMap;
 
@@ -119,7 +119,8 @@ impl Brightpearl {
                 Err(Refusal::bad("SIMC-003", format!("no stage `{wanted}`")))
             };
         };
-        let now_text = Zone::new(0).text(now);
+        let earlier = body["backMs"].as_i64().unwrap_or(0);
+        let now_text = Zone::new(0).text(now - earlier);
         let at = body["occured"].as_str().unwrap_or(&now_text);
         let number: i64 = id.parse().unwrap_or(0);
         let done = self.notes.all.get(&number).map(|note| note.done);

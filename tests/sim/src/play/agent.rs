@@ -1,7 +1,7 @@
 //! Owns one agent process and its command line: started, asked, killed. Must not know the agent's types; it reads the
 //! JSON that the command line prints for scripts.
 
-use super::provisioning::{self, Pace};
+use super::provisioning::{self, Pace, Scene};
 use crate::play::house::House;
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
@@ -21,6 +21,8 @@ pub struct Place {
     pub data: PathBuf,
     /// Address of the page; port 0 takes a free one.
     pub listen: String,
+    /// Address of the hooks listener; `None`: none.
+    pub hooks: Option<String>,
     /// Authorities beside the system's.
     pub roots: Option<PathBuf>,
 }
@@ -39,6 +41,7 @@ impl Place {
                 &self.data,
                 &self.connectors,
                 &self.listen,
+                self.hooks.as_deref(),
                 self.roots.as_deref(),
             ),
         )?;
@@ -113,10 +116,22 @@ impl Place {
             .with_context(|| format!("`waybill {}` printed `{text}`", arguments.join(" ")))
     }
 
-    /// Applies the provisioning of these sandboxes.
+    /// Where the ERP reaches the hooks listener.
+    pub fn hooks_url(&self) -> Option<String> {
+        self.hooks
+            .as_ref()
+            .map(|address| format!("http://{address}"))
+    }
+
+    /// Applies the provisioning of these sandboxes, without webhooks.
     pub async fn provision(&self, house: &House, pace: &Pace) -> anyhow::Result<()> {
+        self.provision_as(house, &Scene::of(pace)).await
+    }
+
+    /// Applies the provisioning of a scene.
+    pub async fn provision_as(&self, house: &House, scene: &Scene<'_>) -> anyhow::Result<()> {
         let file = self.data.join("provisioning.toml");
-        std::fs::write(&file, provisioning::plan(house, pace))?;
+        std::fs::write(&file, provisioning::plan(house, scene))?;
         let output = self
             .command()
             .args(["apply", "--yes"])

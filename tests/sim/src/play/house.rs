@@ -127,9 +127,36 @@ impl House {
             .control(
                 "POST",
                 "settings",
-                &json!({"throttle": false, "searchLagMs": 500}),
+                &json!({"throttle": false, "searchLagMs": 500, "hookBatchMs": 100,
+                    "hookRetryMs": [100, 200, 500, 1000, 2000, 5000, 10_000]}),
             )
             .await?;
+        Ok(())
+    }
+
+    /// Retailers that refuse generic and unknown codes; one wants the warehouse and the line numbers as well.
+    pub async fn strict(&self) -> anyhow::Result<()> {
+        let codes = json!({"refuse_generic_codes": true, "refuse_unknown_codes": true});
+        let mut all = codes.clone();
+        all["require_warehouse"] = json!(true);
+        all["require"] = json!([
+            "poNumber",
+            "sku",
+            "lineNumber",
+            "shipDate",
+            "shippingServiceLevelCode"
+        ]);
+        let rules =
+            json!({"retailers": {"1000007001": codes, "1000007002": codes, "1000007003": all}});
+        self.network.control("POST", "settings", &rules).await?;
+        Ok(())
+    }
+
+    /// Webhooks are lost, doubled and put out of order; those that are not taken are sent again soon.
+    pub async fn stray_webhooks(&self) -> anyhow::Result<()> {
+        let stray = json!({"hookLose": 0.3, "hookDouble": 0.3, "hookDelayMs": 2000, "hookBatchMs": 300,
+            "hookRetryMs": [300, 1000, 3000, 10_000, 30_000]});
+        self.erp.control("POST", "settings", &stray).await?;
         Ok(())
     }
 
@@ -148,11 +175,16 @@ impl House {
         }
         let messy = json!({"messy": true, "encoded_positions": true, "duplicate_chance": 0.1, "pending_first": true});
         self.network.control("POST", "settings", &messy).await?;
+        let partial = json!({"multiFailChance": probability});
+        self.erp.control("POST", "settings", &partial).await?;
         Ok(())
     }
 
     /// All is well again.
     pub async fn mend(&self) -> anyhow::Result<()> {
+        let whole =
+            json!({"multiFailChance": 0.0, "hookLose": 0.0, "hookDouble": 0.0, "hookDelayMs": 0});
+        self.erp.control("POST", "settings", &whole).await?;
         for sandbox in [&self.network, &self.erp] {
             sandbox.control("DELETE", "faults", &Value::Null).await?;
         }

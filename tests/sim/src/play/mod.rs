@@ -4,6 +4,8 @@
 
 pub mod agent;
 pub mod house;
+pub mod person;
 pub mod provisioning;
 pub mod story;
 pub mod verdict;
+pub mod worker;

@@ -2,22 +2,31 @@
 //! agent's types: it writes what the documentation says.
 
 use super::house::House;
-use crate::catalogue::{SERVICES, WAREHOUSES};
+use super::worker::MISROUTED_METHOD;
+use crate::catalogue::{FIRST_METHOD, SERVICES, WAREHOUSES, service_of};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// How fast the agent is to work; the defaults of a shipped agent are slower.
+/// How fast the agent is to work; the defaults of a shipped agent are slower. What is blank is left at its default.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// Seconds between polls for orders.
+    /// Seconds between polls for orders and shipments.
     pub poll: &'static str,
     /// Seconds acknowledgements are gathered.
     pub gather: &'static str,
     /// Longest wait before a retry.
     pub retry_cap: &'static str,
-    /// Seconds a search is given to show a write.
+    /// Seconds a search is given to show a write; 0: the default.
     pub settle_secs: u32,
 }
+
+/// As shipped.
+pub const SHIPPED: Pace = Pace {
+    poll: "",
+    gather: "",
+    retry_cap: "",
+    settle_secs: 0,
+};
 
 /// For people who watch.
 pub const DEMO: Pace = Pace {
@@ -34,49 +43,140 @@ pub const HURRY: Pace = Pace {
     settle_secs: 1,
 };
 
+/// What is connected, and how far the merchant has come.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// How fast.
+    pub pace: &'a Pace,
+    /// Address under which the ERP reaches the agent's hooks listener; `None`: no webhooks.
+    pub hooks: Option<&'a str>,
+    /// A shipping method is declared by a wrong code, which the network refuses.
+    pub mistaken: bool,
+    /// Every shipping method has its code at the network; otherwise a person is asked for some.
+    pub every_method: bool,
+}
+
+impl<'a> Scene<'a> {
+    /// Everything right, without webhooks.
+    pub const fn of(pace: &'a Pace) -> Self {
+        Self {
+            pace,
+            hooks: None,
+            mistaken: false,
+            every_method: false,
+        }
+    }
+}
+
+/// The code by which a method is declared by mistake.
+pub const WRONG_CODE: &str = "ONXX";
+
 /// `agent.toml`.
-pub fn configuration(data: &Path, connectors: &Path, listen: &str, roots: Option<&Path>) -> String {
+pub fn configuration(
+    data: &Path,
+    connectors: &Path,
+    listen: &str,
+    hooks: Option<&str>,
+    roots: Option<&Path>,
+) -> String {
     let roots = roots.map_or_else(String::new, |file| {
         format!("trusted-roots = {:?}\n", file.display().to_string())
     });
+    let hooks = hooks.map_or_else(String::new, |address| {
+        format!("hooks-listen = {address:?}\n")
+    });
     format!(
-        "data-dir = {:?}\nconnectors-dir = {:?}\nsocket = {:?}\nlisten = {listen:?}\n{roots}",
+        "data-dir = {:?}\nconnectors-dir = {:?}\nsocket = {:?}\nlisten = {listen:?}\n{hooks}{roots}",
         data.display().to_string(),
         connectors.display().to_string(),
         data.join("admin.sock").display().to_string(),
     )
 }
 
-/// The provisioning file: two connections, one route, the crosswalks. Secrets are named, not written.
-pub fn plan(house: &House, pace: &Pace) -> String {
+/// `key = "value"` for every value that is not blank.
+fn lines(pairs: &[(&str, &str)]) -> String {
+    let mut text = String::new();
+    for (key, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+        // Writing to a string cannot fail.
+        let _infallible = writeln!(text, "\"{key}\" = {value:?}");
+    }
+    text
+}
+
+/// The provisioning file: two connections, orders one way and shipments the other, the crosswalks. Secrets are named, not
+/// written.
+pub fn plan(house: &House, scene: &Scene<'_>) -> String {
     let mut text =
         String::from("version = 1\n\n[agent]\nstore-name = \"Northfold Goods\"\n\n[settings]\n");
-    let (poll, gather, cap, settle) = (pace.poll, pace.gather, pace.retry_cap, pace.settle_secs);
+    let pace = scene.pace;
+    let retry = if pace.retry_cap.is_empty() { "" } else { "0.2" };
+    text.push_str(&lines(&[
+        ("gather-secs", pace.gather),
+        ("retry-base-secs", retry),
+        ("retry-cap-secs", pace.retry_cap),
+    ]));
+    let settle = match pace.settle_secs {
+        0 => String::new(),
+        secs => secs.to_string(),
+    };
+    let network = lines(&[
+        ("poll-secs.order", pace.poll),
+        ("poll-secs.cancellation", pace.poll),
+        ("confirm-secs", pace.poll),
+        ("search-settle-secs", &settle),
+    ]);
+    let erp = lines(&[
+        ("poll-secs.shipment", pace.poll),
+        ("search-settle-secs", &settle),
+        ("hooks.public-url", scene.hooks.unwrap_or_default()),
+    ]);
     // Writing to a string cannot fail.
     let _infallible = write!(
         text,
-        "gather-secs = \"{gather}\"\nretry-base-secs = \"0.2\"\nretry-cap-secs = \"{cap}\"\n\n\
-         [[connection]]\nname = \"network\"\nconnector = \"dsco\"\nprivate-addresses = true\n\n\
-         [connection.settings]\napi-url = \"{}/api/v3\"\nauth = \"client\"\n\"poll-secs.order\" = \"{poll}\"\n\
-         \"poll-secs.cancellation\" = \"{poll}\"\nconfirm-secs = \"{poll}\"\nsearch-settle-secs = \"{settle}\"\n\n\
+        "\n[[connection]]\nname = \"network\"\nconnector = \"dsco\"\nprivate-addresses = true\n\n\
+         [connection.settings]\napi-url = \"{}/api/v3\"\nauth = \"client\"\n{network}\n\
          [connection.credentials.client]\nclient-id = {{ env = \"NETWORK_CLIENT_ID\" }}\nclient-secret = {{ env = \"NETWORK_CLIENT_SECRET\" }}\n\n\
          [[connection]]\nname = \"erp\"\nconnector = \"brightpearl\"\nprivate-addresses = true\n\n\
          [connection.settings]\nbase-url = \"{}/public-api/simaccount\"\nauth = \"staff\"\napp-ref = \"simaccount_waybill\"\n\
          order-status = \"22\"\nchannel = \"3\"\nwarehouse = \"2\"\nprice-list = \"3\"\ncurrency = \"USD\"\ntax-code = \"Z\"\n\
-         nominal-code = \"4000\"\nsearch-settle-secs = \"{settle}\"\n\n\
+         nominal-code = \"4000\"\n{erp}\n\
          [connection.credentials.staff]\ntoken = {{ env = \"ERP_STAFF_TOKEN\" }}\n\n\
-         [[route]]\nentity = \"order\"\nfrom = \"network\"\nto = \"erp\"\n\n",
+         [[route]]\nentity = \"order\"\nfrom = \"network\"\nto = \"erp\"\n\n\
+         [[route]]\nentity = \"shipment\"\nfrom = \"erp\"\nto = \"network\"\n\n",
         house.network.api, house.erp.api,
     );
     text.push_str("[[crosswalk]]\nfrom = \"network\"\nto = \"erp\"\ntable = \"shipping-methods\"\n[crosswalk.pairs]\n");
-    for (id, service) in (11..).zip(SERVICES) {
+    for (id, service) in (FIRST_METHOD..).zip(SERVICES) {
         let _infallible = writeln!(text, "{} = \"{id}\"", service.code.to_lowercase());
+    }
+    text.push_str("\n[[crosswalk]]\nfrom = \"erp\"\nto = \"network\"\ntable = \"shipping-methods\"\n[crosswalk.pairs]\n");
+    let methods: Vec<i64> = if scene.every_method {
+        (FIRST_METHOD..).zip(SERVICES).map(|(id, _)| id).collect()
+    } else {
+        vec![13, 14, MISROUTED_METHOD]
+    };
+    for method in methods {
+        let code = if scene.mistaken && method == MISROUTED_METHOD {
+            Some(WRONG_CODE)
+        } else {
+            None
+        };
+        if let Some(cell) = cell_of(method, code) {
+            let _infallible = writeln!(text, "{method} = \"{cell}\"");
+        }
     }
     text.push_str("\n[[crosswalk]]\nfrom = \"network\"\nto = \"erp\"\ntable = \"warehouses\"\n[crosswalk.pairs]\n");
     for warehouse in WAREHOUSES {
         let _infallible = writeln!(text, "{} = \"{}\"", warehouse.code, warehouse.erp_id);
     }
     text
+}
+
+/// What the cell of a shipping method says: carrier, name and code at the network, or another code than the right one.
+pub fn cell_of(method: i64, code: Option<&str>) -> Option<String> {
+    let service = service_of(method)?;
+    let code = code.unwrap_or(service.code);
+    Some(format!("{}|{}|{code}", service.carrier, service.method))
 }
 
 /// The secrets by the environment names of the plan. They open nothing but the sandboxes.

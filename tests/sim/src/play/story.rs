@@ -1,10 +1,13 @@
-//! The play itself: orders before the agent starts, orders while it runs, a person who matches what is unknown, and the
-//! end when nothing moves any more. Prints for people.
+//! The play itself: orders before the agent starts, orders while it runs, a warehouse that ships them in every awkward
+//! way, webhooks that go astray, a person who fills in and corrects what is missing, and the end when nothing moves any
+//! more. Prints for people.
 
 use super::agent::{Agent, Place};
 use super::house::House;
-use super::provisioning::{DEMO, Pace};
+use super::person::Person;
+use super::provisioning::{DEMO, Scene};
 use super::verdict::Verdict;
+use super::worker::Worker;
 use anyhow::{bail, ensure};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -33,10 +36,15 @@ pub struct Wishes {
     pub data: Option<PathBuf>,
     /// Address of the page.
     pub listen: String,
+    /// Address of the hooks listener.
+    pub hooks: String,
 }
 
-/// Looks that found nothing new before a run counts as stuck.
-const PATIENCE: u32 = 240;
+/// Looks that found nothing new before a run counts as stuck: without webhooks a note that lacks its tracking number is
+/// looked at again only after minutes.
+const PATIENCE: u32 = 900;
+/// Between two looks.
+const TICK: Duration = Duration::from_millis(250);
 
 fn say(text: &str) {
     // A closed terminal must not stop the demonstration.
@@ -69,6 +77,7 @@ pub async fn play(wishes: &Wishes) -> anyhow::Result<()> {
         connectors: std::path::absolute(connectors)?,
         data: std::path::absolute(&data)?,
         listen: wishes.listen.clone(),
+        hooks: Some(wishes.hooks.clone()),
         roots: roots.map(std::path::absolute).transpose()?,
     };
     place.prepare()?;
@@ -84,13 +93,28 @@ pub async fn play(wishes: &Wishes) -> anyhow::Result<()> {
     outcome
 }
 
+/// Those who act beside the agent.
+#[derive(Debug, Default)]
+pub struct Cast {
+    /// In the warehouse.
+    pub worker: Worker,
+    /// At the page.
+    pub person: Person,
+}
+
 async fn scenes(wishes: &Wishes, house: &House, place: &Place) -> anyhow::Result<()> {
+    house.strict().await?;
     if wishes.faults {
         house.spoil(0.02).await?;
         say(
             "Faults are on: cut connections, lost answers, truncated and HTML bodies, 429, 500, 503, messy fields.",
         );
     }
+    let mut cast = Cast::default();
+    let mut scene = Scene {
+        mistaken: true,
+        ..Scene::of(&DEMO)
+    };
     let early = wishes.orders / 3;
     generate(house, early, wishes.seed).await?;
     say(&format!(
@@ -98,24 +122,26 @@ async fn scenes(wishes: &Wishes, house: &House, place: &Place) -> anyhow::Result
     ));
     let mut agent = place.start(&[])?;
     place.wait_until_up(&mut agent).await?;
-    place.provision(house, &pace(wishes)).await?;
-    say("The agent runs and is connected. More orders come in.");
+    place.provision_as(house, &scene).await?;
+    say("The agent runs and is connected. More orders come in; the warehouse packs.");
+    by_hand(house).await?;
     let rest = wishes.orders - early;
-    for (part, seed) in [
-        (rest / 2, wishes.seed + 1),
-        (rest - rest / 2, wishes.seed + 2),
-    ] {
-        generate(house, part, seed).await?;
-        tokio::time::sleep(Duration::from_secs(2)).await;
+    generate(house, rest / 2, wishes.seed + 1).await?;
+    go_on(house, place, &mut cast, &scene, 12).await?;
+    let url = place.hooks_url();
+    scene.hooks = url.as_deref();
+    scene.mistaken = !cast.person.corrected;
+    place.provision_as(house, &scene).await?;
+    house.stray_webhooks().await?;
+    say("Webhooks are on: some are lost, doubled or out of order.");
+    generate(house, rest - rest / 2, wishes.seed + 2).await?;
+    go_on(house, place, &mut cast, &scene, 12).await?;
+    if wishes.faults {
+        let renew = house.network.control("POST", "expire-tokens", &Value::Null);
+        renew.await?;
     }
-    let verdict = settle(house, place).await?;
-    say("");
-    say(&verdict.table());
-    say(&format!(
-        "Calls: {} to the network, {} to the ERP.",
-        house.network.calls().await?,
-        house.erp.calls().await?
-    ));
+    let verdict = settle(house, place, &mut cast, &scene).await?;
+    tell(house, &cast, &verdict).await?;
     let differences = verdict.differences();
     say(&format!("{differences} differences"));
     ensure!(
@@ -128,8 +154,49 @@ async fn scenes(wishes: &Wishes, house: &House, place: &Place) -> anyhow::Result
     Ok(())
 }
 
-const fn pace(_: &Wishes) -> Pace {
-    DEMO
+/// What came of it, for people.
+async fn tell(house: &House, cast: &Cast, verdict: &Verdict) -> anyhow::Result<()> {
+    say("");
+    for line in cast.person.lines() {
+        say(&line);
+    }
+    say(&verdict.table());
+    say(&verdict.stories(&cast.worker.kinds));
+    let hooks = house.erp.control("GET", "hooks", &Value::Null).await?;
+    say(&format!(
+        "Webhooks: {} sent, {} doubled, {} lost on the way; answers: {}.",
+        hooks["sent"], hooks["doubled"], hooks["lost"], hooks["answered"]
+    ));
+    let refused = hooks["answered"].as_object().into_iter().flatten();
+    let refused: Vec<&String> = refused
+        .map(|(status, _)| status)
+        .filter(|status| status.starts_with('4'))
+        .collect();
+    ensure!(
+        refused.is_empty(),
+        "webhooks were answered {refused:?}, which is never sent again"
+    );
+    say(&format!(
+        "Calls: {} to the network, {} to the ERP.",
+        house.network.calls().await?,
+        house.erp.calls().await?
+    ));
+    Ok(())
+}
+
+/// What has nothing to do with the network: a sale somebody typed in, shipped, and goods moved between warehouses.
+async fn by_hand(house: &House) -> anyhow::Result<()> {
+    let row =
+        json!({"productId": 1002, "quantity": "1", "taxCode": "Z", "net": "6.00", "tax": "0.00"});
+    let sale = json!({"customer": {"id": 200}, "ref": "COUNTER-1", "statusId": 3, "channelId": 1, "warehouseId": 2,
+        "currency": {"code": "USD"}, "rows": [row]});
+    let made = house.erp.control("POST", "order", &sale).await?;
+    let note = json!({"stage": "shipped", "reference": "COUNTER-1"});
+    let path = format!("order/{}/note", made["orderId"]);
+    house.erp.control("POST", &path, &note).await?;
+    let transfer = json!({"from": 2, "to": 3, "products": {"1003": 2}, "stage": "shipped"});
+    house.erp.control("POST", "transfer", &transfer).await?;
+    Ok(())
 }
 
 async fn generate(house: &House, count: usize, seed: u64) -> anyhow::Result<()> {
@@ -153,76 +220,71 @@ pub async fn waiting(place: &Place) -> anyhow::Result<BTreeSet<String>> {
         .collect())
 }
 
-/// Matches every unknown item to a product, as a person would on the page. How many.
-pub async fn match_items(place: &Place) -> anyhow::Result<usize> {
-    let cards = place.ask(&["cards"]).await?;
-    let mut filled = 0;
-    for card in cards
-        .as_array()
-        .or_else(|| cards["cards"].as_array())
-        .into_iter()
-        .flatten()
-    {
-        if card["cell"]["gap"]["table"] == "items" {
-            let id = card["id"].as_str().unwrap_or_default();
-            place.ask(&["fill", id, "1001", "--for-all"]).await?;
-            filled += 1;
+/// A while in the warehouse and at the page, in ticks.
+async fn go_on(
+    house: &House,
+    place: &Place,
+    cast: &mut Cast,
+    scene: &Scene<'_>,
+    ticks: u32,
+) -> anyhow::Result<()> {
+    for tick in 0..ticks {
+        cast.worker.work(house).await?;
+        if tick % 4 == 0 {
+            // A busy agent is asked again at the next look.
+            drop(cast.person.look(house, place, scene).await);
         }
+        tokio::time::sleep(TICK).await;
     }
-    Ok(filled)
+    Ok(())
 }
 
 /// Runs until every order is where it belongs, or nothing moves any more.
-pub async fn settle(house: &House, place: &Place) -> anyhow::Result<Verdict> {
+pub async fn settle(
+    house: &House,
+    place: &Place,
+    cast: &mut Cast,
+    scene: &Scene<'_>,
+) -> anyhow::Result<Verdict> {
     let mut last = (usize::MAX, String::new());
     let mut stuck = 0;
-    let mut mapped = 0;
     loop {
-        let filled = match_items(place).await.unwrap_or(0);
-        if filled > 0 {
-            mapped += filled;
-            say(&format!(
-                "A person matches {filled} unknown items; their orders go on."
-            ));
-        }
+        let worked = cast.worker.work(house).await?;
+        // A busy agent is asked again at the next look.
+        let acts = cast.person.look(house, place, scene).await.unwrap_or(0);
         let waiting = waiting(place).await.unwrap_or_default();
         let (network, erp) = (house.network.truth().await?, house.erp.truth().await?);
         let verdict = Verdict::of(&network, &erp, &waiting, true);
         let differences = verdict.differences();
-        let picture = fingerprint(&network, &erp);
-        if differences == 0 {
+        if differences == 0 && cast.worker.done_with(&erp) {
             return Ok(verdict);
         }
-        if last == (differences, picture.clone()) {
-            stuck += 1;
-        } else {
-            stuck = 0;
-        }
+        let now = (differences, fingerprint(&network, &erp));
+        let moved = worked > 0 || acts > 0 || last != now;
+        stuck = if moved { 0 } else { stuck + 1 };
         if stuck > PATIENCE {
-            say(&format!("Nothing moves any more ({mapped} items matched)."));
+            say("Nothing moves any more.");
             return Ok(verdict);
         }
-        last = (differences, picture);
-        tokio::time::sleep(Duration::from_millis(250)).await;
+        last = now;
+        tokio::time::sleep(TICK).await;
     }
 }
 
 fn fingerprint(network: &Value, erp: &Value) -> String {
-    let acknowledged = network["orders"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|o| o["acknowledgedAt"].is_string())
-        .count();
-    let told = network["orders"]
-        .as_array()
-        .into_iter()
-        .flatten()
+    let orders = || network["orders"].as_array().into_iter().flatten();
+    let acknowledged = orders().filter(|o| o["acknowledgedAt"].is_string()).count();
+    let told = orders()
         .filter(|o| o["supplierOrderNumber"].is_string())
         .count();
+    let parcels: usize = orders()
+        .map(|o| o["packages"].as_array().map_or(0, Vec::len))
+        .sum();
+    let length = |name: &str| erp[name].as_array().map_or(0, Vec::len);
     format!(
-        "{acknowledged}/{told}/{}",
-        erp["orders"].as_array().map_or(0, Vec::len)
+        "{acknowledged}/{told}/{parcels}/{}/{}",
+        length("orders"),
+        length("goodsOutNotes")
     )
 }
 

@@ -1,6 +1,7 @@
 //! Owns the comparison of one run with the ground truth: every order, what should have become of it, what did. Reads
 //! JSON only.
 
+use super::worker::Kind;
 use crate::check::{self, Report};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,6 +85,25 @@ impl Verdict {
             }
         }
         Self { cases, report }
+    }
+
+    /// One line for every way of shipping: how many orders, and how many of them differ.
+    pub fn stories(&self, kinds: &BTreeMap<String, Kind>) -> String {
+        let mut rows: BTreeMap<Kind, (usize, usize)> = BTreeMap::new();
+        for (order, kind) in kinds {
+            let row = rows.entry(*kind).or_default();
+            row.0 += 1;
+            row.1 += usize::from(self.report.shipments.iter().any(|f| f.key == *order));
+        }
+        let mut text = format!(
+            "{:<32} {:>6}  {}\n",
+            "shipped by", "orders", "differ from the warehouse"
+        );
+        for (kind, (orders, differ)) in rows {
+            // Writing to a string cannot fail.
+            let _infallible = writeln!(text, "{:<32} {orders:>6}  {differ}", kind.words());
+        }
+        text
     }
 
     /// Orders that came out differently, and findings of the check.

@@ -1,0 +1,146 @@
+//! Owns the calls that must not happen twice: each has its effect, and the connection is cut before the answer. Afterwards
+//! the effect must be there once. Must not know how the agent finds that out.
+
+use crate::rounds::Rounds;
+use anyhow::ensure;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use waybill_sim::play::house::SandboxProcess;
+
+/// One unsafe call.
+pub(crate) struct Cut {
+    /// For people.
+    pub(crate) name: &'static str,
+    endpoint: &'static str,
+    at_network: bool,
+    /// How many orders come at once to make it happen.
+    orders: u32,
+}
+
+/// All of them.
+pub(crate) const CUTS: [Cut; 6] = [
+    Cut {
+        name: "create sale",
+        endpoint: "POST /order-service/sales-order",
+        at_network: false,
+        orders: 1,
+    },
+    Cut {
+        name: "multi-message",
+        endpoint: "POST /multi-message",
+        at_network: false,
+        orders: 10,
+    },
+    Cut {
+        name: "multi-message, cut within",
+        endpoint: "POST /multi-message",
+        at_network: false,
+        orders: 10,
+    },
+    Cut {
+        name: "acknowledge",
+        endpoint: "POST /order/acknowledge",
+        at_network: true,
+        orders: 3,
+    },
+    Cut {
+        name: "shipment",
+        endpoint: "POST /order/shipment/batch/small",
+        at_network: true,
+        orders: 3,
+    },
+    Cut {
+        name: "webhook registration",
+        endpoint: "POST /integration-service/webhook",
+        at_network: false,
+        orders: 0,
+    },
+];
+
+/// How long one cut may take to happen.
+const PATIENCE: u32 = 120;
+const STEP: Duration = Duration::from_millis(250);
+
+impl Rounds {
+    fn side(&self, cut: &Cut) -> &SandboxProcess {
+        if cut.at_network {
+            &self.house.network
+        } else {
+            &self.house.erp
+        }
+    }
+
+    /// Cuts one kind of call so often; how often it happened.
+    pub(crate) async fn cut(&mut self, cut: &Cut, times: u32) -> anyhow::Result<u32> {
+        let mut agent = self.place.start(&[])?;
+        self.place.wait_until_up(&mut agent).await?;
+        let mut done = 0;
+        for _ in 0..times {
+            if cut.name.ends_with("within") {
+                let some = json!({"multiStopAfter": [6]});
+                self.house.erp.control("POST", "settings", &some).await?;
+            }
+            let rule = json!({"endpoint": cut.endpoint, "kind": "cut-after", "count": 1});
+            let made = self.side(cut).control("POST", "faults", &rule).await?;
+            if cut.orders == 0 {
+                // The vendor forgets the webhooks: the next start registers them.
+                agent.kill().await?;
+                self.house
+                    .erp
+                    .control("POST", "hooks/forget", &json!({}))
+                    .await?;
+                agent = self.place.start(&[])?;
+                self.place.wait_until_up(&mut agent).await?;
+            }
+            self.turn(cut.orders).await?;
+            let mut waited = 0;
+            while waited < PATIENCE && !self.was_hit(cut, &made["id"]).await? {
+                tokio::time::sleep(STEP).await;
+                self.turn(u32::from(waited % 20 == 19) * cut.orders).await?;
+                waited += 1;
+            }
+            done += u32::from(waited < PATIENCE);
+            let path = format!("faults/{}", made["id"]);
+            self.side(cut)
+                .control("DELETE", &path, &Value::Null)
+                .await?;
+        }
+        agent.kill().await?;
+        Ok(done)
+    }
+
+    async fn was_hit(&self, cut: &Cut, id: &Value) -> anyhow::Result<bool> {
+        let all = self
+            .side(cut)
+            .control("GET", "faults", &Value::Null)
+            .await?;
+        let rules = all["faults"].as_array().into_iter().flatten();
+        Ok(rules
+            .filter(|rule| rule["id"] == *id)
+            .any(|rule| rule["hits"].as_u64() > Some(0)))
+    }
+
+    /// Every webhook of the agent is registered once, and there are some, soon after a start.
+    pub(crate) async fn webhooks_once(&self) -> anyhow::Result<()> {
+        let mut found: BTreeMap<String, u32> = BTreeMap::new();
+        let mut waited = 0;
+        while found.is_empty() && waited < PATIENCE {
+            let hooks = self.house.erp.control("GET", "hooks", &Value::Null).await?;
+            for hook in hooks["registered"].as_array().into_iter().flatten() {
+                let name = format!("{} to {}", hook["subscribeTo"], hook["uriTemplate"]);
+                *found.entry(name).or_default() += 1;
+            }
+            tokio::time::sleep(STEP).await;
+            waited += 1;
+        }
+        ensure!(!found.is_empty(), "no webhook is registered at the end");
+        let doubled: Vec<&String> = found
+            .iter()
+            .filter(|(_, n)| **n > 1)
+            .map(|(name, _)| name)
+            .collect();
+        ensure!(doubled.is_empty(), "webhooks registered twice: {doubled:?}");
+        Ok(())
+    }
+}
