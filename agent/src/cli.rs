@@ -50,6 +50,11 @@ pub(crate) enum Command {
     Ignore(Ignore),
     /// Fill the cell that a card asks for.
     Fill(Fill),
+    /// Read and write crosswalks as CSV files.
+    #[command(subcommand)]
+    Mappings(Mappings),
+    /// Try what stopped again, from the step that stopped; nothing is sent twice.
+    Replay(Replay),
     /// Read from a connection now.
     Poll(Poll),
     /// Test a connection.
@@ -147,6 +152,61 @@ pub(crate) struct Fill {
     pub(crate) for_all: bool,
 }
 
+/// `mappings`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Mappings {
+    /// Write a crosswalk to standard output, or to a file.
+    Export(Export),
+    /// Apply a CSV file to a crosswalk: all rows or none.
+    Import(Import),
+}
+
+/// `mappings export`.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The crosswalk: items, shipping-methods, warehouses or customers.
+    #[arg(value_name = "TABLE", value_parser = waybill_engine::mappings::TABLES)]
+    pub(crate) table: String,
+    /// Write to this file.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `mappings import`.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The crosswalk: items, shipping-methods, warehouses or customers.
+    #[arg(value_name = "TABLE", value_parser = waybill_engine::mappings::TABLES)]
+    pub(crate) table: String,
+    /// The CSV file; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Show what would change and stop.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// `replay`.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("scope").required(true).args(["order", "since", "card", "all_parked"]))]
+pub(crate) struct Replay {
+    /// One order, by its PO number or its id.
+    #[arg(long, value_name = "PO|ID")]
+    pub(crate) order: Option<String>,
+    /// Everything that stopped since then: 2026-11-20T14:00 on this machine's clock, or with an offset.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) since: Option<i64>,
+    /// Everything behind a card.
+    #[arg(long, value_name = "ID")]
+    pub(crate) card: Option<String>,
+    /// Everything that waits for a person and was not left alone.
+    #[arg(long)]
+    pub(crate) all_parked: bool,
+    /// Show what would be tried and stop.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
 /// `poll`.
 #[derive(Debug, Args)]
 pub(crate) struct Poll {
@@ -199,6 +259,17 @@ fn entity(word: &str) -> Result<&'static str, String> {
     found.ok_or_else(|| one_of(Entity::ALL.iter().map(|e| e.word())))
 }
 
+/// A time on this machine's clock, or with an offset of its own, in milliseconds since 1970.
+fn moment(text: &str) -> Result<i64, String> {
+    if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        return Ok(at.as_millisecond());
+    }
+    text.parse::<jiff::civil::DateTime>()
+        .and_then(|at| at.to_zoned(jiff::tz::TimeZone::system()))
+        .map(|at| at.timestamp().as_millisecond())
+        .map_err(|_| "write it as 2026-11-20T14:00 or 2026-11-20T14:00:00Z".to_owned())
+}
+
 fn one_of(words: impl Iterator<Item = &'static str>) -> String {
     format!("it must be one of {}", words.collect::<Vec<_>>().join(", "))
 }
@@ -247,6 +318,20 @@ mod tests {
                 job: Some(12)
             })
         ));
+        let cli = parse("waybill replay --since 2026-11-20T14:06:00Z --dry-run").unwrap();
+        assert!(matches!(
+            cli.command,
+            Command::Replay(Replay {
+                since: Some(1_795_183_560_000),
+                dry_run: true,
+                ..
+            })
+        ));
+        let cli = parse("waybill mappings import items my.csv --dry-run").unwrap();
+        assert!(matches!(
+            cli.command,
+            Command::Mappings(Mappings::Import(Import { dry_run: true, .. }))
+        ));
         let cli = parse("waybill demo --seed 7 -- x").unwrap();
         let Command::Demo(demo) = cli.command else {
             panic!("not demo")
@@ -266,6 +351,10 @@ mod tests {
             "waybill poll net --entity orders",
             "waybill ignore card-1",
             "waybill nonsense",
+            "waybill mappings import things file.csv",
+            "waybill replay",
+            "waybill replay --since yesterday",
+            "waybill replay --order 7 --all-parked",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

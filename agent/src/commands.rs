@@ -1,7 +1,7 @@
 //! The commands that ask the running agent over its socket and show what it answers. Owns the wording of tables; knows
 //! the API's addresses and nothing of what is behind them.
 
-use crate::cli::{Command, Fill, Order, Orders, Poll, Retry};
+use crate::cli::{Command, Fill, Mappings, Order, Orders, Poll, Retry};
 use crate::config::Config;
 use crate::out::{Failure, Out};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -36,6 +36,9 @@ pub(crate) async fn run(out: Out, config: &Config, command: &Command) -> Result<
                 .await
         }
         Command::Fill(args) => agent.fill(args).await,
+        Command::Mappings(Mappings::Export(args)) => agent.export(args).await,
+        Command::Mappings(Mappings::Import(args)) => agent.import(args).await,
+        Command::Replay(args) => agent.replay(args).await,
         Command::Poll(args) => agent.poll(args).await,
         Command::Probe(args) => agent.probe(&args.connection).await,
         Command::Pause(args) => agent.connection(&args.connection, "pause", "Paused.").await,
@@ -53,11 +56,11 @@ pub(crate) async fn run(out: Out, config: &Config, command: &Command) -> Result<
     }
 }
 
-fn coded(text: &str) -> String {
+pub(crate) fn coded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -65,12 +68,12 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn list(value: &Value) -> &[Value] {
+pub(crate) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
 /// A time on this machine's clock face.
-fn time(value: &Value) -> String {
+pub(crate) fn time(value: &Value) -> String {
     let at = value
         .as_i64()
         .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
@@ -87,18 +90,19 @@ fn decimal(value: &Value) -> String {
         .map_or_else(|_| String::new(), |amount| amount.to_string())
 }
 
-struct Agent {
-    out: Out,
-    client: LocalClient,
+/// The running agent, and where its answers are shown.
+pub(crate) struct Agent {
+    pub(crate) out: Out,
+    pub(crate) client: LocalClient,
 }
 
 impl Agent {
-    async fn get(&self, place: &str) -> Result<Value, Failure> {
+    pub(crate) async fn get(&self, place: &str) -> Result<Value, Failure> {
         let answer = self.client.get_json(place).await;
         answer.map_err(|error| client_failure(&error))
     }
 
-    async fn ask(&self, place: &str, body: &Value) -> Result<Value, Failure> {
+    pub(crate) async fn ask(&self, place: &str, body: &Value) -> Result<Value, Failure> {
         let answer = self.client.post_json(place, body).await;
         answer.map_err(|error| client_failure(&error))
     }
@@ -194,37 +198,35 @@ impl Agent {
     }
 
     /// By PO number first, since people know that; a number that is no PO is an id.
-    async fn order(&self, args: &Order) -> Result<(), Failure> {
+    pub(crate) async fn order_id(&self, named: &str) -> Result<String, Failure> {
         let found = self
-            .get(&format!("/api/v1/orders?limit=50&q={}", coded(&args.order)))
+            .get(&format!("/api/v1/orders?limit=50&q={}", coded(named)))
             .await?;
         let same: Vec<Value> = list(&found["rows"])
             .iter()
-            .filter(|order| order["number"] == args.order.as_str())
+            .filter(|order| order["number"] == named)
             .cloned()
             .collect();
-        let id = match (same.as_slice(), args.order.parse::<u64>()) {
-            ([order], _) => text(&order["id"]),
-            ([], Ok(id)) => id.to_string(),
-            ([], Err(_)) => {
-                return Err(Failure::hinted(
-                    format!("there is no order `{}`", args.order),
-                    "`waybill orders --find TEXT` also finds tracking, SKU and sale numbers.",
-                ));
-            }
+        match (same.as_slice(), named.parse::<u64>()) {
+            ([order], _) => Ok(text(&order["id"])),
+            ([], Ok(id)) => Ok(id.to_string()),
+            ([], Err(_)) => Err(Failure::hinted(
+                format!("there is no order `{named}`"),
+                "`waybill orders --find TEXT` also finds tracking, SKU and sale numbers.",
+            )),
             (several, _) => {
                 self.order_rows(several);
                 self.out.value(&json!({"rows": several}));
-                return Err(Failure::hinted(
-                    format!(
-                        "{} orders have the PO number `{}`",
-                        several.len(),
-                        args.order
-                    ),
+                Err(Failure::hinted(
+                    format!("{} orders have the PO number `{named}`", several.len()),
                     "Name one of them by its id.",
-                ));
+                ))
             }
-        };
+        }
+    }
+
+    async fn order(&self, args: &Order) -> Result<(), Failure> {
+        let id = self.order_id(&args.order).await?;
         let order = self.get(&format!("/api/v1/orders/{id}")).await?;
         self.out.value(&order);
         self.order_detail(&order);

@@ -9,6 +9,7 @@ mod crash;
 mod key;
 mod logging;
 mod machine;
+mod mappings;
 mod out;
 mod provision;
 mod run;

@@ -1,6 +1,7 @@
 //! Where connectors come from: loaded components in a shipped agent, scripts in the simulation.
 
 use std::sync::Arc;
+use waybill_host::budget::BudgetUse;
 use waybill_host::connector::Connector;
 use waybill_model::contract::{Descriptor, Pairs};
 use waybill_model::ids::ConnectionId;
@@ -40,4 +41,8 @@ pub trait Connectors: Send + Sync {
     fn bind(&self, connector: &str, binding: Binding) -> Result<Arc<dyn Connector>, String>;
     /// Calls of a connection.
     fn calls_used(&self, connection: ConnectionId) -> CallsUsed;
+    /// Every call limit of a connection that was drawn on, for the page.
+    fn budgets(&self, _connection: ConnectionId) -> Vec<BudgetUse> {
+        Vec::new()
+    }
 }

@@ -1,6 +1,7 @@
 //! The engine's one door: reads for the page, commands of a person. Each command is one commit and is audited.
 
 use crate::apply;
+use crate::catalogue;
 use crate::core::Core;
 use crate::event::Event;
 use crate::release::{self, Filled};
@@ -55,7 +56,7 @@ impl Handle {
     }
 
     /// Reads off the async threads: a page of orders may touch the disk.
-    async fn read<R: Send + 'static>(
+    pub(crate) async fn read<R: Send + 'static>(
         &self,
         read: impl FnOnce(&Core, &Rx) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, CommandError> {
@@ -127,7 +128,8 @@ impl Handle {
 
     /// What waits, most urgent first; what was left alone comes last.
     pub async fn cards(&self) -> Result<Vec<CardView>, CommandError> {
-        self.read(|core, rx| status::cards(core, rx, 200)).await
+        self.read(|core, rx| status::cards(core, rx, 200, true))
+            .await
     }
 
     /// Who did what, newest first.
@@ -135,7 +137,8 @@ impl Handle {
         self.read(move |_, rx| status::history(rx, limit)).await
     }
 
-    /// Fills a cell and releases what it blocked. How many jobs.
+    /// Fills a cell and releases what it blocked. How many jobs. The code is checked against what the receiving system
+    /// handed over; a name or another identifier that means one record only is taken for its key.
     pub async fn fill_cell(
         &self,
         from: ConnectionId,
@@ -153,13 +156,20 @@ impl Handle {
                 "Fill it in, or leave the card with a reason.",
             )));
         }
+        let cell = gap.clone();
+        let found = self
+            .read(move |_, rx| {
+                catalogue::resolve(rx, to, &cell.table, cell.retailer.as_deref(), &code)
+            })
+            .await?
+            .map_err(CommandError::Refused)?;
         let filled = Filled {
             from,
             to,
             gap,
             for_all,
-            code,
-            label: None,
+            code: found.key,
+            label: found.label,
             who: who.to_owned(),
         };
         let released = release::fill(&self.core.store, filled, self.now()).await?;
@@ -183,6 +193,37 @@ impl Handle {
             .await?
             .ok_or_else(|| CommandError::NotFound(format!("card `{id}`; it may be solved by now")))?
             .map_err(CommandError::Refused)?;
+        self.core.wake(Event::Changed);
+        Ok(retried)
+    }
+
+    /// Tries everything behind several cards again, in one commit. How many jobs; a card that is solved counts none.
+    ///
+    /// # Errors
+    /// When nothing of it may be tried again: why.
+    pub async fn retry_cards(&self, ids: &[String], who: &str) -> Result<u64, CommandError> {
+        let (ids, who, now) = (ids.to_vec(), who.to_owned(), self.now());
+        let (retried, refused) = self
+            .core
+            .store
+            .write(move |tx| {
+                let (mut retried, mut refused) = (0, None);
+                for id in &ids {
+                    let Some((_, jobs)) = tx.card(id)? else {
+                        continue;
+                    };
+                    let jobs: Vec<JobId> = jobs.iter().map(|j| j.id).collect();
+                    match release::retry_card(tx, &jobs, &who, now)? {
+                        Ok(jobs) => retried += jobs,
+                        Err(why) => refused = Some(why),
+                    }
+                }
+                Ok((retried, refused))
+            })
+            .await?;
+        if let Some(why) = refused.filter(|_| retried == 0) {
+            return Err(CommandError::Refused(why));
+        }
         self.core.wake(Event::Changed);
         Ok(retried)
     }

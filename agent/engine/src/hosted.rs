@@ -3,7 +3,7 @@
 use crate::connectors::{Binding, CallsUsed, Connectors};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use waybill_host::budget::Budgets;
+use waybill_host::budget::{BudgetUse, Budgets};
 use waybill_host::connector::Connector;
 use waybill_host::generation::Generation;
 use waybill_host::setup::{ConnectionSetup, HostPorts};
@@ -84,5 +84,9 @@ impl Connectors for HostConnectors {
             .filter(|n| *n > 0)
             .max();
         CallsUsed { used, limit }
+    }
+
+    fn budgets(&self, connection: ConnectionId) -> Vec<BudgetUse> {
+        self.budgets.snapshot(connection)
     }
 }

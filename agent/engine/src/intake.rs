@@ -2,6 +2,7 @@
 //! A revision that was seen is dropped here, so a page may come twice.
 
 use crate::core::Desk;
+use crate::matching;
 use crate::order;
 use waybill_model::contract::{Gap, KvWrite, Moment, Page, Problem};
 use waybill_model::crosswalk;
@@ -154,6 +155,7 @@ fn create_order(
     if let Some(why) = ending {
         return order::note(tx, row.id, now, NoteKind::Info, "x", why, None);
     }
+    matching::name_items(tx, desk, connection, new, now)?;
     create_jobs(tx, desk, connection, &row, new.phase, now)?;
     // The two feeds are read apart: a request to cancel may have come before its order.
     let waiting = tx.latest_document(connection, Entity::Cancellation, &document.key)?;
@@ -277,6 +279,7 @@ fn update_order(
     if let Some(text) = text {
         order::note(tx, id, now, NoteKind::Info, "x", &text, None)?;
     }
+    matching::name_items(tx, desk, row.connection, new, now)?;
     take_up(tx, desk, &row, new, now)?;
     order::refresh(tx, id, now)
 }

@@ -4,6 +4,7 @@
 
 pub mod apply;
 mod calls;
+mod catalogue;
 pub mod connectors;
 mod core;
 mod ensure;
@@ -13,10 +14,14 @@ mod hints;
 mod hooks;
 pub mod hosted;
 mod intake;
+mod mapping_rows;
+pub mod mappings;
+pub mod matching;
 mod order;
 pub mod ports;
 mod pull;
 mod release;
+pub mod replay;
 mod retention;
 mod settle;
 mod shipment;

@@ -1,19 +1,21 @@
 //! Filling the views: range reads of what the writes kept ready, and the engine's sentences.
 
+use crate::catalogue;
 use crate::core::{Core, Desk};
 use crate::ensure;
 use crate::shipment::show;
 use crate::view::{
-    CardView, CellView, ConnectionView, DeadlineKind, FeedView, FrameView, HistoryView, JobView,
-    MoneyRow, NoteView, OrderDetail, OrderList, OrderView, StageCounts, Tone,
+    BudgetView, CardKind, CardView, CellView, ConnectionView, DeadlineKind, FeedView, FrameView,
+    HistoryView, JobView, MoneyRow, NoteView, OrderDetail, OrderList, OrderView, StageCounts, Tone,
 };
 use crate::words;
+use waybill_host::budget::BudgetUse;
 use waybill_model::contract::Gap;
 use waybill_model::crosswalk;
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{Body, DeadlineSource, Entity, Order};
 use waybill_model::ids::{ConnectionId, Millis, OrderId};
-use waybill_model::job::JobState;
+use waybill_model::job::{JobState, Work};
 use waybill_model::money;
 use waybill_model::order_state::OrderStage;
 use waybill_store::{
@@ -92,6 +94,12 @@ pub(crate) fn connection(
         last_ok: row.last_ok,
         hold_until: held,
         calls: (used.used, used.limit),
+        budgets: core
+            .connectors
+            .budgets(row.id)
+            .into_iter()
+            .map(budget)
+            .collect(),
         feeds: feeds
             .iter()
             .filter(|f| f.connection == row.id)
@@ -103,6 +111,21 @@ pub(crate) fn connection(
             .collect(),
         hooks,
     })
+}
+
+fn budget(of: BudgetUse) -> BudgetView {
+    let limit = |n: u32| (n > 0).then_some(n);
+    let address = of.reach.split_once("://").map_or(&*of.reach, |(_, a)| a);
+    BudgetView {
+        host: address.split('/').next().unwrap_or_default().to_owned(),
+        per_minute: limit(of.per_minute),
+        per_second: limit(of.per_second),
+        used: of.used.iter().map(|(_, n)| *n).sum(),
+        by: of.used,
+        kept: of.kept,
+        remaining: of.remaining,
+        resets_at: of.resets_at,
+    }
 }
 
 pub(crate) fn orders_in(counters: &waybill_store::Counters, stage: OrderStage) -> u64 {
@@ -354,8 +377,16 @@ fn money_rows(order: &Order, row: &OrderRow) -> (Vec<MoneyRow>, (Tone, String)) 
     (rows, sentence)
 }
 
-/// What waits, most urgent first; left-alone cards last.
-pub(crate) fn cards(core: &Core, rx: &Rx, limit: usize) -> Result<Vec<CardView>, StoreError> {
+/// Cards whose cells get suggestions: more than a person looks at in one sitting.
+const SUGGESTED: usize = 50;
+
+/// What waits, most urgent first; left-alone cards last. Suggestions cost reads: only where they are shown.
+pub(crate) fn cards(
+    core: &Core,
+    rx: &Rx,
+    limit: usize,
+    suggest: bool,
+) -> Result<Vec<CardView>, StoreError> {
     let desk = core.desk();
     let mut rows = rx.cards(limit)?;
     rows.extend(rx.left_cards(limit)?);
@@ -366,19 +397,41 @@ pub(crate) fn cards(core: &Core, rx: &Rx, limit: usize) -> Result<Vec<CardView>,
             c.first_at,
         )
     });
-    rows.iter().map(|card| card_view(&desk, rx, card)).collect()
+    rows.iter()
+        .enumerate()
+        .map(|(at, card)| card_view(&desk, rx, card, suggest && at < SUGGESTED))
+        .collect()
 }
 
-fn card_view(desk: &Desk, rx: &Rx, card: &CardRow) -> Result<CardView, StoreError> {
+/// What a card is about: its cause says so, else the work that waits.
+fn card_kind(cause: &Cause, work: Option<Work>) -> CardKind {
+    const MONEY: [&str; 3] = ["total-differs", "no-price", "amount-too-large"];
+    match (cause, work) {
+        (Cause::Gap { .. }, _) => CardKind::Unmatched,
+        (Cause::Problem { problem, .. }, _) if MONEY.contains(&&*problem.code) => CardKind::Money,
+        (_, Some(Work::Push(Entity::Shipment))) => CardKind::Shipment,
+        (_, Some(Work::Push(Entity::Cancellation))) => CardKind::Cancellation,
+        (Cause::InDoubt { .. }, _) => CardKind::InDoubt,
+        _ => CardKind::Other,
+    }
+}
+
+fn card_view(desk: &Desk, rx: &Rx, card: &CardRow, suggest: bool) -> Result<CardView, StoreError> {
     let jobs = rx.card(&card.id)?.map(|(_, jobs)| jobs).unwrap_or_default();
-    let mut orders = Vec::new();
-    for job in jobs.iter().filter(|j| j.order.is_some()).take(ON_A_CARD) {
-        if let Some(row) = job.order.map(|id| rx.order(id)).transpose()?.flatten() {
+    let mut orders: Vec<OrderView> = Vec::new();
+    let mut nearest = None;
+    for id in jobs.iter().filter_map(|j| j.order) {
+        if orders.len() == ON_A_CARD || orders.iter().any(|o| o.id == id) {
+            continue;
+        }
+        if let Some(row) = rx.order(id)? {
+            let mut dates = deadlines_of(&row).into_iter();
+            nearest = nearest.or_else(|| dates.find(|(_, at, _)| Some(*at) == card.urgent_by));
             orders.push(order_view(desk, &row));
         }
     }
     let (title, text, hint, cell) = match &card.cause {
-        Cause::Gap { from, to, gap } => gap_card(desk, rx, *from, *to, gap)?,
+        Cause::Gap { from, to, gap } => gap_card(desk, rx, *from, *to, gap, suggest)?,
         Cause::Problem { problem, .. } => (
             problem.message.clone(),
             String::new(),
@@ -400,7 +453,9 @@ fn card_view(desk: &Desk, rx: &Rx, card: &CardRow) -> Result<CardView, StoreErro
         hint,
         cell,
         waiting: card.jobs,
+        kind: card_kind(&card.cause, jobs.first().map(|j| j.work)),
         deadline: card.urgent_by,
+        nearest,
         orders,
         first_at: card.first_at,
         ignored: card.ignored.clone(),
@@ -415,59 +470,64 @@ fn gap_card(
     from: ConnectionId,
     to: ConnectionId,
     gap: &Gap,
+    suggest: bool,
 ) -> Result<CardWords, StoreError> {
     let (source, target) = (desk.title(from), desk.title(to));
-    let text = match gap.table.as_str() {
-        crosswalk::ITEMS => format!(
+    // A code of the ERP on its way back to the network that the orders came from.
+    let back = desk
+        .routes
+        .iter()
+        .any(|r| r.entity == Entity::Order && r.from == to);
+    let named = catalogue::name_of(rx, from, &gap.table, &gap.value)?.map_or_else(
+        || gap.value.clone(),
+        |name| format!("{} ({name})", gap.value),
+    );
+    let text = match (gap.table.as_str(), back) {
+        (crosswalk::ITEMS, _) => format!(
             "An order from {source} names item {}; exactly one product of {target} must stand for it.",
             gap.value
         ),
-        crosswalk::SHIPPING_METHODS => format!(
-            "{source} asks for {}; no shipping method of {target} is matched to it.",
-            gap.value
+        (crosswalk::SHIPPING_METHODS, true) => format!(
+            "A shipment left by {named} of {source}; {target} wants to be told carrier, method and service code, and nothing is matched to it."
         ),
-        crosswalk::WAREHOUSES => format!(
-            "{source} names warehouse {}; no warehouse of {target} is matched to it.",
-            gap.value
+        (crosswalk::SHIPPING_METHODS, false) => {
+            format!("{source} asks for {named}; no shipping method of {target} is matched to it.")
+        }
+        (crosswalk::WAREHOUSES, true) => format!(
+            "A shipment left warehouse {named} of {source}; no warehouse of {target} is matched to it."
         ),
-        crosswalk::CUSTOMERS => format!("No contact of {target} is matched to this retailer."),
+        (crosswalk::WAREHOUSES, false) => {
+            format!("{source} names warehouse {named}; no warehouse of {target} is matched to it.")
+        }
+        (crosswalk::CUSTOMERS, _) => {
+            format!("No contact of {target} is matched to this retailer.")
+        }
         _ => format!("{target} has no counterpart for {} yet.", gap.value),
     };
-    let choices = choices(rx, to, gap)?;
+    let suggestions = if suggest {
+        catalogue::suggestions(rx, from, to, gap)?
+    } else {
+        Vec::new()
+    };
     let cell = CellView {
         from,
         to,
         gap: gap.clone(),
         label: words::gap_field(gap, &target),
-        choices,
+        choices: catalogue::choices(rx, to, &gap.table)?,
+        suggestions,
+    };
+    let hint = if back && gap.table == crosswalk::SHIPPING_METHODS {
+        "Fill in carrier|method|code; a part you do not know may be empty. The shipments go on by themselves."
+    } else {
+        "Fill in the field; the orders go on by themselves."
     };
     Ok((
         words::gap_title(gap),
         text,
-        Some("Fill in the field; the orders go on by themselves.".to_owned()),
+        Some(hint.to_owned()),
         Some(cell),
     ))
-}
-
-/// What may stand in a cell: short lists are offered, long ones are typed in.
-fn choices(rx: &Rx, to: ConnectionId, gap: &Gap) -> Result<Vec<(String, String)>, StoreError> {
-    let entity = match gap.table.as_str() {
-        crosswalk::SHIPPING_METHODS => Entity::ShippingMethod,
-        crosswalk::WAREHOUSES => Entity::Warehouse,
-        _ => return Ok(Vec::new()),
-    };
-    let documents = rx.latest_documents(to, entity, None, 200)?;
-    Ok(documents
-        .into_iter()
-        .filter_map(|row| match row.document.body {
-            Body::Warehouse(w) => Some((row.document.key, w.name)),
-            Body::ShippingMethod(m) => Some((
-                row.document.key,
-                m.method.name.or(m.method.code).unwrap_or_default(),
-            )),
-            _ => None,
-        })
-        .collect())
 }
 
 /// Who did what.

@@ -20,7 +20,7 @@ pub(crate) fn today(core: &Core, rx: &Rx) -> Result<TodayView, StoreError> {
     let desk = core.desk();
     let now = core.now();
     let counters = rx.counters()?;
-    let cards: Vec<CardView> = cards(core, rx, 20)?
+    let cards: Vec<CardView> = cards(core, rx, 20, false)?
         .into_iter()
         .filter(|c| c.ignored.is_none())
         .collect();
@@ -227,6 +227,7 @@ mod tests {
             last_ok: None,
             hold_until: None,
             calls: (0, None),
+            budgets: Vec::new(),
             feeds: Vec::new(),
             hooks: None,
         }

@@ -6,6 +6,7 @@ use waybill_model::contract::{Exchange, Gap};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{DeadlineSource, Document, Entity};
 use waybill_model::ids::{ConnectionId, JobId, Millis, OrderId};
+use waybill_model::job::Priority;
 use waybill_model::order_state::OrderStage;
 
 /// Tone of a sentence: how it is marked on the page, never by colour alone.
@@ -45,6 +46,8 @@ pub struct ConnectionView {
     pub hold_until: Option<Millis>,
     /// Calls used in the last minute, and the limit; `None` where there is no limit.
     pub calls: (u32, Option<u32>),
+    /// Every call limit of the connection: used, kept in reserve, and what the vendor says.
+    pub budgets: Vec<BudgetView>,
     /// Feeds: kind, last good poll, whether caught up.
     pub feeds: Vec<FeedView>,
     /// Webhooks; `None` where the connector has none.
@@ -83,6 +86,27 @@ pub struct FeedView {
     pub last_ok: Option<Millis>,
     /// Last time nothing more was there.
     pub caught_up_at: Option<Millis>,
+}
+
+/// One call limit of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BudgetView {
+    /// The host it holds for.
+    pub host: String,
+    /// Calls allowed in a minute; `None`: no limit.
+    pub per_minute: Option<u32>,
+    /// Calls allowed in a second; `None`: no limit.
+    pub per_second: Option<u32>,
+    /// Calls of the last minute.
+    pub used: u32,
+    /// The same by what they were for.
+    pub by: Vec<(Priority, u32)>,
+    /// Calls of the minute's limit that this kind of work leaves to more urgent work.
+    pub kept: Vec<(Priority, u32)>,
+    /// What the vendor itself says is left, while its word holds.
+    pub remaining: Option<u32>,
+    /// When the vendor counts anew.
+    pub resets_at: Option<Millis>,
 }
 
 /// Which deadline.
@@ -286,6 +310,37 @@ pub struct CellView {
     pub label: String,
     /// What may stand there: key, label. Empty: free text.
     pub choices: Vec<(String, String)>,
+    /// What probably belongs there, best first. Never filled in by itself.
+    pub suggestions: Vec<SuggestionView>,
+}
+
+/// A code that probably belongs into a cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SuggestionView {
+    /// The code.
+    pub key: String,
+    /// The code in words.
+    pub label: String,
+    /// Why: "Same upc", "Names alike", "Used for Fernwick".
+    pub why: String,
+}
+
+/// What a card is about, for its tab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CardKind {
+    /// A cell is empty.
+    Unmatched,
+    /// An amount does not agree, or is missing.
+    Money,
+    /// A shipment cannot be reported.
+    Shipment,
+    /// Something was cancelled, or is asked to be.
+    Cancellation,
+    /// Sent, and nobody knows what became of it.
+    InDoubt,
+    /// Anything else.
+    Other,
 }
 
 /// One cause and what waits for it.
@@ -303,8 +358,12 @@ pub struct CardView {
     pub cell: Option<CellView>,
     /// How many orders wait.
     pub waiting: u64,
+    /// What it is about.
+    pub kind: CardKind,
     /// Nearest deadline among them.
     pub deadline: Option<Millis>,
+    /// The same with what it asks for and who set it, where the order still says so.
+    pub nearest: Option<(DeadlineKind, Millis, DeadlineSource)>,
     /// Up to six of them.
     pub orders: Vec<OrderView>,
     /// Since when.
@@ -358,7 +417,7 @@ pub struct FrameView {
 pub struct TodayView {
     /// One sentence.
     pub verdict: String,
-    /// Its tone, and the stamp's word: "In step", "Needs you", "Not set up".
+    /// Its tone, and the stamp's word: "In step", "Needs you", "Paused", "Disturbed", "Not set up".
     pub stamp: (Tone, String),
     /// Orders by state.
     pub stages: StageCounts,

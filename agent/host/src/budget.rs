@@ -51,6 +51,8 @@ pub struct BudgetUse {
     pub per_second: u32,
     /// Calls of the last minute by priority.
     pub used: Vec<(Priority, u32)>,
+    /// Calls of the minute's limit that a priority leaves to more urgent ones; none without a limit.
+    pub kept: Vec<(Priority, u32)>,
     /// What the vendor says is left, while its report holds.
     pub remaining: Option<u32>,
     /// When the vendor's window starts anew.
@@ -99,6 +101,16 @@ const fn share(priority: Priority) -> u64 {
 fn allowance(limit: u32, priority: Priority) -> usize {
     let part = u64::from(limit) * share(priority) / 100;
     usize::try_from(part.max(1)).unwrap_or(usize::MAX)
+}
+
+/// What each priority leaves of a limit.
+fn kept(limit: u32) -> Vec<(Priority, u32)> {
+    let left = |p: Priority| {
+        let used = u32::try_from(allowance(limit, p)).unwrap_or(limit);
+        limit.saturating_sub(used)
+    };
+    let all = Priority::ALL.iter().map(|p| (*p, left(*p)));
+    all.filter(|(_, n)| limit > 0 && *n > 0).collect()
 }
 
 impl Bucket {
@@ -260,6 +272,7 @@ impl Budgets {
                         .map(|p| (*p, u32::try_from(count(*p)).unwrap_or(u32::MAX)))
                         .filter(|(_, n)| *n > 0)
                         .collect(),
+                    kept: bucket.rate.map_or_else(Vec::new, |r| kept(r.per_minute)),
                     remaining: bucket.reported.map(|r| r.remaining),
                     resets_at: bucket.reported.map(|r| r.until),
                     hold_until,

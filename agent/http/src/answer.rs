@@ -50,6 +50,17 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     }
 }
 
+/// A table to be saved as a file of that name.
+pub(crate) fn csv(name: &str, table: String) -> Answer {
+    let mut answer = with_body(StatusCode::OK, "text/csv; charset=utf-8", table);
+    let saved = format!("attachment; filename=\"{name}\"");
+    if let Ok(saved) = HeaderValue::from_str(&saved) {
+        let headers = answer.headers_mut();
+        headers.insert(header::CONTENT_DISPOSITION, saved);
+    }
+    answer
+}
+
 /// A redirect after a form: the browser asks for the page with GET.
 pub(crate) fn see_other(place: &str) -> Answer {
     let mut answer = text(StatusCode::SEE_OTHER, "");

@@ -1,6 +1,7 @@
 //! The JSON API: reads give the views as they are, writes take JSON. Who may ask was decided in `site.rs`.
 
 use crate::answer::{self, Answer, Failure};
+use crate::api_matching;
 use crate::openapi;
 use crate::routes::Route;
 use crate::site::{Asked, Peer};
@@ -23,6 +24,12 @@ const MOST_ROWS: usize = 500;
 #[serde(deny_unknown_fields)]
 struct Reason {
     reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cards {
+    cards: Vec<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -79,6 +86,10 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         }
         Route::ApiCards => answer::json(StatusCode::OK, &json!({"cards": handle.cards().await?})),
         Route::ApiRetryCard => released(handle.retry_card(asked.param("id"), who).await?),
+        Route::ApiRetryCards => {
+            let body: Cards = read(asked)?;
+            released(handle.retry_cards(&body.cards, who).await?)
+        }
         Route::ApiIgnoreCard => {
             let body: Reason = read(asked)?;
             handle
@@ -87,6 +98,14 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
             done()
         }
         Route::ApiFillCell => released(fill(asked).await?),
+        Route::ApiEmptyCell => {
+            api_matching::empty(asked).await?;
+            done()
+        }
+        Route::ApiItems => api_matching::items(asked).await?,
+        Route::ApiMappings => api_matching::export(asked).await?,
+        Route::ApiImport => api_matching::import(asked).await?,
+        Route::ApiReplay => api_matching::replay(asked).await?,
         Route::ApiPoll => {
             handle.poll_now(asked.param("name"), entity(asked)?).await?;
             done()
@@ -151,7 +170,7 @@ async fn orders(asked: &Asked<'_>) -> Result<Answer, Failure> {
     Ok(answer::json(StatusCode::OK, &list))
 }
 
-fn rows(asked: &Asked<'_>) -> Result<usize, Failure> {
+pub(crate) fn rows(asked: &Asked<'_>) -> Result<usize, Failure> {
     match asked.query.filled("limit") {
         Some(number) => {
             let rows: usize = number
@@ -163,7 +182,7 @@ fn rows(asked: &Asked<'_>) -> Result<usize, Failure> {
     }
 }
 
-fn read<T: DeserializeOwned>(asked: &Asked<'_>) -> Result<T, Failure> {
+pub(crate) fn read<T: DeserializeOwned>(asked: &Asked<'_>) -> Result<T, Failure> {
     serde_json::from_slice(&asked.body).map_err(|error| {
         // The place, not the text: a body may hold secrets.
         let place = format!("line {}, column {}", error.line(), error.column());

@@ -101,12 +101,23 @@ impl Fields {
         )
     }
 
+    /// Fields that were taken apart elsewhere.
+    pub(crate) const fn of(fields: Vec<(String, String)>) -> Self {
+        Self(fields)
+    }
+
     /// The first value of a field, as sent.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// Every value of a field, as sent.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let of = self.0.iter().filter(move |(key, _)| key == name);
+        of.map(|(_, value)| value.as_str())
     }
 
     /// The first value of a field without space around it; `None` when nothing is left.
@@ -130,5 +141,7 @@ mod tests {
         assert_eq!(fields.get("flag"), Some(""));
         assert_eq!(fields.get("n"), Some("\u{e9}"));
         assert_eq!(fields.get("other"), None);
+        let all: Vec<_> = fields.all("q").collect();
+        assert_eq!(all, ["a&b c", "second"]);
     }
 }

@@ -4,6 +4,7 @@
 
 mod answer;
 mod api;
+mod api_matching;
 mod barcode;
 mod body;
 pub mod client;
@@ -19,6 +20,7 @@ mod routes;
 pub mod server;
 mod session;
 mod site;
+mod upload;
 
 pub use client::{ClientError, LocalClient};
 pub use hooks::{serve_hooks, usual_limit};

@@ -23,6 +23,13 @@ fn body(route: Route) -> Option<Value> {
             &["reason"],
             &[("reason", text("Kept in the history."))],
         )),
+        Route::ApiRetryCards => Some(object(
+            &["cards"],
+            &[(
+                "cards",
+                json!({"type": "array", "items": {"type": "string"}, "description": "Ids of causes."}),
+            )],
+        )),
         Route::ApiPoll => Some(object(
             &[],
             &[(
@@ -65,6 +72,69 @@ fn body(route: Route) -> Option<Value> {
                 ),
             ],
         )),
+        _ => matching_body(route),
+    }
+}
+
+/// The body a write about matches, or about trying again, takes.
+fn matching_body(route: Route) -> Option<Value> {
+    match route {
+        Route::ApiEmptyCell => Some(object(
+            &["from", "to", "table", "value"],
+            &[
+                (
+                    "from",
+                    json!({"type": "integer", "description": "Id of the connection whose value it is."}),
+                ),
+                (
+                    "to",
+                    json!({"type": "integer", "description": "Id of the connection whose code is taken back."}),
+                ),
+                ("table", text("Name of the crosswalk.")),
+                (
+                    "retailer",
+                    text("Only this retailer's own cell; the one for all when left out."),
+                ),
+                ("value", text("The value.")),
+            ],
+        )),
+        Route::ApiImport => Some(object(
+            &["csv"],
+            &[
+                (
+                    "csv",
+                    text(
+                        "The file: a head with `value` and `code`, also `retailer`, `label`, `direction`; a code `-` takes a match back, an empty one changes nothing.",
+                    ),
+                ),
+                (
+                    "dry_run",
+                    json!({"type": "boolean", "description": "Only tell what would change.", "default": false}),
+                ),
+            ],
+        )),
+        Route::ApiReplay => Some(object(
+            &[],
+            &[
+                (
+                    "order",
+                    json!({"type": "integer", "description": "Id of an order."}),
+                ),
+                (
+                    "since",
+                    json!({"type": "integer", "description": "Everything that stopped then or later, in milliseconds since 1970."}),
+                ),
+                ("card", text("Id of a cause.")),
+                (
+                    "all_parked",
+                    json!({"type": "boolean", "description": "Everything that waits for a person."}),
+                ),
+                (
+                    "dry_run",
+                    json!({"type": "boolean", "description": "Only tell what would be tried.", "default": false}),
+                ),
+            ],
+        )),
         _ => None,
     }
 }
@@ -82,6 +152,26 @@ fn query(route: Route) -> Vec<Value> {
             parameter("before", "integer", "`next` of the last answer."),
             parameter("limit", "integer", "Rows, at most 500."),
         ],
+        Route::ApiItems => vec![
+            parameter(
+                "standing",
+                "string",
+                "One of by-hand, automatic, suggested, ambiguous, unmatched.",
+            ),
+            parameter("retailer", "string", "Code of a retailer."),
+            parameter(
+                "q",
+                "string",
+                "Start of an identifier, or words of the title.",
+            ),
+            parameter(
+                "after_retailer",
+                "string",
+                "First part of `next` of the last answer.",
+            ),
+            parameter("after_value", "string", "Second part of it."),
+            parameter("limit", "integer", "Rows, at most 500."),
+        ],
         Route::ApiHistory => vec![parameter("limit", "integer", "Rows, at most 500.")],
         _ => Vec::new(),
     }
@@ -97,7 +187,15 @@ const fn answer(route: Route) -> &'static str {
             "order, document, deadlines, timeline, jobs, money, money_sentence, exchanges"
         }
         Route::ApiCards => "cards",
-        Route::ApiFillCell | Route::ApiRetryCard => "released: how many jobs go on",
+        Route::ApiItems => "route, source, target, compared, counts, retailers, rows, next",
+        Route::ApiMappings => "the CSV file",
+        Route::ApiImport => {
+            "table, rows, new, changed, taken_back, same, changes, wrong, mistakes, released, applied"
+        }
+        Route::ApiReplay => "again, rows, finished, under_way, yours, left_alone, dry_run",
+        Route::ApiFillCell | Route::ApiRetryCard | Route::ApiRetryCards => {
+            "released: how many jobs go on"
+        }
         Route::ApiProbe => "reached: name and value of what was found",
         Route::ApiHistory => "rows",
         Route::ApiApply => "applied, difference",

@@ -28,6 +28,15 @@ pub(crate) enum Route {
     FillCard,
     RetryCard,
     IgnoreCard,
+    RetryCards,
+    Items,
+    MatchItem,
+    UnmatchItem,
+    ItemsFile,
+    CheckItems,
+    ApplyItems,
+    ReplayPage,
+    Replay,
     Connections,
     Poll,
     Probe,
@@ -42,8 +51,14 @@ pub(crate) enum Route {
     ApiRetryJob,
     ApiCards,
     ApiRetryCard,
+    ApiRetryCards,
     ApiIgnoreCard,
     ApiFillCell,
+    ApiEmptyCell,
+    ApiItems,
+    ApiMappings,
+    ApiImport,
+    ApiReplay,
     ApiPoll,
     ApiProbe,
     ApiPause,
@@ -51,6 +66,19 @@ pub(crate) enum Route {
     ApiHistory,
     ApiApply,
     ApiOpenapi,
+}
+
+/// Largest file that is taken.
+const FILE: usize = 8 * 1024 * 1024;
+
+impl Route {
+    /// Bytes a body may have here at least, whatever the listener's own limit; only routes that take files say more.
+    pub(crate) const fn largest(self) -> usize {
+        match self {
+            Self::CheckItems | Self::ApiImport => FILE,
+            _ => 0,
+        }
+    }
 }
 
 /// Who may ask.
@@ -183,6 +211,60 @@ pub(crate) const TABLE: &[Entry] = &[
         Access::User,
         "Leave a cause, with a reason.",
     ),
+    post(
+        "/attention-retry",
+        Route::RetryCards,
+        Access::User,
+        "Try what waits for several causes again.",
+    ),
+    get(
+        "/matching/items",
+        Route::Items,
+        Access::User,
+        "What orders call an item, and which product it is.",
+    ),
+    post(
+        "/matching/items",
+        Route::MatchItem,
+        Access::User,
+        "Match an item by hand.",
+    ),
+    post(
+        "/matching/items/undo",
+        Route::UnmatchItem,
+        Access::User,
+        "Take a match by hand back.",
+    ),
+    get(
+        "/matching/items.csv",
+        Route::ItemsFile,
+        Access::User,
+        "All items and matches as a file.",
+    ),
+    post(
+        "/matching/items/check",
+        Route::CheckItems,
+        Access::User,
+        "What a file of matches would change.",
+    ),
+    post(
+        "/matching/items/apply",
+        Route::ApplyItems,
+        Access::User,
+        "Save the file that was checked.",
+    ),
+    get(
+        "/replay",
+        Route::ReplayPage,
+        Access::User,
+        "What would be tried again.",
+    ),
+    post(
+        "/replay",
+        Route::Replay,
+        Access::User,
+        "Try again from the step that stopped.",
+    ),
     get(
         "/connections",
         Route::Connections,
@@ -269,6 +351,12 @@ pub(crate) const TABLE: &[Entry] = &[
         "Tries everything that waits for this cause again.",
     ),
     post(
+        "/api/v1/cards/retry",
+        Route::ApiRetryCards,
+        Access::User,
+        "Tries everything that waits for these causes again, in one commit.",
+    ),
+    post(
         "/api/v1/cards/{id}/ignore",
         Route::ApiIgnoreCard,
         Access::User,
@@ -279,6 +367,36 @@ pub(crate) const TABLE: &[Entry] = &[
         Route::ApiFillCell,
         Access::User,
         "Fills an empty crosswalk cell and releases what waited for it.",
+    ),
+    post(
+        "/api/v1/cells/empty",
+        Route::ApiEmptyCell,
+        Access::User,
+        "Takes a match by hand back: what is found automatically holds again.",
+    ),
+    get(
+        "/api/v1/matching/items",
+        Route::ApiItems,
+        Access::User,
+        "Items that orders name and how each is matched, by retailer and value.",
+    ),
+    get(
+        "/api/v1/mappings/{table}",
+        Route::ApiMappings,
+        Access::User,
+        "A crosswalk as a CSV file.",
+    ),
+    post(
+        "/api/v1/mappings/{table}",
+        Route::ApiImport,
+        Access::User,
+        "Applies a CSV file to a crosswalk, all rows or none, and releases what waited; or tells what it would change.",
+    ),
+    post(
+        "/api/v1/replay",
+        Route::ApiReplay,
+        Access::User,
+        "Tries what stopped again from the step that stopped, without a second effect; or tells what it would try.",
     ),
     post(
         "/api/v1/connections/{name}/poll",
@@ -397,7 +515,8 @@ mod tests {
                 .path
                 .replace("{id}", "7")
                 .replace("{job}", "8")
-                .replace("{name}", "erp");
+                .replace("{name}", "erp")
+                .replace("{table}", "items");
             let method = Method::from_bytes(entry.method.as_bytes()).unwrap();
             match routes.find(&method, &path) {
                 Found::Entry(found, _) => assert_eq!(found.route, entry.route, "{path}"),

@@ -143,6 +143,7 @@ pub async fn serve_admin(
             passwords,
             sessions: Mutex::new(Sessions::default()),
             tries: Mutex::new(Tries::default()),
+            staged: Mutex::new(None),
             cookie: format!("waybill-{}", bound.port()),
         }),
     });

@@ -4,9 +4,11 @@
 use crate::answer::{self, Answer, Failure};
 use crate::body::{self, Fields, Limits};
 use crate::guard::{self, Hosts};
+use crate::html::Times;
 use crate::password::{PasswordError, Passwords};
 use crate::routes::{Access, Entry, Found, Params, Route, Routes};
 use crate::session::{Key, Notice, Rights, Sessions, Tries, Visitor};
+use crate::upload::{self, Upload};
 use crate::{api, pages};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,7 +17,7 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Request, StatusCode};
 use jiff::tz::TimeZone;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use waybill_engine::Handle;
 use waybill_model::ids::Millis;
 
@@ -30,6 +32,16 @@ pub(crate) enum Peer {
     Stranger(u32),
 }
 
+/// A file that was checked and waits to be applied.
+pub(crate) struct Staged {
+    /// Whose.
+    pub(crate) key: Key,
+    /// Made of its content: what is applied is what was shown.
+    pub(crate) id: String,
+    /// Its content.
+    pub(crate) text: Arc<str>,
+}
+
 /// What only the browser's listener needs.
 pub(crate) struct Browsers {
     /// Names we answer to.
@@ -40,6 +52,8 @@ pub(crate) struct Browsers {
     pub(crate) sessions: Mutex<Sessions>,
     /// Who tried too often.
     pub(crate) tries: Mutex<Tries>,
+    /// The file that was previewed last, until it is applied or another one is.
+    pub(crate) staged: Mutex<Option<Staged>>,
     /// Name of the cookie: with the port, since cookies of one host are shared by all its ports.
     pub(crate) cookie: String,
 }
@@ -76,6 +90,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) peer: Peer,
     /// The form, or nothing.
     pub(crate) form: Fields,
+    /// The file sent with the form.
+    pub(crate) file: Option<Upload>,
     /// The body as it came.
     pub(crate) body: bytes::Bytes,
     /// `If-None-Match`.
@@ -93,6 +109,11 @@ impl Asked<'_> {
         self.param(name)
             .parse()
             .map_err(|_| Failure::not_found("What you asked for"))
+    }
+
+    /// Times as this site shows them, seen from now.
+    pub(crate) fn times(&self) -> Times {
+        Times::new(self.site.zone.clone(), self.site.handle.now())
     }
 
     /// The browser's part.
@@ -205,15 +226,19 @@ impl Site {
             return Ok(answer);
         }
         let body = if writes {
-            body::read(incoming, self.limits).await?
+            let bytes = self.limits.bytes.max(entry.route.largest());
+            body::read(
+                incoming,
+                Limits {
+                    bytes,
+                    ..self.limits
+                },
+            )
+            .await?
         } else {
             bytes::Bytes::new()
         };
-        let form = if is_form(&head.headers) {
-            Fields::parse(&body)
-        } else {
-            Fields::default()
-        };
+        let (form, file) = sent(&head.headers, &body);
         if let (true, Some(visitor), true) = (writes, &visitor, entry.access != Access::Everybody) {
             let given = head
                 .headers
@@ -236,6 +261,7 @@ impl Site {
             who,
             peer,
             form,
+            file,
             body,
             known: head.headers.get(header::IF_NONE_MATCH).cloned(),
         };
@@ -254,6 +280,20 @@ fn other_method(allowed: &str) -> Answer {
         answer.headers_mut().insert(header::ALLOW, allowed);
     }
     answer
+}
+
+/// The fields and the file of a form; nothing of any other body.
+fn sent(headers: &HeaderMap, body: &[u8]) -> (Fields, Option<Upload>) {
+    if is_form(headers) {
+        return (Fields::parse(body), None);
+    }
+    match upload::boundary(headers) {
+        Some(boundary) => {
+            let parts = upload::parse(body, &boundary);
+            (Fields::of(parts.fields), parts.file)
+        }
+        None => (Fields::default(), None),
+    }
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

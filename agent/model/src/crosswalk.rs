@@ -3,6 +3,7 @@
 //! A guess is never made: two items that share a value are a problem, not a first match.
 
 use crate::contract::{Gap, Problem};
+use crate::document::words;
 use crate::document::{Document, Identifier, Order, OrderLine};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,14 @@ pub enum Match {
     /// Several; their keys.
     Ambiguous(Vec<String>),
 }
+
+words!(
+    /// How an item that orders name is matched. What a person said wins over what was found.
+    Standing {
+        ByHand = "by-hand", Automatic = "automatic", Suggested = "suggested", Ambiguous = "ambiguous",
+        Unmatched = "unmatched",
+    }
+);
 
 /// What translation asks of the store.
 pub trait Tables {

@@ -9,7 +9,7 @@ use crate::rows::CellRow;
 use crate::schema::Tab;
 use std::collections::BTreeSet;
 use waybill_model::contract::Gap;
-use waybill_model::crosswalk::ANY;
+use waybill_model::crosswalk::{ANY, ITEMS};
 use waybill_model::ids::{ConnectionId, JobId, Millis};
 use waybill_model::job::{JobState, Reason};
 
@@ -54,6 +54,18 @@ pub(crate) fn cell(
         }
     }
     Ok(None)
+}
+
+/// Exactly that cell.
+pub(crate) fn cell_row(
+    a: &dyn Access,
+    from: ConnectionId,
+    to: ConnectionId,
+    table: &str,
+    retailer: Option<&str>,
+    value: &str,
+) -> Result<Option<CellRow>, StoreError> {
+    a.row(Tab::Cells, &cell_key(from, to, table, retailer, value).0)
 }
 
 pub(crate) fn cells(
@@ -147,7 +159,8 @@ impl Tx<'_> {
         self.at(now);
         let key = cell_key(from, to, table, retailer, value);
         let Some(code) = code else {
-            return self.del(Tab::Cells, &key.0).map(drop);
+            self.del(Tab::Cells, &key.0)?;
+            return self.keep_named(from, to, table, retailer, value);
         };
         let row = CellRow {
             table: table.to_owned(),
@@ -158,7 +171,22 @@ impl Tx<'_> {
             who: who.to_owned(),
             at: now,
         };
-        self.put_row(Tab::Cells, &key.0, &row)
+        self.put_row(Tab::Cells, &key.0, &row)?;
+        self.keep_named(from, to, table, retailer, value)
+    }
+
+    fn keep_named(
+        &mut self,
+        from: ConnectionId,
+        to: ConnectionId,
+        table: &str,
+        retailer: Option<&str>,
+        value: &str,
+    ) -> Result<(), StoreError> {
+        if table != ITEMS {
+            return Ok(());
+        }
+        self.named_cell_changed(from, to, retailer, value)
     }
 
     /// Says that a cell is filled: takes it off the list of every job that waits for it, and makes those ready that

@@ -6,7 +6,7 @@ use crate::codec::{Key, Parts, Span};
 use crate::error::StoreError;
 use crate::schema::Tab;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::crosswalk::Match;
 use waybill_model::document::Item;
 use waybill_model::ids::ConnectionId;
@@ -31,14 +31,125 @@ fn value_key(connection: ConnectionId, kind: &str, value: &str) -> Key {
 
 pub(crate) fn entries(connection: ConnectionId, key: &str, row: &ItemRow) -> Vec<Entry> {
     let values = row.identifiers.iter().filter(|_| row.active);
-    values
+    let mut out: Vec<Entry> = values
         .map(|(kind, value)| {
             Entry::mark(
                 Tab::ItemValues,
                 value_key(connection, kind, value).text(key),
             )
         })
+        .collect();
+    if row.active {
+        let words = title_words(&row.title).into_iter();
+        out.extend(
+            words.map(|word| Entry::mark(Tab::ItemWords, word_key(connection, &word).text(key))),
+        );
+    }
+    out
+}
+
+fn word_key(connection: ConnectionId, word: &str) -> Key {
+    Key::new().u32(connection.0).text(word)
+}
+
+/// The words of a title that are worth comparing: in lower case, at least two characters, at most twelve of them.
+pub(crate) fn title_words(title: &str) -> BTreeSet<String> {
+    title
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| word.chars().count() >= 2)
+        .take(12)
+        .map(crate::orders::searchable)
         .collect()
+}
+
+/// Lists the words of every item's title: files of older versions have the items alone.
+pub(crate) fn index_words(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    let mut all = Vec::new();
+    tx.dynamic()
+        .scan(Tab::Items, &Span::all(), &mut |key, value| {
+            let row: ItemRow = crate::codec::decode(Tab::Items.name(), key, value)?;
+            let mut parts = Parts::of(Tab::Items.name(), key);
+            let connection = ConnectionId(parts.u32()?);
+            all.extend(entries(connection, &parts.text()?, &row));
+            Ok(true)
+        })?;
+    tx.reindex(&[], &all)
+}
+
+/// An item of a catalogue, as the index knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogueItem {
+    /// Key in its system.
+    pub key: String,
+    /// Its title.
+    pub title: String,
+    /// Whether it may be matched.
+    pub active: bool,
+    /// Kind and value.
+    pub identifiers: Vec<(String, String)>,
+}
+
+pub(crate) fn item(
+    a: &dyn Access,
+    connection: ConnectionId,
+    key: &str,
+) -> Result<Option<CatalogueItem>, StoreError> {
+    let row = a.row::<ItemRow>(Tab::Items, &item_key(connection, key).0)?;
+    Ok(row.map(|row| CatalogueItem {
+        key: key.to_owned(),
+        title: row.title,
+        active: row.active,
+        identifiers: row.identifiers.into_iter().collect(),
+    }))
+}
+
+pub(crate) fn any(a: &dyn Access, connection: ConnectionId) -> Result<bool, StoreError> {
+    let span = Span::prefix(Key::new().u32(connection.0));
+    Ok(!a.keys(Tab::Items, &span, 1)?.is_empty())
+}
+
+/// Active items whose titles share most words with that one, best first. A word that very many items have tells
+/// nothing.
+pub(crate) fn alike(
+    a: &dyn Access,
+    connection: ConnectionId,
+    title: &str,
+    limit: usize,
+) -> Result<Vec<CatalogueItem>, StoreError> {
+    const COMMON: usize = 200;
+    let words = title_words(title);
+    let mut shared: BTreeMap<String, usize> = BTreeMap::new();
+    for word in &words {
+        let span = Span::prefix(word_key(connection, word));
+        let keys = a.keys(Tab::ItemWords, &span, COMMON)?;
+        if keys.len() == COMMON {
+            continue;
+        }
+        for key in keys {
+            let mut parts = Parts::of(Tab::ItemWords.name(), &key);
+            parts.u32()?;
+            parts.text()?;
+            *shared.entry(parts.text()?).or_default() += 1;
+        }
+    }
+    let mut best: Vec<(usize, String)> = shared.into_iter().map(|(key, n)| (n, key)).collect();
+    best.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    best.truncate(limit * 4);
+    let mut out = Vec::new();
+    for (_, key) in best {
+        let Some(found) = item(a, connection, &key)? else {
+            continue;
+        };
+        let theirs = title_words(&found.title);
+        let common = words.intersection(&theirs).count();
+        // At least half of all words of both titles.
+        if common * 4 >= words.len() + theirs.len() {
+            out.push((common, found));
+        }
+    }
+    out.sort_by_key(|(common, _)| std::cmp::Reverse(*common));
+    out.truncate(limit);
+    Ok(out.into_iter().map(|(_, found)| found).collect())
 }
 
 fn holders(
@@ -127,5 +238,10 @@ pub(crate) fn update(
             matchable.push((kind.clone(), value.clone()));
         }
     }
+    let changed: BTreeSet<&str> = after
+        .symmetric_difference(&before)
+        .map(|(_, value)| value.as_str())
+        .collect();
+    tx.named_catalogue_changed(connection, changed.into_iter())?;
     Ok(matchable)
 }

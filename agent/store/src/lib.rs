@@ -1,7 +1,7 @@
 //! Bytes on disk: one redb file, one writer, every index in the commit of its rows. Never imports wasmtime, hyper,
 //! reqwest or WIT types. Read `store.rs` first, then `read.rs`, then the file of a noun.
 //!
-//! # FORMAT (schema version 2)
+//! # FORMAT (schema version 3)
 //! - One redb file. All tables map bytes to bytes; `schema.rs` names them and says what their keys are made of.
 //! - Keys: numbers are big-endian (times with the sign bit flipped, a missing time is the last), text has 0 written as
 //!   0 255 and ends with 0 1, an optional part starts with 0 or 1. Keys therefore sort as their parts do.
@@ -34,6 +34,7 @@ mod kv;
 mod levels;
 mod links;
 mod migrate;
+mod named;
 mod orders;
 mod read;
 mod retention;
@@ -54,6 +55,8 @@ pub use codec::Span;
 pub use error::{OpenError, StoreError};
 pub use hints::HintRow;
 pub use hooks::{DeliveryRow, HooksRow};
+pub use items::CatalogueItem;
+pub use named::{NamedCountRow, NamedItemRow, NamedQuery, NewNamedItem};
 pub use read::Read;
 pub use rows::*;
 pub use schema::SCHEMA_VERSION;

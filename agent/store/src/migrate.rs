@@ -1,6 +1,7 @@
 //! The schema version in the file: makes the tables of a new file, refuses a newer one, brings an older one up.
 //! A migration is a function from one version to the next, in one commit, with a fixture file of the old version in
-//! `tests/fixtures`. Version 2 added tables (hints, webhook requests); no row of version 1 changed.
+//! `tests/fixtures`. Version 2 added tables (hints, webhook requests), version 3 the words
+//! of items and the items that orders name; no row of version 1 changed.
 
 use crate::access::Access;
 use crate::error::{OpenError, StoreError};
@@ -13,7 +14,7 @@ pub(crate) const SCHEMA: &[u8] = b"schema";
 pub(crate) fn prepare(engine: &Engine) -> Result<(), OpenError> {
     match stored(engine)? {
         Some(SCHEMA_VERSION) => {}
-        None | Some(1) => add_tables(engine)?,
+        None | Some(1 | 2) => add_tables(engine)?,
         Some(found) if found > SCHEMA_VERSION => {
             return Err(OpenError::Newer {
                 found,
@@ -46,13 +47,14 @@ fn stored(engine: &Engine) -> Result<Option<u32>, StoreError> {
         .map_err(|_| crate::codec::corrupt(Tab::Meta.name(), SCHEMA, "not a version"))
 }
 
-/// From nothing or from version 1: makes the tables that are missing.
+/// From nothing or from an older version: makes the tables that are missing, and the entries that follow from rows.
 fn add_tables(engine: &Engine) -> Result<(), StoreError> {
     engine.inline(&|tx| {
         for tab in Tab::ALL {
             // Opening makes the table, so that readers find every one of them.
             tx.bytes(*tab, b"")?;
         }
+        crate::items::index_words(tx)?;
         tx.put_bytes(Tab::Meta, SCHEMA, &SCHEMA_VERSION.to_be_bytes())
     })
 }

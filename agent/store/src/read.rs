@@ -5,6 +5,8 @@ use crate::access::Access;
 use crate::error::StoreError;
 use crate::hints::HintRow;
 use crate::hooks::{DeliveryRow, HooksRow};
+use crate::items::CatalogueItem;
+use crate::named::{NamedCountRow, NamedItemRow, NamedQuery};
 use crate::rows::{
     AuditRow, BatchRow, CardRow, CellRow, ConnectionRow, Counters, DayCount, DeadlineKind,
     DocumentRow, EffectRow, FeedRow, JobRow, LevelRow, NoteRow, OrderQuery, OrderRow, RouteRow,
@@ -13,7 +15,7 @@ use crate::rows::{
 use crate::schema::Tab;
 use crate::{
     audit, batches, cards, connections, crosswalk, documents, feeds, hints, hooks, items, jobs,
-    journal, kv, levels, links, orders, settings, vault,
+    journal, kv, levels, links, named, orders, settings, vault,
 };
 use secrecy::SecretString;
 use waybill_model::contract::{Exchange, Gap, Link};
@@ -200,6 +202,75 @@ pub trait Read: Access {
     /// The title of an item.
     fn item_title(&self, connection: ConnectionId, key: &str) -> Answer<Option<String>> {
         items::title(self.dynamic(), connection, key)
+    }
+    /// An item of a catalogue.
+    fn item(&self, connection: ConnectionId, key: &str) -> Answer<Option<CatalogueItem>> {
+        items::item(self.dynamic(), connection, key)
+    }
+    /// Whether anything of that connection's catalogue is known.
+    fn has_items(&self, connection: ConnectionId) -> Answer<bool> {
+        items::any(self.dynamic(), connection)
+    }
+    /// Active items with a title like that one, best first.
+    fn items_alike(
+        &self,
+        connection: ConnectionId,
+        title: &str,
+        limit: usize,
+    ) -> Answer<Vec<CatalogueItem>> {
+        items::alike(self.dynamic(), connection, title, limit)
+    }
+    /// An item as orders of a retailer name it.
+    fn named_item(
+        &self,
+        from: ConnectionId,
+        to: ConnectionId,
+        retailer: &str,
+        value: &str,
+    ) -> Answer<Option<NamedItemRow>> {
+        named::item(self.dynamic(), from, to, retailer, value)
+    }
+    /// Items that orders name, by retailer and value.
+    fn named_items(
+        &self,
+        from: ConnectionId,
+        to: ConnectionId,
+        query: &NamedQuery<'_>,
+    ) -> Answer<Vec<NamedItemRow>> {
+        named::list(self.dynamic(), from, to, query)
+    }
+    /// Items that orders name by the start of an identifier, then by words of their titles.
+    fn search_named(
+        &self,
+        from: ConnectionId,
+        to: ConnectionId,
+        text: &str,
+        limit: usize,
+    ) -> Answer<Vec<NamedItemRow>> {
+        named::search(self.dynamic(), from, to, text, limit)
+    }
+    /// How the items of each retailer are matched, in figures.
+    fn named_counts(&self, from: ConnectionId, to: ConnectionId) -> Answer<Vec<NamedCountRow>> {
+        named::counts(self.dynamic(), from, to)
+    }
+    /// Exactly that cell, without the one for all.
+    fn cell_row(
+        &self,
+        from: ConnectionId,
+        to: ConnectionId,
+        table: &str,
+        retailer: Option<&str>,
+        value: &str,
+    ) -> Answer<Option<CellRow>> {
+        crosswalk::cell_row(self.dynamic(), from, to, table, retailer, value)
+    }
+    /// The cards a parked job stands behind.
+    fn cards_of(&self, job: &JobRow) -> Answer<Vec<CardRow>> {
+        let causes = cards::causes(job);
+        let rows = causes
+            .iter()
+            .map(|cause| cards::row(self.dynamic(), &cards::card_id(cause)));
+        rows.filter_map(Result::transpose).collect()
     }
     /// Records of other connections that belong to this one.
     fn links_of(&self, connection: ConnectionId, entity: Entity, key: &str) -> Answer<Vec<Link>> {

@@ -4,7 +4,7 @@
 use redb::TableDefinition;
 
 /// Version of the schema this build reads and writes.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 macro_rules! tables {
     ($($case:ident = $name:literal : $doc:literal),* $(,)?) => {
@@ -66,6 +66,11 @@ tables! {
     Cells = "cells": "from, to, table, retailer, value -> row",
     Items = "items": "connection, key -> title, identifiers, activity",
     ItemValues = "item_values": "connection, kind, value, key: active items only",
+    ItemWords = "item_words": "connection, word of the title, key: active items only",
+    NamedItems = "named_items": "from, to, retailer, value -> row: what orders call an item, and how it is matched",
+    NamedStates = "named_states": "from, to, standing, retailer, value",
+    NamedWords = "named_words": "to, class (0: identifier, 1: word of the title), word, from, retailer, value",
+    NamedCounts = "named_counts": "from, to, retailer -> row: name, items by standing",
     Settings = "settings": "connection, retailer, key -> row",
     SettingLog = "setting_log": "sequence -> row",
     Vault = "vault": "connection, slot, name -> sealed secret",

@@ -7,6 +7,7 @@ use crate::documents::{self, Head};
 use crate::error::StoreError;
 use crate::hints::HintRow;
 use crate::items::{self, ItemRow};
+use crate::named::{self, NamedCountRow, NamedItemRow};
 use crate::rows::{CardRow, EffectRow, JobRow, LevelRow, OrderRow};
 use crate::schema::Tab;
 use crate::{bodies, cards, hints, hooks, jobs, journal, levels, orders};
@@ -35,6 +36,9 @@ const DERIVED: &[Tab] = &[
     Tab::CardRanks,
     Tab::EffectKeys,
     Tab::ItemValues,
+    Tab::ItemWords,
+    Tab::NamedStates,
+    Tab::NamedWords,
     Tab::DirtyLevels,
     Tab::SpoolFiles,
     Tab::HintsDue,
@@ -102,6 +106,7 @@ pub(crate) fn verify(a: &dyn Access) -> Result<Vec<String>, StoreError> {
         let connection = ConnectionId(parts.u32()?);
         expected.add(items::entries(connection, &parts.text()?, &row));
     }
+    named_items(a, &mut expected)?;
     for (_, row) in rows::<LevelRow>(a, Tab::Levels)? {
         expected.add(levels::entries(&row));
     }
@@ -134,6 +139,28 @@ fn orders_and_documents(a: &dyn Access, expected: &mut Expected) -> Result<(), S
         .into_iter()
         .map(|(key, id)| Entry::number(Tab::Latest, key, id));
     expected.add(entries);
+    Ok(())
+}
+
+fn named_items(a: &dyn Access, expected: &mut Expected) -> Result<(), StoreError> {
+    let named = rows::<NamedItemRow>(a, Tab::NamedItems)?;
+    for (_, row) in &named {
+        expected.add(named::entries(row));
+    }
+    let mut right = named::recount(named.into_iter().map(|(_, row)| row));
+    for (key, row) in rows::<NamedCountRow>(a, Tab::NamedCounts)? {
+        if row.items != right.remove(&key).unwrap_or_default() {
+            expected.wrong.push(format!(
+                "the items of retailer `{}` are miscounted",
+                row.retailer
+            ));
+        }
+    }
+    if !right.is_empty() {
+        expected
+            .wrong
+            .push(format!("{} retailers' items are not counted", right.len()));
+    }
     Ok(())
 }
 

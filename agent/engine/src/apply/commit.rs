@@ -9,6 +9,7 @@ use std::sync::Arc;
 use waybill_model::contract::Gap;
 use waybill_model::crash;
 use waybill_model::ids::{ConnectionId, Millis};
+use waybill_model::settings::{SOURCE_ID, TARGET_ID};
 use waybill_store::{ConnectionRow, Read, RouteRow, Scope, Store, StoreError, Tx};
 
 /// Applies a plan to a store and waits for the durable commit.
@@ -43,6 +44,7 @@ pub fn commit(
             .map(|row| (row.name, row.id))
             .collect(),
         filled: Vec::new(),
+        compared: false,
         unlocked: BTreeSet::new(),
         who,
         now,
@@ -53,6 +55,9 @@ pub fn commit(
         changes.push(change);
     }
     apply.unlock(tx)?;
+    if apply.compared {
+        crate::matching::compare_again(tx)?;
+    }
     let released = apply.release(tx)?;
     let detail = format!(
         "{} changes from a provisioning file, {released} waiting jobs released",
@@ -72,6 +77,8 @@ struct Filled {
 struct Apply<'a> {
     ids: BTreeMap<String, ConnectionId>,
     filled: Vec<Filled>,
+    /// Other identifiers may be compared from now on.
+    compared: bool,
     /// Connections with new secrets: a refused login is asked again.
     unlocked: BTreeSet<ConnectionId>,
     who: &'a str,
@@ -107,6 +114,7 @@ impl Apply<'_> {
                     connection: connection.map(|name| self.id(name)).transpose()?,
                     retailer: retailer.map(str::to_owned),
                 };
+                self.compared |= [SOURCE_ID, TARGET_ID].contains(&&*pair.key.value);
                 let value = Some(pair.value.value.as_str());
                 tx.set_setting(&scope, &pair.key.value, value, self.who, self.now)?;
             }

@@ -4,13 +4,13 @@ use super::layout::Base;
 use super::orders::Row;
 use super::{base, render};
 use crate::answer::{Answer, Failure};
-use crate::html::{Icon, Times, count, icon};
+use crate::html::{Icon, Times, count, icon, set_by};
 use crate::session::Notice;
 use crate::site::Asked;
 use askama::Template;
 use hyper::StatusCode;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use waybill_engine::view::CardView;
+use waybill_engine::view::{CardKind, CardView, CellView, DeadlineKind, SuggestionView};
 use waybill_model::ids::Millis;
 
 /// A cause with less time than that is marked as urgent.
@@ -20,8 +20,25 @@ const URGENT: Millis = 24 * 3_600_000;
 struct Cell {
     label: String,
     value: String,
-    choices: Vec<(String, String)>,
+    choices: Vec<Choice>,
+    suggestions: Vec<SuggestionView>,
     retailer: Option<String>,
+    /// Name of the form's part; the words beside the field depend on it.
+    is_item: bool,
+}
+
+/// One line of a list to choose from.
+struct Choice {
+    key: String,
+    label: String,
+    suggested: bool,
+}
+
+/// One kind of cause.
+struct Tab {
+    href: String,
+    text: String,
+    current: bool,
 }
 
 struct Card {
@@ -29,6 +46,7 @@ struct Card {
     action: String,
     tone: &'static str,
     icon: Icon,
+    raw: String,
     title: String,
     text: String,
     hint: Option<String>,
@@ -36,6 +54,7 @@ struct Card {
     since: String,
     orders: Vec<Row>,
     others: u64,
+    source: Option<String>,
     cell: Option<Cell>,
     release: String,
     number: String,
@@ -49,10 +68,54 @@ struct AttentionPage {
     stamp_tone: &'static str,
     stamp_icon: Icon,
     stamp: String,
-    open: usize,
-    left: usize,
+    tabs: Vec<Tab>,
     show_left: bool,
+    kind: Option<&'static str>,
+    /// Cards that may be tried again together.
+    many: bool,
     cards: Vec<Card>,
+}
+
+/// Kinds of causes, the word of their address, and what the tab says.
+const KINDS: [(CardKind, &str, &str); 6] = [
+    (CardKind::Unmatched, "unmatched", "Not matched"),
+    (CardKind::Money, "money", "Money"),
+    (CardKind::Shipment, "shipments", "Shipments"),
+    (CardKind::Cancellation, "cancellations", "Cancellations"),
+    (CardKind::InDoubt, "in-doubt", "In doubt"),
+    (CardKind::Other, "other", "Other"),
+];
+
+/// Which cards are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Show {
+    /// Everything that was not left alone.
+    Open,
+    /// One kind of it.
+    Kind(CardKind),
+    /// What was left with a reason.
+    Left,
+}
+
+impl Show {
+    fn of(word: Option<&str>) -> Self {
+        match word {
+            Some("left") => Self::Left,
+            Some(word) => KINDS
+                .iter()
+                .find(|(_, known, _)| *known == word)
+                .map_or(Self::Open, |(kind, _, _)| Self::Kind(*kind)),
+            None => Self::Open,
+        }
+    }
+
+    fn shows(self, card: &CardView) -> bool {
+        match self {
+            Self::Left => card.ignored.is_some(),
+            Self::Open => card.ignored.is_none(),
+            Self::Kind(kind) => card.ignored.is_none() && card.kind == kind,
+        }
+    }
 }
 
 /// The page.
@@ -60,11 +123,11 @@ pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let (base, times) = base(asked, "/attention", "Needs attention").await?;
     let now = asked.site.handle.now();
     let cards = asked.site.handle.cards().await?;
-    let left = asked.query.get("show") == Some("left");
+    let show = Show::of(asked.query.get("show"));
     let waiting = asked.site.handle.frame().await?.waiting;
     render(
         StatusCode::OK,
-        &compose(base, &cards, waiting, left, &times, now),
+        &compose(base, &cards, waiting, show, &times, now),
     )
 }
 
@@ -104,7 +167,12 @@ pub(crate) async fn fill(asked: &Asked<'_>) -> Result<Answer, Failure> {
         return Err(Failure::bad("this cause has no field to fill in")
             .hint("Try again, or leave it with a reason."));
     };
-    let Some(code) = asked.form.filled("code") else {
+    // A suggestion's own button wins over the field beside it.
+    let given = asked
+        .form
+        .filled("take")
+        .or_else(|| asked.form.filled("code"));
+    let Some(code) = given else {
         let notice = Notice {
             bad: true,
             text: format!("\"{}\" is still empty.", cell.label),
@@ -113,10 +181,6 @@ pub(crate) async fn fill(asked: &Asked<'_>) -> Result<Answer, Failure> {
         };
         return Ok(asked.say("/attention", notice));
     };
-    if !cell.choices.is_empty() && !cell.choices.iter().any(|(key, _)| key == code) {
-        return Err(Failure::bad("that value is not one of the choices")
-            .hint("Open the page again and choose from the list."));
-    }
     let for_all = cell.gap.retailer.is_none() || asked.form.get("scope") == Some("all");
     let filled = asked
         .site
@@ -151,6 +215,45 @@ pub(crate) async fn retry(asked: &Asked<'_>) -> Result<Answer, Failure> {
     Ok(asked.say("/attention", notice))
 }
 
+/// Tries everything behind several causes again: those that were marked, or all of a kind.
+pub(crate) async fn retry_many(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let word = asked.form.filled("kind");
+    let marked: Vec<String> = asked.form.all("card").map(str::to_owned).collect();
+    let ids = if asked.form.get("do") == Some("all") {
+        let show = Show::of(word);
+        let cards = asked.site.handle.cards().await?;
+        let open = cards
+            .into_iter()
+            .filter(|card| show != Show::Left && show.shows(card));
+        open.map(|card| card.id).collect()
+    } else {
+        marked
+    };
+    let back = word.map_or_else(
+        || "/attention".to_owned(),
+        |word| {
+            format!(
+                "/attention?show={}",
+                utf8_percent_encode(word, NON_ALPHANUMERIC)
+            )
+        },
+    );
+    if ids.is_empty() {
+        let notice = Notice {
+            bad: true,
+            text: "No cause is marked.".to_owned(),
+            hint: Some("Mark the causes to try again, or try all of them.".to_owned()),
+            pairs: Vec::new(),
+        };
+        return Ok(asked.say(&back, notice));
+    }
+    let notice = match asked.site.handle.retry_cards(&ids, &asked.who).await {
+        Ok(jobs) => released(jobs, "Tried again."),
+        Err(error) => refused(error.into()),
+    };
+    Ok(asked.say(&back, notice))
+}
+
 /// Leaves a cause, with a reason.
 pub(crate) async fn ignore(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let reason = asked.form.filled("reason").unwrap_or_default();
@@ -173,11 +276,33 @@ pub(crate) async fn ignore(asked: &Asked<'_>) -> Result<Answer, Failure> {
 fn waits(card: &CardView, times: &Times) -> String {
     let verb = if card.waiting == 1 { "waits" } else { "wait" };
     let orders = format!("{} {verb}", count(card.waiting, "order", "orders"));
+    let what = match card.nearest.map(|(kind, _, _)| kind) {
+        Some(DeadlineKind::Acknowledge) => "acknowledge-by",
+        Some(DeadlineKind::Ship) => "ship-by",
+        Some(DeadlineKind::Invoice) => "invoice-by",
+        None => "deadline",
+    };
     match card.deadline {
         Some(at) if times.past(at) => format!("{orders}, the first is {}", times.left(at)),
-        Some(at) => format!("{orders}, first deadline in {}", times.left(at)),
+        Some(at) => format!("{orders}, first {what} in {}", times.left(at)),
         None => format!("{orders}, no date given"),
     }
+}
+
+/// The list of a cell: what is suggested first.
+fn choices(cell: &CellView) -> Vec<Choice> {
+    let is_suggested = |key: &str| cell.suggestions.iter().any(|s| s.key == key);
+    let mut choices: Vec<Choice> = cell
+        .choices
+        .iter()
+        .map(|(key, label)| Choice {
+            key: key.clone(),
+            label: label.clone(),
+            suggested: is_suggested(key),
+        })
+        .collect();
+    choices.sort_by_key(|choice| !choice.suggested);
+    choices
 }
 
 fn compose_card(at: usize, card: &CardView, times: &Times, now: Millis) -> Card {
@@ -199,6 +324,14 @@ fn compose_card(at: usize, card: &CardView, times: &Times, now: Millis) -> Card 
         ),
         tone,
         icon: icon(name),
+        raw: card.id.clone(),
+        source: card.nearest.map(|(_, at, by)| {
+            let source = card
+                .orders
+                .first()
+                .map_or("the network", |o| o.source.as_str());
+            format!("{}. {}.", times.when(at), set_by(by, source))
+        }),
         title: card.title.clone(),
         text: card.text.clone(),
         hint: card.hint.clone(),
@@ -213,7 +346,9 @@ fn compose_card(at: usize, card: &CardView, times: &Times, now: Millis) -> Card 
         cell: card.cell.as_ref().map(|cell| Cell {
             label: cell.label.clone(),
             value: cell.gap.value.clone(),
-            choices: cell.choices.clone(),
+            choices: choices(cell),
+            suggestions: cell.suggestions.clone(),
+            is_item: cell.gap.table == "items",
             retailer: cell.gap.retailer.as_ref().map(|code| {
                 let named = card.orders.iter().find(|order| &order.retailer == code);
                 named.map_or_else(|| code.clone(), super::orders::retailer)
@@ -231,11 +366,40 @@ fn compose_card(at: usize, card: &CardView, times: &Times, now: Millis) -> Card 
     }
 }
 
+/// A tab for every kind there is; none where all are of one kind.
+fn tabs(cards: &[CardView], show: Show) -> Vec<Tab> {
+    let number = |of: Show| cards.iter().filter(|card| of.shows(card)).count();
+    let tab = |of: Show, href: &str, text: &str| Tab {
+        href: href.to_owned(),
+        text: format!("{text} {}", number(of)),
+        current: of == show,
+    };
+    let mut tabs = vec![tab(Show::Open, "/attention", "All")];
+    for (kind, word, text) in KINDS {
+        let of = Show::Kind(kind);
+        if number(of) > 0 || of == show {
+            tabs.push(tab(of, &format!("/attention?show={word}"), text));
+        }
+    }
+    if number(Show::Left) > 0 || show == Show::Left {
+        tabs.push(tab(
+            Show::Left,
+            "/attention?show=left",
+            "Left with a reason",
+        ));
+    }
+    let only_one_kind = tabs.len() == 2 && number(Show::Left) == 0 && show == Show::Open;
+    if tabs.len() == 1 || only_one_kind {
+        tabs.clear();
+    }
+    tabs
+}
+
 fn compose(
     base: Base,
     cards: &[CardView],
     waiting: u64,
-    show_left: bool,
+    show: Show,
     times: &Times,
     now: Millis,
 ) -> AttentionPage {
@@ -254,12 +418,16 @@ fn compose(
         stamp_tone,
         stamp_icon: icon(name),
         stamp,
-        open,
-        left: cards.len() - open,
-        show_left,
+        tabs: tabs(cards, show),
+        show_left: show == Show::Left,
+        kind: KINDS
+            .iter()
+            .find(|(kind, _, _)| show == Show::Kind(*kind))
+            .map(|(_, word, _)| *word),
+        many: show != Show::Left && cards.iter().filter(|card| show.shows(card)).count() > 1,
         cards: cards
             .iter()
-            .filter(|card| card.ignored.is_some() == show_left)
+            .filter(|card| show.shows(card))
             .enumerate()
             .map(|(at, card)| compose_card(at, card, times, now))
             .collect(),

@@ -1,6 +1,6 @@
 //! Renders the attention page from composed views.
 
-use super::compose;
+use super::{Show, compose};
 use crate::html::with_symbols;
 use crate::pages::sample::{self, NOW};
 use askama::Template;
@@ -11,7 +11,7 @@ fn page(cards: &[CardView], waiting: u64, left: bool) -> String {
         sample::base("/attention", "Needs attention"),
         cards,
         waiting,
-        left,
+        if left { Show::Left } else { Show::Open },
         &sample::times(),
         NOW,
     );
@@ -25,14 +25,21 @@ fn a_card_asks_for_one_cell_and_says_what_it_frees() {
     let html = page(&[sample::gap_card(), sample::problem_card()], 5, false);
     for words in [
         "5 orders wait",
-        "4 orders wait, first deadline in 2 h 54 min",
+        "4 orders wait, first ship-by in 2 h 54 min",
         "Save and release 4 orders",
         "Ship by today 17:00",
         "Harbor &#38; Pine only",
         "All retailers that send GSIG",
         "<option value=\"7\">Ground &#34;Signature&#34;</option>",
         "3 more",
-        "Since today 13:06.",
+        "Nearest deadline today 17:00. The retailer&#39;s rules, worked out by Network. Since today 13:06.",
+        "<option value=\"8\">Ground (suggested)</option>",
+        "Used for Fernwick. Please check it.",
+        "name=\"take\" value=\"8\" formnovalidate",
+        "Not matched 1",
+        "Money 1",
+        "Try all 2 again",
+        "name=\"card\" value=\"problem:total-differs\" form=\"many\"",
         "1 order waits, no date given",
         "Try 1 order again",
     ] {
@@ -79,4 +86,25 @@ fn nothing_waiting_is_said() {
     assert!(html.contains("Nothing waits for you."));
     assert!(html.contains("Nothing waits</p>"));
     assert!(!html.contains("Left with a reason"), "no tab for nothing");
+}
+
+#[test]
+fn a_tab_shows_its_kind_alone() {
+    let cards = [sample::gap_card(), sample::problem_card()];
+    let page = compose(
+        sample::base("/attention", "Needs attention"),
+        &cards,
+        5,
+        Show::of(Some("money")),
+        &sample::times(),
+        NOW,
+    );
+    let html = with_symbols(&page.render().unwrap());
+    sample::sound(&html);
+    assert!(html.contains("aria-current=\"page\">Money 1"));
+    assert!(
+        !html.contains("GSIG</h2>"),
+        "the other kind is on its own tab"
+    );
+    assert_eq!(Show::of(Some("nonsense")), Show::Open);
 }

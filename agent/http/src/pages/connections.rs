@@ -1,5 +1,6 @@
 //! Connections: each side, what it answers, how far reading has come; test, read now, pause.
 
+use super::budget::Budget;
 use super::layout::{Base, side};
 use super::{base, render};
 use crate::answer::{Answer, Failure};
@@ -37,7 +38,7 @@ struct Side {
     tag: Mark,
     connector: String,
     calls: String,
-    share: Option<String>,
+    budgets: Vec<Budget>,
     hold: Option<String>,
     feeds: Vec<Feed>,
     hooks: Option<Hooks>,
@@ -187,9 +188,11 @@ fn compose_side(at: usize, connection: &ConnectionView, times: &Times) -> Side {
             || format!("{used} in the last minute, no limit"),
             |limit| format!("{used} of {limit} in the last minute"),
         ),
-        share: limit
-            .filter(|l| *l > 0)
-            .map(|limit| format!("{}%", (u64::from(used) * 100 / u64::from(limit)).min(100))),
+        budgets: connection
+            .budgets
+            .iter()
+            .map(|b| Budget::of(b, times))
+            .collect(),
         hold: connection.hold_until.map(|until| times.when(until)),
         feeds: connection.feeds.iter().map(|f| feed(f, times)).collect(),
         hooks: connection.hooks.as_ref().map(|h| compose_hooks(h, times)),

@@ -78,10 +78,12 @@ const MENU: &[(&str, &str, &[Entry])] = &[
             ("/orders", "Orders"),
         ],
     ),
+    ("n-set", "Set up", &[("/matching/items", "Matching")]),
     (
         "n-look",
         "Look after",
         &[
+            ("/replay", "Try again"),
             ("/connections", "Connections"),
             ("/history", "History"),
             ("/password", "Password"),

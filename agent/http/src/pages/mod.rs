@@ -1,12 +1,15 @@
 //! The pages: what each shows is prepared here from the engine's views, the words around it are in `templates/`.
 
 mod attention;
+mod budget;
 mod connections;
 mod history;
 mod layout;
 mod login;
+mod matching;
 mod order;
 mod orders;
+mod replay;
 #[cfg(test)]
 mod sample;
 mod today;
@@ -58,6 +61,15 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::Attention => attention::show(asked).await,
         Route::FillCard => attention::fill(asked).await,
         Route::RetryCard => attention::retry(asked).await,
+        Route::RetryCards => attention::retry_many(asked).await,
+        Route::Items => matching::show(asked).await,
+        Route::MatchItem => matching::fill(asked).await,
+        Route::UnmatchItem => matching::undo(asked).await,
+        Route::ItemsFile => matching::download(asked).await,
+        Route::CheckItems => matching::check(asked).await,
+        Route::ApplyItems => matching::apply(asked).await,
+        Route::ReplayPage => replay::show(asked).await,
+        Route::Replay => replay::run(asked).await,
         Route::IgnoreCard => attention::ignore(asked).await,
         Route::Connections => connections::show(asked).await,
         Route::Poll | Route::Probe | Route::Pause | Route::Resume => {

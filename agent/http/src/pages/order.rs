@@ -12,7 +12,9 @@ use crate::session::Notice;
 use crate::site::Asked;
 use askama::Template;
 use hyper::StatusCode;
-use waybill_engine::view::{DeadlineKind, JobView, MoneyRow, NoteView, OrderDetail, Tone};
+use waybill_engine::view::{
+    DeadlineKind, JobView, LineView, MoneyRow, NoteView, OrderDetail, ShipmentView, Tone,
+};
 use waybill_model::contract::Exchange;
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{Address, Method, Order, OrderLine};
@@ -38,6 +40,18 @@ struct Line {
     is_open: bool,
     price: String,
     amount: String,
+}
+
+/// One goods-out note, and what became of its shipment.
+struct Shipped {
+    note: String,
+    tracking: Vec<String>,
+    carrier: String,
+    units: String,
+    left: String,
+    mark: Mark,
+    changed: String,
+    retry: Option<String>,
 }
 
 struct Amount {
@@ -93,6 +107,9 @@ struct OrderPage {
     facts: Vec<(&'static str, String)>,
     problem: Option<String>,
     lines: Vec<Line>,
+    shipments: Vec<Shipped>,
+    /// The preview of trying everything of it again.
+    again: Option<String>,
     amounts: Vec<Amount>,
     money: Option<Mark>,
     sent: Vec<Sent>,
@@ -241,8 +258,10 @@ fn deadlines(detail: &OrderDetail, times: &Times) -> Vec<DeadlineBox> {
         .collect()
 }
 
-fn line(line: &OrderLine, currency: Option<&str>) -> Line {
+/// A line in words; its quantities are the agent's own count where there is one, which knows what is under way.
+fn line(line: &OrderLine, counted: Option<&LineView>, currency: Option<&str>) -> Line {
     let open = line.wanted().checked_sub(line.shipped).unwrap_or_default();
+    let (shipped, open) = counted.map_or((line.shipped, open), |c| (c.shipped, c.open));
     let amount = line
         .unit_price
         .and_then(|price| price.checked_mul(line.wanted()));
@@ -265,12 +284,54 @@ fn line(line: &OrderLine, currency: Option<&str>) -> Line {
             .map(|id| (id.kind.clone(), id.value.clone()))
             .collect(),
         ordered: quantity(line.quantity),
-        shipped: quantity(line.shipped),
+        shipped: quantity(shipped),
         cancelled: quantity(line.cancelled),
         open: quantity(open),
         is_open: open.is_positive(),
         price: shown(line.unit_price),
         amount: shown(amount),
+    }
+}
+
+/// Lines of the order with their counts.
+fn lines(detail: &OrderDetail, order: &Order) -> Vec<Line> {
+    let currency = order.currency.as_deref();
+    let counted = |key: &str| detail.lines.iter().find(|c| c.line == key);
+    let all = order.lines.iter();
+    all.map(|l| line(l, counted(&l.line), currency)).collect()
+}
+
+fn shipment(shipment: &ShipmentView, detail: &OrderDetail, times: &Times) -> Shipped {
+    let number = |key: &str| {
+        let line = detail.lines.iter().find(|l| l.line == key);
+        line.and_then(|l| l.number)
+            .map_or_else(|| key.to_owned(), |n| n.to_string())
+    };
+    let units: Vec<String> = shipment
+        .units
+        .iter()
+        .map(|(line, units)| format!("{} of line {}", quantity(*units), number(line)))
+        .collect();
+    Shipped {
+        note: shipment.note.clone(),
+        tracking: shipment.tracking.clone(),
+        carrier: shipment
+            .carrier
+            .clone()
+            .unwrap_or_else(|| "not said".to_owned()),
+        units: if units.is_empty() {
+            "none told yet".to_owned()
+        } else {
+            units.join(", ")
+        },
+        left: shipment
+            .shipped_at
+            .map_or_else(|| "not shipped yet".to_owned(), |at| times.when(at)),
+        mark: Mark::of(shipment.tone, shipment.state.clone()),
+        changed: times.when(shipment.changed_at),
+        retry: shipment
+            .can_retry
+            .then(|| format!("/orders/{}/jobs/{}/retry", detail.order.id, shipment.job)),
     }
 }
 
@@ -363,9 +424,17 @@ fn compose(base: Base, detail: &OrderDetail, times: &Times, as_of: String) -> Or
         deadlines: deadlines(detail, times),
         facts: facts(detail, order, times),
         problem: detail.order.problem.clone(),
-        lines: order.map_or_else(Vec::new, |o| {
-            o.lines.iter().map(|l| line(l, currency)).collect()
-        }),
+        lines: order.map_or_else(Vec::new, |o| lines(detail, o)),
+        shipments: detail
+            .shipments
+            .iter()
+            .map(|s| shipment(s, detail, times))
+            .collect(),
+        again: detail
+            .jobs
+            .iter()
+            .any(|job| job.can_retry)
+            .then(|| format!("/replay?order={}", detail.order.id)),
         amounts: detail
             .money
             .iter()

@@ -32,7 +32,12 @@ fn an_order_tells_its_story() {
         "Network has not confirmed yet",
         "Ledgerworks sale",
         "Brass storm lantern",
-        "<b>2</b>",
+        "<b>1</b>",
+        "<span class=\"no\">1042</span>",
+        "1Z999AA10123456784",
+        "2 of line 2",
+        "Waits for you: refused &#60;there&#62;",
+        "href=\"/replay?order=7\"",
         "$144.00",
         "The sale is 1.00 short",
         "<td class=\"n\">1.00</td>",
@@ -46,6 +51,7 @@ fn an_order_tells_its_story() {
         assert!(html.contains(words), "{words}");
     }
     assert!(html.contains("action=\"/orders/7/jobs/31/retry\""));
+    assert!(html.contains("action=\"/orders/7/jobs/32/retry\""));
     assert!(html.contains(&format!("name=\"token\" value=\"{TOKEN}\"")));
     assert!(
         !html.contains("<script>alert"),

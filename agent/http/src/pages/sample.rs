@@ -4,9 +4,9 @@ use super::layout::Base;
 use crate::html::Times;
 use jiff::tz::TimeZone;
 use waybill_engine::view::{
-    CardView, CellView, ConnectionView, DayView, DeadlineKind, DeadlineView, FeedView, FrameView,
-    HooksView, JobView, MoneyRow, NoteView, OrderDetail, OrderList, OrderView, StageCounts,
-    TodayView, Tone,
+    BudgetView, CardKind, CardView, CellView, ConnectionView, DayView, DeadlineKind, DeadlineView,
+    FeedView, FrameView, HooksView, JobView, LineView, MoneyRow, NoteView, OrderDetail, OrderList,
+    OrderView, ShipmentView, StageCounts, SuggestionView, TodayView, Tone,
 };
 use waybill_model::contract::{Exchange, Gap};
 use waybill_model::decimal::Decimal;
@@ -15,6 +15,7 @@ use waybill_model::document::{
     OrderPhase,
 };
 use waybill_model::ids::{ConnectionId, JobId, Millis, OrderId};
+use waybill_model::job::Priority;
 use waybill_model::order_state::OrderStage;
 
 /// Fri 20 Nov 2026, 14:06:00 UTC.
@@ -37,6 +38,16 @@ pub(crate) fn frame() -> FrameView {
         last_ok: Some(NOW - 8_000),
         hold_until: None,
         calls: (61, Some(200)),
+        budgets: vec![BudgetView {
+            host: "api.erp.example".to_owned(),
+            per_minute: Some(200),
+            per_second: None,
+            used: 61,
+            by: vec![(Priority::NearDeadline, 9), (Priority::Order, 52)],
+            kept: vec![(Priority::Order, 20), (Priority::Catalogue, 100)],
+            remaining: Some(126),
+            resets_at: Some(NOW + 34_000),
+        }],
         feeds: vec![FeedView {
             entity: Entity::Order,
             last_ok: Some(NOW - 8_000),
@@ -129,9 +140,20 @@ pub(crate) fn gap_card() -> CardView {
                 ("7".to_owned(), "Ground \"Signature\"".to_owned()),
                 ("8".to_owned(), "Ground".to_owned()),
             ],
+            suggestions: vec![SuggestionView {
+                key: "8".to_owned(),
+                label: "Ground".to_owned(),
+                why: "Used for Fernwick".to_owned(),
+            }],
         }),
         waiting: 4,
+        kind: CardKind::Unmatched,
         deadline: Some(NOW + 10_440_000),
+        nearest: Some((
+            DeadlineKind::Ship,
+            NOW + 10_440_000,
+            DeadlineSource::Network,
+        )),
         orders: vec![order(7, "HP-4471820", OrderStage::Waiting)],
         first_at: NOW - HOUR,
         ignored: None,
@@ -147,7 +169,9 @@ pub(crate) fn problem_card() -> CardView {
         hint: Some("Ask the retailer which one is right.".to_owned()),
         cell: None,
         waiting: 1,
+        kind: CardKind::Money,
         deadline: None,
+        nearest: None,
         orders: vec![order(8, "<b>8</b>", OrderStage::Waiting)],
         first_at: NOW - HOUR,
         ignored: None,
@@ -266,6 +290,34 @@ fn body(view: &OrderView) -> Order {
     }
 }
 
+fn counted() -> Vec<LineView> {
+    vec![LineView {
+        line: "2".to_owned(),
+        number: Some(2),
+        sku: Some("NF-LAN-BRS".to_owned()),
+        title: "Brass storm lantern".to_owned(),
+        ordered: Decimal::whole(3),
+        shipped: Decimal::whole(2),
+        cancelled: Decimal::ZERO,
+        open: Decimal::whole(1),
+    }]
+}
+
+fn shipments() -> Vec<ShipmentView> {
+    vec![ShipmentView {
+        note: "1042".to_owned(),
+        job: JobId(32),
+        tracking: vec!["1Z999AA10123456784".to_owned()],
+        carrier: None,
+        shipped_at: Some(NOW - HOUR),
+        units: vec![("2".to_owned(), Decimal::whole(2))],
+        state: "Waits for you: refused <there>".to_owned(),
+        tone: Tone::You,
+        changed_at: NOW - 60_000,
+        can_retry: true,
+    }]
+}
+
 pub(crate) fn detail() -> OrderDetail {
     let view = order(7, "HP-4471820", OrderStage::Waiting);
     OrderDetail {
@@ -275,8 +327,8 @@ pub(crate) fn detail() -> OrderDetail {
             occurred_at: NOW,
             body: Body::Order(body(&view)),
         },
-        lines: Vec::new(),
-        shipments: Vec::new(),
+        lines: counted(),
+        shipments: shipments(),
         deadlines: vec![
             (
                 DeadlineKind::Ship,

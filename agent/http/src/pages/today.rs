@@ -1,5 +1,6 @@
 //! Today: is everything in step? Figures, next deadlines, what waits, what just happened, the last days.
 
+use super::budget::Budget;
 use super::layout::Base;
 use super::orders::Row;
 use super::{base, render};
@@ -8,7 +9,7 @@ use crate::html::{Icon, Mark, Times, count, deadline_words, grouped, icon, set_b
 use crate::site::Asked;
 use askama::Template;
 use hyper::StatusCode;
-use waybill_engine::view::{CardView, DayView, TodayView};
+use waybill_engine::view::{CardView, DayView, FrameView, TodayView};
 use waybill_model::ids::Millis;
 use waybill_model::order_state::OrderStage;
 
@@ -84,6 +85,7 @@ struct TodayPage {
     causes: Vec<Cause>,
     more: String,
     recent: Vec<Event>,
+    budgets: Vec<(String, Budget)>,
     chart: Option<Chart>,
     as_of: String,
 }
@@ -93,7 +95,22 @@ pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let (base, times) = base(asked, "/today", "Today").await?;
     let now = asked.site.handle.now();
     let today = asked.site.handle.today().await?;
-    render(StatusCode::OK, &compose(base, &today, &times, now))
+    let frame = asked.site.handle.frame().await?;
+    let mut page = compose(base, &today, &times, now);
+    page.budgets = budgets(&frame, &times);
+    render(StatusCode::OK, &page)
+}
+
+/// The limits that a minute's calls can reach, by the title of their connection.
+fn budgets(frame: &FrameView, times: &Times) -> Vec<(String, Budget)> {
+    let mut out = Vec::new();
+    for connection in &frame.connections {
+        let limited = connection.budgets.iter();
+        for budget in limited.filter(|b| b.per_minute.is_some()) {
+            out.push((connection.title.clone(), Budget::of(budget, times)));
+        }
+    }
+    out
 }
 
 /// The last days up to today, also those on which nothing happened.
@@ -261,6 +278,7 @@ fn compose(base: Base, today: &TodayView, times: &Times, now: Millis) -> TodayPa
                 text: note.text.clone(),
             })
             .collect(),
+        budgets: Vec::new(),
         chart: chart(&days, times),
         as_of: times.clock_seconds(now),
         base,
@@ -290,15 +308,18 @@ mod tests {
 
     #[test]
     fn the_day_is_answered_in_one_sentence_and_explained_below() {
-        let page = compose(
+        let mut page = compose(
             sample::base("/today", "Today"),
             &sample::today(),
             &sample::times(),
             NOW,
         );
+        page.budgets = budgets(&sample::frame(), &sample::times());
         let html = with_symbols(&page.render().unwrap());
         sample::sound(&html);
+        assert!(html.contains("Calls to Ledgerworks this minute"));
         for words in [
+            "61 of 200 calls in the last minute",
             "Today, Friday 20 November, 14:06",
             "5 orders wait for you, from 2 causes.",
             "Needs you</p>",
