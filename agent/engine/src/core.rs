@@ -12,10 +12,11 @@ use waybill_host::connector::{Call, Connector, Mode};
 use waybill_host::ports::{Clock, EffectScope, Rng};
 use waybill_model::backoff::Backoff;
 use waybill_model::contract::{Context, Descriptor, Pairs};
+use waybill_model::document::Stage;
 use waybill_model::ids::{BatchId, ConnectionId, Millis};
 use waybill_model::job::Priority;
 use waybill_model::settings::{self, Values};
-use waybill_store::{ConnectionRow, Read, RouteRow, Store, StoreError};
+use waybill_store::{ConnectionRow, Read, RouteRow, Rx, Store, StoreError};
 
 /// Called after each commit with the time and one line; the simulation hashes the lines.
 pub type Observer = Arc<dyn Fn(Millis, &str) + Send + Sync>;
@@ -51,11 +52,24 @@ fn seconds(text: &str) -> Option<Millis> {
 }
 
 /// The bound connections and routes, replaced as a whole on a reload.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Desk {
     pub(crate) slots: BTreeMap<ConnectionId, Slot>,
     pub(crate) routes: Vec<RouteRow>,
     pub(crate) agent: Values,
+    /// The earliest stage at which any retailer's shipments are reported.
+    pub(crate) earliest: Stage,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            slots: BTreeMap::new(),
+            routes: Vec::new(),
+            agent: Values::new(),
+            earliest: Stage::Shipped,
+        }
+    }
 }
 
 impl Desk {
@@ -69,6 +83,15 @@ impl Desk {
 /// Whether neither a person nor the vendor has stopped calls.
 pub(crate) fn is_callable(row: &ConnectionRow, now: Millis) -> bool {
     !row.paused && row.hold_until.is_none_or(|until| until <= now)
+}
+
+/// The earliest trigger of shipments, over all retailers.
+fn earliest(rx: &Rx) -> Result<Stage, StoreError> {
+    let rows = rx.agent_values(settings::SHIP_TRIGGER)?;
+    let set = rows.iter().filter_map(|row| Stage::from_word(&row.value));
+    let for_all = rows.iter().any(|row| row.scope.retailer.is_none());
+    let default = (!for_all).then_some(Stage::Shipped);
+    Ok(set.chain(default).min().unwrap_or(Stage::Shipped))
 }
 
 pub(crate) struct Core {
@@ -183,11 +206,13 @@ impl Core {
         mode: Mode,
         attempt: u32,
     ) -> Call {
-        let settings: Pairs = slot
+        let mut settings: Pairs = slot
             .settings
             .iter()
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
+        let stage = self.desk().earliest.word().to_owned();
+        settings.push((settings::SHIP_STAGE.to_owned(), stage));
         Call {
             connection: slot.row.id,
             context: Context { settings, attempt },
@@ -200,6 +225,7 @@ impl Core {
 
     /// Reads connections, routes and settings again and binds every connection.
     pub(crate) fn reload(&self) -> Result<(), StoreError> {
+        let earliest = self.store.read(earliest)?;
         let (rows, routes, agent, values, addresses) = self.store.read(|rx| {
             let rows = rx.connections()?;
             let values = rows
@@ -247,6 +273,7 @@ impl Core {
             slots,
             routes,
             agent,
+            earliest,
         });
         match self.desk.write() {
             Ok(mut held) => *held = desk,

@@ -4,7 +4,7 @@
 use crate::calls;
 use crate::core::{Core, Desk, Slot};
 use crate::event::Event;
-use crate::{intake, pull};
+use crate::{intake, pull, shipment};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use waybill_host::connector::{CallError, Mode};
@@ -206,6 +206,7 @@ async fn take(
             let came: BTreeSet<&str> = documents.iter().map(|d| d.key.as_str()).collect();
             for row in rows.iter().filter(|row| !came.contains(row.key.as_str())) {
                 tracing::debug!(%connection, %entity, key = %row.key, "A hint led to nothing.");
+                shipment::intake::gone(tx, &desk, connection, entity, &row.key, now)?;
             }
             Ok(taken)
         })

@@ -4,10 +4,11 @@
 use crate::core::Desk;
 use crate::matching;
 use crate::order;
+use crate::shipment;
 use waybill_model::contract::{Gap, KvWrite, Moment, Page, Problem};
 use waybill_model::crosswalk;
 use waybill_model::document::{
-    Body, CancelPhase, Cancellation, Document, Entity, Order, OrderPhase,
+    Body, CancelPhase, Cancellation, Document, Entity, Order, OrderPhase, Shipment,
 };
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::{Ending, JobState, Reason, Work};
@@ -24,6 +25,8 @@ pub(crate) struct Taken {
     pub(crate) seen: usize,
     /// Jobs set free by new items.
     pub(crate) released: usize,
+    /// Whether a sale may exist that we have no link for, once that was asked.
+    unsure: Option<bool>,
 }
 
 /// Takes a page: documents, orders, jobs, cursor and the connector's writes.
@@ -67,6 +70,10 @@ pub(crate) fn documents(
     let mut taken = Taken::default();
     let mut item_values = Vec::new();
     for document in documents {
+        if let Body::Shipment(shipment) = &document.body {
+            take_shipment(tx, desk, connection, document, shipment, &mut taken, now)?;
+            continue;
+        }
         let Some(mut accepted) = tx.accept(connection, document, now)? else {
             taken.seen += 1;
             continue;
@@ -86,6 +93,38 @@ pub(crate) fn documents(
     }
     taken.released = release_items(tx, connection, &item_values, now)?;
     Ok(taken)
+}
+
+/// A note of one of our sales. Any other is ignored; while a sale's creation is under way, it is remembered.
+fn take_shipment(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    connection: ConnectionId,
+    document: &Document,
+    found: &Shipment,
+    taken: &mut Taken,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let Some(row) = shipment::intake::order_of(tx, desk, connection, found)? else {
+        let wanted = shipment::intake::is_wanted(desk, connection);
+        if wanted
+            && *taken
+                .unsure
+                .get_or_insert(shipment::unclaimed::possible(tx, connection)?)
+        {
+            let sale = &found.order_key;
+            shipment::unclaimed::remember(tx, connection, sale, &document.key, now)?;
+        }
+        taken.seen += 1;
+        return Ok(());
+    };
+    let Some(accepted) = tx.accept(connection, document, now)? else {
+        taken.seen += 1;
+        return shipment::intake::seen(tx, connection, document, &row, now);
+    };
+    taken.new += 1;
+    let accepted = accepted.document;
+    shipment::intake::take(tx, desk, connection, document, &row, accepted, now)
 }
 
 fn take_order(
@@ -281,6 +320,7 @@ fn update_order(
     }
     matching::name_items(tx, desk, row.connection, new, now)?;
     take_up(tx, desk, &row, new, now)?;
+    shipment::intake::wake(tx, desk, id, now)?;
     order::refresh(tx, id, now)
 }
 

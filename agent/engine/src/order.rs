@@ -1,6 +1,7 @@
 //! An order's row: made from its first document, and kept in step with its jobs. Its state is derived, never set by
 //! hand: two ways of changing it cannot disagree.
 
+use crate::shipment::count;
 use crate::words;
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::contract::{Moment, Problem};
@@ -10,6 +11,7 @@ use waybill_model::document::{Document, Entity, Order, OrderPhase};
 use waybill_model::ids::{ConnectionId, DocumentId, Millis, OrderId};
 use waybill_model::job::{Ending, JobState, Reason, Work};
 use waybill_model::order_state::OrderStage;
+use waybill_model::quantities::{self, Progress};
 use waybill_store::{JobRow, NewJob, NoteKind, NoteRow, OrderRow, Read, StoreError, Tx};
 
 /// Whether nothing of the order is wanted any more.
@@ -107,11 +109,11 @@ pub(crate) fn refresh(tx: &mut Tx<'_>, id: OrderId, now: Millis) -> Result<(), S
     let Some(mut row) = tx.order(id)? else {
         return Ok(());
     };
-    if matches!(row.stage, OrderStage::Refused | OrderStage::Shipped) {
+    let sale = row.sale_key.is_some();
+    if row.stage == OrderStage::Refused || row.stage == OrderStage::Shipped && !sale {
         return Ok(());
     }
     let jobs = tx.jobs_of_order(id)?;
-    let sale = row.sale_key.is_some();
     if sale {
         after_sale(tx, &row, &jobs, now)?;
     }
@@ -120,18 +122,44 @@ pub(crate) fn refresh(tx: &mut Tx<'_>, id: OrderId, now: Millis) -> Result<(), S
         JobState::Parked(why) => Some(words::reason(why)),
         _ => None,
     });
-    let (stage, problem) = match parked {
-        Some(problem) => (OrderStage::Waiting, Some(problem)),
-        None if row.phase == OrderPhase::Cancelled => (OrderStage::Cancelled, None),
-        None if sale => (OrderStage::Created, None),
-        None => (OrderStage::Received, None),
+    let shipped = if sale {
+        progress(tx, &row, &jobs)?
+    } else {
+        Progress::Nothing
     };
-    if row.stage != stage || row.problem != problem {
+    let (stage, problem) = match (parked, shipped) {
+        (Some(problem), _) => (OrderStage::Waiting, Some(problem)),
+        (None, _) if row.phase == OrderPhase::Cancelled => (OrderStage::Cancelled, None),
+        (None, Progress::All) => (OrderStage::Shipped, None),
+        (None, Progress::Part) => (OrderStage::PartShipped, None),
+        (None, Progress::Nothing) if sale => (OrderStage::Created, None),
+        (None, Progress::Nothing) => (OrderStage::Received, None),
+    };
+    let shipped_at = row.shipped_at.or_else(|| {
+        (shipped == Progress::All && row.phase != OrderPhase::Cancelled).then_some(now)
+    });
+    if row.stage != stage || row.problem != problem || row.shipped_at != shipped_at {
         row.stage = stage;
+        row.shipped_at = shipped_at;
         row.problem = problem;
         tx.put_order(&row)?;
     }
     Ok(())
+}
+
+/// How much is shipped, as the source and we count. Nothing is read where neither has said anything since the sale.
+fn progress(tx: &Tx<'_>, row: &OrderRow, jobs: &[JobRow]) -> Result<Progress, StoreError> {
+    let sold = jobs
+        .iter()
+        .any(|j| j.work == Work::Push(Entity::Order) && j.document == row.document);
+    if sold && !jobs.iter().any(count::is_shipment) {
+        return Ok(Progress::Nothing);
+    }
+    let stored = tx.document(row.document)?;
+    let order = stored.as_ref().and_then(|s| s.document.order());
+    Ok(order.map_or(Progress::Nothing, |order| {
+        quantities::progress(order, &count::told(jobs))
+    }))
 }
 
 /// What the network changed after the sale was made is a person's to carry over: one card for each change.

@@ -12,7 +12,7 @@ use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::Priority;
 use waybill_model::settings::POLL;
-use waybill_store::{FeedRow, Read, StoreError};
+use waybill_store::{DeadlineKind, FeedRow, Read, Rx, StoreError};
 
 /// How long a caught-up feed rests: the merchant's setting, else the connector's word.
 pub(crate) fn poll_ms(slot: &Slot, entity: Entity) -> Millis {
@@ -34,6 +34,20 @@ pub(crate) const fn fresh_feed(connection: ConnectionId, entity: Entity) -> Feed
         next_due: 0,
         failures: 0,
     }
+}
+
+/// A ship-by nearer than this may use the reserve of calls.
+const NEAR_MS: Millis = 4 * 3_600_000;
+/// One that passed longer ago is not saved by a call.
+const MISSED_MS: Millis = 24 * 3_600_000;
+/// Deadlines looked at.
+const LOOK_AT: usize = 200;
+
+/// Whether any order is near its ship-by: what brings its shipment goes first then.
+fn is_near(rx: &Rx, now: Millis) -> Result<bool, StoreError> {
+    let next = rx.deadlines(now - MISSED_MS, LOOK_AT)?;
+    let mut near = next.into_iter().take_while(|(at, _, _)| at - now < NEAR_MS);
+    Ok(near.any(|(_, kind, _)| kind == DeadlineKind::Ship))
 }
 
 pub(crate) const fn priority(entity: Entity) -> Priority {
@@ -72,10 +86,11 @@ async fn page(
         return Ok(false);
     };
     let began = core.now();
-    let (feed, may_call) = core.store.read(|rx| {
+    let (feed, may_call, near) = core.store.read(|rx| {
         Ok((
             rx.feed(connection, entity)?,
             core.may_call(rx, connection, began)?,
+            priority(entity) == Priority::Order && is_near(rx, began)?,
         ))
     })?;
     if !may_call {
@@ -84,7 +99,12 @@ async fn page(
     let cursor = feed.as_ref().and_then(|f| f.cursor.clone());
     let attempt = feed.as_ref().map_or(1, |f| f.failures + 1);
     let scope = EffectScope::Poll(poll_scope(entity, cursor.as_deref()));
-    let call = core.call(slot, scope, priority(entity), Mode::Live, attempt);
+    let priority = if near {
+        Priority::NearDeadline
+    } else {
+        priority(entity)
+    };
+    let call = core.call(slot, scope, priority, Mode::Live, attempt);
     let answer = connector.pull(call, entity, cursor).await;
     crash::point("pull.answered");
     let now = core.now();

@@ -1,6 +1,7 @@
 //! Filling a cell, retrying, leaving alone: what a person does about a card, each in one commit.
 
 use crate::order;
+use crate::shipment;
 use waybill_model::contract::{Gap, Problem};
 use waybill_model::crash;
 use waybill_model::crosswalk;
@@ -138,7 +139,17 @@ pub(crate) fn retry(
             problem.message.as_bytes(),
         )?;
     }
+    if let (Work::Push(Entity::Shipment), Reason::Problem(problem)) = (job.work, reason) {
+        retry_shipment(tx, job, problem, now)?;
+    }
     let state = match (job.work, reason) {
+        _ if shipment::change::is_card(job) => {
+            return Ok(Retried::No(Problem::new(
+                "not-by-retry",
+                crate::words::reason(reason),
+                "Change the shipment at the network yourself, then leave the card with a reason.",
+            )));
+        }
         (Work::Push(Entity::Cancellation), Reason::Problem(problem))
             if problem.code == crate::intake::CANCEL_REQUESTED =>
         {
@@ -173,6 +184,30 @@ pub(crate) fn retry(
         now,
     )?;
     Ok(Retried::Yes)
+}
+
+/// What was shipped above what is open is accepted for these very figures: what is open is told. A note without its
+/// tracking number is read again.
+fn retry_shipment(
+    tx: &mut Tx<'_>,
+    job: &JobRow,
+    problem: &Problem,
+    now: Millis,
+) -> Result<(), StoreError> {
+    if problem.code == shipment::look::ABOVE_OPEN {
+        let key = shipment::look::accepted_key(job);
+        tx.put_meta(&key, problem.message.as_bytes())?;
+    }
+    if problem.code == shipment::look::NO_TRACKING {
+        shipment::rest::read_again(tx, job.from, &job.key, now)?;
+    }
+    if shipment::change::is_card(job) || tx.has_effects(job.id)? {
+        return Ok(());
+    }
+    match tx.latest_document(job.from, job.entity, &job.key)? {
+        Some(newest) if newest.id != job.document => tx.set_job_document(job.id, newest.id),
+        _ => Ok(()),
+    }
 }
 
 /// Retries every job behind a card: how many, or why none.
@@ -214,7 +249,7 @@ pub(crate) fn ignore_card(
         let Some(row) = job.order.map(|o| tx.order(o)).transpose()?.flatten() else {
             continue;
         };
-        let task = job.work == Work::Push(Entity::Cancellation);
+        let task = job.work == Work::Push(Entity::Cancellation) || shipment::change::is_card(&job);
         if task || row.phase == OrderPhase::Cancelled {
             let ending = Ending::Ignored(reason.to_owned());
             tx.set_state(job.id, JobState::Done(ending), now)?;

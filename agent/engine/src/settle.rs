@@ -1,6 +1,7 @@
-//! Telling a source: gathered for a while, so that many acknowledgements leave in one call, unless a deadline is near.
+//! Telling a source what was gathered for it, in one call.
 
 use crate::core::Core;
+use crate::gather;
 use crate::work::{self, Claim};
 use std::sync::Arc;
 use waybill_host::connector::Mode;
@@ -8,33 +9,9 @@ use waybill_host::ports::EffectScope;
 use waybill_model::contract::{Moment, Settled};
 use waybill_model::crash;
 use waybill_model::document::Entity;
-use waybill_model::ids::{ConnectionId, Millis};
+use waybill_model::ids::ConnectionId;
 use waybill_model::job::{Priority, Work};
 use waybill_store::{BatchRow, JobRow, Read, StoreError};
-
-/// Most documents of one settle.
-pub(crate) const MOST: usize = 250;
-/// A deadline nearer than this is not gathered for.
-const NEAR_MS: Millis = 600_000;
-
-/// When the gathered settles should leave; `None`: none is ready.
-pub(crate) fn due(jobs: &[JobRow], gather_ms: Millis, now: Millis) -> Option<Millis> {
-    // A change that lies ahead was written before the clock was set back.
-    let oldest = jobs
-        .iter()
-        .map(|j| j.changed_at)
-        .map(|at| if at > now { 0 } else { at })
-        .min()?;
-    let near = jobs
-        .iter()
-        .filter_map(|j| j.urgent_by)
-        .any(|by| by - now < NEAR_MS);
-    Some(if near || jobs.len() >= MOST {
-        now
-    } else {
-        oldest.saturating_add(gather_ms)
-    })
-}
 
 /// Tells the source about everything that is ready for this moment.
 pub(crate) async fn run(
@@ -56,9 +33,8 @@ pub(crate) async fn run(
             if !inner.may_call(tx, connection, now)? {
                 return Ok(None);
             }
-            let mut jobs = work::ready(tx, connection, Work::Settle(moment))?;
+            let mut jobs = tx.ready_of(connection, Work::Settle(moment), gather::MOST)?;
             work::isolate(&mut jobs);
-            jobs.truncate(MOST);
             if jobs.is_empty() {
                 return Ok(None);
             }

@@ -4,8 +4,9 @@
 use crate::connectors::Connectors;
 use crate::core::{Core, Desk, Observer, Slot};
 use crate::event::{CallKey, Event};
+use crate::gather::{self, ReadyJob};
 use crate::handle::Handle;
-use crate::{ensure, hints, hooks, pull, retention, settle, tickets, work};
+use crate::{ensure, hints, hooks, pull, retention, work};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -14,16 +15,16 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use waybill_host::connector::Connector;
 use waybill_host::ports::{Clock, Rng};
-use waybill_model::contract::{Descriptor, Moment, Role};
+use waybill_model::contract::{Descriptor, Role};
 use waybill_model::document::Entity;
-use waybill_model::ids::{ConnectionId, Millis};
-use waybill_model::job::{JobState, Work};
-use waybill_store::{ConnectionRow, JobRow, Read, Store, StoreError};
+use waybill_model::ids::{ConnectionId, JobId, Millis};
+use waybill_model::job::JobState;
+use waybill_store::{ConnectionRow, JobRow, Read, Rx, Store, StoreError};
 
-/// Pushes of one kind to one connection that may run beside each other.
-const HANDS: u32 = 2;
 /// Above that many orders that wait for their sale, no more are pulled.
 const HIGH_WATER: u64 = 20_000;
+/// Ready jobs of one connection that one look counts.
+const LOOK_AT: usize = 4 * gather::MOST;
 /// The loop looks again at least that often, whatever it was told.
 const LOOK_AGAIN_MS: Millis = 60_000;
 /// A clock that goes back by less is only being kept in step.
@@ -51,7 +52,7 @@ impl Default for EngineOptions {
         Self {
             max_calls: 4,
             call_limit_ms: 60_000,
-            gather_ms: 5_000,
+            gather_ms: 30_000,
             store_name: "Waybill".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             hooks: false,
@@ -88,24 +89,30 @@ pub enum EngineError {
 
 /// The running engine.
 pub struct Engine {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
     events: UnboundedReceiver<Event>,
     calls: JoinSet<Result<(), StoreError>>,
-    running: BTreeMap<CallKey, Id>,
+    pub(crate) running: BTreeMap<CallKey, Id>,
+    /// Ready jobs that were read before: a wave is not read again for each of its members.
+    known: BTreeMap<JobId, ReadyJob>,
     wanted: BTreeSet<(ConnectionId, Entity)>,
     looked_at: Millis,
     prune_at: Option<Millis>,
 }
 
 /// What one look at the store found.
-struct Look {
+pub(crate) struct Look {
     rows: Vec<ConnectionRow>,
     feeds: BTreeMap<(ConnectionId, Entity), Millis>,
-    ready: BTreeMap<ConnectionId, Vec<JobRow>>,
-    due: Vec<JobRow>,
+    pub(crate) ready: BTreeMap<ConnectionId, Vec<ReadyJob>>,
+    pub(crate) due: Vec<JobRow>,
     next_due: Option<Millis>,
     backlog: u64,
-    caught_up: BTreeSet<ConnectionId>,
+    /// Sales whose order is not acknowledged yet.
+    pub(crate) unaccepted: u64,
+    /// Jobs that will be tried again.
+    pub(crate) waiting: u64,
+    pub(crate) caught_up: BTreeSet<ConnectionId>,
     hooks: Vec<(CallKey, Millis)>,
     next_hint: Option<Millis>,
 }
@@ -166,6 +173,7 @@ impl Engine {
             events,
             calls: JoinSet::new(),
             running: BTreeMap::new(),
+            known: BTreeMap::new(),
             wanted: BTreeSet::new(),
             looked_at: 0,
             prune_at: None,
@@ -219,7 +227,26 @@ impl Engine {
             }
             next = self.events.try_recv().ok();
         }
-        if reload { self.core.reload() } else { Ok(()) }
+        if reload {
+            self.core.reload()?;
+            self.look_again()?;
+        }
+        Ok(())
+    }
+
+    /// What rests may go on under the settings that were just read.
+    fn look_again(&self) -> Result<(), StoreError> {
+        let now = self.core.now();
+        let store = &self.core.store;
+        if store.read(|rx| rx.jobs_in("resting", 1))?.is_empty() {
+            return Ok(());
+        }
+        store.write_blocking(move |tx| {
+            for job in tx.jobs_in("resting", usize::MAX)? {
+                tx.set_state(job.id, JobState::Ready, now)?;
+            }
+            Ok(())
+        })
     }
 
     /// A clock that was set back leaves every poll in the future: then everything is polled at once instead.
@@ -261,7 +288,7 @@ impl Engine {
         Ok(result?)
     }
 
-    fn start(
+    pub(crate) fn start(
         &mut self,
         key: CallKey,
         call: impl Future<Output = Result<(), StoreError>> + Send + 'static,
@@ -272,7 +299,7 @@ impl Engine {
         }
     }
 
-    fn busy_on(&self, connection: ConnectionId) -> usize {
+    pub(crate) fn busy_on(&self, connection: ConnectionId) -> usize {
         self.running
             .keys()
             .filter(|k| k.connection() == connection && !matches!(k, CallKey::Receive(_)))
@@ -293,7 +320,7 @@ impl Engine {
             let mut ready = BTreeMap::new();
             let mut caught_up = BTreeSet::new();
             for (id, slot) in &desk.slots {
-                ready.insert(*id, rx.ready(*id, settle::MOST)?);
+                ready.insert(*id, self.ready(rx, *id)?);
                 let needs_items = slot
                     .descriptor()
                     .is_some_and(|d| d.feed(Entity::Item).is_some());
@@ -305,6 +332,7 @@ impl Engine {
                 }
             }
             let counters = rx.counters()?;
+            let jobs = |word: &str| counters.jobs.get(word).copied().unwrap_or(0);
             Ok(Look {
                 rows: rx.connections()?,
                 feeds: rx
@@ -316,15 +344,29 @@ impl Engine {
                 // All of it: what is due at a connection that may not be called must not hide the rest.
                 due: rx.due(now, usize::MAX)?,
                 next_due: rx.next_due_after(now)?,
-                backlog: ["ready", "waiting-for-accept"]
-                    .iter()
-                    .filter_map(|w| counters.jobs.get(*w))
-                    .sum(),
+                backlog: jobs("ready") + jobs("waiting-for-accept"),
+                unaccepted: jobs("waiting-for-accept"),
+                waiting: jobs("waiting"),
                 caught_up,
                 hooks: look_at_hooks(&self.core, desk, rx, now)?,
                 next_hint: rx.next_hint_due(now)?,
             })
         })
+    }
+
+    /// Jobs that may be claimed. Those that were ready at the last look are not read again.
+    fn ready(&self, rx: &Rx, id: ConnectionId) -> Result<Vec<ReadyJob>, StoreError> {
+        let mut ready = Vec::new();
+        for (job, urgent_by) in rx.ready_ids(id, LOOK_AT)? {
+            match self.known.get(&job) {
+                Some(known) => ready.push(ReadyJob {
+                    urgent_by,
+                    ..*known
+                }),
+                None => ready.extend(rx.job(job)?.as_ref().map(ReadyJob::from)),
+            }
+        }
+        Ok(ready)
     }
 
     /// An hour after the start, and every hour from then on.
@@ -342,6 +384,7 @@ impl Engine {
     async fn schedule(&mut self, now: Millis) -> Result<Millis, StoreError> {
         let desk = self.core.desk();
         let look = self.look(&desk, now)?;
+        self.known = look.ready.values().flatten().map(|j| (j.id, *j)).collect();
         self.wake_waiting(&look, now).await?;
         let mut next = look
             .next_due
@@ -394,7 +437,7 @@ impl Engine {
         let waiting: Vec<_> = look
             .due
             .iter()
-            .filter(|j| matches!(j.state, JobState::Waiting { .. }))
+            .filter(|j| matches!(j.state, JobState::Waiting { .. } | JobState::Resting { .. }))
             .map(|j| j.id)
             .collect();
         if waiting.is_empty() {
@@ -428,70 +471,13 @@ impl Engine {
             self.start(CallKey::Resume(id, batch), work::resume(core, batch));
         }
         let descriptor = connector.descriptor();
-        let mut next = self.schedule_settles(id, look, now);
+        let mut next = self.schedule_settles(id, desk, look, now);
         self.schedule_tickets(id, look);
-        self.schedule_pushes(id, descriptor, look);
+        next = next.min(self.schedule_pushes(id, descriptor, desk, look, now));
         if connector.roles().contains(&Role::Source) {
             next = next.min(self.schedule_pulls(id, descriptor, desk, look, now));
         }
         next
-    }
-
-    fn schedule_settles(&mut self, id: ConnectionId, look: &Look, now: Millis) -> Millis {
-        let mut next = Millis::MAX;
-        for moment in [Moment::Accepted, Moment::Delivered] {
-            let jobs: Vec<JobRow> = look.ready[&id]
-                .iter()
-                .filter(|j| j.work == Work::Settle(moment))
-                .cloned()
-                .collect();
-            match settle::due(&jobs, self.core.gather_ms(), now) {
-                Some(at) if at <= now => {
-                    let core = self.core.clone();
-                    self.start(CallKey::Settle(id, moment), settle::run(core, id, moment));
-                }
-                Some(at) => next = next.min(at),
-                None => {}
-            }
-        }
-        next
-    }
-
-    fn schedule_tickets(&mut self, id: ConnectionId, look: &Look) {
-        let works: BTreeSet<Work> = look
-            .due
-            .iter()
-            .filter(|j| j.to == id && matches!(j.state, JobState::Pending { .. }))
-            .map(|j| j.work)
-            .collect();
-        for work in works {
-            let core = self.core.clone();
-            self.start(CallKey::Confirm(id, work), tickets::run(core, id, work));
-        }
-    }
-
-    fn schedule_pushes(&mut self, id: ConnectionId, descriptor: &Descriptor, look: &Look) {
-        for entity in [Entity::Customer, Entity::Order] {
-            let waiting = look.ready[&id]
-                .iter()
-                .filter(|j| j.work == Work::Push(entity))
-                .count();
-            let Some(intake) = descriptor.intake(entity) else {
-                continue;
-            };
-            // Orders are matched against the catalogue: without a complete one, every item would look unknown.
-            if waiting == 0 || (entity == Entity::Order && !look.caught_up.contains(&id)) {
-                continue;
-            }
-            let batches = waiting.div_ceil(intake.max_batch.max(1) as usize);
-            for hand in 0..HANDS.min(u32::try_from(batches).unwrap_or(HANDS)) {
-                if self.busy_on(id) >= self.core.options.max_calls {
-                    return;
-                }
-                let core = self.core.clone();
-                self.start(CallKey::Push(id, entity, hand), work::run(core, id, entity));
-            }
-        }
     }
 
     fn schedule_pulls(
@@ -503,21 +489,27 @@ impl Engine {
         now: Millis,
     ) -> Millis {
         let mut next = Millis::MAX;
-        // An order that leads nowhere would be acknowledged and then forgotten.
-        let leads_nowhere = !desk
-            .routes
-            .iter()
-            .any(|r| r.entity == Entity::Order && r.from == id);
+        let leads = |entity| {
+            let mut routes = desk.routes.iter();
+            routes.any(|r| r.entity == entity && r.from == id)
+        };
+        let mut running = self.running.keys();
+        let resuming = running.any(|key| matches!(key, CallKey::Resume(c, _) if *c == id));
         for feed in &descriptor.pulls {
             let key = (id, feed.entity);
             let due = look.feeds.get(&key).copied().unwrap_or(now);
             let wanted = self.wanted.contains(&key);
-            let held_back =
-                feed.entity == Entity::Order && (leads_nowhere || look.backlog > HIGH_WATER);
             if self.running.contains_key(&CallKey::Fetch(id, feed.entity)) {
                 // Looked at again as soon as it ends.
                 continue;
             }
+            let held_back = match feed.entity {
+                // An order that leads nowhere would be acknowledged and then forgotten.
+                Entity::Order => !leads(Entity::Order) || look.backlog > HIGH_WATER,
+                // The sale of a note may be in a batch whose end is not known yet.
+                Entity::Shipment => !leads(Entity::Shipment) || resuming,
+                _ => false,
+            };
             if (due <= now || wanted) && !held_back {
                 self.wanted.remove(&key);
                 let core = self.core.clone();

@@ -1,12 +1,14 @@
 //! The store as the tables of `model::crosswalk`, and what a push carries beside the document.
 
 use crate::core::Desk;
+use crate::shipment;
+use crate::shipment::rest::Rest;
 use std::collections::BTreeMap;
 use waybill_model::contract::{Delivery, Gap, Pairs, Problem};
 use waybill_model::crosswalk::{self, IdFields, Match, Tables, Untranslated};
 use waybill_model::document::{Address, Body, Customer, Document, Entity, Order};
-use waybill_model::ids::ConnectionId;
-use waybill_model::job::Reason;
+use waybill_model::ids::{ConnectionId, Millis};
+use waybill_model::job::{Ending, Reason};
 use waybill_model::money;
 use waybill_model::settings::{self, COUNTRY, CUSTOMERS, SOURCE_ID, TARGET_ID, Values};
 use waybill_store::{JobRow, Read, StoreError, Tx};
@@ -21,6 +23,10 @@ pub(crate) enum Looked {
     NeedsCustomer(Gap),
     /// The order was cancelled meanwhile.
     Withdrawn,
+    /// Not yet; it is looked at again by itself.
+    Rest(Rest),
+    /// Nothing is left to do; why, for the timeline.
+    End(Ending, String),
 }
 
 /// Reads of one translation. A store error is kept and handed out at the end: the trait has no place for it.
@@ -53,7 +59,15 @@ impl Tables for StoreTables<'_, '_> {
 }
 
 /// Looks at a job of a push: translated and checked, or why not.
-pub(crate) fn look(tx: &Tx<'_>, desk: &Desk, job: &JobRow) -> Result<Looked, StoreError> {
+pub(crate) fn look(
+    tx: &Tx<'_>,
+    desk: &Desk,
+    job: &JobRow,
+    now: Millis,
+) -> Result<Looked, StoreError> {
+    if job.entity == Entity::Shipment {
+        return shipment::look::look(tx, desk, job, now);
+    }
     let Some(stored) = tx.document(job.document)? else {
         return Ok(Looked::Park(missing_document()));
     };
@@ -66,7 +80,7 @@ pub(crate) fn look(tx: &Tx<'_>, desk: &Desk, job: &JobRow) -> Result<Looked, Sto
     }
 }
 
-fn missing_document() -> Reason {
+pub(crate) fn missing_document() -> Reason {
     Reason::Problem(Problem::new(
         "document-missing",
         "The stored document of this job is missing.",
@@ -145,7 +159,8 @@ fn takes_customers(desk: &Desk, connection: ConnectionId) -> bool {
         .is_some_and(|d| d.intake(Entity::Customer).is_some())
 }
 
-fn delivery_settings(
+/// What a connector is told of its settings for one retailer.
+pub(crate) fn delivery_settings(
     tx: &Tx<'_>,
     desk: &Desk,
     connection: ConnectionId,

@@ -2,6 +2,7 @@
 
 use crate::core::{Core, Desk};
 use crate::order;
+use crate::shipment;
 use crate::words;
 use std::sync::Arc;
 use waybill_model::backoff::Backoff;
@@ -184,6 +185,9 @@ impl Judge {
                 self.sale_created(tx, desk, job, row, receipt, &title)
             }
             (Work::Push(Entity::Customer), _) => self.customer_created(tx, job, receipt),
+            (Work::Push(Entity::Shipment), Some(row)) => {
+                shipment::verdict::done(tx, desk, job, &row, receipt, self.now)
+            }
             (Work::Settle(Moment::Accepted), Some(mut row)) => {
                 row.acknowledged_at = Some(self.now);
                 tx.put_order(&row)?;
@@ -236,6 +240,7 @@ impl Judge {
             Entity::Order,
             &receipt.key,
         )?;
+        shipment::unclaimed::claim(tx, job.to, &receipt.key, self.now)?;
         row.sale_key = Some(receipt.key.clone());
         row.sale_number = Some(number.clone());
         tx.put_order(&row)?;
@@ -438,6 +443,12 @@ impl Judge {
         job: &JobRow,
         why: &str,
     ) -> Result<(), StoreError> {
+        if shipment::count::is_shipment(job) {
+            return match job.order.map(|o| tx.order(o)).transpose()?.flatten() {
+                Some(row) => shipment::verdict::withdrawn(tx, job, &row, why, self.now),
+                None => Ok(()),
+            };
+        }
         tx.set_state(job.id, JobState::Done(Ending::Withdrawn), self.now)?;
         let Some(mut row) = job.order.map(|o| tx.order(o)).transpose()?.flatten() else {
             return Ok(());

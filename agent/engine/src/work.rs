@@ -4,7 +4,9 @@
 use crate::calls;
 use crate::core::Core;
 use crate::event::Event;
+use crate::gather;
 use crate::order::CUSTOMER_TABLE;
+use crate::shipment;
 use crate::translate::{self, Looked};
 use crate::verdict::{self, Judge};
 use std::sync::Arc;
@@ -12,15 +14,16 @@ use waybill_host::connector::{Answer, CallError, Mode};
 use waybill_host::ports::EffectScope;
 use waybill_model::contract::{Delivery, Failure, Gap, Problem, Verdict};
 use waybill_model::crash;
-use waybill_model::document::Entity;
+use waybill_model::document::{Body, Entity, LineQuantity};
 use waybill_model::ids::{BatchId, ConnectionId, Generation, JobId, Millis};
 use waybill_model::job::{Ending, JobState, Priority, Reason, Work};
-use waybill_store::{BatchRow, JobRow, NewJob, Read, StoreError, Tx};
+use waybill_model::kits;
+use waybill_store::{BatchRow, JobRow, NewJob, NoteKind, Read, StoreError, Tx};
 
 /// A deadline nearer than this makes its batch use the reserve of calls.
 const NEAR_MS: Millis = 4 * 3_600_000;
-/// Ready jobs looked at in one claim.
-const LOOK_AT: usize = crate::settle::MOST;
+/// Ready jobs looked at in one claim: some may not go, and another one takes their place.
+const LOOK_AT: usize = 50;
 /// Kept with a job whose call stopped its connector: it is sent alone from then on, so that others get through.
 const STOPPED: &str = "connector-stopped";
 /// A job that stopped its connector that often, the last times alone, waits for a person.
@@ -49,12 +52,14 @@ pub(crate) async fn run(
     connection: ConnectionId,
     entity: Entity,
 ) -> Result<(), StoreError> {
+    let mut filled = false;
     loop {
-        match claim(&core, connection, entity).await? {
+        match claim(&core, connection, entity, filled).await? {
             Claimed::Batch(claim) => {
                 if !deliver(&core, *claim).await? {
                     return Ok(());
                 }
+                filled = true;
             }
             Claimed::Moved => {}
             Claimed::Nothing => return Ok(()),
@@ -66,6 +71,7 @@ async fn claim(
     core: &Arc<Core>,
     connection: ConnectionId,
     entity: Entity,
+    only_full: bool,
 ) -> Result<Claimed, StoreError> {
     let desk = core.desk();
     let Some(slot) = desk.slots.get(&connection) else {
@@ -78,6 +84,7 @@ async fn claim(
         .descriptor()
         .and_then(|d| d.intake(entity))
         .map_or(1, |i| i.max_batch.max(1) as usize);
+    let gathers = gather::of(Work::Push(entity), max, core.gather_ms()).is_some();
     let generation = connector.generation();
     let now = core.now();
     crash::point("batch.before-commit");
@@ -91,14 +98,22 @@ async fn claim(
             }
             let mut members = Vec::new();
             let mut moved = false;
-            let mut candidates = ready(tx, connection, Work::Push(entity))?;
+            let most = max.saturating_mul(2).clamp(LOOK_AT, gather::MOST);
+            let mut candidates = tx.ready_of(connection, Work::Push(entity), most)?;
+            // What came meanwhile is gathered anew.
+            if only_full && gathers && candidates.len() < max {
+                return Ok(Claimed::Nothing);
+            }
             isolate(&mut candidates);
             for job in candidates {
                 if members.len() == max {
                     break;
                 }
-                match translate::look(tx, &inner, &job)? {
-                    Looked::Go(delivery) => members.push((job, *delivery)),
+                match translate::look(tx, &inner, &job, now)? {
+                    Looked::Go(delivery) => {
+                        tell(tx, &job, &delivery)?;
+                        members.push((job, *delivery));
+                    }
                     other => {
                         moved = true;
                         set_aside(tx, &job, other, now)?;
@@ -142,9 +157,22 @@ async fn claim(
 fn set_aside(tx: &mut Tx<'_>, job: &JobRow, looked: Looked, now: Millis) -> Result<(), StoreError> {
     match looked {
         Looked::Go(_) => return Ok(()),
-        Looked::Park(reason) => tx.set_state(job.id, JobState::Parked(reason), now)?,
+        Looked::Park(reason) => {
+            if let Some(order) = job.order.filter(|_| shipment::count::is_shipment(job)) {
+                let text = format!("Shipment waits for you: {}", crate::words::reason(&reason));
+                crate::order::note(tx, order, now, NoteKind::You, "you", &text, None)?;
+            }
+            tx.set_state(job.id, JobState::Parked(reason), now)?;
+        }
         Looked::NeedsCustomer(gap) => need_customer(tx, job, gap, now)?,
         Looked::Withdrawn => tx.set_state(job.id, JobState::Done(Ending::Withdrawn), now)?,
+        Looked::Rest(rest) => shipment::rest::lay(tx, job, &rest, now)?,
+        Looked::End(ending, why) => {
+            if let Some(order) = job.order {
+                crate::order::note(tx, order, now, NoteKind::Info, "x", &why, None)?;
+            }
+            tx.set_state(job.id, JobState::Done(ending), now)?;
+        }
     }
     match job.order {
         Some(order) => crate::order::refresh(tx, order, now),
@@ -152,17 +180,19 @@ fn set_aside(tx: &mut Tx<'_>, job: &JobRow, looked: Looked, now: Millis) -> Resu
     }
 }
 
-/// Ready jobs of one kind of work, most urgent first.
-pub(crate) fn ready(
-    tx: &Tx<'_>,
-    connection: ConnectionId,
-    work: Work,
-) -> Result<Vec<JobRow>, StoreError> {
-    Ok(tx
-        .ready(connection, LOOK_AT)?
-        .into_iter()
-        .filter(|job| job.work == work)
-        .collect())
+/// What a shipment tells is kept with its job before it is sent: from now on it counts.
+fn tell(tx: &mut Tx<'_>, job: &JobRow, delivery: &Delivery) -> Result<(), StoreError> {
+    let Body::Shipment(shipment) = &delivery.document.body else {
+        return Ok(());
+    };
+    let units = kits::pieces(shipment).into_iter();
+    let units: Vec<LineQuantity> = units
+        .map(|((line, _), quantity)| LineQuantity { line, quantity })
+        .collect();
+    if units == job.units {
+        return Ok(());
+    }
+    tx.set_job_units(job.id, units)
 }
 
 /// Leaves one job alone where the first of them stopped its connector before, and no such job among others.
@@ -361,8 +391,9 @@ pub(crate) async fn resume(core: Arc<Core>, id: BatchId) -> Result<(), StoreErro
                 }
                 match row.work {
                     Work::Settle(_) => jobs.push(job),
-                    Work::Push(_) => match translate::look(tx, &desk, &job)? {
+                    Work::Push(_) => match translate::look(tx, &desk, &job, now)? {
                         Looked::Go(delivery) => {
+                            tell(tx, &job, &delivery)?;
                             jobs.push(job);
                             deliveries.push(*delivery);
                         }

@@ -195,6 +195,37 @@ pub(crate) fn ready(
     )
 }
 
+pub(crate) fn ready_ids(
+    a: &dyn Access,
+    to: ConnectionId,
+    limit: usize,
+) -> Result<Vec<(JobId, Option<Millis>)>, StoreError> {
+    let span = Span::prefix(Key::new().u32(to.0));
+    let keys = a.keys(Tab::ReadyJobs, &span, limit)?;
+    keys.iter()
+        .map(|key| {
+            let id = JobId(tail_u64(Tab::ReadyJobs.name(), key)?);
+            Ok((id, listed_urgency(Tab::ReadyJobs, key)?))
+        })
+        .collect()
+}
+
+pub(crate) fn ready_of(
+    a: &dyn Access,
+    to: ConnectionId,
+    work: Work,
+    limit: usize,
+) -> Result<Vec<JobRow>, StoreError> {
+    let mut found = Vec::new();
+    for (id, _) in ready_ids(a, to, usize::MAX)? {
+        if found.len() == limit {
+            break;
+        }
+        found.extend(job(a, id)?.filter(|job| job.work == work));
+    }
+    Ok(found)
+}
+
 pub(crate) fn due(a: &dyn Access, now: Millis, limit: usize) -> Result<Vec<JobRow>, StoreError> {
     let span = Span::all().before(Key::new().i64(now.saturating_add(1)));
     listed(a, Tab::Due, &span, limit)

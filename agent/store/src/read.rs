@@ -153,7 +153,15 @@ pub trait Read: Access {
     fn ready(&self, to: ConnectionId, limit: usize) -> Answer<Vec<JobRow>> {
         jobs::ready(self.dynamic(), to, limit)
     }
-    /// Waiting and pending jobs whose time has come.
+    /// The same jobs, by their ids and nearest deadlines alone.
+    fn ready_ids(&self, to: ConnectionId, limit: usize) -> Answer<Vec<(JobId, Option<Millis>)>> {
+        jobs::ready_ids(self.dynamic(), to, limit)
+    }
+    /// Of the same jobs, those of one kind of work.
+    fn ready_of(&self, to: ConnectionId, work: Work, limit: usize) -> Answer<Vec<JobRow>> {
+        jobs::ready_of(self.dynamic(), to, work, limit)
+    }
+    /// Waiting, resting and pending jobs whose time has come.
     fn due(&self, now: Millis, limit: usize) -> Answer<Vec<JobRow>> {
         jobs::due(self.dynamic(), now, limit)
     }

@@ -17,8 +17,12 @@ use waybill_model::contract::{
     ChoicePage, Delivery, Descriptor, Feed, Intake, Moment, Outcome, Page, Pairs, Problem, Receipt,
     Role, Scope, Settled, Verdict,
 };
-use waybill_model::document::{Body, Document, Entity, Identifier, Item, Order};
+use waybill_model::decimal::Decimal;
+use waybill_model::document::{
+    Body, Document, Entity, Identifier, Item, Method, Order, PackedLine, Parcel, Shipment, Stage,
+};
 use waybill_model::ids::{ConnectionId, Generation, Millis};
+use waybill_model::job::Priority;
 use waybill_store::sim_disk::SimDisk;
 use waybill_store::{CardRow, JobRow, OrderRow, Read, RouteRow, Store};
 
@@ -63,6 +67,14 @@ pub struct Side {
     pub leaves_open: Mutex<Option<Arc<dyn Journal>>>,
     /// Calls with the number of their members.
     pub calls: Mutex<Vec<(&'static str, usize)>>,
+    /// Keys that are not there any more when they are fetched.
+    pub gone: Mutex<BTreeSet<String>>,
+    /// Calls with their priority.
+    pub priorities: Mutex<Vec<(&'static str, Priority)>>,
+    /// Documents that pulls show.
+    hidden: Mutex<Option<usize>>,
+    /// The stages that pulls were told.
+    pub stages: Mutex<BTreeSet<String>>,
 }
 
 /// Locks what only one thread uses.
@@ -93,6 +105,10 @@ impl Side {
             })),
             leaves_open: Mutex::default(),
             calls: Mutex::default(),
+            gone: Mutex::default(),
+            priorities: Mutex::default(),
+            hidden: Mutex::default(),
+            stages: Mutex::default(),
         })
     }
 
@@ -105,8 +121,15 @@ impl Side {
         held(&self.calls).iter().filter(|(w, _)| *w == what).count()
     }
 
+    /// Pulls show nothing from that document on; fetches do.
+    pub fn hide_after(&self, documents: usize) {
+        *held(&self.hidden) = Some(documents);
+    }
+
     fn pulled(&self, entity: Entity, cursor: Option<&[u8]>) -> Page {
         let documents = held(&self.documents);
+        let shown = held(&self.hidden).unwrap_or(documents.len());
+        let documents = documents.get(..shown).unwrap_or_default();
         let from: usize = cursor
             .and_then(|c| std::str::from_utf8(c).ok())
             .and_then(|c| c.parse().ok())
@@ -143,13 +166,28 @@ impl Connector for Side {
     async fn choices(&self, _: Call, _: String, _: Option<String>) -> Answer<ChoicePage> {
         answer(Err(not_exported()))
     }
-    async fn pull(&self, _: Call, entity: Entity, cursor: Option<Vec<u8>>) -> Answer<Page> {
+    async fn pull(&self, call: Call, entity: Entity, cursor: Option<Vec<u8>>) -> Answer<Page> {
         self.clock.sleep_ms(10).await;
         self.call("pull", 1);
+        held(&self.stages).extend(
+            call.context
+                .settings
+                .iter()
+                .find(|(key, _)| key == "shipments.stage")
+                .map(|(_, stage)| stage.clone()),
+        );
+        held(&self.priorities).push(("pull", call.priority));
         answer(Ok(self.pulled(entity, cursor.as_deref())))
     }
-    async fn fetch(&self, _: Call, _: Entity, _: Vec<String>) -> Answer<Vec<Document>> {
-        answer(Err(not_exported()))
+    async fn fetch(&self, _: Call, entity: Entity, keys: Vec<String>) -> Answer<Vec<Document>> {
+        self.clock.sleep_ms(10).await;
+        self.call("fetch", keys.len());
+        let (documents, gone) = (held(&self.documents), held(&self.gone));
+        let newest = keys.iter().filter(|key| !gone.contains(*key)).map(|key| {
+            let mut revisions = documents.iter().rev();
+            revisions.find(|d| d.key == *key && d.body.entity() == entity)
+        });
+        answer(Ok(newest.flatten().cloned().collect()))
     }
     async fn settle(&self, _: Call, moment: Moment, batch: Vec<Settled>) -> Answer<Vec<Verdict>> {
         self.clock.sleep_ms(10).await;
@@ -172,9 +210,11 @@ impl Connector for Side {
         }
         let what = match batch.first().map(|d| d.document.body.entity()) {
             Some(Entity::Customer) => "customer",
+            Some(Entity::Shipment) => "shipment",
             _ => "push",
         };
         self.call(what, batch.len());
+        held(&self.priorities).push((what, call.priority));
         answer((held(&self.on_push))(&batch))
     }
     async fn confirm(&self, _: Call, handles: Vec<String>) -> Answer<Vec<Verdict>> {
@@ -240,11 +280,12 @@ fn erp(max_batch: u32, poll_secs: u32) -> Descriptor {
             *most = max_batch;
         }
     }
-    descriptor.pulls = vec![Feed {
-        entity: Entity::Item,
+    let feed = |entity| Feed {
+        entity,
         poll_secs,
         settles: Vec::new(),
-    }];
+    };
+    descriptor.pulls = vec![feed(Entity::Item), feed(Entity::Shipment)];
     descriptor
 }
 
@@ -257,6 +298,8 @@ pub struct Start {
     pub route: bool,
     /// How often the ERP's items are read.
     pub poll_secs: u32,
+    /// How long answers are gathered at most, in seconds.
+    pub gather_secs: u32,
 }
 
 impl Default for Start {
@@ -265,8 +308,54 @@ impl Default for Start {
             max_batch: 4,
             route: true,
             poll_secs: 5,
+            gather_secs: 1,
         }
     }
+}
+
+/// Both connections, their routes, and what is matched from the start.
+fn set_up(store: &Store, start: Start) {
+    store
+        .write_blocking(move |tx| {
+            let from = tx.put_connection(&connection("network", "Network"))?;
+            let to = tx.put_connection(&connection("erp", "ERP"))?;
+            if start.route {
+                tx.put_route(&RouteRow {
+                    entity: Entity::Order,
+                    from,
+                    to,
+                    paused: false,
+                })?;
+            }
+            tx.put_route(&RouteRow {
+                entity: Entity::Shipment,
+                from: to,
+                to: from,
+                paused: false,
+            })?;
+            // Method 12 of the ERP is known at the network, and so is its warehouse.
+            for (table, value, code) in [
+                ("shipping-methods", "12", "UPS|Ground|UPSG"),
+                ("warehouses", "2", "EAST"),
+            ] {
+                tx.set_cell(
+                    to,
+                    from,
+                    table,
+                    None,
+                    value,
+                    Some(code),
+                    None,
+                    "test",
+                    START,
+                )?;
+            }
+            let agent = waybill_store::Scope::default();
+            let gather = start.gather_secs.to_string();
+            tx.set_setting(&agent, "gather-secs", Some(&gather), "test", START)?;
+            tx.set_setting(&agent, "retry-cap-secs", Some("5"), "test", START)
+        })
+        .expect("the set-up is stored");
 }
 
 impl Bench {
@@ -276,27 +365,15 @@ impl Bench {
     /// When the store or the engine does not open.
     pub fn start(start: Start) -> Self {
         let store = open(&SimDisk::new(1));
-        store
-            .write_blocking(move |tx| {
-                let from = tx.put_connection(&connection("network", "Network"))?;
-                let to = tx.put_connection(&connection("erp", "ERP"))?;
-                if start.route {
-                    tx.put_route(&RouteRow {
-                        entity: Entity::Order,
-                        from,
-                        to,
-                        paused: false,
-                    })?;
-                }
-                let agent = waybill_store::Scope::default();
-                tx.set_setting(&agent, "gather-secs", Some("1"), "test", START)?;
-                tx.set_setting(&agent, "retry-cap-secs", Some("5"), "test", START)
-            })
-            .expect("the set-up is stored");
+        set_up(&store, start);
         let clock: Arc<dyn Clock> = Arc::new(SimClock {
             start: tokio::time::Instant::now(),
         });
-        let network = Side::new(network(), &[Role::Source, Role::Tickets], clock.clone());
+        let network = Side::new(
+            network(),
+            &[Role::Source, Role::Sink, Role::Tickets],
+            clock.clone(),
+        );
         let erp = Side::new(
             erp(start.max_batch, start.poll_secs),
             &[Role::Source, Role::Sink],
@@ -348,6 +425,20 @@ impl Bench {
     /// The network hands this out at its next poll.
     pub fn send(&self, document: Document) {
         held(&self.network.documents).push(document);
+    }
+
+    /// The ERP hands this note out at its next poll.
+    pub fn ship(&self, note: Document) {
+        held(&self.erp.documents).push(note);
+    }
+
+    /// A goods-out note of an order's sale.
+    ///
+    /// # Panics
+    /// When the order has no sale yet.
+    pub fn note(&self, key: &str, order: &str, change: impl FnOnce(&mut Shipment)) -> Document {
+        let sale = self.order(order).sale_key.expect("the sale is made");
+        note(key, &sale, 1, change)
     }
 
     /// Whether an order was not taken yet.
@@ -445,6 +536,45 @@ pub fn order(key: &str, revision: u32, change: impl FnOnce(&mut Order)) -> Docum
     };
     change(order);
     document
+}
+
+/// A goods-out note with one parcel that holds all five units of line 1, changed as the test likes.
+pub fn note(key: &str, sale: &str, revision: u32, change: impl FnOnce(&mut Shipment)) -> Document {
+    let mut shipment = Shipment {
+        order_key: sale.to_owned(),
+        stage: Stage::Shipped,
+        shipped_at: Some(START),
+        warehouse: Some("2".to_owned()),
+        shipping_method: Some(Method {
+            carrier: None,
+            name: Some("UPS Ground".to_owned()),
+            code: Some("12".to_owned()),
+        }),
+        parcels: vec![parcel(Some(&format!("1Z{key}")), &[("1", 5)])],
+        extras: Vec::new(),
+    };
+    change(&mut shipment);
+    Document {
+        key: key.to_owned(),
+        revision: revision.to_string(),
+        occurred_at: START,
+        body: Body::Shipment(shipment),
+    }
+}
+
+/// A parcel with units of these lines.
+pub fn parcel(tracking: Option<&str>, lines: &[(&str, i64)]) -> Parcel {
+    let packed = |(line, units): &(&str, i64)| PackedLine {
+        line: (*line).to_owned(),
+        quantity: Decimal::whole(*units),
+        part: None,
+    };
+    Parcel {
+        tracking: tracking.map(str::to_owned),
+        lines: lines.iter().map(packed).collect(),
+        span: false,
+        extras: Vec::new(),
+    }
 }
 
 /// Now, at the start of every bench.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use waybill_host::connector::{Answer, Call, CallError, Connector};
 use waybill_host::ports::{Begun, Clock, Finish, Journal};
 use waybill_model::contract::{
-    ChoicePage, Delivery, Descriptor, Failure, Feed, Moment, Outcome, Page, Pairs, Problem,
-    Receipt, Role, Scope, Settled, Ticket, Verdict,
+    ChoicePage, Delivery, Descriptor, Failure, Feed, Field, Intake, Moment, Outcome, Page, Pairs,
+    Problem, Receipt, Role, Scope, Setting, Settled, Ticket, Verdict,
 };
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{
@@ -40,14 +40,27 @@ pub fn descriptor() -> Descriptor {
         title: "Network".to_owned(),
         reach: Vec::new(),
         credentials: Vec::new(),
-        settings: Vec::new(),
+        settings: vec![Setting {
+            key: "generic-codes".to_owned(),
+            label: "Codes that stand for no one method".to_owned(),
+            help: String::new(),
+            group: "shipments".to_owned(),
+            required: false,
+            per_retailer: true,
+            default: Some("GCG,GND".to_owned()),
+            field: Field::Text,
+        }],
         tables: Vec::new(),
         pulls: vec![Feed {
             entity: Entity::Order,
             poll_secs: 5,
             settles: vec![Moment::Accepted, Moment::Delivered],
         }],
-        pushes: Vec::new(),
+        pushes: vec![Intake {
+            entity: Entity::Shipment,
+            max_batch: 1_000,
+            self_decrementing: false,
+        }],
     }
 }
 

@@ -399,33 +399,6 @@ fn a_card_left_alone_is_listed_and_solved_by_a_new_item() {
 }
 
 #[test]
-fn six_hundred_orders_leave_in_calls_of_at_most_two_hundred_and_fifty() {
-    case(
-        Start {
-            max_batch: 50,
-            ..Start::default()
-        },
-        |bench| async move {
-            for n in 0..600 {
-                bench.send(order(&n.to_string(), 1, nothing));
-            }
-            bench.pass(120).await;
-            let counters = bench.store.read(Read::counters).unwrap();
-            assert_eq!(counters.orders[&OrderStage::Created], 600);
-            let calls = held(&bench.network.calls).clone();
-            let settled: Vec<usize> = calls
-                .iter()
-                .filter(|(what, _)| *what == "settle")
-                .map(|(_, members)| *members)
-                .collect();
-            assert_eq!(settled.iter().sum::<usize>(), 1200);
-            assert!(settled.iter().all(|n| *n <= 250), "{settled:?}");
-            bench.end().await;
-        },
-    );
-}
-
-#[test]
 fn a_pause_stops_between_two_batches_and_hides_nothing_from_others() {
     case(
         Start {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use waybill_model::decimal::Decimal;
 use waybill_model::document::Entity;
-use waybill_model::job::{Ending, JobState, Work};
+use waybill_model::ids::JobId;
+use waybill_model::job::{Ending, JobState, Reason, Work};
 use waybill_model::quantities;
 use waybill_store::JobRow;
 
@@ -23,6 +24,16 @@ pub(crate) const fn is_told(job: &JobRow) -> bool {
     )
 }
 
+/// Whether what it tells is at the source, or may be.
+pub(crate) fn is_counted(job: &JobRow) -> bool {
+    match &job.state {
+        JobState::Done(_) => is_told(job),
+        JobState::Parked(reason) => matches!(reason, Reason::InDoubt(_)),
+        JobState::Resting { .. } => false,
+        _ => !job.units.is_empty(),
+    }
+}
+
 fn sum<'a>(jobs: impl Iterator<Item = &'a JobRow>) -> Units {
     let mut units = Units::new();
     for job in jobs {
@@ -34,4 +45,11 @@ fn sum<'a>(jobs: impl Iterator<Item = &'a JobRow>) -> Units {
 /// Units that the source confirmed.
 pub(crate) fn told(jobs: &[JobRow]) -> Units {
     sum(jobs.iter().filter(|j| is_shipment(j) && is_told(j)))
+}
+
+/// Units that were sent or are under way, but for one job's.
+pub(crate) fn sent(jobs: &[JobRow], but: JobId) -> Units {
+    sum(jobs
+        .iter()
+        .filter(|j| is_shipment(j) && j.id != but && is_counted(j)))
 }

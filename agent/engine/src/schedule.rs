@@ -1,0 +1,146 @@
+//! What of the ready work leaves now: settles and shipments gathered, tickets that are due, pushes in the order in which
+//! they matter. Part of the loop in `supervise.rs`; decides from one look at the store and from what is running.
+
+use crate::core::Desk;
+use crate::event::CallKey;
+use crate::gather::{self, ReadyJob};
+use crate::supervise::{Engine, Look};
+use crate::{settle, tickets, work};
+use std::collections::BTreeSet;
+use waybill_model::contract::{Descriptor, Moment};
+use waybill_model::document::Entity;
+use waybill_model::ids::{ConnectionId, Millis};
+use waybill_model::job::{JobState, Work};
+
+/// Pushes of one kind to one connection that may run beside each other.
+const HANDS: usize = 2;
+
+impl Engine {
+    /// Whether more of the wave that this work belongs to is on its way to it.
+    fn is_on_its_way(&self, to: ConnectionId, work: Work, desk: &Desk, look: &Look) -> bool {
+        let reads = |from: ConnectionId, entity: Entity| {
+            let read = [CallKey::Pull(from, entity), CallKey::Fetch(from, entity)];
+            read.iter().any(|key| self.running.contains_key(key))
+        };
+        let sale = |work: Work| matches!(work, Work::Push(Entity::Order | Entity::Customer));
+        match work {
+            Work::Settle(Moment::Accepted) => reads(to, Entity::Order),
+            Work::Settle(Moment::Delivered) => {
+                let sales =
+                    |jobs: &Vec<ReadyJob>| jobs.iter().any(|j| j.from == to && sale(j.work));
+                look.unaccepted > 0
+                    || look.waiting > 0
+                    || look.ready.values().any(sales)
+                    || self.running.keys().any(|key| match key {
+                        CallKey::Push(_, entity, _) => sale(Work::Push(*entity)),
+                        CallKey::Resume(..) => true,
+                        _ => false,
+                    })
+            }
+            Work::Push(entity) => desk
+                .routes
+                .iter()
+                .filter(|r| r.entity == entity && r.to == to)
+                .any(|r| reads(r.from, entity)),
+        }
+    }
+
+    /// Ready jobs of one kind, and when they leave.
+    fn leaves(
+        &self,
+        id: ConnectionId,
+        kind: (Work, usize),
+        desk: &Desk,
+        look: &Look,
+        now: Millis,
+    ) -> (usize, Option<Millis>) {
+        let (work, most) = kind;
+        let ready = look.ready.get(&id).map(Vec::as_slice).unwrap_or_default();
+        let jobs: Vec<ReadyJob> = ready.iter().filter(|j| j.work == work).copied().collect();
+        let Some(gathering) = gather::of(work, most, self.core.gather_ms()) else {
+            return (jobs.len(), (!jobs.is_empty()).then_some(now));
+        };
+        let busy = self.is_on_its_way(id, work, desk, look);
+        (jobs.len(), gather::due(&jobs, gathering, busy, now))
+    }
+
+    pub(crate) fn schedule_settles(
+        &mut self,
+        id: ConnectionId,
+        desk: &Desk,
+        look: &Look,
+        now: Millis,
+    ) -> Millis {
+        let mut next = Millis::MAX;
+        for moment in [Moment::Accepted, Moment::Delivered] {
+            let kind = (Work::Settle(moment), gather::MOST);
+            match self.leaves(id, kind, desk, look, now).1 {
+                Some(at) if at <= now => {
+                    let core = self.core.clone();
+                    self.start(CallKey::Settle(id, moment), settle::run(core, id, moment));
+                }
+                Some(at) => next = next.min(at),
+                None => {}
+            }
+        }
+        next
+    }
+
+    pub(crate) fn schedule_tickets(&mut self, id: ConnectionId, look: &Look) {
+        let works: BTreeSet<Work> = look
+            .due
+            .iter()
+            .filter(|j| j.to == id && matches!(j.state, JobState::Pending { .. }))
+            .map(|j| j.work)
+            .collect();
+        for work in works {
+            let core = self.core.clone();
+            self.start(CallKey::Confirm(id, work), tickets::run(core, id, work));
+        }
+    }
+
+    /// Shipments first, since their parcels are on their way; then customers, which orders wait for; then orders.
+    pub(crate) fn schedule_pushes(
+        &mut self,
+        id: ConnectionId,
+        descriptor: &Descriptor,
+        desk: &Desk,
+        look: &Look,
+        now: Millis,
+    ) -> Millis {
+        let mut next = Millis::MAX;
+        for entity in [Entity::Shipment, Entity::Customer, Entity::Order] {
+            let Some(intake) = descriptor.intake(entity) else {
+                continue;
+            };
+            // Orders are matched against the catalogue: without a complete one, every item would look unknown.
+            if entity == Entity::Order && !look.caught_up.contains(&id) {
+                continue;
+            }
+            let most = intake.max_batch.max(1) as usize;
+            let (waiting, due) = self.leaves(id, (Work::Push(entity), most), desk, look, now);
+            match due {
+                Some(at) if at <= now => {}
+                Some(at) => {
+                    next = next.min(at);
+                    continue;
+                }
+                None => continue,
+            }
+            // Two hands would tear apart what was gathered; a second one takes full calls only.
+            let hands = match entity {
+                Entity::Shipment => 1,
+                Entity::Order => (waiting / most).clamp(1, HANDS),
+                _ => waiting.div_ceil(most).clamp(1, HANDS),
+            };
+            for hand in (0_u32..).take(hands) {
+                if self.busy_on(id) >= self.core.options.max_calls {
+                    return next;
+                }
+                let core = self.core.clone();
+                self.start(CallKey::Push(id, entity, hand), work::run(core, id, entity));
+            }
+        }
+        next
+    }
+}

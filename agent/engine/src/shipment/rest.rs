@@ -1,0 +1,66 @@
+//! Notes that wait by themselves: their job rests, and a hint has the note read again, less often the longer it lasts.
+
+use crate::order;
+use waybill_model::document::Entity;
+use waybill_model::ids::{ConnectionId, Millis};
+use waybill_model::job::JobState;
+use waybill_store::{JobRow, NoteKind, Read, StoreError, Tx};
+
+/// The first wait before a note is read again.
+const FIRST_MS: Millis = 120_000;
+/// The longest.
+pub(crate) const LONGEST_MS: Millis = 3_600_000;
+/// So much later than the hint the job is looked at, whatever became of the hint.
+const AFTER_HINT_MS: Millis = 30_000;
+
+/// Why a note is not reported yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rest {
+    /// One sentence for the page.
+    pub(crate) why: String,
+    /// The note itself must change: it is read again.
+    pub(crate) reads: bool,
+    /// Looked at again then at the latest.
+    pub(crate) until: Option<Millis>,
+    /// Worth a line of the timeline.
+    pub(crate) said: bool,
+}
+
+/// Lays a job down.
+pub(crate) fn lay(
+    tx: &mut Tx<'_>,
+    job: &JobRow,
+    rest: &Rest,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let since = tx.document(job.document)?.map_or(now, |d| d.stored_at);
+    let wait = (now - since).clamp(FIRST_MS, LONGEST_MS);
+    let mut due = now + LONGEST_MS;
+    if rest.reads {
+        read_again(tx, job.from, &job.key, now + wait)?;
+        due = now + wait + AFTER_HINT_MS;
+    }
+    if rest.said
+        && job.last_failure.as_ref() != Some(&rest.why)
+        && let Some(order) = job.order
+    {
+        let text = format!("Goods-out note {}: {}.", job.key, rest.why);
+        order::note(tx, order, now, NoteKind::Hold, "hold", &text, None)?;
+    }
+    tx.set_attempt(job.id, job.attempt, Some(&rest.why))?;
+    if !job.units.is_empty() {
+        tx.set_job_units(job.id, Vec::new())?;
+    }
+    let due = rest.until.map_or(due, |until| due.min(until)).max(now + 1);
+    tx.set_state(job.id, JobState::Resting { due }, now)
+}
+
+/// Has a note read again.
+pub(crate) fn read_again(
+    tx: &mut Tx<'_>,
+    connection: ConnectionId,
+    key: &str,
+    due: Millis,
+) -> Result<(), StoreError> {
+    tx.hint(connection, Entity::Shipment, key, due)
+}

@@ -1,0 +1,81 @@
+//! What the network's word on a shipment means for its note and its order.
+
+use super::{change, look};
+use crate::core::Desk;
+use crate::order;
+use waybill_model::contract::{Problem, Receipt};
+use waybill_model::decimal::Decimal;
+use waybill_model::document::Entity;
+use waybill_model::ids::Millis;
+use waybill_model::job::{JobState, Reason};
+use waybill_store::{JobRow, NoteKind, OrderRow, Read, StoreError, Tx};
+
+/// The network has it: note and parcels are linked, and what changed meanwhile becomes a card.
+pub(crate) fn done(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    job: &JobRow,
+    row: &OrderRow,
+    receipt: &Receipt,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let note = Entity::Shipment;
+    tx.link(job.from, note, &job.key, job.to, note, &receipt.key)?;
+    for link in &receipt.links {
+        let other = tx.connection_by_name(&link.system)?;
+        let other = other.map_or(job.to, |row| row.id);
+        tx.link(job.from, note, &job.key, other, link.entity, &link.key)?;
+    }
+    let stored = tx.document(job.document)?;
+    let tracking = stored
+        .as_ref()
+        .and_then(|s| look::shipment(&s.document))
+        .map_or_else(String::new, |s| format!(", {}", look::named_tracking(s)));
+    let units = job.units.iter().fold(Decimal::ZERO, |sum, q| {
+        sum.checked_add(q.quantity).unwrap_or(sum)
+    });
+    let plural = if units == Decimal::whole(1) { "" } else { "s" };
+    let text = format!(
+        "Shipment of goods-out note {} reported to {}: {} unit{plural}{tracking}. {} confirmed.",
+        job.key,
+        row.retailer_name,
+        units.normal(),
+        desk.title(job.to)
+    );
+    order::note(tx, row.id, now, NoteKind::Ok, "ok", &text, None)?;
+    if let Some(newest) = tx.latest_document(job.from, note, &job.key)?
+        && let Some(told) = tx.job(job.id)?
+    {
+        change::compare(tx, desk, row, &told, newest.id, now)?;
+    }
+    super::intake::wake(tx, desk, row.id, now)
+}
+
+/// The network says the order was cancelled. The goods are on their way: a person must know.
+pub(crate) fn withdrawn(
+    tx: &mut Tx<'_>,
+    job: &JobRow,
+    row: &OrderRow,
+    why: &str,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let problem = Problem::new(
+        look::CANCELLED,
+        format!(
+            "Goods-out note {} of order {} is shipped, and it was cancelled first: {why}",
+            job.key, row.number
+        ),
+        "Stop the parcel, or settle it with the retailer; then leave this card with a reason.",
+    );
+    tx.forget_effects(job.id)?;
+    order::note(
+        tx,
+        row.id,
+        now,
+        NoteKind::You,
+        "you",
+        &problem.message,
+        None,
+    )?;
+    tx.set_state(job.id, JobState::Parked(Reason::Problem(problem)), now)
+}

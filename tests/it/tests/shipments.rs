@@ -1,0 +1,725 @@
+//! What must happen to a goods-out note when it is late, too much, not whole, refused or changed, one case at a time.
+
+use std::sync::{Arc, Mutex};
+use waybill_it::bench::{Bench, ERP, NETWORK, Start, held, note, order, parcel, receipt};
+use waybill_model::contract::{Failure, Gap, Problem, Verdict};
+use waybill_model::decimal::Decimal;
+use waybill_model::document::{
+    Body, Document, Entity, Method, Order, OrderPhase, Part, Shipment, Stage,
+};
+use waybill_model::ids::Millis;
+use waybill_model::job::{Ending, JobState, Priority, Work};
+use waybill_model::order_state::OrderStage;
+use waybill_store::{Cause, DeadlineKind, JobRow, Read, Scope};
+
+const HOUR: u64 = 3_600;
+
+/// Runs a case on simulated time.
+fn case<F: Future<Output = ()>>(start: Start, test: impl FnOnce(Bench) -> F) {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime")
+        .block_on(async { test(Bench::start(start)).await });
+}
+
+/// Runs a case with order 1, whose sale is made.
+fn sold<F: Future<Output = ()>>(test: impl FnOnce(Bench) -> F) {
+    sold_as(plain, test);
+}
+
+fn sold_as<F: Future<Output = ()>>(change: fn(&mut Order), test: impl FnOnce(Bench) -> F) {
+    case(Start::default(), |bench| async move {
+        bench.send(order("1", 1, change));
+        bench.pass(30).await;
+        assert_eq!(bench.order("1").stage, OrderStage::Created);
+        test(bench).await;
+    });
+}
+
+fn plain(_: &mut Order) {}
+
+fn whole(_: &mut Shipment) {}
+
+fn units(count: i64) -> impl FnOnce(&mut Shipment) {
+    move |note| note.parcels[0].lines[0].quantity = Decimal::whole(count)
+}
+
+fn cancelled(order: &mut Order) {
+    order.phase = OrderPhase::Cancelled;
+    for line in &mut order.lines {
+        line.cancelled = line.quantity;
+    }
+}
+
+/// What the network was told: every shipment that came, newest last.
+fn told(bench: &Bench) -> Arc<Mutex<Vec<Document>>> {
+    answered(bench, |note| receipt(&format!("P{note}")))
+}
+
+/// The same, with answers by the key of the note.
+fn answered(
+    bench: &Bench,
+    answer: impl Fn(&str) -> Verdict + Send + 'static,
+) -> Arc<Mutex<Vec<Document>>> {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let seen = told.clone();
+    *held(&bench.network.on_push) = Box::new(move |batch| {
+        let mut seen = held(&seen);
+        Ok(batch
+            .iter()
+            .map(|delivery| {
+                seen.push(delivery.document.clone());
+                answer(&delivery.document.key)
+            })
+            .collect())
+    });
+    told
+}
+
+fn shipment(document: &Document) -> &Shipment {
+    let Body::Shipment(shipment) = &document.body else {
+        panic!("not a shipment")
+    };
+    shipment
+}
+
+/// Note, line and units of everything that was told.
+fn lines(told: &Mutex<Vec<Document>>) -> Vec<(String, String, i64)> {
+    let mut lines = Vec::new();
+    for document in held(told).iter() {
+        for packed in shipment(document).parcels.iter().flat_map(|p| &p.lines) {
+            assert!(packed.part.is_none(), "a component was told");
+            let units = packed.quantity.normal().units;
+            lines.push((document.key.clone(), packed.line.clone(), units));
+        }
+    }
+    lines
+}
+
+fn line(note: &str, line: &str, units: i64) -> (String, String, i64) {
+    (note.to_owned(), line.to_owned(), units)
+}
+
+fn codes(bench: &Bench) -> Vec<String> {
+    let cause = |cause| match cause {
+        Cause::Gap { gap, .. } => format!("{} {}", gap.table, gap.value),
+        Cause::Problem { problem, .. } | Cause::InDoubt { problem, .. } => problem.code,
+    };
+    let cards = bench.cards().into_iter();
+    cards.map(|card| cause(card.cause)).collect()
+}
+
+fn words(bench: &Bench) -> String {
+    bench.order("1").problem.unwrap_or_default()
+}
+
+fn shipments(bench: &Bench) -> Vec<JobRow> {
+    let mut jobs = bench.jobs("1");
+    jobs.retain(|j| j.work == Work::Push(Entity::Shipment));
+    jobs
+}
+
+fn timeline(bench: &Bench) -> String {
+    let id = bench.order("1").id;
+    let notes = bench.store.read(|rx| rx.timeline(id, 100));
+    let notes = notes.expect("the store reads");
+    let texts: Vec<String> = notes.into_iter().map(|n| n.text).collect();
+    texts.join("\n")
+}
+
+fn set(bench: &Bench, key: &'static str, value: &'static str) {
+    let everybody = Scope::default();
+    bench
+        .store
+        .write_blocking(move |tx| tx.set_setting(&everybody, key, Some(value), "ann", 0))
+        .expect("the setting is stored");
+}
+
+fn part(item: &str, per_unit: i64, parts: u32) -> Part {
+    Part {
+        item: item.to_owned(),
+        per_unit: Decimal::whole(per_unit),
+        parts,
+    }
+}
+
+/// One component of line 1, of two.
+fn component(item: &'static str, count: i64) -> impl FnOnce(&mut Shipment) {
+    move |note| {
+        note.parcels[0].lines[0].quantity = Decimal::whole(count);
+        note.parcels[0].lines[0].part = Some(part(item, 1, 2));
+    }
+}
+
+#[test]
+fn a_note_is_told_in_the_networks_words_and_closes_the_order() {
+    sold(|bench| async move {
+        let told = told(&bench);
+        bench.ship(bench.note("700", "1", whole));
+        bench.pass(30).await;
+        assert_eq!(lines(&told), [line("700", "1", 5)]);
+        let sent = held(&told)[0].clone();
+        let sent = shipment(&sent);
+        assert_eq!(sent.order_key, "1");
+        assert_eq!(sent.warehouse.as_deref(), Some("EAST"));
+        let method = sent.shipping_method.clone().unwrap();
+        assert_eq!(method.carrier.as_deref(), Some("UPS"));
+        assert_eq!(method.code.as_deref(), Some("UPSG"));
+        let row = bench.order("1");
+        assert_eq!(row.stage, OrderStage::Shipped);
+        assert!(row.shipped_at.is_some());
+        let (deadlines, links, days, found) = bench
+            .store
+            .read(|rx| {
+                Ok((
+                    rx.deadlines(0, 10)?,
+                    rx.links_of(ERP, Entity::Shipment, "700")?,
+                    rx.day_counts(1)?,
+                    rx.search("1Z700", 5)?,
+                ))
+            })
+            .unwrap();
+        assert!(
+            deadlines
+                .iter()
+                .all(|(_, kind, _)| *kind != DeadlineKind::Ship)
+        );
+        assert_eq!(links[0].key, "P700");
+        assert_eq!((days[0].created, days[0].shipped), (1, 1));
+        assert_eq!(found[0].key, "1");
+        let text = timeline(&bench);
+        assert!(
+            text.contains("ERP: goods-out note 700 is shipped, tracking number 1Z700."),
+            "{text}"
+        );
+        assert!(
+            text.contains("reported to Retailer R1: 5 units, 1Z700. Network confirmed."),
+            "{text}"
+        );
+        let detail = bench.handle.order(row.id).await.unwrap().unwrap();
+        assert_eq!(detail.lines[0].shipped, Decimal::whole(5));
+        assert_eq!(detail.lines[0].open, Decimal::ZERO);
+        assert_eq!(detail.shipments[0].state, "Reported");
+        bench.end().await;
+    });
+}
+
+#[test]
+fn part_by_part_until_everything_is_shipped() {
+    sold(|bench| async move {
+        let told = told(&bench);
+        bench.ship(bench.note("700", "1", units(2)));
+        bench.ship(bench.note("700", "1", units(2)));
+        bench.pass(30).await;
+        assert_eq!(bench.order("1").stage, OrderStage::PartShipped);
+        bench.ship(bench.note("701", "1", |note| {
+            note.parcels = vec![
+                parcel(Some("A"), &[("1", 3), ("1", 0)]),
+                parcel(Some("B"), &[("1", 0)]),
+            ];
+        }));
+        bench.pass(30).await;
+        assert_eq!(lines(&told), [line("700", "1", 2), line("701", "1", 3)]);
+        assert_eq!(shipment(&held(&told)[1]).parcels.len(), 1);
+        assert_eq!(bench.order("1").stage, OrderStage::Shipped);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn what_the_network_counts_itself_moves_the_order_too() {
+    sold(|bench| async move {
+        bench.send(order("1", 2, |o| {
+            o.phase = OrderPhase::Accepted;
+            o.lines[0].shipped = Decimal::whole(2);
+        }));
+        bench.pass(20).await;
+        assert_eq!(bench.order("1").stage, OrderStage::PartShipped);
+        bench.send(order("1", 3, |o| o.phase = OrderPhase::Completed));
+        bench.pass(20).await;
+        assert_eq!(bench.order("1").stage, OrderStage::Shipped);
+        let days = bench.store.read(|rx| rx.day_counts(1)).unwrap();
+        assert_eq!(days[0].shipped, 1);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_note_before_the_retailers_trigger_waits_without_a_card() {
+    sold(|bench| async move {
+        let told = told(&bench);
+        let picked = bench.note("700", "1", |note| {
+            note.stage = Stage::Picked;
+            note.shipped_at = None;
+        });
+        bench.ship(picked);
+        bench.pass(30).await;
+        assert!(held(&told).is_empty());
+        assert!(codes(&bench).is_empty());
+        assert!(matches!(
+            shipments(&bench)[0].state,
+            JobState::Resting { .. }
+        ));
+        let row = bench.order("1");
+        let detail = bench.handle.order(row.id).await.unwrap().unwrap();
+        assert_eq!(
+            detail.shipments[0].state,
+            "Waits until it is shipped; it is picked"
+        );
+        assert!(held(&bench.erp.stages).contains("shipped"));
+        // A shipped note of the same order does not wait behind it.
+        bench.ship(bench.note("701", "1", units(1)));
+        bench.pass(30).await;
+        assert_eq!(lines(&told), [line("701", "1", 1)]);
+        // The merchant reports at an earlier stage from now on: what waits is looked at again.
+        set(&bench, "shipments.trigger", "picked");
+        let hint = bench.store.read(|rx| rx.hint(ERP, Entity::Shipment, "700"));
+        assert!(hint.unwrap().is_some());
+        bench.pass(4 * 60).await;
+        assert_eq!(codes(&bench), ["above-open"]);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_tracking_number_may_come_late_but_not_for_ever() {
+    sold(|bench| async move {
+        let told = told(&bench);
+        set(&bench, "shipments.tracking-grace-hours", "1");
+        let sale = bench.order("1").sale_key.unwrap();
+        let bare = |revision| note("700", &sale, revision, |n| n.parcels[0].tracking = None);
+        bench.ship(bare(1));
+        bench.pass(HOUR / 2).await;
+        assert!(codes(&bench).is_empty());
+        assert!(timeline(&bench).contains("Waits for its tracking number"));
+        bench.pass(HOUR).await;
+        assert_eq!(codes(&bench), ["no-tracking"]);
+        assert_eq!(words(&bench), "No tracking number on goods-out note 700.");
+        bench.ship(note("700", &sale, 2, whole));
+        bench.pass(30).await;
+        assert!(codes(&bench).is_empty());
+        assert_eq!(lines(&told), [line("700", "1", 5)]);
+        assert_eq!(bench.order("1").stage, OrderStage::Shipped);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_waiting_note_is_read_again_by_itself() {
+    sold(|bench| async move {
+        let told = told(&bench);
+        let sale = bench.order("1").sale_key.unwrap();
+        bench.ship(note("700", &sale, 1, |n| n.parcels[0].tracking = None));
+        bench.pass(30).await;
+        // No poll shows the tracking number: only reading the note itself does.
+        let polled = held(&bench.erp.documents).len();
+        bench.erp.hide_after(polled);
+        bench.ship(note("700", &sale, 2, whole));
+        bench.pass(60).await;
+        assert!(held(&told).is_empty());
+        bench.pass(120).await;
+        assert!(bench.erp.count("fetch") > 0);
+        assert_eq!(lines(&told), [line("700", "1", 5)]);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_note_that_is_gone_is_withdrawn_and_one_that_was_told_is_a_card() {
+    sold(|bench| async move {
+        let told = told(&bench);
+        bench.ship(bench.note("700", "1", |n| n.parcels[0].tracking = None));
+        bench.ship(bench.note("701", "1", units(2)));
+        bench.pass(30).await;
+        held(&bench.erp.gone).extend(["700".to_owned(), "701".to_owned()]);
+        bench.pass(4 * 60).await;
+        assert!(timeline(&bench).contains("Goods-out note 700 is gone"));
+        assert_eq!(
+            shipments(&bench)[0].state,
+            JobState::Done(Ending::Withdrawn)
+        );
+        assert!(codes(&bench).is_empty());
+        let (erp, now) = (ERP, bench.clock.now_ms());
+        for _ in 0..2 {
+            bench
+                .store
+                .write_blocking(move |tx| tx.hint(erp, Entity::Shipment, "701", now))
+                .unwrap();
+            bench.pass(120).await;
+        }
+        assert_eq!(codes(&bench), ["gone-after-report"]);
+        assert_eq!(lines(&told), [line("701", "1", 2)]);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_merchant_may_report_without_tracking() {
+    sold(|bench| async move {
+        let told = told(&bench);
+        set(&bench, "shipments.tracking", "send");
+        bench.ship(bench.note("700", "1", |n| n.parcels[0].tracking = None));
+        bench.pass(30).await;
+        assert_eq!(lines(&told), [line("700", "1", 5)]);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn more_than_is_open_is_a_card_with_both_figures() {
+    sold(|bench| async move {
+        let told = told(&bench);
+        bench.ship(bench.note("700", "1", units(3)));
+        bench.pass(30).await;
+        bench.ship(bench.note("701", "1", units(4)));
+        bench.pass(30).await;
+        assert_eq!(codes(&bench), ["above-open"]);
+        assert_eq!(
+            words(&bench),
+            "Goods-out note 701 of order PO-1 ships 4 of line 1 (A thing), and 2 are open."
+        );
+        assert_eq!(bench.order("1").stage, OrderStage::Waiting);
+        // A person sends what is open, and these figures only.
+        let id = bench.cards()[0].id.clone();
+        bench.handle.retry_card(&id, "ann").await.unwrap();
+        bench.pass(30).await;
+        assert_eq!(lines(&told), [line("700", "1", 3), line("701", "1", 2)]);
+        assert_eq!(bench.order("1").stage, OrderStage::Shipped);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn the_networks_own_count_closes_what_is_open() {
+    sold(|bench| async move {
+        let told = told(&bench);
+        bench.send(order("1", 2, |o| {
+            o.phase = OrderPhase::Accepted;
+            o.lines[0].shipped = Decimal::whole(4);
+            o.lines[0].cancelled = Decimal::whole(1);
+        }));
+        bench.pass(20).await;
+        bench.ship(bench.note("700", "1", units(1)));
+        bench.pass(30).await;
+        assert!(codes(&bench).contains(&"above-open".to_owned()));
+        assert!(held(&told).is_empty());
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_note_with_a_line_of_nobody_is_a_card() {
+    sold(|bench| async move {
+        let told = told(&bench);
+        bench.ship(bench.note("700", "1", |n| n.parcels[0].lines[0].line = "9".to_owned()));
+        bench.pass(30).await;
+        assert_eq!(codes(&bench), ["line-unknown"]);
+        assert!(held(&told).is_empty());
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_method_without_a_counterpart_is_one_cell() {
+    sold(|bench| async move {
+        let told = told(&bench);
+        let other = |n: &mut Shipment| {
+            n.shipping_method = Some(Method {
+                carrier: None,
+                name: None,
+                code: Some("13".to_owned()),
+            });
+        };
+        bench.ship(bench.note("700", "1", other));
+        bench.pass(30).await;
+        assert_eq!(codes(&bench), ["shipping-methods 13"]);
+        let gap = Gap {
+            table: "shipping-methods".to_owned(),
+            retailer: Some("R1".to_owned()),
+            value: "13".to_owned(),
+        };
+        let cell = "FedEx||FDXG".to_owned();
+        let filled = bench.handle.fill_cell(ERP, NETWORK, gap, true, cell, "ann");
+        assert_eq!(filled.await.unwrap(), 1);
+        bench.pass(30).await;
+        let sent = held(&told)[0].clone();
+        let method = shipment(&sent).shipping_method.clone().unwrap();
+        assert_eq!(
+            (method.carrier.as_deref(), method.name),
+            (Some("FedEx"), None)
+        );
+        assert!(codes(&bench).is_empty());
+        bench.end().await;
+    });
+}
+
+#[test]
+fn whole_kits_are_told_by_the_note_that_completes_them() {
+    sold(|bench| async move {
+        let told = told(&bench);
+        bench.ship(bench.note("700", "1", component("A", 3)));
+        bench.pass(30).await;
+        assert!(held(&told).is_empty());
+        assert!(timeline(&bench).contains("waits for the note that makes it whole"));
+        bench.ship(bench.note("701", "1", component("B", 2)));
+        bench.pass(30).await;
+        assert_eq!(lines(&told), [line("701", "1", 2)]);
+        assert_eq!(bench.order("1").stage, OrderStage::PartShipped);
+        // One A is left in 700; the rest comes with 702.
+        assert!(matches!(
+            shipments(&bench)[0].state,
+            JobState::Resting { .. }
+        ));
+        let rest = bench.note("702", "1", |n| {
+            component("A", 2)(n);
+            let mut other = n.parcels[0].lines[0].clone();
+            other.quantity = Decimal::whole(3);
+            other.part = Some(part("B", 1, 2));
+            n.parcels[0].lines.push(other);
+        });
+        bench.ship(rest);
+        bench.pass(30).await;
+        assert_eq!(lines(&told), [line("701", "1", 2), line("702", "1", 3)]);
+        assert_eq!(bench.order("1").stage, OrderStage::Shipped);
+        let state = shipments(&bench)[0].state.clone();
+        assert!(
+            matches!(state, JobState::Done(Ending::Merged(_))),
+            "{state:?}"
+        );
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_refusal_is_a_card_with_the_vendors_words_and_a_new_revision_tries_again() {
+    sold(|bench| async move {
+        let refusing = Arc::new(Mutex::new(true));
+        let refuses = refusing.clone();
+        let told = answered(&bench, move |note| {
+            if *held(&refuses) {
+                let words = "Tracking number 1Z700 is not one of UPS.";
+                return Err(Failure::Rejected(Problem::new(
+                    "bad-tracking",
+                    words,
+                    "Correct it.",
+                )));
+            }
+            receipt(&format!("P{note}"))
+        });
+        bench.ship(bench.note("700", "1", whole));
+        bench.pass(30).await;
+        assert_eq!(codes(&bench), ["bad-tracking"]);
+        assert_eq!(words(&bench), "Tracking number 1Z700 is not one of UPS.");
+        // What was refused counts no more: nothing stands in the way of what follows.
+        *held(&refusing) = false;
+        let sale = bench.order("1").sale_key.unwrap();
+        bench.ship(note("700", &sale, 2, |n| {
+            n.parcels[0].tracking = Some("1Z9".to_owned());
+        }));
+        bench.pass(30).await;
+        assert!(codes(&bench).is_empty());
+        assert_eq!(lines(&told), [line("700", "1", 5), line("700", "1", 5)]);
+        assert_eq!(bench.order("1").stage, OrderStage::Shipped);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_refused_shipment_may_be_tried_again() {
+    sold(|bench| async move {
+        let refusing = Arc::new(Mutex::new(true));
+        let refuses = refusing.clone();
+        let told = answered(&bench, move |note| {
+            if std::mem::take(&mut *held(&refuses)) {
+                return Err(Failure::Rejected(Problem::new("refused", "No.", "Look.")));
+            }
+            receipt(&format!("P{note}"))
+        });
+        bench.ship(bench.note("700", "1", whole));
+        bench.pass(30).await;
+        let id = bench.cards()[0].id.clone();
+        bench.handle.retry_card(&id, "ann").await.unwrap();
+        bench.pass(30).await;
+        assert_eq!(held(&told).len(), 2);
+        assert_eq!(bench.order("1").stage, OrderStage::Shipped);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_change_after_the_report_is_a_persons_to_carry_over() {
+    sold(|bench| async move {
+        let told = told(&bench);
+        let sale = bench.order("1").sale_key.unwrap();
+        bench.ship(note("700", &sale, 1, whole));
+        bench.pass(30).await;
+        // Nothing the network was told has changed.
+        bench.ship(note("700", &sale, 2, |n| n.warehouse = None));
+        bench.pass(30).await;
+        assert!(codes(&bench).is_empty());
+        bench.ship(note("700", &sale, 3, |n| {
+            n.parcels[0].tracking = Some("1Z9".to_owned());
+        }));
+        bench.pass(30).await;
+        assert_eq!(codes(&bench), ["changed-after-report"]);
+        let text = words(&bench);
+        assert!(
+            text.contains("tracking number 1Z9 instead of 1Z700"),
+            "{text}"
+        );
+        let id = bench.cards()[0].id.clone();
+        assert!(bench.handle.retry_card(&id, "ann").await.is_err());
+        bench
+            .handle
+            .ignore_card(&id, "done there", "ann")
+            .await
+            .unwrap();
+        bench.pass(30).await;
+        assert!(codes(&bench).is_empty());
+        assert_eq!(bench.order("1").stage, OrderStage::Shipped);
+        assert_eq!(held(&told).len(), 1);
+        // Back as it was, and changed again: one card each.
+        bench.ship(note("700", &sale, 4, units(4)));
+        bench.pass(30).await;
+        assert_eq!(codes(&bench), ["changed-after-report"]);
+        assert!(
+            words(&bench).contains("line 1: 4 instead of 5"),
+            "{}",
+            words(&bench)
+        );
+        bench.ship(note("700", &sale, 5, whole));
+        bench.pass(30).await;
+        assert!(codes(&bench).is_empty());
+        let days = bench.store.read(|rx| rx.day_counts(1)).unwrap();
+        assert_eq!(days[0].shipped, 1);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn nothing_cancelled_is_shipped_in_silence() {
+    sold(|bench| async move {
+        let told = told(&bench);
+        bench.send(order("1", 2, cancelled));
+        bench.pass(20).await;
+        bench.ship(bench.note("700", "1", whole));
+        bench.pass(30).await;
+        let mut found = codes(&bench);
+        found.sort();
+        assert_eq!(found, ["cancelled-after-sale", "shipped-though-cancelled"]);
+        assert!(held(&told).is_empty());
+        for card in bench.cards() {
+            bench
+                .handle
+                .ignore_card(&card.id, "settled", "ann")
+                .await
+                .unwrap();
+        }
+        assert_eq!(bench.order("1").stage, OrderStage::Cancelled);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn the_network_says_that_it_was_cancelled_first() {
+    sold(|bench| async move {
+        let told = answered(&bench, |_| {
+            Err(Failure::Withdrawn(Problem::new(
+                "order-cancelled",
+                "Order 1 is cancelled.",
+                "",
+            )))
+        });
+        bench.ship(bench.note("700", "1", whole));
+        bench.pass(30).await;
+        assert_eq!(codes(&bench), ["shipped-though-cancelled"]);
+        assert!(words(&bench).ends_with("Order 1 is cancelled."));
+        assert_eq!(held(&told).len(), 1);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn notes_of_others_leave_nothing_behind() {
+    sold(|bench| async move {
+        let told = told(&bench);
+        for n in 0..20 {
+            bench.ship(note(&n.to_string(), &format!("foreign-{n}"), 1, whole));
+        }
+        bench.pass(30).await;
+        let stored = bench
+            .store
+            .read(|rx| rx.latest_documents(ERP, Entity::Shipment, None, 100));
+        assert!(stored.unwrap().is_empty());
+        let remembered = bench
+            .store
+            .read(|rx| rx.meta(&format!("unclaimed-notes/{ERP}")));
+        assert_eq!(remembered.unwrap(), None);
+        assert!(held(&told).is_empty());
+        bench.end().await;
+    });
+}
+
+#[test]
+fn calls_are_gathered_a_thousand_orders_at_a_time() {
+    let start = Start {
+        max_batch: 10,
+        gather_secs: 30,
+        ..Start::default()
+    };
+    case(start, |bench| async move {
+        let told = told(&bench);
+        for n in 0..1_000 {
+            bench.send(order(&n.to_string(), 1, plain));
+        }
+        bench.pass(180).await;
+        let counters = bench.store.read(Read::counters).unwrap();
+        assert_eq!(counters.orders[&OrderStage::Created], 1_000);
+        let members = |side: &waybill_it::bench::Side, what| {
+            let calls = held(&side.calls);
+            let of = calls.iter().filter(|(w, _)| *w == what);
+            of.map(|(_, members)| *members).collect::<Vec<_>>()
+        };
+        let settled = members(&bench.network, "settle");
+        assert_eq!(settled.iter().sum::<usize>(), 2_000);
+        assert!(settled.len() <= 4, "{settled:?}");
+        let pushed = members(&bench.erp, "push");
+        assert!(pushed.len() <= 102, "{} calls: {pushed:?}", pushed.len());
+        for n in 0..1_000 {
+            bench.ship(bench.note(&format!("N{n}"), &n.to_string(), whole));
+        }
+        bench.pass(60).await;
+        let shipped = members(&bench.network, "shipment");
+        assert_eq!(held(&told).len(), 1_000);
+        assert!(shipped.len() <= 2, "{shipped:?}");
+        let counters = bench.store.read(Read::counters).unwrap();
+        assert_eq!(counters.orders[&OrderStage::Shipped], 1_000);
+        bench.end().await;
+    });
+}
+
+fn due_soon(order: &mut Order) {
+    if let Some(by) = &mut order.ship_by {
+        by.at = waybill_it::bench::start_of_time() + 2 * 3_600_000 as Millis;
+    }
+}
+
+#[test]
+fn what_must_ship_soon_goes_first() {
+    sold_as(due_soon, |bench| async move {
+        drop(told(&bench));
+        bench.ship(bench.note("700", "1", whole));
+        bench.pass(30).await;
+        let of = |side: &waybill_it::bench::Side, what: &str| {
+            let calls = held(&side.priorities);
+            let last = calls.iter().rfind(|(w, _)| *w == what);
+            last.map(|(_, priority)| *priority)
+        };
+        assert_eq!(of(&bench.network, "shipment"), Some(Priority::NearDeadline));
+        assert_eq!(of(&bench.erp, "push"), Some(Priority::NearDeadline));
+        assert!(held(&bench.erp.priorities).contains(&("pull", Priority::NearDeadline)));
+        bench.end().await;
+    });
+}
