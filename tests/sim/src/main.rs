@@ -75,6 +75,9 @@ struct Demo {
     /// Failures of every kind on both sides
     #[arg(long)]
     faults: bool,
+    /// Polling alone
+    #[arg(long)]
+    no_webhooks: bool,
     /// Both sandboxes speak TLS, under a test authority that the agent is told to trust
     #[arg(long)]
     tls: bool,
@@ -245,7 +248,11 @@ async fn run_command() -> anyhow::Result<ExitCode> {
                 seed: demo.seed,
                 data: demo.data,
                 listen,
-                hooks: free_address("127.0.0.1:0")?,
+                hooks: if demo.no_webhooks {
+                    None
+                } else {
+                    Some(free_address("127.0.0.1:0")?)
+                },
             };
             story::play(&wishes).await?;
         }
