@@ -57,6 +57,8 @@ pub(crate) struct Desk {
     pub(crate) slots: BTreeMap<ConnectionId, Slot>,
     pub(crate) routes: Vec<RouteRow>,
     pub(crate) agent: Values,
+    /// Whether shipments are held against what is open.
+    pub(crate) counts_open: bool,
     /// The earliest stage at which any retailer's shipments are reported.
     pub(crate) earliest: Stage,
 }
@@ -67,6 +69,7 @@ impl Default for Desk {
             slots: BTreeMap::new(),
             routes: Vec::new(),
             agent: Values::new(),
+            counts_open: true,
             earliest: Stage::Shipped,
         }
     }
@@ -273,6 +276,7 @@ impl Core {
             slots,
             routes,
             agent,
+            counts_open: self.options.counts_open,
             earliest,
         });
         match self.desk.write() {

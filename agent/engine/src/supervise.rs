@@ -43,6 +43,8 @@ pub struct EngineOptions {
     pub store_name: String,
     /// Version shown on the page.
     pub version: String,
+    /// Whether shipments are held against what is open. Off only where a simulation must find that it is missing.
+    pub counts_open: bool,
     /// Whether the hooks listener runs: without it no webhook is registered.
     pub hooks: bool,
 }
@@ -55,6 +57,7 @@ impl Default for EngineOptions {
             gather_ms: 30_000,
             store_name: "Waybill".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            counts_open: true,
             hooks: false,
         }
     }

@@ -383,6 +383,11 @@ impl Judge {
             // The vendor judged the queued write and refused it: the next attempt is a first one.
             tx.forget_effects(job.id)?;
         }
+        if let Failure::Rejected(problem) = failure
+            && shipment::verdict::is_overtaken(tx, job, problem, self.now)?
+        {
+            return Ok(());
+        }
         if let (JobState::Parked(why), Some(order)) = (&state, job.order) {
             let text = format!(
                 "{} waits for you: {}",

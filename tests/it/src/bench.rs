@@ -530,6 +530,8 @@ pub fn order(key: &str, revision: u32, change: impl FnOnce(&mut Order)) -> Docum
         acknowledged: false,
         number: None,
         renumbered: 0,
+        kit: false,
+        shipped: 0,
     });
     let Body::Order(order) = &mut document.body else {
         unreachable!("the network hands out orders")

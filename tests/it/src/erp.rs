@@ -1,6 +1,7 @@
 //! A scripted ERP: a catalogue, customers and sales; searches trail writes; answers get lost.
 
-use crate::world::{Luck, Sale, World, lock};
+use crate::warehouse::{Flaw, GoodsOut, Held, Warehouse};
+use crate::world::{Luck, Outside, Sale, World, lock};
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -59,11 +60,18 @@ pub fn descriptor() -> Descriptor {
         credentials: Vec::new(),
         settings: Vec::new(),
         tables: Vec::new(),
-        pulls: vec![Feed {
-            entity: Entity::Item,
-            poll_secs: 300,
-            settles: Vec::new(),
-        }],
+        pulls: vec![
+            Feed {
+                entity: Entity::Item,
+                poll_secs: 300,
+                settles: Vec::new(),
+            },
+            Feed {
+                entity: Entity::Shipment,
+                poll_secs: 5,
+                settles: Vec::new(),
+            },
+        ],
         pushes: vec![intake(Entity::Customer, 1), intake(Entity::Order, 4)],
     }
 }
@@ -185,6 +193,44 @@ impl Erp {
     }
 }
 
+/// A page of changed notes, foreign ones among them; a restarted search may show what was seen.
+fn notes(world: &mut Outside, cursor: Option<&[u8]>) -> Page {
+    let mut from: usize = cursor
+        .and_then(|c| std::str::from_utf8(c).ok())
+        .and_then(|c| c.parse().ok())
+        .unwrap_or(0);
+    if world.chance.per_mille(50) {
+        from = from.saturating_sub(3);
+    }
+    let Warehouse { notes, events } = &world.warehouse;
+    let to = (from + 7).min(events.len());
+    let document = |number: &usize| match notes.get(*number) {
+        Some(note) => (!note.gone).then(|| note.document()),
+        None => Some(foreign()),
+    };
+    Page {
+        documents: events[from..to].iter().filter_map(document).collect(),
+        cursor: to.to_string().into_bytes(),
+        more: to < events.len(),
+    }
+}
+
+/// A note of a sale that somebody else made.
+fn foreign() -> Document {
+    let note = GoodsOut {
+        id: 1,
+        sale: 1,
+        order: String::new(),
+        held: Held::Units(1),
+        flaw: Flaw::None,
+        mended_at: 0,
+        version: 1,
+        at: 0,
+        gone: false,
+    };
+    note.document()
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "a verdict is a result")]
 fn done(key: String, duplicate: bool) -> Verdict {
     Ok(Outcome::Done(Receipt {
@@ -215,11 +261,14 @@ impl Connector for Erp {
     async fn choices(&self, _: Call, _: String, _: Option<String>) -> Answer<ChoicePage> {
         answer(Err(not_exported()))
     }
-    async fn pull(&self, _: Call, _: Entity, _: Option<Vec<u8>>) -> Answer<Page> {
+    async fn pull(&self, _: Call, entity: Entity, cursor: Option<Vec<u8>>) -> Answer<Page> {
         self.clock.sleep_ms(50).await;
         let mut world = lock(&self.world);
         if world.luck() != Luck::Good {
             return answer(Err(CallError::Failure(Failure::Retry(None))));
+        }
+        if entity == Entity::Shipment {
+            return answer(Ok(notes(&mut world, cursor.as_deref())));
         }
         let item = |(key, value): &(String, String)| Document {
             key: key.clone(),
@@ -244,8 +293,17 @@ impl Connector for Erp {
             more: false,
         }))
     }
-    async fn fetch(&self, _: Call, _: Entity, _: Vec<String>) -> Answer<Vec<Document>> {
-        answer(Err(not_exported()))
+    async fn fetch(&self, _: Call, entity: Entity, keys: Vec<String>) -> Answer<Vec<Document>> {
+        self.clock.sleep_ms(50).await;
+        let mut world = lock(&self.world);
+        if entity != Entity::Shipment {
+            return answer(Err(not_exported()));
+        }
+        if world.luck() != Luck::Good {
+            return answer(Err(CallError::Failure(Failure::Retry(None))));
+        }
+        let found = keys.iter().filter_map(|key| world.warehouse.note(key));
+        answer(Ok(found.map(GoodsOut::document).collect()))
     }
     async fn settle(&self, _: Call, _: Moment, _: Vec<Settled>) -> Answer<Vec<Verdict>> {
         answer(Err(not_exported()))

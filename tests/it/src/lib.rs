@@ -6,5 +6,7 @@ pub mod bench;
 pub mod erp;
 pub mod hooked;
 pub mod network;
+pub mod ships;
 pub mod simulation;
+pub mod warehouse;
 pub mod world;

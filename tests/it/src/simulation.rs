@@ -17,6 +17,7 @@ use waybill_host::ports::{Clock, Journal};
 use waybill_model::contract::{Descriptor, Gap, Role};
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Millis};
+use waybill_model::order_state::OrderStage;
 use waybill_store::sim_disk::SimDisk;
 use waybill_store::{ConnectionRow, Options, Place, Read, RouteRow, Scope, SealKey, Store, Writer};
 
@@ -36,6 +37,8 @@ pub struct Plan {
     pub crashes: u64,
     /// A bug planted on purpose: the ERP's connector sends again without looking.
     pub never_looks: bool,
+    /// A bug planted on purpose: shipments are not held against what is open.
+    pub forgets_open: bool,
 }
 
 /// What a seed came to.
@@ -47,6 +50,8 @@ pub struct Report {
     pub wrong: Vec<String>,
     /// Sales made.
     pub sales: usize,
+    /// Parcels the network took.
+    pub parcels: usize,
     /// Crashes that took place.
     pub crashes: u64,
 }
@@ -86,7 +91,7 @@ impl Connectors for Scripts {
                 journal,
                 clock,
                 descriptor: network::descriptor(),
-                roles: BTreeSet::from([Role::Source, Role::Tickets]),
+                roles: BTreeSet::from([Role::Source, Role::Sink, Role::Tickets]),
             })),
             "erp" => Ok(Arc::new(Erp {
                 world,
@@ -155,6 +160,14 @@ fn set_up(store: &Store) {
                 to,
                 paused: false,
             })?;
+            tx.put_route(&RouteRow {
+                entity: Entity::Shipment,
+                from: to,
+                to: from,
+                paused: false,
+            })?;
+            let (table, code) = ("shipping-methods", Some("UPS|Ground|UPSG"));
+            tx.set_cell(to, from, table, None, "12", code, None, "simulation", START)?;
             let agent = Scope {
                 connection: None,
                 retailer: None,
@@ -211,6 +224,7 @@ async fn day(plan: Plan) -> Report {
     let store = open(&disk);
     let wrong = judge(&world, &store);
     let sales = lock(&world).sales.len();
+    let parcels = lock(&world).taken.len();
     let hash = hash.lock().expect("one thread").clone().finalize();
     Report {
         hash: hash
@@ -218,6 +232,7 @@ async fn day(plan: Plan) -> Report {
             .fold(String::new(), |text, b| format!("{text}{b:02x}")),
         wrong,
         sales,
+        parcels,
         crashes,
     }
 }
@@ -259,7 +274,10 @@ async fn life(
         clock: clock.clone(),
         rng: Arc::new(SeededRng(Mutex::new(Chance::new(chance.draw())))),
         connectors,
-        options: EngineOptions::default(),
+        options: EngineOptions {
+            counts_open: !plan.forgets_open,
+            ..EngineOptions::default()
+        },
         observer: Some(observer),
     };
     let Ok((engine, handle)) = Engine::open(parts) else {
@@ -279,7 +297,7 @@ async fn life(
         if clock.now_ms() >= until {
             return Ended::Crashed;
         }
-        let idle = *to_place == 0 && is_idle(&store);
+        let idle = *to_place == 0 && is_idle(&store) && !lock(world).is_packing();
         quiet = if idle { quiet + 1 } else { 0 };
         if quiet > 40 && until == Millis::MAX {
             stop.cancel();
@@ -292,6 +310,7 @@ async fn life(
 fn outside(world: &World, now: Millis, chance: &mut Chance, to_place: &mut u64) {
     let mut world = lock(world);
     world.tick(now);
+    world.work(now, chance);
     for _ in 0..chance.below(4).min(*to_place) {
         let case = match chance.below(12) {
             0 => Case::Unmapped,
@@ -342,6 +361,7 @@ fn is_idle(store: &Store) -> bool {
             "pending",
             "waiting",
             "blocked",
+            "resting",
         ] {
             busy += rx.jobs_in(state, 10)?.len();
         }
@@ -386,6 +406,7 @@ fn judge(world: &World, store: &Store) -> Vec<String> {
             .unwrap_or_default();
         judge_order(order, &made, store, &mut wrong);
     }
+    judge_shipments(&world, store, &mut wrong);
     wrong.extend(
         sales
             .keys()
@@ -396,6 +417,48 @@ fn judge(world: &World, store: &Store) -> Vec<String> {
         Err(error) => wrong.push(format!("store: {error}")),
     }
     wrong
+}
+
+/// What the network was told as shipped is what the notes hold, each note once, and never more than was ordered.
+fn judge_shipments(world: &Outside, store: &Store, wrong: &mut Vec<String>) {
+    let held = world.warehouse.shipped();
+    for order in world.orders.values() {
+        let packed = held.get(order.key.as_str()).copied().unwrap_or(0);
+        let wanted = if order.cancelled { 0 } else { packed };
+        if order.shipped != wanted {
+            wrong.push(format!(
+                "order {} has {} units shipped at the network, its notes hold {wanted}",
+                order.key, order.shipped
+            ));
+        }
+        if order.shipped > order.units {
+            wrong.push(format!(
+                "order {} was told {} shipped of {}",
+                order.key, order.shipped, order.units
+            ));
+        }
+        let row = store.read(|rx| rx.order_by_key(ConnectionId(1), &order.key));
+        let stage = row.ok().flatten().map(|row| row.stage);
+        if wanted > 0 && wanted == order.units && stage != Some(OrderStage::Shipped) {
+            wrong.push(format!("order {} is shipped and {stage:?}", order.key));
+        }
+        if order.cancelled && packed > 0 && stage != Some(OrderStage::Waiting) {
+            wrong.push(format!(
+                "order {} is cancelled, packed and without a card: {stage:?}",
+                order.key
+            ));
+        }
+    }
+    let mut notes = BTreeSet::new();
+    for told in &world.taken {
+        if !notes.insert(&told.note) {
+            wrong.push(format!("note {} was told twice", told.note));
+        }
+    }
+    let foreign = store.read(|rx| rx.latest_document(ConnectionId(2), Entity::Shipment, "1"));
+    if foreign.is_ok_and(|found| found.is_some()) {
+        wrong.push("a note of somebody else was kept".to_owned());
+    }
 }
 
 /// One order: as many sales as it must have, told and acknowledged; or a card that says why not.

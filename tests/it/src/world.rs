@@ -1,5 +1,7 @@
 //! Both vendors as plain state that survives the agent's crashes, and the chance that makes them fail.
 
+use crate::ships::{Shipping, Told};
+use crate::warehouse::{Held, Warehouse};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use waybill_host::ports::Rng;
@@ -79,6 +81,10 @@ pub struct NetworkOrder {
     pub number: Option<String>,
     /// Calls that told a number different from the one known.
     pub renumbered: u32,
+    /// Its item is a kit at the ERP.
+    pub kit: bool,
+    /// Units that the network was told as shipped.
+    pub shipped: i64,
 }
 
 /// A sale at the ERP.
@@ -118,6 +124,12 @@ pub struct Outside {
     pub events: Vec<String>,
     /// Queued calls by ticket.
     pub queue: BTreeMap<u64, Queued>,
+    /// Calls with shipments, by ticket.
+    pub shippings: BTreeMap<u64, Shipping>,
+    /// Parcels the network took, in the order they were processed.
+    pub taken: Vec<Told>,
+    /// The ERP's warehouse.
+    pub warehouse: Warehouse,
     /// Sales in the order of creation.
     pub sales: Vec<Sale>,
     /// Customers: code and when made.
@@ -158,6 +170,9 @@ impl Outside {
             orders: BTreeMap::new(),
             events: Vec::new(),
             queue: BTreeMap::new(),
+            shippings: BTreeMap::new(),
+            taken: Vec::new(),
+            warehouse: Warehouse::default(),
             sales: Vec::new(),
             customers: Vec::new(),
             items: (0..20)
@@ -199,6 +214,8 @@ impl Outside {
             acknowledged: false,
             number: None,
             renumbered: 0,
+            kit: n % 4 == 1,
+            shipped: 0,
         };
         self.orders.insert(key.clone(), order);
         self.events.push(key.clone());
@@ -217,8 +234,40 @@ impl Outside {
         }
     }
 
+    /// The warehouse packs some of what was sold, mends its mistakes, and packs for others beside us.
+    pub fn work(&mut self, now: Millis, chance: &mut Chance) {
+        self.warehouse.mend(now);
+        for sale in &self.sales {
+            let key = sale.reference.trim_start_matches("order:");
+            let Some(order) = self.orders.get(key) else {
+                continue;
+            };
+            // What the merchant cancelled in time is not packed; what was cancelled too late may be.
+            if chance.per_mille(if order.cancelled { 10 } else { 150 }) {
+                let (units, kit) = (order.units, order.kit);
+                self.warehouse.pack(sale, key, units, kit, now, chance);
+            }
+        }
+        if chance.per_mille(100) {
+            self.warehouse.events.push(usize::MAX);
+        }
+    }
+
+    /// Whether the warehouse has something left to do for an order that stands.
+    pub fn is_packing(&self) -> bool {
+        let left = |sale: &Sale| {
+            let key = sale.reference.trim_start_matches("order:");
+            self.orders.get(key).is_some_and(|order| {
+                let left = self.warehouse.left(sale.id, order.units, order.kit);
+                !order.cancelled && !matches!(left, Held::Units(0) | Held::Parts([0, 0]))
+            })
+        };
+        self.warehouse.is_busy() || self.sales.iter().any(left)
+    }
+
     /// Processes queued calls whose time has come.
     pub fn tick(&mut self, now: Millis) {
+        self.take_shipments(now);
         let Self {
             queue,
             orders,

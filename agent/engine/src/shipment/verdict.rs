@@ -1,6 +1,6 @@
 //! What the network's word on a shipment means for its note and its order.
 
-use super::{change, look};
+use super::{change, count, look};
 use crate::core::Desk;
 use crate::order;
 use waybill_model::contract::{Problem, Receipt};
@@ -49,6 +49,34 @@ pub(crate) fn done(
         change::compare(tx, desk, row, &told, newest.id, now)?;
     }
     super::intake::wake(tx, desk, row.id, now)
+}
+
+/// Refused, and the note was changed meanwhile: it is sent as it is now. Whether that is so.
+pub(crate) fn is_overtaken(
+    tx: &mut Tx<'_>,
+    job: &JobRow,
+    problem: &Problem,
+    now: Millis,
+) -> Result<bool, StoreError> {
+    if !count::is_shipment(job) || tx.has_effects(job.id)? {
+        return Ok(false);
+    }
+    let newest = tx.latest_document(job.from, Entity::Shipment, &job.key)?;
+    let Some(newest) = newest.filter(|newest| newest.id != job.document) else {
+        return Ok(false);
+    };
+    tx.set_job_document(job.id, newest.id)?;
+    tx.set_job_units(job.id, Vec::new())?;
+    tx.set_state(job.id, JobState::Ready, now)?;
+    if let Some(order) = job.order {
+        let text = format!(
+            "Goods-out note {} was refused; it changed meanwhile and is sent as it is now.",
+            job.key
+        );
+        let words = Some(problem.message.clone());
+        order::note(tx, order, now, NoteKind::Info, "again", &text, words)?;
+    }
+    Ok(true)
 }
 
 /// The network says the order was cancelled. The goods are on their way: a person must know.

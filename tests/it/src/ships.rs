@@ -1,0 +1,239 @@
+//! The network's side of shipments: told in batches, judged later, and believed. It refuses what a network refuses, but
+//! it does not stop what it cannot know: units told twice are units counted twice.
+
+use crate::network::Network;
+use crate::world::{Luck, Outside, lock};
+use std::collections::BTreeMap;
+use waybill_host::connector::{Call, CallError};
+use waybill_host::ports::{Begun, Finish, PortError};
+use waybill_model::contract::{Delivery, Failure, Outcome, Problem, Receipt, Ticket, Verdict};
+use waybill_model::document::Body;
+use waybill_model::ids::Millis;
+
+/// A queued shipment is processed within this time, and its sender may believe its own look-up after it.
+const PROCESSED_MS: Millis = 5_000;
+
+/// One parcel as it was told.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The order's key.
+    pub order: String,
+    /// The note it came from.
+    pub note: String,
+    /// Tracking number.
+    pub tracking: String,
+    /// Units of its one line.
+    pub units: i64,
+}
+
+/// What became of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// Taken.
+    Taken,
+    /// Refused, with the network's words.
+    Refused(&'static str),
+    /// Its order was cancelled.
+    Cancelled,
+}
+
+/// A call's parcels, and what became of each once they are processed.
+#[derive(Debug, Clone)]
+pub struct Shipping {
+    /// When it takes effect.
+    pub at: Millis,
+    /// What was told.
+    pub members: Vec<Told>,
+    /// By note.
+    pub words: Option<BTreeMap<String, Word>>,
+}
+
+impl Outside {
+    /// Processes shipments whose time has come.
+    pub fn take_shipments(&mut self, now: Millis) {
+        let Self {
+            shippings,
+            orders,
+            events,
+            taken,
+            ..
+        } = self;
+        for shipping in shippings
+            .values_mut()
+            .filter(|s| s.at <= now && s.words.is_none())
+        {
+            let mut words = BTreeMap::new();
+            for told in &shipping.members {
+                let word = match orders.get_mut(&told.order) {
+                    None => Word::Refused("There is no such order."),
+                    Some(order) if order.cancelled => Word::Cancelled,
+                    Some(_) if told.tracking.starts_with("BAD") => {
+                        Word::Refused("The tracking number is not one of the carrier's.")
+                    }
+                    Some(order) => {
+                        order.shipped += told.units;
+                        order.version += 1;
+                        events.push(told.order.clone());
+                        taken.push(told.clone());
+                        Word::Taken
+                    }
+                };
+                words.insert(told.note.clone(), word);
+            }
+            shipping.words = Some(words);
+        }
+    }
+}
+
+fn told(delivery: &Delivery) -> Told {
+    let Body::Shipment(shipment) = &delivery.document.body else {
+        panic!("only shipments are pushed to the network")
+    };
+    let lines = shipment.parcels.iter().flat_map(|p| &p.lines);
+    let units = lines.map(|line| {
+        assert!(line.part.is_none(), "a component was pushed");
+        line.quantity.normal().units
+    });
+    Told {
+        order: shipment.order_key.clone(),
+        note: delivery.document.key.clone(),
+        tracking: shipment.parcels[0].tracking.clone().unwrap_or_default(),
+        units: units.sum(),
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a verdict is a result")]
+fn ticket(id: u64, note: &str) -> Verdict {
+    Ok(Outcome::Pending(Ticket {
+        handle: format!("ship/{id}/{note}"),
+        check_in_secs: 1,
+    }))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a verdict is a result")]
+fn taken(note: &str, duplicate: bool) -> Verdict {
+    Ok(Outcome::Done(Receipt {
+        key: format!("P{note}"),
+        number: None,
+        duplicate,
+        links: Vec::new(),
+    }))
+}
+
+impl Network {
+    /// Tells shipments in one call. In doubt, it looks first: what is there is adopted, the rest is sent again.
+    pub(crate) async fn ship(
+        &self,
+        call: &Call,
+        batch: &[Delivery],
+    ) -> Result<Vec<Verdict>, CallError> {
+        let host = |error: PortError| CallError::Host(error.0);
+        let told: Vec<Told> = batch.iter().map(told).collect();
+        let all: Vec<u32> = (0..u32::try_from(batch.len()).unwrap_or(0)).collect();
+        let begin = |members: Vec<u32>, verified: bool| async move {
+            let (connection, scope) = (call.connection, &call.scope);
+            self.journal
+                .begin(connection, scope, "ship", &members, verified)
+                .await
+        };
+        let mut adopted: BTreeMap<usize, Verdict> = BTreeMap::new();
+        let effect = match begin(all, false).await.map_err(host)? {
+            Begun::Fresh(effect) => effect,
+            Begun::Replay(id) => return Ok(replayed(&id, &told)),
+            Begun::InDoubt { since } => {
+                if self.clock.now_ms() - since < PROCESSED_MS + 1_000 {
+                    return Err(CallError::Failure(Failure::Retry(Some(2))));
+                }
+                let known = |t: &Told| {
+                    let world = lock(&self.world);
+                    world
+                        .taken
+                        .iter()
+                        .any(|k| k.order == t.order && k.tracking == t.tracking)
+                };
+                for (at, told) in told.iter().enumerate().filter(|(_, t)| known(t)) {
+                    adopted.insert(at, taken(&told.note, true));
+                }
+                let rest = (0..told.len()).filter(|at| !adopted.contains_key(at));
+                let rest: Vec<u32> = rest.map(|at| u32::try_from(at).unwrap_or(0)).collect();
+                if rest.is_empty() {
+                    return Ok(adopted.into_values().collect());
+                }
+                match begin(rest, true).await.map_err(host)? {
+                    Begun::Fresh(effect) => effect,
+                    _ => return Err(CallError::Contract("still in doubt".to_owned())),
+                }
+            }
+        };
+        let members = told.iter().enumerate();
+        let sent: Vec<Told> = members
+            .filter(|(at, _)| !adopted.contains_key(at))
+            .map(|(_, told)| told.clone())
+            .collect();
+        let (luck, id) = self.queue(&sent);
+        match luck {
+            Luck::Throttled => {
+                let nothing = Finish::NothingHappened;
+                self.journal.finish(effect, nothing).await.map_err(host)?;
+                return Err(CallError::Failure(Failure::Retry(Some(1))));
+            }
+            Luck::CutBefore | Luck::CutAfter => {
+                return Err(CallError::Failure(Failure::Retry(None)));
+            }
+            Luck::Good => {}
+        }
+        let answer = Finish::Answered(id.to_string().into_bytes());
+        self.journal.finish(effect, answer).await.map_err(host)?;
+        let verdict = |(at, told): (usize, &Told)| {
+            let known = adopted.get(&at).cloned();
+            known.unwrap_or_else(|| ticket(id, &told.note))
+        };
+        Ok(told.iter().enumerate().map(verdict).collect())
+    }
+
+    fn queue(&self, members: &[Told]) -> (Luck, u64) {
+        let now = self.clock.now_ms();
+        let mut world = lock(&self.world);
+        let luck = world.luck();
+        let id = world.shippings.len() as u64;
+        if matches!(luck, Luck::Good | Luck::CutAfter) {
+            let wait = world.chance.below(PROCESSED_MS.unsigned_abs());
+            let shipping = Shipping {
+                at: now + Millis::try_from(wait).unwrap_or(0),
+                members: members.to_vec(),
+                words: None,
+            };
+            world.shippings.insert(id, shipping);
+        }
+        (luck, id)
+    }
+
+    /// What became of a queued shipment; `None`: the handle is of something else.
+    pub(crate) fn shipped(world: &Outside, handle: &str) -> Option<Verdict> {
+        let (id, note) = handle.strip_prefix("ship/")?.split_once('/')?;
+        let shipping = id.parse().ok().and_then(|id: u64| world.shippings.get(&id));
+        let words = shipping.and_then(|s| s.words.as_ref());
+        Some(match words.map(|words| words.get(note)) {
+            None => Ok(Outcome::Pending(Ticket {
+                handle: handle.to_owned(),
+                check_in_secs: 1,
+            })),
+            Some(Some(Word::Taken)) => taken(note, false),
+            Some(Some(Word::Refused(why))) => {
+                Err(Failure::Rejected(Problem::new("refused", *why, "Mend it.")))
+            }
+            Some(Some(Word::Cancelled)) => Err(Failure::Withdrawn(Problem::new(
+                "order-cancelled",
+                "The order is cancelled.",
+                "Nothing to do.",
+            ))),
+            Some(None) => Err(Failure::Retry(None)),
+        })
+    }
+}
+
+/// A stored answer names the call; each member asks for its own note.
+fn replayed(id: &[u8], told: &[Told]) -> Vec<Verdict> {
+    let id: u64 = String::from_utf8_lossy(id).parse().unwrap_or(0);
+    told.iter().map(|t| ticket(id, &t.note)).collect()
+}
