@@ -70,6 +70,11 @@ pub(crate) enum Command {
     Connectors(Connectors),
     /// Run the agent against the built-in sandbox of both vendors.
     Demo(Demo),
+    /// Print the completions of a shell.
+    Completions(Completions),
+    /// Write the manual pages into a folder; packages are made with it.
+    #[command(hide = true)]
+    ManualPages(ManualPages),
 }
 
 /// `check`.
@@ -78,6 +83,9 @@ pub(crate) struct Check {
     /// A provisioning file to check as well.
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+    /// Leave the connectors out: the service asks this before each start.
+    #[arg(long, conflicts_with = "file")]
+    pub(crate) quick: bool,
 }
 
 /// `apply`.
@@ -245,6 +253,21 @@ pub(crate) struct Demo {
     /// Handed to the sandbox.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) args: Vec<OsString>,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `manual-pages`.
+#[derive(Debug, Args)]
+pub(crate) struct ManualPages {
+    /// Where they go.
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
 }
 
 fn stage(word: &str) -> Result<&'static str, String> {

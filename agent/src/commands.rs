@@ -52,7 +52,9 @@ pub(crate) async fn run(out: Out, config: &Config, command: &Command) -> Result<
         | Command::Check(_)
         | Command::Apply(_)
         | Command::Connectors(_)
-        | Command::Demo(_) => Err(Failure::other("this command does not ask the agent")),
+        | Command::Demo(_)
+        | Command::Completions(_)
+        | Command::ManualPages(_) => Err(Failure::other("this command does not ask the agent")),
     }
 }
 

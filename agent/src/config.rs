@@ -60,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) trusted_roots: Option<PathBuf>,
     /// The admin socket.
     pub(crate) socket: PathBuf,
+    /// The sealing key, where no credential is handed over; `None`: in the data folder.
+    pub(crate) key_file: Option<PathBuf>,
     /// What is logged.
     pub(crate) log_filter: String,
     /// How it is logged.
@@ -151,6 +153,7 @@ pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
             "connectors-dir",
             "listen",
             "socket",
+            "key-file",
             "grace-secs",
             "trusted-roots",
             "log",
@@ -187,6 +190,8 @@ pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
     let listen = listen(&mut reader, &root);
     let trusted_roots = Reader::has(&root, "trusted-roots")
         .then(|| path(&mut reader, &root, "trusted-roots", base, ""));
+    let key_file =
+        Reader::has(&root, "key-file").then(|| path(&mut reader, &root, "key-file", base, ""));
     let grace = number(&mut reader, &root, "grace-secs", 1..=600, 20);
     let (log_filter, log_format) = log(&mut reader, &root);
     let cache = reader.section(&root, "cache");
@@ -205,6 +210,7 @@ pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
         listen,
         trusted_roots,
         socket,
+        key_file,
         log_filter,
         log_format,
         grace: Duration::from_secs(grace),
@@ -337,6 +343,7 @@ data-dir = "data"
 connectors-dir = "/opt/connectors"
 listen = "[::1]:0"
 socket = "run/admin.sock"
+key-file = "/etc/seal.key"
 grace-secs = 3
 [log]
 filter = "warn,waybill_engine=debug"
@@ -351,6 +358,7 @@ store-mib = 16
         assert_eq!(config.connectors_dir, Path::new("/opt/connectors"));
         assert_eq!(config.socket, Path::new("/base/run/admin.sock"));
         assert_eq!(config.compiled_dir, Path::new("/base/compiled"));
+        assert_eq!(config.key_file.as_deref(), Some(Path::new("/etc/seal.key")));
         assert_eq!(config.log_format, LogFormat::Json);
         assert_eq!(config.grace, Duration::from_secs(3));
         assert_eq!(config.store_file(), Path::new("/base/data/waybill.redb"));

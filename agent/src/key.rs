@@ -1,5 +1,6 @@
-//! The key that seals secrets in the database: from systemd's credentials, else a file of mode 0600 in the data folder,
-//! made at the first start. Never made anew beside an existing database: its secrets would be lost without a word.
+//! The key that seals secrets in the database: from systemd's credentials, else the file that the configuration names,
+//! else a file in the data folder, made at the first start. Files have mode 0600. Never made anew beside an existing
+//! database: its secrets would be lost without a word.
 
 use anyhow::{Context, bail};
 use std::fs::{File, OpenOptions};
@@ -14,10 +15,11 @@ pub(crate) const CREDENTIAL: &str = "waybill.key";
 /// Name of the file in the data folder.
 pub(crate) const FILE: &str = "seal.key";
 
-/// The key of this agent.
+/// The key of this agent. `named`: the file of the configuration.
 pub(crate) fn load_or_create(
     data_dir: &Path,
     credentials_dir: Option<&Path>,
+    named: Option<&Path>,
     store_exists: bool,
 ) -> anyhow::Result<SealKey> {
     if let Some(path) = credentials_dir.map(|dir| dir.join(CREDENTIAL)) {
@@ -32,7 +34,7 @@ pub(crate) fn load_or_create(
             }
         }
     }
-    let path = data_dir.join(FILE);
+    let path = named.map_or_else(|| data_dir.join(FILE), Path::to_owned);
     match File::open(&path) {
         Ok(file) => read(&file, &path),
         Err(error) if error.kind() == ErrorKind::NotFound && store_exists => bail!(
@@ -119,17 +121,17 @@ mod tests {
     #[test]
     fn the_first_start_makes_a_private_key_that_later_starts_read() {
         let dir = tempfile::tempdir().unwrap();
-        let first = load_or_create(dir.path(), None, false).unwrap();
+        let first = load_or_create(dir.path(), None, None, false).unwrap();
         let mode = std::fs::metadata(dir.path().join(FILE)).unwrap().mode();
         assert_eq!(mode & 0o777, 0o600);
-        let read = load_or_create(dir.path(), None, true).unwrap();
+        let read = load_or_create(dir.path(), None, None, true).unwrap();
         assert_eq!(first.expose_bytes(), read.expose_bytes());
     }
 
     #[test]
     fn a_key_is_never_made_beside_an_existing_database() {
         let dir = tempfile::tempdir().unwrap();
-        let error = load_or_create(dir.path(), None, true)
+        let error = load_or_create(dir.path(), None, None, true)
             .unwrap_err()
             .to_string();
         assert!(error.contains("restore it from the backup"), "{error}");
@@ -139,10 +141,10 @@ mod tests {
     #[test]
     fn a_key_that_others_can_read_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        load_or_create(dir.path(), None, false).unwrap();
+        load_or_create(dir.path(), None, None, false).unwrap();
         let path = dir.path().join(FILE);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-        let error = load_or_create(dir.path(), None, true)
+        let error = load_or_create(dir.path(), None, None, true)
             .unwrap_err()
             .to_string();
         assert!(error.contains("chmod 600"), "{error}");
@@ -152,9 +154,19 @@ mod tests {
     fn the_credential_goes_first() {
         let (data, credentials) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         std::fs::write(credentials.path().join(CREDENTIAL), [7; 32]).unwrap();
-        let key = load_or_create(data.path(), Some(credentials.path()), true).unwrap();
+        let key = load_or_create(data.path(), Some(credentials.path()), None, true).unwrap();
         assert_eq!(key.expose_bytes(), &[7; 32]);
         std::fs::write(credentials.path().join(CREDENTIAL), "short").unwrap();
-        assert!(load_or_create(data.path(), Some(credentials.path()), true).is_err());
+        assert!(load_or_create(data.path(), Some(credentials.path()), None, true).is_err());
+    }
+
+    #[test]
+    fn a_named_file_stands_in_for_the_one_in_the_data_folder() {
+        let (data, etc) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let named = etc.path().join("seal.key");
+        let first = load_or_create(data.path(), None, Some(&named), false).unwrap();
+        assert!(named.exists() && !data.path().join(FILE).exists());
+        let read = load_or_create(data.path(), None, Some(&named), true).unwrap();
+        assert_eq!(first.expose_bytes(), read.expose_bytes());
     }
 }

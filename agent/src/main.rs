@@ -9,6 +9,7 @@ mod crash;
 mod key;
 mod logging;
 mod machine;
+mod manual;
 mod mappings;
 mod out;
 mod provision;
@@ -50,6 +51,12 @@ fn dispatch(out: Out, cli: &Cli) -> Result<(), Failure> {
     if let Command::Demo(demo) = &cli.command {
         return Err(run::demo(demo));
     }
+    if let Command::Completions(args) = &cli.command {
+        return manual::completions(args.shell);
+    }
+    if let Command::ManualPages(args) = &cli.command {
+        return manual::pages(&args.folder);
+    }
     let mut config = config::load(cli.config.as_deref(), &environment)?;
     if let Some(socket) = &cli.socket {
         config.socket.clone_from(socket);
@@ -65,6 +72,10 @@ fn dispatch(out: Out, cli: &Cli) -> Result<(), Failure> {
     let runtime = runtime.map_err(anyhow::Error::from)?;
     runtime.block_on(async {
         match &cli.command {
+            Command::Check(args) if args.quick => {
+                check::quick(out);
+                Ok(())
+            }
             Command::Check(args) => check::run(out, &config, args.file.as_deref()).await,
             Command::Connectors(cli::Connectors::List) => check::connectors(out, &config).await,
             Command::Apply(args) => provision::run(out, &config, args).await,

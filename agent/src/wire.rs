@@ -160,7 +160,12 @@ async fn bind_socket(path: &Path) -> Result<UnixListener, Failure> {
 fn open_store(config: &Config) -> Result<Store, Failure> {
     let file = config.store_file();
     let credentials = environment(CREDENTIALS_DIRECTORY).map(PathBuf::from);
-    let key = key::load_or_create(&config.data_dir, credentials.as_deref(), file.exists())?;
+    let key = key::load_or_create(
+        &config.data_dir,
+        credentials.as_deref(),
+        config.key_file.as_deref(),
+        file.exists(),
+    )?;
     let options = Options {
         cache_bytes: config.store_cache_bytes,
         spool_dir: Some(config.spool_dir()),

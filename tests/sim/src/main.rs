@@ -63,7 +63,7 @@ struct Demo {
     /// The agent's program
     #[arg(long)]
     agent: PathBuf,
-    /// Folder of the connectors (default: `connectors` beside the agent)
+    /// Folder of the connectors (default: those of the agent's build or package)
     #[arg(long)]
     connectors: Option<PathBuf>,
     /// How many orders

@@ -2,6 +2,7 @@
 
 use crate::install;
 use anyhow::{Context as _, bail};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use waybill_pack::{DEFAULT_PACKAGES, Pack, Way};
@@ -39,7 +40,7 @@ pub(crate) fn all(may_install: bool) -> Vec<Step> {
         needs_the_others: false,
         run: Box::new(move || run(may_install)),
     };
-    let late = |name, run| Step {
+    let late = |name, run: fn(bool) -> anyhow::Result<Done>| Step {
         needs_the_others: true,
         ..step(name, run)
     };
@@ -66,6 +67,9 @@ pub(crate) fn all(may_install: bool) -> Vec<Step> {
         late("demo, 40 orders, with faults", |_| {
             demo(&["--orders", "40", "--exit", "--faults"])
         }),
+        late("package: the unit", |may| in_box("unit", may)),
+        late("package: the .rpm", |may| in_box("rpm", may)),
+        late("package: the life of the .deb", |may| in_box("life", may)),
     ]
 }
 
@@ -208,6 +212,34 @@ fn demo(arguments: &[&str]) -> anyhow::Result<Done> {
     ran(cargo_command()
         .args(["run", "-q", "--locked", "-p", "waybill-demo", "--"])
         .args(arguments))
+}
+
+/// One part of `cargo box`; every line that begins with `ok` is one proof.
+fn in_box(part: &str, may_install: bool) -> anyhow::Result<Done> {
+    let mut command = cargo_command();
+    command
+        .args(["run", "-q", "--locked", "-p", "waybill-box", "--", part])
+        .stdout(Stdio::piped());
+    if !may_install {
+        command.arg("--no-install");
+    }
+    let mut child = command.spawn().context("cannot start `cargo box`")?;
+    let output = child.stdout.take().context("it has no output")?;
+    let (mut passed, mut last) = (0, String::new());
+    for line in BufReader::new(output).lines() {
+        last = line.context("cannot read what `cargo box` says")?;
+        show(&last);
+        if last.starts_with("ok ") {
+            passed += 1;
+        }
+    }
+    match child.wait()?.code() {
+        Some(0) if passed > 0 => Ok(Done::Passed { passed, skipped: 0 }),
+        // The last line says why.
+        Some(77) => Ok(Done::Skipped(last)),
+        Some(0) => bail!("`cargo box -- {part}` proved nothing"),
+        _ => bail!("`cargo box -- {part}`: {last}"),
+    }
 }
 
 #[cfg(test)]

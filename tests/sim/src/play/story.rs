@@ -64,7 +64,7 @@ pub async fn play(wishes: &Wishes) -> anyhow::Result<()> {
     let connectors = wishes
         .connectors
         .clone()
-        .unwrap_or_else(|| super::agent::beside(&wishes.agent, "connectors"));
+        .unwrap_or_else(|| installed_connectors(&wishes.agent));
     std::fs::create_dir_all(&data)?;
     let house = House::start(&own, wishes.seed, wishes.tls.then_some(data.as_path())).await?;
     let roots = if wishes.tls {
@@ -100,6 +100,17 @@ pub struct Cast {
     pub worker: Worker,
     /// At the page.
     pub person: Person,
+}
+
+/// The connectors of a build lie beside the program, those of a package in the folder of libraries.
+fn installed_connectors(agent: &std::path::Path) -> PathBuf {
+    let beside = super::agent::beside(agent, "connectors");
+    let packaged = super::agent::beside(agent, "../lib/waybill/connectors");
+    if !beside.is_dir() && packaged.is_dir() {
+        packaged
+    } else {
+        beside
+    }
 }
 
 async fn scenes(wishes: &Wishes, house: &House, place: &Place) -> anyhow::Result<()> {
