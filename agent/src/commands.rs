@@ -150,6 +150,7 @@ impl Agent {
                     text(&connection["title"]),
                     text(&connection["sentence"]),
                     time(&connection["last_ok"]),
+                    webhooks(&connection["hooks"]),
                 ]
             })
             .collect();
@@ -157,8 +158,10 @@ impl Agent {
             self.out
                 .line("No connection yet: apply a provisioning file, or open the page.");
         } else {
-            self.out
-                .table(&["CONNECTION", "SYSTEM", "STATE", "LAST CONTACT"], &rows);
+            self.out.table(
+                &["CONNECTION", "SYSTEM", "STATE", "LAST CONTACT", "WEBHOOKS"],
+                &rows,
+            );
         }
         Ok(())
     }
@@ -416,5 +419,17 @@ impl Agent {
             .collect();
         self.out.table(&["WHEN", "WHO", "WHAT", "DETAIL"], &rows);
         Ok(())
+    }
+}
+
+/// Webhooks of a connection in a few words; nothing where its connector has none.
+fn webhooks(hooks: &Value) -> String {
+    if hooks.is_null() {
+        return String::new();
+    }
+    let sentence = text(&hooks["sentence"]);
+    match hooks["waiting"].as_u64() {
+        Some(waiting @ 1..) => format!("{sentence}; {waiting} waiting"),
+        _ => sentence,
     }
 }

@@ -56,6 +56,8 @@ pub(crate) struct Config {
     pub(crate) connectors_dir: PathBuf,
     /// Address of the page.
     pub(crate) listen: SocketAddr,
+    /// Address of the hooks listener; `None`: there is none.
+    pub(crate) hooks: Option<SocketAddr>,
     /// Authorities (PEM) trusted beside the system's, for vendors behind a certificate of one's own.
     pub(crate) trusted_roots: Option<PathBuf>,
     /// The admin socket.
@@ -158,6 +160,7 @@ pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
             "trusted-roots",
             "log",
             "cache",
+            "hooks",
         ],
     );
     let data_dir = path(&mut reader, &root, "data-dir", base, "/var/lib/waybill");
@@ -188,6 +191,7 @@ pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
         );
     }
     let listen = listen(&mut reader, &root);
+    let hooks = hooks(&mut reader, &root);
     let trusted_roots = Reader::has(&root, "trusted-roots")
         .then(|| path(&mut reader, &root, "trusted-roots", base, ""));
     let key_file =
@@ -208,6 +212,7 @@ pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
         data_dir,
         connectors_dir,
         listen,
+        hooks,
         trusted_roots,
         socket,
         key_file,
@@ -276,6 +281,33 @@ fn listen(reader: &mut Reader<'_>, root: &Section<'_>) -> SocketAddr {
                     .hint("Write address and port, as in \"127.0.0.1:7878\"."),
             );
             default
+        }
+    }
+}
+
+/// Where webhooks are taken. Their addresses hold secrets, so other machines reach it only when that is said outright.
+fn hooks(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<SocketAddr> {
+    let hooks = reader.section(root, "hooks")?;
+    reader.only(&hooks, &["listen", "allow-remote"]);
+    let remote = reader.toggle(&hooks, "allow-remote");
+    let At { value, place } = reader.need_text(&hooks, "listen")?;
+    match value.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() || remote.is_some_and(|at| at.value) => {
+            Some(address)
+        }
+        Ok(address) => {
+            reader.note(
+                Mistake::new(place, format!("`listen` is {address}, which other machines can reach"))
+                    .hint("The hooks listener has no TLS of its own. Listen on 127.0.0.1 behind a reverse proxy or a tunnel; where the proxy runs on another machine, add `allow-remote = true`."),
+            );
+            None
+        }
+        Err(_) => {
+            reader.note(
+                Mistake::new(place, format!("`listen` is no address: `{value}`"))
+                    .hint("Write address and port, as in \"127.0.0.1:7879\"."),
+            );
+            None
         }
     }
 }
@@ -362,6 +394,35 @@ store-mib = 16
         assert_eq!(config.log_format, LogFormat::Json);
         assert_eq!(config.grace, Duration::from_secs(3));
         assert_eq!(config.store_file(), Path::new("/base/data/waybill.redb"));
+    }
+
+    #[test]
+    fn webhooks_are_taken_where_it_is_said_and_from_outside_only_outright() {
+        let hooks = |text: &str| read(text).map(|config| config.hooks);
+        assert_eq!(hooks("").unwrap(), None);
+        let address = |text: &str| Some(text.parse::<SocketAddr>().unwrap());
+        let local = hooks("[hooks]\nlisten = \"127.0.0.1:7879\"\n").unwrap();
+        assert_eq!(local, address("127.0.0.1:7879"));
+        let outside = "[hooks]\nlisten = \"0.0.0.0:7879\"\n";
+        let mistakes = hooks(outside).unwrap_err();
+        assert!(
+            mistakes[0]
+                .hint
+                .as_deref()
+                .unwrap()
+                .contains("allow-remote")
+        );
+        let said = hooks(&format!("{outside}allow-remote = true\n")).unwrap();
+        assert_eq!(said, address("0.0.0.0:7879"));
+        for wrong in [
+            "[hooks]\n",
+            "[hooks]\nlisten = \"7879\"\n",
+            "[hooks]\nlisten = 1\n",
+            "[hooks]\nlisten = \"127.0.0.1:1\"\nallow-remote = \"yes\"\n",
+            "[hooks]\nlisten = \"127.0.0.1:1\"\nport = 2\n",
+        ] {
+            assert_eq!(hooks(wrong).unwrap_err().len(), 1, "{wrong}");
+        }
     }
 
     #[test]

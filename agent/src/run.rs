@@ -51,6 +51,14 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         let served = waybill_http::serve_admin(page, handle, options, stop).await;
         served.map_err(|e| told(&e))
     });
+    if let Some(hooks) = app.hooks {
+        let (handle, stop) = (app.handle.clone(), listening.clone());
+        tasks.spawn("hooks listener", async move {
+            let limit = waybill_http::usual_limit();
+            let served = waybill_http::serve_hooks(hooks, handle, limit, stop).await;
+            served.map_err(|e| told(&e))
+        });
+    }
     let (handle, stop, socket) = (app.handle, listening.clone(), app.socket);
     tasks.spawn("admin socket", async move {
         let served = waybill_http::serve_local(socket, handle, stop).await;

@@ -9,6 +9,7 @@ use crate::provision;
 use crate::run;
 use anyhow::Context;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub(crate) struct App {
     pub(crate) handle: Handle,
     pub(crate) page: TcpListener,
     pub(crate) page_options: AdminOptions,
+    pub(crate) hooks: Option<TcpListener>,
     pub(crate) socket: UnixListener,
 }
 
@@ -46,12 +48,11 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     // Fails only where one is installed already, and that one is ours too.
     drop(rustls::crypto::ring::default_provider().install_default());
     private_folder(&config.data_dir)?;
-    let page = TcpListener::bind(config.listen).await.map_err(|error| {
-        Failure::hinted(
-            format!("cannot listen on {}: {error}", config.listen),
-            "Another program has that port: stop it, or set `listen` in the configuration.",
-        )
-    })?;
+    let page = bind(config.listen).await?;
+    let hooks = match config.hooks {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
     let socket = bind_socket(&config.socket).await?;
     let machine = machine(Some(&config.compiled_dir))?;
     let found = load_with(config, &machine).await?;
@@ -95,7 +96,10 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         clock,
         rng,
         connectors: Arc::new(connectors),
-        options: EngineOptions::default(),
+        options: EngineOptions {
+            hooks: hooks.is_some(),
+            ..EngineOptions::default()
+        },
         observer: None,
     })
     .map_err(|error| store_failure(&error))?;
@@ -105,7 +109,17 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         handle,
         page,
         page_options: AdminOptions::new(config.data_dir.join("first-password")),
+        hooks,
         socket,
+    })
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::hinted(
+            format!("cannot listen on {address}: {error}"),
+            "Another program has that port: stop it, or set `listen` in the configuration.",
+        )
     })
 }
 

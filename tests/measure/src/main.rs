@@ -1,10 +1,12 @@
 //! `cargo measure`: builds the released agent and prints its size, its memory and work while idle, and how long it takes
 //! from start to ready, each beside its target. For people: nothing fails on a slow machine. Read `rounds.rs` next.
+//! `cargo measure -- hooks` takes webhooks instead and fails when one is lost or read twice: `hooks.rs`.
 //! `cargo measure -- calls` counts the calls to both vendors instead and fails when a bar is missed: `calls.rs`.
 
 mod calls;
 mod figures;
 mod fill;
+mod hooks;
 mod process;
 mod programs;
 mod rounds;
@@ -39,6 +41,8 @@ struct Arguments {
 enum Other {
     /// Calls to both vendors, from the sandboxes' counters
     Calls(calls::Calls),
+    /// Webhooks: answers, latency, commits and reads
+    Hooks(hooks::Hooks),
 }
 
 /// For people.
@@ -53,10 +57,14 @@ fn main() -> anyhow::Result<()> {
         // Counting needs no optimised agent.
         return tokio::runtime::Runtime::new()?.block_on(calls::count(calls));
     }
-    if cfg!(debug_assertions) {
+    let as_built = matches!(&arguments.other, Some(Other::Hooks(hooks)) if hooks.as_built);
+    if cfg!(debug_assertions) && !as_built {
         // The store is filled by this very program: an unoptimised one would take many times as long.
         return Err(programs::hand_over());
     }
     let runtime = tokio::runtime::Runtime::new()?;
+    if let Some(Other::Hooks(hooks)) = &arguments.other {
+        return runtime.block_on(hooks::measure(hooks));
+    }
     runtime.block_on(rounds::all(&arguments))
 }

@@ -83,10 +83,10 @@ pub fn configuration(
         format!("trusted-roots = {:?}\n", file.display().to_string())
     });
     let hooks = hooks.map_or_else(String::new, |address| {
-        format!("hooks-listen = {address:?}\n")
+        format!("[hooks]\nlisten = {address:?}\n")
     });
     format!(
-        "data-dir = {:?}\nconnectors-dir = {:?}\nsocket = {:?}\nlisten = {listen:?}\n{hooks}{roots}",
+        "data-dir = {:?}\nconnectors-dir = {:?}\nsocket = {:?}\nlisten = {listen:?}\n{roots}{hooks}",
         data.display().to_string(),
         connectors.display().to_string(),
         data.join("admin.sock").display().to_string(),
