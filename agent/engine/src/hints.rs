@@ -24,6 +24,8 @@ const LOOK_AT: usize = 1_000;
 const NEAR_MS: Millis = 4 * 3_600_000;
 /// Calls made to find the one key that cannot be read, before the rest waits.
 const MOST_CALLS: usize = 24;
+/// The next call waits that long unless more is due than one call takes: calls are worth more than seconds.
+const REST_MS: Millis = 5_000;
 /// First and longest wait of a key that cannot be read.
 const FIRST_MS: Millis = 60_000;
 const LONGEST_MS: Millis = 3_600_000;
@@ -37,7 +39,7 @@ pub(crate) fn due(
 ) -> Result<Vec<(Entity, Millis)>, StoreError> {
     let rows = rx.due_hints(slot.row.id, now, LOOK_AT)?;
     let kinds: BTreeSet<Entity> = rows.iter().map(|row| row.entity).collect();
-    let at = |entity| core.hooks.again_at(slot.row.id, Some(entity)).max(now);
+    let at = |entity| core.hooks.again_at(slot.row.id, Some(entity), now);
     Ok(kinds
         .into_iter()
         .map(|entity| (entity, at(entity)))
@@ -70,11 +72,14 @@ pub(crate) async fn run(
     } else {
         pull::priority(entity)
     };
+    let all = rows.len() < MOST;
+    let mut went_well = true;
     let mut parts = vec![rows];
     let mut calls = 0;
     while let Some(mut part) = parts.pop() {
         if calls == MOST_CALLS {
             core.hooks.put_off(&core, connection, Some(entity), None);
+            went_well = false;
             break;
         }
         calls += 1;
@@ -84,8 +89,15 @@ pub(crate) async fn run(
                 let rest = part.split_off(part.len() / 2);
                 parts.extend([rest, part]);
             }
-            Fetched::Later => break,
+            Fetched::Later => {
+                went_well = false;
+                break;
+            }
         }
+    }
+    if went_well && all {
+        let until = core.now() + REST_MS;
+        core.hooks.rest(connection, entity, until);
     }
     core.wake(Event::Changed);
     Ok(())

@@ -31,6 +31,8 @@ const CONFLATE_MS: Millis = 2_000;
 const BURST: Millis = 12_000;
 /// How many more may come each second.
 const PER_SECOND: Millis = 200;
+/// No reading is put off for longer; a vendor's own waiting time holds its connection anyway.
+const LONGEST_MS: Millis = 300_000;
 /// When to come again while too many wait or come, in seconds.
 const AGAIN_SECS: u32 = 30;
 
@@ -149,10 +151,15 @@ impl Hooks {
     }
 
     /// When a reading that failed may be tried again.
-    pub(crate) fn again_at(&self, connection: ConnectionId, entity: Option<Entity>) -> Millis {
-        held(&self.put_off)
-            .get(&(connection, entity))
-            .map_or(0, |(at, _)| *at)
+    pub(crate) fn again_at(
+        &self,
+        connection: ConnectionId,
+        entity: Option<Entity>,
+        now: Millis,
+    ) -> Millis {
+        let put_off = held(&self.put_off).get(&(connection, entity)).copied();
+        // A time that lies further ahead was set before the clock was set back.
+        put_off.map_or(now, |(at, _)| at.clamp(now, now + LONGEST_MS))
     }
 
     /// A reading failed through no fault of what was read.
@@ -169,6 +176,11 @@ impl Hooks {
         let wait =
             wait_ms.unwrap_or_else(|| core.backoff().wait_ms(*failures, core.rng.next_u64()));
         *at = core.now() + wait;
+    }
+
+    /// The next reading waits that long, so that what is to be read meanwhile is read together.
+    pub(crate) fn rest(&self, connection: ConnectionId, entity: Entity, until: Millis) {
+        held(&self.put_off).insert((connection, Some(entity)), (until, 0));
     }
 
     /// A reading went well.
@@ -266,7 +278,7 @@ pub(crate) fn due(
     if !reads || rx.delivery_backlog(slot.row.id)? == 0 {
         return Ok(None);
     }
-    Ok(Some(core.hooks.again_at(slot.row.id, None).max(now)))
+    Ok(Some(core.hooks.again_at(slot.row.id, None, now)))
 }
 
 /// What became of some requests.
