@@ -97,7 +97,7 @@ pub(crate) async fn run(
     }
     if went_well && all {
         let until = core.now() + REST_MS;
-        core.hooks.rest(connection, entity, until);
+        core.hooks.rest(connection, Some(entity), until);
     }
     core.wake(Event::Changed);
     Ok(())

@@ -27,6 +27,8 @@ pub const MOST_WAITING: u64 = 10_000;
 const BATCH: usize = 200;
 /// A hint waits that long for others about the same document.
 const CONFLATE_MS: Millis = 2_000;
+/// What comes that soon after a reading is read together: their hints wait longer anyway.
+const REST_MS: Millis = 250;
 /// Requests of one connection taken at once, after a while without any.
 const BURST: Millis = 12_000;
 /// How many more may come each second.
@@ -179,8 +181,8 @@ impl Hooks {
     }
 
     /// The next reading waits that long, so that what is to be read meanwhile is read together.
-    pub(crate) fn rest(&self, connection: ConnectionId, entity: Entity, until: Millis) {
-        held(&self.put_off).insert((connection, Some(entity)), (until, 0));
+    pub(crate) fn rest(&self, connection: ConnectionId, entity: Option<Entity>, until: Millis) {
+        held(&self.put_off).insert((connection, entity), (until, 0));
     }
 
     /// A reading went well.
@@ -303,6 +305,8 @@ pub(crate) async fn receive(core: Arc<Core>, connection: ConnectionId) -> Result
         held(&core.hooks.told).remove(&connection);
         let rows = core.store.read(|rx| rx.deliveries(connection, BATCH))?;
         if rows.is_empty() {
+            let until = core.now() + REST_MS;
+            core.hooks.rest(connection, None, until);
             break;
         }
         let mut parts = vec![rows];

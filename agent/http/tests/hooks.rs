@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::{Heard, START, Turned};
+use support::{Heard, START};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -27,7 +27,7 @@ use waybill_model::contract::{
     Settled, Verdict,
 };
 use waybill_model::document::{Document, Entity};
-use waybill_model::ids::{ConnectionId, Generation};
+use waybill_model::ids::{ConnectionId, Generation, Millis};
 use waybill_store::{ConnectionRow, Options, Place, Read, SealKey, Store};
 
 const VENDOR: ConnectionId = ConnectionId(1);
@@ -120,6 +120,19 @@ impl Connectors for Shelf {
     }
 }
 
+/// Time that goes on, from the usual start.
+struct Going(tokio::time::Instant);
+
+#[async_trait]
+impl Clock for Going {
+    fn now_ms(&self) -> Millis {
+        START + Millis::try_from(self.0.elapsed().as_millis()).unwrap()
+    }
+    async fn sleep_ms(&self, ms: u64) {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
+}
+
 struct Even;
 
 impl Rng for Even {
@@ -198,7 +211,7 @@ impl Running {
             read: Mutex::default(),
             later: Mutex::new(false),
         });
-        let clock: Arc<dyn Clock> = Arc::new(Turned::at(START));
+        let clock: Arc<dyn Clock> = Arc::new(Going(tokio::time::Instant::now()));
         let (engine, handle) = Engine::open(EngineParts {
             store: store.clone(),
             clock,
@@ -265,13 +278,17 @@ impl Running {
 
     /// Waits until the connector has read that many requests.
     async fn read(&self, wanted: usize) -> Vec<Delivered> {
-        loop {
-            let read = self.caller.read.lock().unwrap().clone();
-            if read.len() >= wanted {
-                return read;
+        let all = async {
+            loop {
+                let read = self.caller.read.lock().unwrap().clone();
+                if read.len() >= wanted {
+                    return read;
+                }
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
-        }
+        };
+        let all = tokio::time::timeout(Duration::from_mins(1), all).await;
+        all.expect("the requests are read")
     }
 
     async fn end(self) {

@@ -45,9 +45,6 @@ pub(crate) const GAP: &str = "GSIG";
 pub(crate) struct Turned(AtomicI64);
 
 impl Turned {
-    pub(crate) fn at(now: Millis) -> Self {
-        Self(AtomicI64::new(now))
-    }
     pub(crate) fn turn(&self, ms: Millis) {
         self.0.fetch_add(ms, Ordering::SeqCst);
     }
