@@ -96,7 +96,14 @@ impl Vendor {
                 extras: Vec::new(),
             }),
             Entity::Order => {
-                let mut document = crate::bench::order(&place.1, 1, |_| {});
+                let mut document = crate::bench::order(&place.1, 1, |order| {
+                    // An order that is to leave within the hour.
+                    if place.1.starts_with("near")
+                        && let Some(by) = &mut order.ship_by
+                    {
+                        by.at = START + 3_600_000;
+                    }
+                });
                 document.revision = version.to_string();
                 return Some(document);
             }

@@ -300,3 +300,45 @@ fn webhooks_follow_their_setting_and_a_refusal_stops_nothing_else() {
         hooked.end(true).await;
     });
 }
+
+#[test]
+fn an_order_near_its_ship_by_is_read_first() {
+    simulated(async {
+        let (hooked, _) = quiet().await;
+        let mut keys: Vec<String> = (0..260).map(|n| format!("far-{n}")).collect();
+        keys.push("near-1".to_owned());
+        let tell = async || {
+            for key in &keys {
+                lock(&hooked.vendor).change(Entity::Order, key);
+                let told = hooked.call(&request(Entity::Order, key)).await;
+                told.expect("taken");
+            }
+        };
+        // Known from here on, with their dates.
+        tell().await;
+        hooked.pass(30_000).await;
+        assert_eq!(hooked.known().len(), 261);
+        // All wait at once, the urgent one told last.
+        hooked
+            .handle
+            .pause("vendor", true, "ann")
+            .await
+            .expect("paused");
+        tell().await;
+        hooked.pass(30_000).await;
+        assert_eq!(hooked.waiting(), (0, 261));
+        let before = lock(&hooked.vendor).fetches.len();
+        hooked
+            .handle
+            .pause("vendor", false, "ann")
+            .await
+            .expect("resumed");
+        hooked.pass(30_000).await;
+        let calls = lock(&hooked.vendor).fetches[before..].to_vec();
+        let sizes: Vec<usize> = calls.iter().map(Vec::len).collect();
+        assert_eq!(sizes, [200, 61]);
+        assert_eq!(calls[0][0].1, "near-1");
+        assert_eq!(hooked.known(), lock(&hooked.vendor).records);
+        hooked.end(true).await;
+    });
+}
