@@ -75,9 +75,12 @@ pub(crate) async fn count(wanted: &Calls) -> anyhow::Result<()> {
         run.order(json!({"retailer": retailer})).await?;
     }
     run.settled(3).await?;
+    let sales = run.sales().await?;
+    run.pack(&sales).await?;
+    run.shipped().await?;
+    run.idle(wanted.idle_minutes).await?;
     run.import(wanted.orders).await?;
     run.ship(wanted.orders).await?;
-    run.idle(wanted.idle_minutes).await?;
     run.beside_another_app(wanted.burnt).await?;
     agent.kill().await?;
     ensure!(
@@ -152,6 +155,14 @@ impl Run {
         self.wait("sales told to the network", |network| {
             let told = |o: &&Value| o["supplierOrderNumber"].is_string();
             network.iter().filter(told).count() >= orders
+        })
+        .await
+    }
+
+    /// Waits until every order has left.
+    async fn shipped(&self) -> anyhow::Result<()> {
+        self.wait("shipments at the network", |network| {
+            network.iter().all(|o| o["lifecycle"] == "completed")
         })
         .await
     }
@@ -252,10 +263,7 @@ impl Run {
         let sales = self.sales().await?;
         self.reset().await?;
         self.pack(&sales).await?;
-        self.wait("shipments at the network", |network| {
-            network.iter().all(|o| o["lifecycle"] == "completed")
-        })
-        .await?;
+        self.shipped().await?;
         let bars = (scaled(SHIP.0, orders), scaled(SHIP.1, orders));
         self.print(
             &format!("{} shipments reported by polling", sales.len()),
@@ -266,7 +274,7 @@ impl Run {
     }
 
     async fn idle(&mut self, minutes: u32) -> anyhow::Result<()> {
-        // What follows the shipments has ended by then.
+        // What follows the start and the first shipments has ended by then.
         tokio::time::sleep(Duration::from_mins(1)).await;
         self.reset().await?;
         tokio::time::sleep(Duration::from_mins(u64::from(minutes))).await;
@@ -292,10 +300,7 @@ impl Run {
         let mut sales = self.sales().await?;
         sales.sort_by_key(|sale| near.contains(sale));
         self.pack(&sales).await?;
-        self.wait("shipments at the network", |network| {
-            network.iter().all(|o| o["lifecycle"] == "completed")
-        })
-        .await?;
+        self.shipped().await?;
         let early = self.overtaken(&near).await?;
         let cards = self.place.ask(&["cards"]).await?;
         let cards = cards
