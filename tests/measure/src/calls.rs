@@ -275,7 +275,7 @@ impl Run {
 
     async fn idle(&mut self, minutes: u32) -> anyhow::Result<()> {
         // What follows the start and the first shipments has ended by then.
-        tokio::time::sleep(Duration::from_mins(1)).await;
+        tokio::time::sleep(Duration::from_mins(3)).await;
         self.reset().await?;
         tokio::time::sleep(Duration::from_mins(u64::from(minutes))).await;
         self.print("an idle minute", (IDLE_TENTHS, IDLE_TENTHS), minutes)
