@@ -68,8 +68,6 @@ pub(crate) fn all(may_install: bool) -> Vec<Step> {
             demo(&["--orders", "40", "--exit", "--faults"])
         }),
         late("package: the unit", |may| in_box("unit", may)),
-        late("package: the .rpm", |may| in_box("rpm", may)),
-        late("package: the life of the .deb", |may| in_box("life", may)),
     ]
 }
 
