@@ -6,6 +6,7 @@ use percent_encoding::percent_decode_str;
 use std::collections::BTreeMap;
 use url::Url;
 use waybill_model::contract::{Descriptor, Pairs};
+use waybill_model::settings::CALLS_PER_MINUTE;
 
 /// A template that cannot be filled, or that gives no URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +83,10 @@ pub(crate) fn resolve_with(
     descriptor: &Descriptor,
     values: &BTreeMap<String, String>,
 ) -> Vec<Result<Prefix, ReachError>> {
+    // The merchant knows what the vendor agreed to; a connector knows only what it publishes.
+    let agreed: Option<u32> = values
+        .get(CALLS_PER_MINUTE)
+        .and_then(|calls| calls.trim().parse().ok());
     descriptor
         .reach
         .iter()
@@ -89,7 +94,10 @@ pub(crate) fn resolve_with(
             let text = fill(&reach.url, |name| values.get(name).cloned())?;
             Ok(Prefix {
                 url: parse(&text)?,
-                per_minute: reach.per_minute,
+                per_minute: match agreed {
+                    Some(calls) if calls > 0 && reach.per_minute > 0 => calls,
+                    _ => reach.per_minute,
+                },
                 per_second: reach.per_second,
             })
         })
@@ -190,6 +198,7 @@ pub(crate) fn is_one_of(hosts: &[String], url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use waybill_model::contract::Reach;
 
     fn prefix(url: &str) -> Prefix {
         Prefix {
@@ -282,6 +291,41 @@ mod tests {
             reached("https://a.test/order/page?x=1"),
             "https://a.test/order/page?x="
         );
+    }
+
+    #[test]
+    fn what_the_vendor_agreed_to_replaces_what_it_publishes() {
+        let limited = |url: &str, per_minute| Reach {
+            url: url.to_owned(),
+            per_minute,
+            per_second: 4,
+        };
+        let descriptor = Descriptor {
+            reach: vec![
+                limited("https://a.test/", 190),
+                limited("https://b.test/", 0),
+            ],
+            id: "erp".to_owned(),
+            version: "1.0.0".to_owned(),
+            title: "ERP".to_owned(),
+            credentials: Vec::new(),
+            settings: Vec::new(),
+            tables: Vec::new(),
+            pulls: Vec::new(),
+            pushes: Vec::new(),
+        };
+        let minutes = |agreed: Option<&str>| {
+            let settings: Pairs = agreed
+                .map(|calls| (CALLS_PER_MINUTE.to_owned(), calls.to_owned()))
+                .into_iter()
+                .collect();
+            let all = resolve(&descriptor, &settings).into_iter();
+            all.map(|p| p.unwrap().per_minute).collect::<Vec<_>>()
+        };
+        assert_eq!(minutes(None), [190, 0]);
+        assert_eq!(minutes(Some("")), [190, 0]);
+        assert_eq!(minutes(Some("600")), [600, 0]);
+        assert_eq!(minutes(Some("20")), [20, 0]);
     }
 
     #[test]

@@ -49,6 +49,9 @@ pub const COUNTRY: &str = "orders.default-country";
 /// Key of the setting: address under which a vendor reaches this agent's hooks listener. Per connection.
 pub const HOOKS_URL: &str = "hooks.public-url";
 
+/// Key of the setting: calls a minute that the vendor agreed to. Per connection.
+pub const CALLS_PER_MINUTE: &str = "calls-per-minute";
+
 fn choice(value: &str, label: &str) -> Choice {
     Choice {
         value: value.to_owned(),
@@ -238,16 +241,28 @@ pub fn timing_settings() -> Vec<Setting> {
 
 /// Settings of a connection whatever its connector, never per retailer.
 pub fn connection_settings() -> Vec<Setting> {
-    vec![Setting {
-        per_retailer: false,
-        ..setting(
+    let all = [
+        setting(
             HOOKS_URL,
             "Address for webhooks",
             "Where the other side reaches this agent's hooks listener, as in https://hooks.example.com. Empty: no webhooks; polling works without them.",
             None,
             Field::Url,
-        )
-    }]
+        ),
+        setting(
+            CALLS_PER_MINUTE,
+            "Calls a minute",
+            "What the vendor agreed to, where it is more or less than the limit it publishes. Empty: the published limit.",
+            None,
+            Field::Integer,
+        ),
+    ];
+    all.into_iter()
+        .map(|setting| Setting {
+            per_retailer: false,
+            ..setting
+        })
+        .collect()
 }
 
 /// The value of a key: the stored one, else the agent's default.

@@ -92,16 +92,18 @@ pub(crate) fn make(wishes: &Wishes) -> anyhow::Result<Stage> {
 
 /// Builds the agent and the sandboxes; where they lie.
 fn programs(release: bool) -> anyhow::Result<PathBuf> {
+    if !release {
+        waybill_pack::build_programs(&["waybill", "waybill-sandbox"], &[])?;
+        return Ok(target()?.join("debug"));
+    }
+    // What is shipped has no feature that only a test asks for.
     let mut cargo = waybill_pack::own_cargo();
     cargo
         .current_dir(root())
-        .args(["build", "--quiet", "--locked", "--bins"])
+        .args(["build", "--quiet", "--locked", "--release", "--bins"])
         .args(["-p", "waybill", "-p", "waybill-sim"]);
-    if release {
-        cargo.arg("--release");
-    }
     run(&mut cargo)?;
-    Ok(target()?.join(if release { "release" } else { "debug" }))
+    Ok(target()?.join("release"))
 }
 
 /// Takes the debug information out of a development build, which is most of it. As good without: only larger.

@@ -4,8 +4,10 @@
 
 mod child;
 mod component;
+mod programs;
 mod way;
 
 pub use child::own_cargo;
 pub use component::{DEFAULT_PACKAGES, Pack, build, build_all};
+pub use programs::build_programs;
 pub use way::Way;

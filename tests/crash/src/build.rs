@@ -1,7 +1,8 @@
 //! Owns the programs of a crash run: an agent that kills itself at crash points, and what it needs.
 
-use anyhow::{Context as _, ensure};
-use std::path::{Path, PathBuf};
+use anyhow::Context as _;
+use std::path::PathBuf;
+use waybill_pack::build_programs;
 
 /// Where the programs lie.
 #[derive(Debug)]
@@ -23,23 +24,8 @@ pub(crate) fn all() -> anyhow::Result<Built> {
     let target = binaries
         .parent()
         .context("this program lies in no target folder")?;
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let cargo = |arguments: &[&str]| -> anyhow::Result<()> {
-        let mut command = waybill_pack::own_cargo();
-        let status = command
-            .current_dir(&root)
-            .args(["build", "--quiet", "--locked", "--bins"])
-            .args(arguments)
-            .status()?;
-        ensure!(
-            status.success(),
-            "cargo build {} ended with {status}",
-            arguments.join(" ")
-        );
-        Ok(())
-    };
-    cargo(&["-p", "waybill-sim"])?;
-    cargo(&["-p", "waybill", "--features", "waybill/crash-points"])?;
+    build_programs(&["waybill-sandbox"], &[])?;
+    build_programs(&["waybill"], &["--features", "waybill/crash-points"])?;
     // One folder a run: two at once must not take each other's things away.
     let folder = target.join("crash").join(std::process::id().to_string());
     std::fs::create_dir_all(&folder)?;

@@ -2,13 +2,13 @@
 //! itself; arguments pass through unchanged.
 
 use anyhow::{Context as _, bail};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 fn main() -> anyhow::Result<()> {
     let binaries = binaries()?;
     step("Building the agent and the sandboxes", || {
-        build(&["waybill", "waybill-sim"])
+        waybill_pack::build_programs(&["waybill", "waybill-sandbox"], &[])
     })?;
     let connectors = binaries.parent().unwrap_or(&binaries).join("connectors");
     step("Building the connectors", || {
@@ -35,22 +35,6 @@ fn binaries() -> anyhow::Result<PathBuf> {
         .parent()
         .context("this program lies in no folder")?
         .to_path_buf())
-}
-
-fn build(packages: &[&str]) -> anyhow::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut cargo = waybill_pack::own_cargo();
-    cargo
-        .current_dir(root)
-        .args(["build", "--quiet", "--locked", "--bins"]);
-    for package in packages {
-        cargo.args(["-p", package]);
-    }
-    let status = cargo.status().context("cannot start cargo")?;
-    if !status.success() {
-        bail!("cargo build ended with {status}; its messages are above");
-    }
-    Ok(())
 }
 
 #[expect(

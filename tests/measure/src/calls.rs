@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use waybill_sim::play::agent::Place;
 use waybill_sim::play::house::{House, SandboxProcess};
@@ -101,20 +101,7 @@ fn build() -> anyhow::Result<(PathBuf, PathBuf, PathBuf, PathBuf)> {
     let target = binaries
         .parent()
         .context("this program lies in no target folder")?;
-    let mut cargo = waybill_pack::own_cargo();
-    cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
-    cargo.args([
-        "build",
-        "--quiet",
-        "--locked",
-        "--bins",
-        "-p",
-        "waybill",
-        "-p",
-        "waybill-sim",
-    ]);
-    let status = cargo.status().context("cannot start cargo")?;
-    ensure!(status.success(), "cargo build ended with {status}");
+    waybill_pack::build_programs(&["waybill", "waybill-sandbox"], &[])?;
     let connectors = target.join("connectors");
     waybill_pack::build_all(&connectors)?;
     let folder = target

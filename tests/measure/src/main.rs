@@ -2,11 +2,13 @@
 //! from start to ready, each beside its target. For people: nothing fails on a slow machine. Read `rounds.rs` next.
 //! `cargo measure -- hooks` takes webhooks instead and fails when one is lost or read twice: `hooks.rs`.
 //! `cargo measure -- calls` counts the calls to both vendors instead and fails when a bar is missed: `calls.rs`.
+//! `cargo measure -- path` sends orders their whole way against sandboxes that throttle nothing: `path.rs`.
 
 mod calls;
 mod figures;
 mod fill;
 mod hooks;
+mod path;
 mod process;
 mod programs;
 mod rounds;
@@ -43,6 +45,8 @@ enum Other {
     Calls(calls::Calls),
     /// Webhooks: answers, latency, commits and reads
     Hooks(hooks::Hooks),
+    /// The whole way of an order: processor time and orders a second
+    Path(path::Whole),
 }
 
 /// For people.
@@ -63,8 +67,9 @@ fn main() -> anyhow::Result<()> {
         return Err(programs::hand_over());
     }
     let runtime = tokio::runtime::Runtime::new()?;
-    if let Some(Other::Hooks(hooks)) = &arguments.other {
-        return runtime.block_on(hooks::measure(hooks));
+    match &arguments.other {
+        Some(Other::Hooks(hooks)) => runtime.block_on(hooks::measure(hooks)),
+        Some(Other::Path(whole)) => runtime.block_on(path::measure(whole)),
+        _ => runtime.block_on(rounds::all(&arguments)),
     }
-    runtime.block_on(rounds::all(&arguments))
 }

@@ -22,6 +22,7 @@ const SETTLING: Duration = Duration::from_secs(12);
 /// As shipped.
 const PACE: Pace = Pace {
     poll: "60",
+    notes: "60",
     gather: "5",
     retry_cap: "300",
     settle_secs: 30,

@@ -115,15 +115,7 @@ fn connectors() -> anyhow::Result<Done> {
 /// Unit, integration and doc tests; the runner's own lines are counted.
 fn tests() -> anyhow::Result<Done> {
     // The tests that start the real agent and the sandboxes find both beside themselves.
-    ran(cargo_command().args([
-        "build",
-        "--locked",
-        "--bins",
-        "-p",
-        "waybill",
-        "-p",
-        "waybill-sim",
-    ]))?;
+    waybill_pack::build_programs(&["waybill", "waybill-sandbox"], &[])?;
     let mut command = cargo_command();
     command
         .args(["test", "--locked", "--workspace", "--no-fail-fast"])
@@ -208,7 +200,7 @@ fn both_ways() -> anyhow::Result<Done> {
 
 fn demo(arguments: &[&str]) -> anyhow::Result<Done> {
     ran(cargo_command()
-        .args(["run", "-q", "--locked", "-p", "waybill-demo", "--"])
+        .args(["run", "-q", "--locked", "--bin", "waybill-demo", "--"])
         .args(arguments))
 }
 
@@ -216,7 +208,7 @@ fn demo(arguments: &[&str]) -> anyhow::Result<Done> {
 fn in_box(part: &str, may_install: bool) -> anyhow::Result<Done> {
     let mut command = cargo_command();
     command
-        .args(["run", "-q", "--locked", "-p", "waybill-box", "--", part])
+        .args(["run", "-q", "--locked", "--bin", "waybill-box", "--", part])
         .stdout(Stdio::piped());
     if !may_install {
         command.arg("--no-install");

@@ -36,6 +36,7 @@ impl Sandbox {
         let done = match (req.method.as_str(), segments.as_slice()) {
             ("POST", ["_sim", "orders"]) => self.control_create(now, req),
             ("GET", ["_sim", "orders", id]) => self.place(id).map(|at| self.one_truth(at)),
+            ("GET", ["_sim", "counts"]) => Ok(self.counts()),
             ("POST", ["_sim", "orders", id, deed]) => self.control_order(now, id, deed, req),
             ("POST", ["_sim", "generate"]) => self.control_generate(now, req),
             ("GET", ["_sim", "settings"]) => Ok(json!(self.settings)),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::dates::iso;
-use super::order::Line;
+use super::order::{Lifecycle, Line, Order};
 use super::render::decimal;
 use super::sandbox::Sandbox;
 use crate::catalogue::{RETAILERS, WAREHOUSES};
@@ -26,6 +26,15 @@ impl Sandbox {
         let warehouses: Vec<&str> = WAREHOUSES.iter().map(|w| w.code).collect();
         json!({"orders": orders, "products": products, "retailers": retailers,
             "warehouses": warehouses})
+    }
+
+    /// How far the orders are, without their details: for those who ask often.
+    pub(crate) fn counts(&self) -> Value {
+        let orders = self.book.orders();
+        let told = orders.iter().filter(|o| o.supplier_number.is_some());
+        let completed = |o: &&Order| o.lifecycle == Lifecycle::Completed;
+        json!({"orders": orders.len(), "told": told.count(),
+            "completed": orders.iter().filter(completed).count()})
     }
 
     /// One order.

@@ -10,8 +10,11 @@ use std::path::Path;
 /// How fast the agent is to work; the defaults of a shipped agent are slower. What is blank is left at its default.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// Seconds between polls for orders and shipments.
+    /// Seconds between polls for orders.
     pub poll: &'static str,
+    /// Seconds between polls for goods-out notes. The agent allows itself fewer calls a minute to the ERP than to the
+    /// network, whatever the sandbox takes.
+    pub notes: &'static str,
     /// Seconds acknowledgements are gathered.
     pub gather: &'static str,
     /// Longest wait before a retry.
@@ -23,6 +26,7 @@ pub struct Pace {
 /// As shipped.
 pub const SHIPPED: Pace = Pace {
     poll: "",
+    notes: "",
     gather: "",
     retry_cap: "",
     settle_secs: 0,
@@ -31,6 +35,7 @@ pub const SHIPPED: Pace = Pace {
 /// For people who watch.
 pub const DEMO: Pace = Pace {
     poll: "1",
+    notes: "2",
     gather: "1",
     retry_cap: "5",
     settle_secs: 3,
@@ -38,6 +43,7 @@ pub const DEMO: Pace = Pace {
 /// For hundreds of kills.
 pub const HURRY: Pace = Pace {
     poll: "0.1",
+    notes: "2",
     gather: "0.1",
     retry_cap: "0.5",
     settle_secs: 1,
@@ -54,6 +60,8 @@ pub struct Scene<'a> {
     pub mistaken: bool,
     /// Every shipping method has its code at the network; otherwise a person is asked for some.
     pub every_method: bool,
+    /// Calls a minute that the ERP agreed to; `None`: the limit it publishes.
+    pub erp_calls: Option<u32>,
 }
 
 impl<'a> Scene<'a> {
@@ -64,6 +72,7 @@ impl<'a> Scene<'a> {
             hooks: None,
             mistaken: false,
             every_method: false,
+            erp_calls: None,
         }
     }
 }
@@ -125,8 +134,10 @@ pub fn plan(house: &House, scene: &Scene<'_>) -> String {
         ("confirm-secs", pace.poll),
         ("search-settle-secs", &settle),
     ]);
+    let agreed = scene.erp_calls.map_or_else(String::new, |n| n.to_string());
     let erp = lines(&[
-        ("poll-secs.shipment", pace.poll),
+        ("poll-secs.shipment", pace.notes),
+        ("calls-per-minute", &agreed),
         ("search-settle-secs", &settle),
         ("hooks.public-url", scene.hooks.unwrap_or_default()),
     ]);
