@@ -4,6 +4,7 @@
 use crate::config::{Config, environment};
 use crate::out::{Failure, Out};
 use crate::provision;
+use crate::trust;
 use crate::wire::{self, Found};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -14,6 +15,7 @@ const NONE: &str = "No mistakes found. Nothing was changed.";
 /// Checks the configuration, which was read before, and a provisioning file. A connector that cannot be loaded is told,
 /// but does not fail the check: the agent starts without it.
 pub(crate) async fn run(out: Out, config: &Config, file: Option<&Path>) -> Result<(), Failure> {
+    let notes = trust::notes(config)?;
     let found = wire::load_connectors(config).await?;
     if let Some(file) = file {
         let file = provision::read(file, &environment)?;
@@ -25,16 +27,26 @@ pub(crate) async fn run(out: Out, config: &Config, file: Option<&Path>) -> Resul
         }
     }
     show(out, config, &found);
-    out.line(NONE);
-    out.value(&json!({"mistakes": [], "connectors": values(&found)}));
+    tell(out, &notes);
+    out.value(&json!({"mistakes": [], "notes": notes, "connectors": values(&found)}));
     Ok(())
 }
 
-/// The configuration was read before, and that is all: loading connectors would compile them, and the agent tells
-/// itself which it starts without.
-pub(crate) fn quick(out: Out) {
+/// The configuration, which was read before, and the keys it trusts; that is all: loading connectors would compile them,
+/// and the agent tells itself which it starts without.
+pub(crate) fn quick(out: Out, config: &Config) -> Result<(), Failure> {
+    config.trust.load()?;
+    let notes = trust::notes(config)?;
+    tell(out, &notes);
+    out.value(&json!({"mistakes": [], "notes": notes}));
+    Ok(())
+}
+
+fn tell(out: Out, notes: &[String]) {
+    for note in notes {
+        out.line(format!("note: {note}"));
+    }
     out.line(NONE);
-    out.value(&json!({"mistakes": []}));
 }
 
 /// Lists what is in the connectors folder; fails when one of them cannot be loaded.
@@ -103,6 +115,7 @@ fn values(found: &[Found]) -> Vec<Value> {
             "version": generation.descriptor().version,
             "title": generation.descriptor().title,
             "sha256": generation.hash(),
+            "signer": generation.signer().map(|signer| json!({"name": signer.name, "id": signer.id.to_string()})),
             "roles": generation.passport().roles,
             "permissions": generation.passport().permissions,
         }),

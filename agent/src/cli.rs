@@ -1,8 +1,12 @@
 //! The command line's grammar. Owns names, help texts and the rules between options; does nothing.
 
+mod connectors;
+
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+pub(crate) use connectors::{Connectors, Keygen, Sign, Verify};
 
 /// Keeps a merchant's ERP and dropship network in step.
 #[derive(Debug, Parser)]
@@ -65,7 +69,7 @@ pub(crate) enum Command {
     Resume(Named),
     /// Who did what, newest first.
     History(History),
-    /// What is in the connectors folder.
+    /// What is in the connectors folder, who signed it, and keys to sign with.
     #[command(subcommand)]
     Connectors(Connectors),
     /// Run the agent against the built-in sandbox of both vendors.
@@ -240,13 +244,6 @@ pub(crate) struct History {
     pub(crate) limit: u16,
 }
 
-/// `connectors`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Connectors {
-    /// List the connectors with what they say of themselves.
-    List,
-}
-
 /// `demo`.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
@@ -376,6 +373,10 @@ mod tests {
             "waybill nonsense",
             "waybill mappings import things file.csv",
             "waybill replay",
+            "waybill connectors keygen key",
+            "waybill connectors sign c.wasm",
+            "waybill connectors sign --key k",
+            "waybill connectors verify",
             "waybill replay --since yesterday",
             "waybill replay --order 7 --all-parked",
         ] {

@@ -2,6 +2,7 @@
 //! variables; every mistake at once, and nothing is opened or bound here. The environment enters the program here.
 
 use crate::out::Failure;
+use crate::trust::TrustConfig;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// Holds the connectors.
     pub(crate) connectors_dir: PathBuf,
+    /// Whose connectors are run.
+    pub(crate) trust: TrustConfig,
     /// Address of the page.
     pub(crate) listen: SocketAddr,
     /// Address of the hooks listener; `None`: there is none.
@@ -129,6 +132,7 @@ pub(crate) fn load(named: Option<&Path>, environment: Environment<'_>) -> Result
     .unwrap_or(base);
     let mut config = parse(&text, &base)
         .map_err(|mistakes| Failure::mistakes(path.display().to_string(), mistakes))?;
+    config.trust.file = path.exists().then_some(path);
     if let Some(filter) = environment(WAYBILL_LOG) {
         if let Some(why) = bad_filter(&filter) {
             return Err(Failure::Usage {
@@ -161,6 +165,7 @@ pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
             "log",
             "cache",
             "hooks",
+            "connectors",
         ],
     );
     let data_dir = path(&mut reader, &root, "data-dir", base, "/var/lib/waybill");
@@ -197,6 +202,7 @@ pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
     let key_file =
         Reader::has(&root, "key-file").then(|| path(&mut reader, &root, "key-file", base, ""));
     let grace = number(&mut reader, &root, "grace-secs", 1..=600, 20);
+    let trust = TrustConfig::read(&mut reader, &root, base);
     let (log_filter, log_format) = log(&mut reader, &root);
     let cache = reader.section(&root, "cache");
     let mut compiled_dir = data_dir.join("compiled");
@@ -211,6 +217,7 @@ pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
     reader.finish(Config {
         data_dir,
         connectors_dir,
+        trust,
         listen,
         hooks,
         trusted_roots,
@@ -224,7 +231,8 @@ pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
     })
 }
 
-fn path(
+/// A path that starts at `base` unless it is absolute.
+pub(crate) fn path(
     reader: &mut Reader<'_>,
     section: &Section<'_>,
     key: &str,

@@ -4,8 +4,10 @@ mod check;
 mod cli;
 mod commands;
 mod config;
+mod connectors;
 #[cfg(feature = "crash-points")]
 mod crash;
+mod files;
 mod key;
 mod logging;
 mod machine;
@@ -15,10 +17,11 @@ mod out;
 mod provision;
 mod run;
 mod service;
+mod trust;
 mod wire;
 
 use clap::Parser;
-use cli::{Cli, Command};
+use cli::{Cli, Command, Connectors};
 use config::environment;
 use out::{Failure, Out, USAGE};
 use std::process::ExitCode;
@@ -57,6 +60,12 @@ fn dispatch(out: Out, cli: &Cli) -> Result<(), Failure> {
     if let Command::ManualPages(args) = &cli.command {
         return manual::pages(&args.folder);
     }
+    match &cli.command {
+        // Keys and files of whoever asks: no agent need be here.
+        Command::Connectors(Connectors::Keygen(args)) => return connectors::keygen(out, args),
+        Command::Connectors(Connectors::Sign(args)) => return connectors::sign(out, args),
+        _ => {}
+    }
     let mut config = config::load(cli.config.as_deref(), &environment)?;
     if let Some(socket) = &cli.socket {
         config.socket.clone_from(socket);
@@ -72,12 +81,12 @@ fn dispatch(out: Out, cli: &Cli) -> Result<(), Failure> {
     let runtime = runtime.map_err(anyhow::Error::from)?;
     runtime.block_on(async {
         match &cli.command {
-            Command::Check(args) if args.quick => {
-                check::quick(out);
-                Ok(())
-            }
+            Command::Check(args) if args.quick => check::quick(out, &config),
             Command::Check(args) => check::run(out, &config, args.file.as_deref()).await,
-            Command::Connectors(cli::Connectors::List) => check::connectors(out, &config).await,
+            Command::Connectors(Connectors::Verify(args)) => {
+                connectors::verify(out, &config, args).await
+            }
+            Command::Connectors(Connectors::List) => check::connectors(out, &config).await,
             Command::Apply(args) => provision::run(out, &config, args).await,
             command => commands::run(out, &config, command).await,
         }

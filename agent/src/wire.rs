@@ -7,6 +7,7 @@ use crate::machine::{SeededRng, SystemClock};
 use crate::out::Failure;
 use crate::provision;
 use crate::run;
+use crate::trust;
 use anyhow::Context;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ use waybill_host::limits::Limits;
 use waybill_host::load::Loader;
 use waybill_host::ports::{Clock, Rng};
 use waybill_host::setup::HostPorts;
+use waybill_host::trust::Trust;
 use waybill_host::wire::NetWire;
 use waybill_http::AdminOptions;
 use waybill_model::contract::Descriptor;
@@ -47,6 +49,10 @@ pub(crate) struct App {
 pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     // Fails only where one is installed already, and that one is ours too.
     drop(rustls::crypto::ring::default_provider().install_default());
+    let trust = config.trust.load()?;
+    for note in trust::notes(config)? {
+        tracing::warn!("{note}");
+    }
     private_folder(&config.data_dir)?;
     let page = bind(config.listen).await?;
     let hooks = match config.hooks {
@@ -55,7 +61,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     };
     let socket = bind_socket(&config.socket).await?;
     let machine = machine(Some(&config.compiled_dir))?;
-    let found = load_with(config, &machine).await?;
+    let found = load_with(config, &machine, trust).await?;
     if machine.compiled() > 0 && environment(WAYBILL_STARTED_OVER).is_none() {
         // Nothing is open yet that a new start would have to repair. Comes back only where it cannot be done.
         run::start_over();
@@ -82,7 +88,9 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
                 let descriptor = generation.descriptor();
                 tracing::info!(
                     connector = %descriptor.id, version = %descriptor.version, %file,
-                    generation = %generation.id(), "Connector loaded."
+                    generation = %generation.id(),
+                    signer = generation.signer().map_or("nobody", |signer| signer.name.as_str()),
+                    "Connector loaded."
                 );
                 connectors.install(generation);
             }
@@ -224,17 +232,22 @@ pub(crate) struct Found {
 /// Loads every `*.wasm` of the connectors folder, by name. Of two files with the same connector the first counts. No
 /// folder is no connectors. Compiled code is not kept.
 pub(crate) async fn load_connectors(config: &Config) -> Result<Vec<Found>, Failure> {
-    load_with(config, &machine(None)?).await
+    load_with(config, &machine(None)?, config.trust.load()?).await
 }
 
-fn machine(compiled_dir: Option<&Path>) -> Result<HostEngine, Failure> {
+/// What connectors are compiled and run with.
+pub(crate) fn machine(compiled_dir: Option<&Path>) -> Result<HostEngine, Failure> {
     HostEngine::new(compiled_dir).map_err(|error| Failure::Other {
         message: error.to_string(),
         hint: error.hint().map(str::to_owned),
     })
 }
 
-async fn load_with(config: &Config, machine: &HostEngine) -> Result<Vec<Found>, Failure> {
+async fn load_with(
+    config: &Config,
+    machine: &HostEngine,
+    trust: Trust,
+) -> Result<Vec<Found>, Failure> {
     let folder = &config.connectors_dir;
     let mut paths = Vec::new();
     match std::fs::read_dir(folder) {
@@ -261,7 +274,7 @@ async fn load_with(config: &Config, machine: &HostEngine) -> Result<Vec<Found>, 
     if paths.is_empty() {
         return Ok(Vec::new());
     }
-    let host = Loader::new(machine.clone(), Limits::default());
+    let host = Loader::new(machine.clone(), Limits::default(), trust);
     let mut found: Vec<Found> = Vec::new();
     for (number, path) in (1..).zip(paths) {
         let loaded = host.load_file(&path, ids::Generation(number)).await;

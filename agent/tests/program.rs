@@ -328,6 +328,11 @@ fn a_file_that_is_no_connector_is_told_and_does_not_stop_the_agent() {
 #[test]
 fn connectors_are_compiled_by_a_first_start_that_starts_over_once() {
     let place = Place::new();
+    let config = std::fs::read_to_string(place.path("agent.toml")).unwrap();
+    place.write(
+        "agent.toml",
+        &format!("{config}[connectors]\nallow-unsigned = true\n"),
+    );
     let folder = place.path("connectors");
     waybill_pack::Pack::new()
         .into_dir(&folder)

@@ -8,6 +8,7 @@ use crate::limits::Limits;
 use crate::passport::Passport;
 use crate::setup::{Bound, ConnectionSetup, HostPorts};
 use crate::state::{Access, CallState, Visitor};
+use crate::trust::Signer;
 use crate::v0_1::exports::{Exports, Live, Stop};
 use crate::visit::Ready;
 use async_trait::async_trait;
@@ -27,6 +28,7 @@ use waybill_model::ids::{self, Millis};
 pub struct Generation {
     pub(crate) id: ids::Generation,
     pub(crate) hash: String,
+    pub(crate) signer: Option<Signer>,
     pub(crate) descriptor: Arc<Descriptor>,
     pub(crate) passport: Passport,
     pub(crate) limits: Limits,
@@ -51,6 +53,10 @@ impl Generation {
     /// SHA-256 of the file, in hexadecimal digits.
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+    /// Who answers for the file; `None`: nobody, and the configuration allows that.
+    pub fn signer(&self) -> Option<&Signer> {
+        self.signer.as_ref()
     }
     /// What it says of itself.
     pub fn descriptor(&self) -> &Descriptor {

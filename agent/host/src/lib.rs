@@ -19,6 +19,7 @@ pub mod ports;
 pub mod reach;
 pub mod setup;
 mod state;
+pub mod trust;
 mod v0_1;
 mod visit;
 pub mod wire;

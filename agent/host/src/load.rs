@@ -1,13 +1,14 @@
-//! Loads a component: names before code, compile, link, instantiate each role once, `describe` without any power. What
-//! comes out is a `Generation` no connection is bound to yet; any refusal leaves nothing behind.
+//! Loads a component: signature before anything, names before code, compile, link, instantiate each role once, `describe`
+//! without any power. What comes out is a `Generation` no connection is bound to yet; any refusal leaves nothing behind.
 
 use crate::agreement::disagreement;
 use crate::connector::CallError;
 use crate::engine::HostEngine;
 use crate::generation::Generation;
 use crate::limits::Limits;
-use crate::passport::{Passport, SERVED};
+use crate::passport::{CONTRACT, Passport, SERVED, line, numbers};
 use crate::state::{Access, CallState};
+use crate::trust::{SignatureError, Signer, Trust};
 use crate::v0_1::exports::{Exports, Stop};
 use crate::v0_1::imports;
 use crate::visit::{Ready, sentence};
@@ -43,16 +44,34 @@ pub enum LoadError {
     /// A core module, or no WebAssembly at all.
     #[error("the file is {0}, not a component")]
     NotAComponent(&'static str),
+    /// Nobody trusted answers for these bytes.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
     /// The bytes are damaged, or use what this agent does not run.
     #[error("the component does not compile: {0}")]
     Compile(String),
     /// Built for another contract.
-    #[error("the component is built for `{package}` {found}, and this agent serves {SERVED}.x")]
+    #[error(
+        "the component is built for `{package}` {found}, so it needs an agent that serves {line}.x from {found} on; this agent serves {SERVED}.x up to {CONTRACT}",
+        line = line(found)
+    )]
     Version {
         /// Which package.
         package: String,
         /// The component's version.
         found: String,
+    },
+    /// Built for a later version of the same contract, and uses what came with it.
+    #[error(
+        "the component is built for `{package}` {found}, and uses what this agent, which serves {SERVED}.x up to {CONTRACT}, does not have: {why}"
+    )]
+    Newer {
+        /// Which package.
+        package: String,
+        /// The component's version.
+        found: String,
+        /// What is missing.
+        why: String,
     },
     /// It wants an operating system.
     #[error("the component imports {}; this agent gives connectors no WASI", listed(.0))]
@@ -97,14 +116,14 @@ impl LoadError {
     /// What the connector's author or the merchant can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Version { package, found } => {
-                let newer = found.as_str() > SERVED;
-                Some(if newer {
-                    format!("install an agent that serves `{package}` {found}, or a build of the connector for {SERVED}")
-                } else {
-                    format!("build the connector against `{package}` {SERVED}")
-                })
-            }
+            Self::Version { package, found } => Some(if numbers(found) > numbers(CONTRACT) {
+                format!("upgrade the agent to one that serves `{package}` {}, or take a build of the connector for {SERVED}", line(found))
+            } else {
+                format!("take a build of the connector for {SERVED}, or build it against `{package}` {CONTRACT}")
+            }),
+            Self::Newer { package, found, .. } => Some(format!(
+                "upgrade the agent to one that has `{package}` {found}, or take a build of the connector for {CONTRACT}"
+            )),
             Self::Wasi(_) => Some(
                 "build it for `wasm32-unknown-unknown`, or without the parts of its standard library that need a system"
                     .to_owned(),
@@ -119,10 +138,40 @@ impl LoadError {
             Self::Shape(_) => {
                 Some(format!("build it again with the bindings of contract {SERVED}"))
             }
+            Self::Signature(error) => Some(error.hint()),
             Self::Compile(_) => Some("copy the file again; it may be cut short".to_owned()),
             _ => None,
         }
     }
+}
+
+/// What is known of a component before any of it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// SHA-256 of the file, in hexadecimal digits.
+    pub hash: String,
+    /// Who answers for it; `None`: nobody, and that is allowed.
+    pub signer: Option<Signer>,
+    /// Its roles, permissions and versions.
+    pub passport: Passport,
+}
+
+struct Compiled {
+    component: Component,
+    look: Look,
+}
+
+/// A component's file, if it has the size of one.
+pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let failed = |source| LoadError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let len = std::fs::metadata(path).map_err(failed)?.len();
+    if len > MAX_BYTES {
+        return Err(LoadError::TooLarge(len));
+    }
+    std::fs::read(path).map_err(failed)
 }
 
 /// Loads components into one engine.
@@ -130,12 +179,17 @@ impl LoadError {
 pub struct Loader {
     engine: HostEngine,
     limits: Limits,
+    trust: Arc<Trust>,
 }
 
 impl Loader {
-    /// A loader whose generations run under these limits.
-    pub fn new(engine: HostEngine, limits: Limits) -> Self {
-        Self { engine, limits }
+    /// A loader whose generations run under these limits, and that loads only what is trusted.
+    pub fn new(engine: HostEngine, limits: Limits, trust: Trust) -> Self {
+        Self {
+            engine,
+            limits,
+            trust: Arc::new(trust),
+        }
     }
 
     /// Loads a file.
@@ -145,21 +199,15 @@ impl Loader {
         generation: ids::Generation,
     ) -> Result<Arc<Generation>, LoadError> {
         let path = path.to_owned();
-        let read = move || {
-            let failed = |source| LoadError::File {
-                path: path.clone(),
-                source,
-            };
-            let len = std::fs::metadata(&path).map_err(failed)?.len();
-            if len > MAX_BYTES {
-                return Err(LoadError::TooLarge(len));
-            }
-            std::fs::read(&path).map_err(failed)
-        };
-        let bytes = tokio::task::spawn_blocking(read)
+        let bytes = tokio::task::spawn_blocking(move || read(&path))
             .await
             .map_err(|_| LoadError::Interrupted)??;
         self.load(bytes, generation).await
+    }
+
+    /// Says who signed a component and what it may do. It is compiled, since its names are read that way, and not run.
+    pub async fn look(&self, bytes: Vec<u8>) -> Result<Look, LoadError> {
+        Ok(self.compile(bytes).await?.look)
     }
 
     /// Loads a component's bytes.
@@ -168,17 +216,12 @@ impl Loader {
         bytes: Vec<u8>,
         generation: ids::Generation,
     ) -> Result<Arc<Generation>, LoadError> {
-        is_component(&bytes)?;
-        let engine = self.engine.wasm().clone();
-        let compile = move || {
-            let component = Component::from_binary(&engine, &bytes)
-                .map_err(|e| LoadError::Compile(sentence(&e)))?;
-            Ok::<_, LoadError>((component, hash(&bytes)))
-        };
-        let (component, hash) = tokio::task::spawn_blocking(compile)
-            .await
-            .map_err(|_| LoadError::Interrupted)??;
-        let passport = passport(&component)?;
+        let Compiled { component, look } = self.compile(bytes).await?;
+        let Look {
+            hash,
+            signer,
+            passport,
+        } = look;
         let ready = self.link(&component, &passport)?;
         let descriptor = self.describe(&ready).await?;
         if let Some(why) = disagreement(&descriptor, &passport.roles) {
@@ -190,6 +233,7 @@ impl Loader {
         Ok(Arc::new(Generation {
             id: generation,
             hash,
+            signer,
             descriptor: Arc::new(descriptor),
             passport,
             limits: self.limits.clone(),
@@ -197,8 +241,43 @@ impl Loader {
         }))
     }
 
+    async fn compile(&self, bytes: Vec<u8>) -> Result<Compiled, LoadError> {
+        is_component(&bytes)?;
+        let engine = self.engine.wasm().clone();
+        let trust = Arc::clone(&self.trust);
+        let compile = move || {
+            let checked = trust.check(&bytes)?;
+            // The signature is left out, so that signing anew compiles nothing anew.
+            let component = Component::from_binary(&engine, checked.component)
+                .map_err(|e| LoadError::Compile(sentence(&e)))?;
+            Ok::<_, LoadError>((component, checked.signer, hash(&bytes)))
+        };
+        let (component, signer, hash) = tokio::task::spawn_blocking(compile)
+            .await
+            .map_err(|_| LoadError::Interrupted)??;
+        let passport = passport(&component)?;
+        Ok(Compiled {
+            component,
+            look: Look {
+                hash,
+                signer,
+                passport,
+            },
+        })
+    }
+
     fn link(&self, component: &Component, passport: &Passport) -> Result<Ready, LoadError> {
-        let shape = |e: wasmtime::Error| LoadError::Shape(format!("{e:#}"));
+        let shape = |e: wasmtime::Error| {
+            let why = format!("{e:#}");
+            match passport.newer() {
+                Some((package, found)) => LoadError::Newer {
+                    package: package.to_owned(),
+                    found: found.to_owned(),
+                    why,
+                },
+                None => LoadError::Shape(why),
+            }
+        };
         let mut linker = Linker::new(self.engine.wasm());
         imports::link(&mut linker, &passport.permissions).map_err(shape)?;
         let pre = linker.instantiate_pre(component).map_err(shape)?;
@@ -256,7 +335,7 @@ fn passport(component: &Component) -> Result<Passport, LoadError> {
 }
 
 /// Looks at the first eight bytes, so that the common mistake gets its own sentence.
-fn is_component(bytes: &[u8]) -> Result<(), LoadError> {
+pub(crate) fn is_component(bytes: &[u8]) -> Result<(), LoadError> {
     match bytes {
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(()),
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {

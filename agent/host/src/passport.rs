@@ -7,10 +7,43 @@ use waybill_model::contract::Role;
 
 /// The versions this agent serves, as people write them.
 pub const SERVED: &str = "0.1";
+/// The newest of them: what `wit/` says.
+pub const CONTRACT: &str = "0.1.0";
 
-const CAPABILITIES: &[&str] = &[
-    "log", "clock", "kv", "links", "effects", "http", "blob", "sftp", "folder",
+/// Capabilities, those first that reach furthest, and what each lets a connector do.
+const CAPABILITIES: &[(&str, &str)] = &[
+    (
+        "http",
+        "calls web addresses: only those it declares and its connection's settings allow",
+    ),
+    (
+        "sftp",
+        "exchanges files with the SFTP servers that its connection's settings name",
+    ),
+    (
+        "folder",
+        "reads and writes the one folder that its connection's settings name",
+    ),
+    (
+        "effects",
+        "changes records in its system; each change is noted before it is sent",
+    ),
+    (
+        "links",
+        "sees which of its records belong to which of the other side",
+    ),
+    ("kv", "keeps notes of its own in the agent's database"),
+    (
+        "blob",
+        "hands large files to the agent and takes them from it",
+    ),
+    ("clock", "reads the time"),
+    ("log", "writes to the agent's log"),
 ];
+
+fn is_capability(name: &str) -> bool {
+    CAPABILITIES.iter().any(|(known, _)| *known == name)
+}
 
 /// Exports are roles, imports are permissions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +73,23 @@ fn take_apart(name: &str) -> Option<Name<'_>> {
     })
 }
 
+/// A version's numbers, for comparing; a missing or strange one counts as 0.
+pub(crate) fn numbers(version: &str) -> [u64; 3] {
+    let mut parts = version
+        .split(['.', '-', '+'])
+        .map(|part| part.parse().unwrap_or(0));
+    std::array::from_fn(|_| parts.next().unwrap_or(0))
+}
+
+/// The line of versions that a version belongs to, as in `0.1`: an agent of the same line serves it. From 1.0 on the
+/// first number alone makes the line.
+pub(crate) fn line(version: &str) -> String {
+    match numbers(version) {
+        [0, middle, _] => format!("0.{middle}"),
+        [first, ..] => first.to_string(),
+    }
+}
+
 fn served(version: &str) -> bool {
     version == SERVED
         || version
@@ -48,6 +98,32 @@ fn served(version: &str) -> bool {
 }
 
 impl Passport {
+    /// A package of which it was built against a later version than this agent has.
+    pub(crate) fn newer(&self) -> Option<(&str, &str)> {
+        let mut versions = self.versions.iter();
+        let newer = versions.find(|(_, version)| numbers(version) > numbers(CONTRACT))?;
+        Some((newer.0, newer.1))
+    }
+
+    /// What it offers the agent, a sentence for each role.
+    pub fn duties(&self) -> Vec<&'static str> {
+        let duty = |role: &Role| match role {
+            Role::Source => "reads documents from its system, such as orders",
+            Role::Listing => "lists what its system holds, for comparing both sides",
+            Role::Sink => "writes documents into its system, such as sales and shipments",
+            Role::Tickets => "asks later what became of what it wrote",
+            Role::Webhook => "understands its system's webhooks",
+        };
+        self.roles.iter().map(duty).collect()
+    }
+
+    /// What it may use of the agent, a sentence for each permission. What is not listed it cannot do.
+    pub fn abilities(&self) -> Vec<&'static str> {
+        let permitted = |(name, _): &&(&str, &str)| self.permissions.contains(*name);
+        let sentences = CAPABILITIES.iter().filter(permitted);
+        sentences.map(|(_, sentence)| *sentence).collect()
+    }
+
     pub(crate) fn read<'a>(
         imports: impl Iterator<Item = &'a str>,
         exports: impl Iterator<Item = &'a str>,
@@ -98,7 +174,7 @@ fn permissions(imports: &[&str]) -> Result<BTreeSet<String>, LoadError> {
         let unknown = || LoadError::UnknownImport((*import).to_owned());
         let name = take_apart(import).ok_or_else(unknown)?;
         match name.package {
-            "waybill:host" if CAPABILITIES.contains(&name.interface) => {
+            "waybill:host" if is_capability(name.interface) => {
                 permissions.insert(name.interface.to_owned());
             }
             // Types only: the linker has no functions under these names.
@@ -166,6 +242,20 @@ mod tests {
                 "{found}: {error}"
             );
         }
+        let told = |found: &str| {
+            let name = format!("waybill:connector/base@{found}");
+            let error = read(&[], &[&name]).unwrap_err();
+            (error.to_string(), error.hint().unwrap_or_default())
+        };
+        let (text, hint) = told("0.10.2");
+        assert_eq!(
+            text,
+            "the component is built for `waybill:connector` 0.10.2, so it needs an agent that serves 0.10.x from 0.10.2 on; this agent serves 0.1.x up to 0.1.0"
+        );
+        assert!(hint.contains("upgrade the agent"), "{hint}");
+        let (text, hint) = told("0.0.9");
+        assert!(text.contains("serves 0.0.x"), "{text}");
+        assert!(hint.contains("build of the connector for 0.1"), "{hint}");
     }
 
     #[test]

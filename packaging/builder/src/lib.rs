@@ -21,6 +21,8 @@ pub struct Wishes {
     pub out: PathBuf,
     /// Tools that are missing may be installed into the target folder.
     pub install: bool,
+    /// Signs the connectors; its public half lies beside it. Without one, a key of this build folder does.
+    pub signing_key: Option<PathBuf>,
 }
 
 impl Default for Wishes {
@@ -30,6 +32,7 @@ impl Default for Wishes {
             revision: 1,
             out: root().join("target/packages"),
             install: true,
+            signing_key: None,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! `cargo packages [--deb] [--rpm] [--dev] [--revision N] [--out DIR] [--no-install]`: reads its arguments, nothing else.
+//! `cargo packages [--deb] [--rpm] [--dev] [--revision N] [--out DIR] [--signing-key FILE] [--no-install]`: reads its
+//! arguments, nothing else.
 
 use anyhow::{Context as _, bail};
 use std::io::Write as _;
@@ -9,12 +10,14 @@ use waybill_packages::Wishes;
 const USAGE: &str = "\
 Builds the packages from this source: programs, connectors, unit, configuration, manual, completions.
 
-usage: cargo packages -- [--deb] [--rpm] [--dev] [--revision N] [--out DIR] [--no-install]
+usage: cargo packages -- [--deb] [--rpm] [--dev] [--revision N] [--out DIR] [--signing-key FILE] [--no-install]
 
   --deb, --rpm   that one only (both)
   --dev          the development build, for trying a package: quick to build, slow and large
   --revision N   number of this packaging of the version (1)
   --out DIR      where the packages go (target/packages)
+  --signing-key FILE
+                 signs the connectors; FILE.pub is packaged as a trusted key (a throw-away key of the build folder)
   --no-install   fail where the packager of .deb files is missing, instead of installing it into target/tools
 ";
 
@@ -47,6 +50,9 @@ fn run() -> anyhow::Result<()> {
                 wishes.revision = value()?.parse().context("`--revision` needs a number")?;
             }
             "--out" => wishes.out = std::path::absolute(PathBuf::from(value()?))?,
+            "--signing-key" => {
+                wishes.signing_key = Some(std::path::absolute(PathBuf::from(value()?))?);
+            }
             "--no-install" => wishes.install = false,
             "--help" | "-h" => {
                 out.write_all(USAGE.as_bytes())?;

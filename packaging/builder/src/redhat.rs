@@ -66,6 +66,7 @@ pub(crate) fn make(wishes: &Wishes, stage: &Stage) -> anyhow::Result<PathBuf> {
         "/etc/waybill",
         "/usr/lib/waybill",
         "/usr/lib/waybill/connectors",
+        "/usr/lib/waybill/trusted-keys.d",
     ] {
         builder.with_dir_entry(FileOptions::dir(folder).permissions(0o755))?;
     }

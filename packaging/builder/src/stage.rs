@@ -3,6 +3,7 @@
 
 use crate::Wishes;
 use anyhow::{Context as _, bail};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -57,7 +58,7 @@ pub(crate) fn make(wishes: &Wishes) -> anyhow::Result<Stage> {
         _ => {}
     }
     let bin = folder.join("bin");
-    for part in ["bin", "completions", "man"] {
+    for part in ["bin", "completions", "man", "trusted-keys"] {
         std::fs::create_dir_all(folder.join(part))?;
     }
     for program in ["waybill", "waybill-sandbox"] {
@@ -68,8 +69,14 @@ pub(crate) fn make(wishes: &Wishes) -> anyhow::Result<Stage> {
             strip(&place);
         }
     }
-    waybill_pack::build_all(&folder.join("connectors"))?;
     let waybill = bin.join("waybill");
+    let connectors = waybill_pack::build_all(&folder.join("connectors"))?;
+    sign(
+        &waybill,
+        wishes.signing_key.as_deref(),
+        &connectors,
+        &folder,
+    )?;
     run(Command::new(&waybill)
         .arg("manual-pages")
         .arg(folder.join("man")))?;
@@ -88,6 +95,38 @@ pub(crate) fn make(wishes: &Wishes) -> anyhow::Result<Stage> {
         folder,
         date: last_change(),
     })
+}
+
+/// Signs the connectors, and puts the key's public half among what is packaged. Without a key of somebody's, one of this
+/// build folder does: enough for trying a package, and worth nothing elsewhere.
+fn sign(
+    waybill: &Path,
+    key: Option<&Path>,
+    connectors: &[PathBuf],
+    folder: &Path,
+) -> anyhow::Result<()> {
+    let own = root().join("target/packages-signing.key");
+    let key = key.unwrap_or(&own);
+    let mut public = OsString::from(key);
+    public.push(".pub");
+    if key == own && !Path::new(&public).exists() {
+        run(Command::new(waybill)
+            .args(["connectors", "keygen", "--name", "a build of Waybill"])
+            .arg(key)
+            .stdout(Stdio::null()))?;
+    }
+    run(Command::new(waybill)
+        .args(["connectors", "sign", "--key"])
+        .arg(key)
+        .args(connectors)
+        .stdout(Stdio::null()))?;
+    std::fs::copy(&public, folder.join("trusted-keys/waybill.pub")).with_context(|| {
+        format!(
+            "the public key `{}` must lie beside its other half",
+            public.display()
+        )
+    })?;
+    Ok(())
 }
 
 /// Builds the agent and the sandboxes; where they lie.

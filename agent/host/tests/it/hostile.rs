@@ -56,7 +56,11 @@ async fn a_busy_guest_does_not_stop_the_others() {
 async fn the_ticker_stands_still_when_no_call_runs() {
     // An engine of its own: other tests run beside this one.
     let engine = waybill_host::engine::HostEngine::new(None).unwrap();
-    let loader = waybill_host::load::Loader::new(engine.clone(), crate::support::guest::limits());
+    let loader = waybill_host::load::Loader::new(
+        engine.clone(),
+        crate::support::guest::limits(),
+        crate::support::guest::unsigned(),
+    );
     let bytes = crate::support::guest::component();
     loader
         .load(bytes, waybill_model::ids::Generation(9))

@@ -1,6 +1,6 @@
 //! What is loaded and what is refused, and with which words.
 
-use crate::support::guest::{altered, component, engine, hostile, limits, load};
+use crate::support::guest::{altered, component, engine, hostile, limits, load, unsigned};
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use waybill_host::engine::HostEngine;
@@ -49,13 +49,13 @@ async fn another_contract_is_refused_with_both_versions_and_a_hint() {
         "{text}"
     );
     assert!(
-        newer.hint().unwrap().contains("install an agent"),
+        newer.hint().unwrap().contains("upgrade the agent"),
         "{:?}",
         newer.hint()
     );
     let older = load(altered("@0.1.0", "@0.0.9")).await.unwrap_err();
     assert!(
-        older.hint().unwrap().contains("build the connector"),
+        older.hint().unwrap().contains("build of the connector"),
         "{:?}",
         older.hint()
     );
@@ -85,7 +85,7 @@ async fn bytes_that_are_no_component_are_refused() {
         (b"#!/bin/sh\n".to_vec(), "no WebAssembly"),
         (b"\0asm\x01\0\0\0".to_vec(), "a core WebAssembly module"),
         (Vec::new(), "no WebAssembly"),
-        (cut, "does not compile"),
+        (cut, "ends in the middle of a section"),
         (b"\0asm\x0d\0\x01\0".to_vec(), "no connector"),
     ] {
         let text = load(bytes).await.unwrap_err().to_string();
@@ -115,7 +115,7 @@ async fn an_endless_describe_is_stopped() {
         describe_ms: 100,
         ..limits()
     };
-    let error = Loader::new(engine(), short)
+    let error = Loader::new(engine(), short, unsigned())
         .load(bytes, Generation(2))
         .await
         .unwrap_err();
@@ -145,7 +145,7 @@ async fn compiled_code_is_kept_in_a_private_folder() {
     let mode = || std::fs::metadata(&cache).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(), 0o700);
     let load = async |engine: &HostEngine| {
-        let loader = Loader::new(engine.clone(), limits());
+        let loader = Loader::new(engine.clone(), limits(), unsigned());
         loader.load(component(), Generation(3)).await.unwrap();
         engine.compiled()
     };
@@ -165,7 +165,7 @@ async fn compiled_code_is_kept_in_a_private_folder() {
 
 #[tokio::test]
 async fn a_missing_file_is_named() {
-    let loader = Loader::new(engine(), limits());
+    let loader = Loader::new(engine(), limits(), unsigned());
     let error = loader
         .load_file(std::path::Path::new("/nowhere/x.wasm"), Generation(4))
         .await

@@ -12,5 +12,6 @@ mod http;
 mod journal;
 mod loading;
 mod oauth;
+mod signatures;
 mod support;
 mod wire;

@@ -5,6 +5,7 @@ use super::provisioning::{self, Pace, Scene};
 use crate::play::house::House;
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio::process::{Child, Command};
 pub struct Place {
     /// The `waybill` program.
     pub program: PathBuf,
-    /// The connectors.
+    /// The connectors as they were built or packaged; the agent runs copies, signed with a key of its data folder.
     pub connectors: PathBuf,
     /// The data folder.
     pub data: PathBuf,
@@ -32,19 +33,77 @@ impl Place {
         self.data.join("agent.toml")
     }
 
-    /// Writes the configuration.
+    /// Signs the connectors with a throw-away key and writes a configuration that trusts it.
     pub fn prepare(&self) -> anyhow::Result<()> {
         std::fs::create_dir_all(&self.data)?;
+        let key = self.data.join("signing.key");
+        let public = self.data.join("signing.key.pub");
+        if !public.exists() {
+            let name = OsStr::new("throw-away key of a play");
+            self.sign_command(&[
+                OsStr::new("keygen"),
+                key.as_os_str(),
+                "--name".as_ref(),
+                name,
+            ])?;
+        }
+        self.sign_connectors(&key)?;
         std::fs::write(
             self.config(),
             provisioning::configuration(
                 &self.data,
-                &self.connectors,
+                &self.installed(),
+                std::fs::read_to_string(public)?.trim(),
                 &self.listen,
                 self.hooks.as_deref(),
                 self.roots.as_deref(),
             ),
         )?;
+        Ok(())
+    }
+
+    /// Where the agent finds its connectors.
+    pub fn installed(&self) -> PathBuf {
+        self.data.join("connectors")
+    }
+
+    fn sign_connectors(&self, key: &Path) -> anyhow::Result<()> {
+        let installed = self.installed();
+        std::fs::create_dir_all(&installed)?;
+        let mut files = Vec::new();
+        let entries = std::fs::read_dir(&self.connectors)
+            .with_context(|| format!("no connectors in `{}`", self.connectors.display()))?;
+        for entry in entries {
+            let built = entry?.path();
+            if built.extension().is_some_and(|ending| ending == "wasm") {
+                let file = installed.join(built.file_name().context("a file has a name")?);
+                std::fs::copy(&built, &file)?;
+                files.push(file);
+            }
+        }
+        ensure!(
+            !files.is_empty(),
+            "no connector is in `{}`",
+            self.connectors.display()
+        );
+        let mut arguments = vec![OsStr::new("sign"), "--key".as_ref(), key.as_os_str()];
+        arguments.extend(files.iter().map(|file| file.as_os_str()));
+        self.sign_command(&arguments)
+    }
+
+    fn sign_command(&self, arguments: &[&OsStr]) -> anyhow::Result<()> {
+        let output = std::process::Command::new(&self.program)
+            .arg("connectors")
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .with_context(|| format!("cannot start `{}`", self.program.display()))?;
+        ensure!(
+            output.status.success(),
+            "`waybill connectors` ended with {}: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(())
     }
 

@@ -84,6 +84,7 @@ pub const WRONG_CODE: &str = "ONXX";
 pub fn configuration(
     data: &Path,
     connectors: &Path,
+    trusted_key: &str,
     listen: &str,
     hooks: Option<&str>,
     roots: Option<&Path>,
@@ -95,7 +96,8 @@ pub fn configuration(
         format!("[hooks]\nlisten = {address:?}\n")
     });
     format!(
-        "data-dir = {:?}\nconnectors-dir = {:?}\nsocket = {:?}\nlisten = {listen:?}\n{roots}{hooks}",
+        "data-dir = {:?}\nconnectors-dir = {:?}\nsocket = {:?}\nlisten = {listen:?}\n{roots}{hooks}\
+         [connectors]\ntrusted-keys = [{trusted_key:?}]\n",
         data.display().to_string(),
         connectors.display().to_string(),
         data.join("admin.sock").display().to_string(),

@@ -11,6 +11,7 @@ use waybill_host::limits::Limits;
 use waybill_host::load::{LoadError, Loader};
 use waybill_host::ports::EffectScope;
 use waybill_host::setup::{ConnectionSetup, HostPorts};
+use waybill_host::trust::Trust;
 use waybill_host::wire::NetWire;
 use waybill_model::contract::{Context, Delivery, Outcome, Pairs, Verdict};
 use waybill_model::document::{Body, Document, Warehouse};
@@ -68,8 +69,13 @@ pub(crate) fn limits() -> Limits {
     }
 }
 
+/// What most tests trust: anything that is not signed, since it is made on the spot.
+pub(crate) fn unsigned() -> Trust {
+    Trust::new(Vec::new(), true)
+}
+
 pub(crate) async fn load(bytes: Vec<u8>) -> Result<Arc<Generation>, LoadError> {
-    Loader::new(engine(), limits())
+    Loader::new(engine(), limits(), unsigned())
         .load(bytes, ids::Generation(1))
         .await
 }
