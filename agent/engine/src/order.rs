@@ -3,7 +3,9 @@
 
 use crate::shipment::count;
 use crate::words;
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use waybill_model::contract::{Moment, Problem};
 use waybill_model::crosswalk;
 use waybill_model::decimal::Decimal;
@@ -52,6 +54,8 @@ pub(crate) fn row(
         document: id,
         sale_key: None,
         sale_number: None,
+        wanted: String::new(),
+        wanted_sold: String::new(),
         shipped_at: None,
         problem: None,
     };
@@ -84,9 +88,26 @@ pub(crate) fn take(row: &mut OrderRow, order: &Order, document: DocumentId) {
         sum.checked_add(l.quantity).unwrap_or(sum)
     });
     row.lines = u32::try_from(order.lines.len()).unwrap_or(u32::MAX);
+    row.wanted = wanted(order);
     row.acknowledge_by.clone_from(&order.acknowledge_by);
     row.ship_by.clone_from(&order.ship_by);
     row.invoice_by.clone_from(&order.invoice_by);
+}
+
+/// Stands for the units wanted of each line: two revisions that want the same have the same.
+fn wanted(order: &Order) -> String {
+    let mut lines: Vec<String> = order
+        .lines
+        .iter()
+        .map(|l| format!("{}={}", l.line, l.wanted().normal()))
+        .collect();
+    lines.sort_unstable();
+    let hash = Sha256::digest(lines.join("\n"));
+    hash.iter().take(16).fold(String::new(), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _infallible = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// The nearest deadline that work on the order can still meet.
@@ -113,11 +134,10 @@ pub(crate) fn refresh(tx: &mut Tx<'_>, id: OrderId, now: Millis) -> Result<(), S
     if row.stage == OrderStage::Refused || row.stage == OrderStage::Shipped && !sale {
         return Ok(());
     }
-    let jobs = tx.jobs_of_order(id)?;
-    if sale {
-        after_sale(tx, &row, &jobs, now)?;
+    let mut jobs = tx.jobs_of_order(id)?;
+    if sale && after_sale(tx, &row, &jobs, now)? {
+        jobs = tx.jobs_of_order(id)?;
     }
-    let jobs = if sale { tx.jobs_of_order(id)? } else { jobs };
     let parked = jobs.iter().find_map(|job| match &job.state {
         JobState::Parked(why) => Some(words::reason(why)),
         _ => None,
@@ -162,16 +182,21 @@ fn progress(tx: &Tx<'_>, row: &OrderRow, jobs: &[JobRow]) -> Result<Progress, St
     }))
 }
 
-/// What the network changed after the sale was made is a person's to carry over: one card for each change.
+/// What the network changed after the sale was made is a person's to carry over: one card for each change. Whether there
+/// is a new one.
 fn after_sale(
     tx: &mut Tx<'_>,
     row: &OrderRow,
     jobs: &[JobRow],
     now: Millis,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let Some(push) = jobs.iter().find(|j| j.work == Work::Push(Entity::Order)) else {
-        return Ok(());
+        return Ok(false);
     };
+    let unchanged = !row.wanted_sold.is_empty() && row.wanted_sold == row.wanted;
+    if unchanged && row.phase != OrderPhase::Cancelled {
+        return Ok(false);
+    }
     let sale = row.sale_number.as_deref().unwrap_or_default();
     let retailer = &row.retailer_name;
     let (told, problem) = if row.phase == OrderPhase::Cancelled {
@@ -186,7 +211,7 @@ fn after_sale(
         ("cancelled".to_owned(), problem)
     } else {
         let Some(changes) = changes(tx, push.document, row.document)? else {
-            return Ok(());
+            return Ok(false);
         };
         let problem = Problem::new(
             "changed-after-sale",
@@ -201,7 +226,7 @@ fn after_sale(
     let cancellation = Work::Push(Entity::Cancellation);
     let mut cards = jobs.iter().filter(|j| j.work == cancellation);
     if cards.any(|j| j.last_failure.as_ref() == Some(&told)) {
-        return Ok(());
+        return Ok(false);
     }
     note(tx, row.id, now, NoteKind::You, "x", &problem.message, None)?;
     let parked = JobState::Parked(Reason::Problem(problem));
@@ -222,7 +247,8 @@ fn after_sale(
         now,
     )?;
     tx.set_attempt(job, 0, Some(&told))?;
-    tx.set_state(job, parked, now)
+    tx.set_state(job, parked, now)?;
+    Ok(true)
 }
 
 /// How the wanted quantities differ between the revision a sale was made of and the newest one, in words.

@@ -243,6 +243,9 @@ impl Judge {
         shipment::unclaimed::claim(tx, job.to, &receipt.key, self.now)?;
         row.sale_key = Some(receipt.key.clone());
         row.sale_number = Some(number.clone());
+        if job.document == row.document {
+            row.wanted_sold.clone_from(&row.wanted);
+        }
         tx.put_order(&row)?;
         let total = total_of_sale(tx, job)?;
         let how = if receipt.duplicate {

@@ -8,11 +8,18 @@ use crate::vault::SealKey;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, Table, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::VecDeque;
 use std::ops::Bound;
 use std::path::PathBuf;
+use waybill_model::document::Body;
 use waybill_model::ids::Millis;
 
+/// Bodies that a transaction keeps.
+const KEPT_BODIES: usize = 4;
+
+/// Is shown a value.
+pub(crate) type Look<'v> = &'v mut dyn FnMut(&[u8]) -> Result<(), StoreError>;
 /// Is shown key and value; `false` ends the scan.
 pub type Visit<'v> = &'v mut dyn FnMut(&[u8], &[u8]) -> Result<bool, StoreError>;
 
@@ -29,29 +36,49 @@ pub trait Access {
     fn dynamic(&self) -> &dyn Access;
     /// What transactions share.
     fn env(&self) -> &Env;
-    /// The value of a key.
-    fn bytes(&self, tab: Tab, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Shows the value of a key, where there is one.
+    fn show(&self, tab: Tab, key: &[u8], look: Look<'_>) -> Result<(), StoreError>;
+    /// A body that this transaction wrote or read a moment ago.
+    fn kept(&self, _body: u64) -> Option<Body> {
+        None
+    }
+    /// Keeps a body for the rest of the transaction, while there is room.
+    fn keep(&self, _id: u64, _body: &Body) {}
     /// Visits a stretch of keys until the visitor answers `false`.
     fn scan(&self, tab: Tab, span: &Span, visit: Visit<'_>) -> Result<(), StoreError>;
 }
 
 impl dyn Access + '_ {
+    /// What is read from the value of a key.
+    fn seen<T>(
+        &self,
+        tab: Tab,
+        key: &[u8],
+        read: impl Fn(&[u8]) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut found = None;
+        self.show(tab, key, &mut |bytes| {
+            found = Some(read(bytes)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+    /// The value of a key.
+    pub(crate) fn bytes(&self, tab: Tab, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.seen(tab, key, |bytes| Ok(bytes.to_vec()))
+    }
     pub(crate) fn row<T: DeserializeOwned>(
         &self,
         tab: Tab,
         key: &[u8],
     ) -> Result<Option<T>, StoreError> {
-        self.bytes(tab, key)?
-            .map(|bytes| decode(tab.name(), key, &bytes))
-            .transpose()
+        self.seen(tab, key, |bytes| decode(tab.name(), key, bytes))
     }
     pub(crate) fn number(&self, tab: Tab, key: &[u8]) -> Result<Option<u64>, StoreError> {
-        self.bytes(tab, key)?
-            .map(|bytes| value_u64(tab.name(), key, &bytes))
-            .transpose()
+        self.seen(tab, key, |bytes| value_u64(tab.name(), key, bytes))
     }
     pub(crate) fn has(&self, tab: Tab, key: &[u8]) -> Result<bool, StoreError> {
-        Ok(self.bytes(tab, key)?.is_some())
+        Ok(self.seen(tab, key, |_| Ok(()))?.is_some())
     }
     /// At most `limit` rows of a stretch.
     pub(crate) fn rows<T: DeserializeOwned>(
@@ -161,6 +188,8 @@ pub struct Tx<'t> {
     pub(crate) latest: Option<Millis>,
     /// Files of bodies that the commit makes unneeded.
     pub(crate) unneeded: Vec<PathBuf>,
+    /// Bodies that were just written or read, newest last: one closure asks for the same few again and again.
+    bodies: RefCell<VecDeque<(u64, Body)>>,
 }
 
 impl<'t> Tx<'t> {
@@ -171,6 +200,7 @@ impl<'t> Tx<'t> {
             tables: (0..Tab::ALL.len()).map(|_| OnceCell::new()).collect(),
             latest: None,
             unneeded: Vec::new(),
+            bodies: RefCell::default(),
         }
     }
 
@@ -279,11 +309,27 @@ impl Access for Tx<'_> {
     fn env(&self) -> &Env {
         self.env
     }
-    fn bytes(&self, tab: Tab, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.table(tab)?.get(key)?.map(|v| v.value().to_vec()))
+    fn show(&self, tab: Tab, key: &[u8], look: Look<'_>) -> Result<(), StoreError> {
+        match self.table(tab)?.get(key)? {
+            Some(value) => look(value.value()),
+            None => Ok(()),
+        }
     }
     fn scan(&self, tab: Tab, span: &Span, visit: Visit<'_>) -> Result<(), StoreError> {
         walk(self.table(tab)?, span, visit)
+    }
+    fn kept(&self, body: u64) -> Option<Body> {
+        let kept = self.bodies.borrow();
+        kept.iter()
+            .find(|(id, _)| *id == body)
+            .map(|(_, body)| body.clone())
+    }
+    fn keep(&self, id: u64, body: &Body) {
+        let mut kept = self.bodies.borrow_mut();
+        if kept.len() == KEPT_BODIES {
+            kept.pop_front();
+        }
+        kept.push_back((id, body.clone()));
     }
 }
 
@@ -321,8 +367,11 @@ impl Access for Rx {
     fn env(&self) -> &Env {
         &self.env
     }
-    fn bytes(&self, tab: Tab, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.table(tab)?.get(key)?.map(|v| v.value().to_vec()))
+    fn show(&self, tab: Tab, key: &[u8], look: Look<'_>) -> Result<(), StoreError> {
+        match self.table(tab)?.get(key)? {
+            Some(value) => look(value.value()),
+            None => Ok(()),
+        }
     }
     fn scan(&self, tab: Tab, span: &Span, visit: Visit<'_>) -> Result<(), StoreError> {
         walk(self.table(tab)?, span, visit)

@@ -120,9 +120,10 @@ pub(crate) fn document(a: &dyn Access, id: DocumentId) -> Result<Option<Document
     let Some(body_id) = head.body else {
         return Ok(None);
     };
-    let damaged = |why: String| corrupt(Tab::Documents.name(), &id.0.to_be_bytes(), why);
-    let bytes = body(a, body_id)?.ok_or_else(|| damaged(format!("body {body_id} is missing")))?;
-    let body: Body = serde_json::from_slice(&bytes).map_err(|e| damaged(e.to_string()))?;
+    let body = match a.kept(body_id) {
+        Some(body) => body,
+        None => unpacked(a, id, body_id)?,
+    };
     Ok(Some(DocumentRow {
         id,
         connection: head.connection,
@@ -135,6 +136,14 @@ pub(crate) fn document(a: &dyn Access, id: DocumentId) -> Result<Option<Document
         order: head.order,
         stored_at: head.stored_at,
     }))
+}
+
+fn unpacked(a: &dyn Access, id: DocumentId, body_id: u64) -> Result<Body, StoreError> {
+    let damaged = |why: String| corrupt(Tab::Documents.name(), &id.0.to_be_bytes(), why);
+    let bytes = body(a, body_id)?.ok_or_else(|| damaged(format!("body {body_id} is missing")))?;
+    let body = serde_json::from_slice(&bytes).map_err(|e| damaged(e.to_string()))?;
+    a.keep(body_id, &body);
+    Ok(body)
 }
 
 pub(crate) fn order_of_latest(
@@ -230,6 +239,8 @@ impl Tx<'_> {
         let id = DocumentId(self.next("document")?);
         let json = serde_json::to_vec(&document.body)
             .map_err(|e| corrupt(Tab::Documents.name(), &place.0, e.to_string()))?;
+        let body = self.put_body(&json)?;
+        self.keep(body, &document.body);
         let head = Head {
             connection,
             entity,
@@ -238,7 +249,7 @@ impl Tx<'_> {
             occurred_at: document.occurred_at,
             order: order_of(self, connection, document)?,
             stored_at: now,
-            body: Some(self.put_body(&json)?),
+            body: Some(body),
             words: searched(document),
         };
         self.put_row(Tab::Documents, &Key::new().u64(id.0).0, &head)?;

@@ -52,7 +52,7 @@ fn add_tables(engine: &Engine) -> Result<(), StoreError> {
     engine.inline(&|tx| {
         for tab in Tab::ALL {
             // Opening makes the table, so that readers find every one of them.
-            tx.bytes(*tab, b"")?;
+            tx.dynamic().has(*tab, b"")?;
         }
         crate::items::index_words(tx)?;
         tx.put_bytes(Tab::Meta, SCHEMA, &SCHEMA_VERSION.to_be_bytes())

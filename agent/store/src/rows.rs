@@ -104,6 +104,12 @@ pub struct OrderRow {
     pub document: DocumentId,
     pub sale_key: Option<String>,
     pub sale_number: Option<String>,
+    /// What stands for the units wanted of each line, in the newest revision; empty in rows of older builds.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub wanted: String,
+    /// The same of the revision that the sale was made of; empty where that is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub wanted_sold: String,
     /// When everything that is wanted was shipped first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shipped_at: Option<Millis>,

@@ -280,6 +280,8 @@ fn arrive(tx: &mut Tx<'_>, sides: Sides, sample: &Sample) -> Result<Option<Kept>
         document: accepted.document,
         sale_key: None,
         sale_number: None,
+        wanted: String::new(),
+        wanted_sold: String::new(),
         shipped_at: None,
         problem: None,
     };

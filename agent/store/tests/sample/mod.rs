@@ -207,6 +207,8 @@ pub(crate) fn order_row(key: &str, document: DocumentId, now: Millis) -> OrderRo
         document,
         sale_key: None,
         sale_number: None,
+        wanted: String::new(),
+        wanted_sold: String::new(),
         shipped_at: None,
         problem: None,
     }
