@@ -14,4 +14,5 @@ mod loading;
 mod oauth;
 mod signatures;
 mod support;
+mod versions;
 mod wire;

@@ -1,5 +1,6 @@
 //! What every test needs: ports in memory, a site to call, the component, and short ways to make a call.
 
+pub(crate) mod contract;
 pub(crate) mod guest;
 pub(crate) mod memory;
 pub(crate) mod site;
