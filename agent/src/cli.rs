@@ -6,7 +6,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-pub(crate) use connectors::{Connectors, Keygen, Sign, Verify};
+pub(crate) use connectors::{Connectors, Install, Keygen, Remove, Sign, Verify};
 
 /// Keeps a merchant's ERP and dropship network in step.
 #[derive(Debug, Parser)]
@@ -377,6 +377,8 @@ mod tests {
             "waybill connectors sign c.wasm",
             "waybill connectors sign --key k",
             "waybill connectors verify",
+            "waybill connectors install",
+            "waybill connectors remove",
             "waybill replay --since yesterday",
             "waybill replay --order 7 --all-parked",
         ] {

@@ -86,6 +86,12 @@ fn dispatch(out: Out, cli: &Cli) -> Result<(), Failure> {
             Command::Connectors(Connectors::Verify(args)) => {
                 connectors::verify(out, &config, args).await
             }
+            Command::Connectors(Connectors::Install(args)) => {
+                connectors::install(out, &config, args).await
+            }
+            Command::Connectors(Connectors::Remove(args)) => {
+                connectors::remove(out, &config, args).await
+            }
             Command::Connectors(Connectors::List) => check::connectors(out, &config).await,
             Command::Apply(args) => provision::run(out, &config, args).await,
             command => commands::run(out, &config, command).await,

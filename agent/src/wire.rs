@@ -9,6 +9,7 @@ use crate::provision;
 use crate::run;
 use crate::trust;
 use anyhow::Context;
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -359,6 +360,12 @@ impl Offline {
             .await
         };
         difference.map_err(|error| store_failure(&error))
+    }
+
+    /// The connections, by name, with the id of the connector of each.
+    pub(crate) fn connections(&self) -> Result<BTreeMap<String, String>, Failure> {
+        let connections = self.store.read(apply::existing);
+        connections.map_err(|error| store_failure(&error))
     }
 
     /// Closes the database.

@@ -79,12 +79,40 @@ impl Place {
         std::fs::write(self.path(name), bytes).unwrap();
     }
 
-    /// A connector that this place's key signed.
-    fn signed(&self, name: &str) -> Vec<u8> {
-        self.put(name, component());
+    fn sign(&self, name: &str, bytes: &[u8]) -> Vec<u8> {
+        self.put(name, bytes);
         self.good(&["connectors", "sign", "--key", "it.key", name]);
         std::fs::read(self.path(name)).unwrap()
     }
+
+    /// A build that calls another address than `{base}/slow`.
+    fn newer(&self, name: &str, address: &str) -> Vec<u8> {
+        self.sign(name, &altered("{base}/slow", address))
+    }
+
+    /// The connector under another id.
+    fn renamed(&self, name: &str, id: &str) -> Vec<u8> {
+        self.sign(name, &altered("hostile", id))
+    }
+
+    /// A connector that this place's key signed.
+    fn signed(&self, name: &str) -> Vec<u8> {
+        self.sign(name, component())
+    }
+}
+
+/// A component with a text replaced by another of the same length.
+fn altered(from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut bytes = component().to_vec();
+    let places: Vec<usize> = (0..bytes.len() - from.len())
+        .filter(|at| bytes[*at..].starts_with(from.as_bytes()))
+        .collect();
+    assert!(!places.is_empty(), "`{from}` is not in the component");
+    for at in places {
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+    }
+    bytes
 }
 
 fn told(output: &Output) -> (String, String) {
@@ -324,6 +352,94 @@ fn a_folder_that_everybody_can_write_to_stops_the_start() {
     );
 }
 
+#[test]
+fn installing_looks_first_and_keeps_the_name() {
+    let place = Place::new();
+    std::fs::remove_dir(place.path("connectors")).unwrap();
+    place.signed("new.wasm");
+    place.put("unsigned.wasm", component());
+    let refused = place.bad(&["connectors", "install", "unsigned.wasm"], 1);
+    assert!(refused.contains("is not signed"), "{refused}");
+    let said = place.good(&["connectors", "install", "--dry-run", "new.wasm"]);
+    assert!(said.contains("Nothing was changed."), "{said}");
+    assert!(!place.path("connectors").exists());
+
+    set_mode(&place.path("new.wasm"), 0o600);
+    let said = place.good(&["connectors", "install", "new.wasm"]);
+    for part in [
+        "Hostile (`hostile`) 0.1.0",
+        "signed by  Northfold IT",
+        "- calls web addresses",
+        "- {base}/api",
+        "secrets \"",
+        "connectors/hostile.wasm`. No agent runs here",
+    ] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    let installed = place.path("connectors/hostile.wasm");
+    assert_eq!(mode(&installed), 0o644);
+    assert_eq!(mode(&place.path("connectors")) & 0o022, 0);
+
+    // A newer build takes the place of the older one, whatever that one's file is called.
+    std::fs::rename(&installed, place.path("connectors/warehouse.wasm")).unwrap();
+    let again = place.good(&["connectors", "install", "new.wasm"]);
+    assert!(again.contains("exactly this file"), "{again}");
+    let newer = place.newer("newer.wasm", "{base}/more");
+    let said = place.good(&["connectors", "install", "newer.wasm"]);
+    assert!(said.contains("{base}/more (new)"), "{said}");
+    assert!(said.contains("replaces   0.1.0 in "), "{said}");
+    assert!(!installed.exists());
+    let bytes = std::fs::read(place.path("connectors/warehouse.wasm")).unwrap();
+    assert_eq!(bytes, newer);
+    let names: Vec<_> = std::fs::read_dir(place.path("connectors"))
+        .unwrap()
+        .collect();
+    assert_eq!(names.len(), 1, "nothing half-written is left");
+
+    // Another connector's file is not written over.
+    place.good(&["connectors", "remove", "hostile"]);
+    let other = place.renamed("connectors/hostile.wasm", "gentler");
+    let refused = place.bad(&["connectors", "install", "new.wasm"], 1);
+    assert!(
+        refused.contains("holds another connector, `gentler`"),
+        "{refused}"
+    );
+    assert_eq!(std::fs::read(&installed).unwrap(), other);
+}
+
+#[test]
+fn a_connector_in_use_is_removed_only_by_force() {
+    let place = Place::new();
+    place.signed("new.wasm");
+    place.good(&["connectors", "install", "new.wasm"]);
+    std::fs::write(
+        place.path("plan.toml"),
+        "version = 1\n[[connection]]\nname = \"net\"\nconnector = \"hostile\"\n[connection.settings]\n\"base\" = \"http://127.0.0.1:1\"\n",
+    )
+    .unwrap();
+    place.good(&["apply", "plan.toml", "--yes", "--offline"]);
+    let file = place.path("connectors/hostile.wasm");
+    let unknown = place.bad(&["connectors", "remove", "gone"], 1);
+    assert!(unknown.contains("no connector `gone`"), "{unknown}");
+    {
+        let (_running, _log) = running(&place);
+        let refused = place.bad(&["connectors", "remove", "hostile"], 1);
+        assert!(
+            refused.contains("the connection `net` uses `hostile`"),
+            "{refused}"
+        );
+    }
+    let refused = place.bad(&["connectors", "remove", "hostile.wasm"], 1);
+    assert!(refused.contains("hint: ") && file.exists(), "{refused}");
+    let said = place.good(&["connectors", "remove", "hostile", "--force"]);
+    assert!(said.contains("The connection `net` uses it"), "{said}");
+    assert!(!file.exists());
+    // What cannot be loaded is nobody's.
+    place.put("connectors/odd.wasm", b"no component");
+    place.good(&["connectors", "remove", "odd.wasm"]);
+    assert!(!place.path("connectors/odd.wasm").exists());
+}
+
 struct Running(Child);
 
 impl Drop for Running {
@@ -335,6 +451,14 @@ impl Drop for Running {
 
 /// Starts an agent, and gives what it logged until it was up; it must have refused that many files.
 fn started(place: &Place, refused: usize) -> Vec<String> {
+    let (_running, seen) = running(place);
+    let not_loaded = seen.iter().filter(|l| l.contains("Connector not loaded."));
+    assert_eq!(not_loaded.count(), refused, "{seen:#?}");
+    seen
+}
+
+/// Starts an agent, and gives what it logged until it was up.
+fn running(place: &Place) -> (Running, Vec<String>) {
     let child = place.command(&["run"]).stderr(Stdio::piped()).spawn();
     let mut running = Running(child.unwrap());
     let lines = BufReader::new(running.0.stderr.take().unwrap()).lines();
@@ -343,9 +467,7 @@ fn started(place: &Place, refused: usize) -> Vec<String> {
         let up = line.contains("Agent started.");
         seen.push(line);
         if up {
-            let not_loaded = seen.iter().filter(|l| l.contains("Connector not loaded."));
-            assert_eq!(not_loaded.count(), refused, "{seen:#?}");
-            return seen;
+            return (running, seen);
         }
     }
     panic!("the agent did not start: {seen:#?}");

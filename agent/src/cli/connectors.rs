@@ -14,6 +14,10 @@ pub(crate) enum Connectors {
     Sign(Sign),
     /// Say who signed a connector and what it may do. Nothing of it is run.
     Verify(Verify),
+    /// Put a connector into the connectors folder, in place of an older build of it.
+    Install(Install),
+    /// Take a connector out of the connectors folder.
+    Remove(Remove),
 }
 
 /// `connectors keygen`.
@@ -47,4 +51,26 @@ pub(crate) struct Verify {
     /// Trust the keys of this .pub file, and no others.
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+}
+
+/// `connectors install`.
+#[derive(Debug, Args)]
+pub(crate) struct Install {
+    /// The connector.
+    #[arg(value_name = "CONNECTOR")]
+    pub(crate) file: PathBuf,
+    /// Show what it is and what it may do, and stop.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// `connectors remove`.
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    /// Id of the connector, or the name of its file in the folder.
+    #[arg(value_name = "ID|FILE")]
+    pub(crate) connector: String,
+    /// Also when a connection uses it.
+    #[arg(long)]
+    pub(crate) force: bool,
 }

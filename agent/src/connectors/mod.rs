@@ -1,8 +1,11 @@
 //! `waybill connectors`: keys and files of connectors. `keys.rs` makes keys and signs, `verify.rs` looks at a file without
-//! running it. What is loaded, and how it is watched, is not known here.
+//! running it, `install.rs` puts one into the connectors folder or takes it away. What a running agent makes of its folder
+//! is not known here.
 
+mod install;
 mod keys;
 mod verify;
 
+pub(crate) use install::{install, remove};
 pub(crate) use keys::{keygen, sign};
 pub(crate) use verify::verify;
