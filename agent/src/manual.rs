@@ -28,7 +28,10 @@ The database, large bodies, and \fIfirst\-password\fR, the code of the first log
 Compiled connectors. May be removed while the agent is stopped.
 .TP
 \fI/usr/lib/waybill/connectors\fR
-The connectors.
+The connectors. Only root may be able to write here.
+.TP
+\fI/usr/lib/waybill/trusted\-keys.d\fR
+Keys whose connectors are run, beside those that \fBtrusted\-keys\fR of the configuration names.
 .TP
 \fI/run/waybill/admin.sock\fR
 The socket by which the other commands talk to the running agent. Only root and the agent's own user may.

@@ -8,13 +8,14 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "/usr/bin/waybill",
     "/usr/bin/waybill-sandbox",
     "/usr/lib/systemd/system/waybill.service",
     "/usr/share/man/man1/waybill.1.gz",
     "/usr/share/zsh/site-functions/_waybill",
     "/etc/waybill/agent.toml",
+    "/usr/lib/waybill/trusted-keys.d/waybill.pub",
 ];
 /// Folders in which erasing must leave nothing of ours.
 const EMPTIED: [&str; 4] = [
@@ -48,7 +49,7 @@ pub(crate) fn prove(
     }
     proof.done();
 
-    proof.begin("its configuration and connectors pass `waybill check`, its key is root's alone");
+    proof.begin("its configuration passes `waybill check`, its connectors are signed by its key, the sealing key is root's alone");
     root.check()?;
     proof.done();
 
@@ -103,19 +104,36 @@ impl Root {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        let output = Command::new("chroot")
-            .arg(&self.0)
-            .args(["/usr/bin/waybill", "check"])
-            .stdin(Stdio::null())
-            .output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "waybill check: {said}");
+        self.waybill(&["check"])?;
+        // The packaged key vouches for every packaged connector.
+        let connectors = "usr/lib/waybill/connectors";
+        for entry in std::fs::read_dir(self.0.join(connectors))? {
+            let name = entry?.file_name();
+            let file = format!("/{connectors}/{}", name.to_string_lossy());
+            self.waybill(&["connectors", "verify", &file])?;
+        }
         let about = std::fs::metadata(self.key()).context("no key was made")?;
         let mode = about.permissions().mode() & 0o777;
         ensure!(
             mode == 0o600 && about.uid() == 0 && about.len() == 65,
             "the key has mode {mode:o} and {} bytes",
             about.len()
+        );
+        Ok(())
+    }
+
+    fn waybill(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        let output = Command::new("chroot")
+            .arg(&self.0)
+            .arg("/usr/bin/waybill")
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success(),
+            "waybill {}: {said}",
+            arguments.join(" ")
         );
         Ok(())
     }
