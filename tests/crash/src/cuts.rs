@@ -58,9 +58,12 @@ pub(crate) const CUTS: [Cut; 6] = [
     },
 ];
 
-/// How long one cut may take to happen.
-const PATIENCE: u32 = 120;
+/// How long one cut may take to happen, on a machine that does other things as well.
+const PATIENCE: u32 = 480;
 const STEP: Duration = Duration::from_millis(250);
+/// Steps between two orders that make it happen: sales that wait for each other leave in one call, and then nothing is
+/// created by a call of its own.
+const AGAIN: u32 = 80;
 
 impl Rounds {
     fn side(&self, cut: &Cut) -> &SandboxProcess {
@@ -97,7 +100,8 @@ impl Rounds {
             let mut waited = 0;
             while waited < PATIENCE && !self.was_hit(cut, &made["id"]).await? {
                 tokio::time::sleep(STEP).await;
-                self.turn(u32::from(waited % 20 == 19) * cut.orders).await?;
+                self.turn(u32::from(waited % AGAIN == AGAIN - 1) * cut.orders)
+                    .await?;
                 waited += 1;
             }
             done += u32::from(waited < PATIENCE);
