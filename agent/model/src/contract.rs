@@ -231,6 +231,7 @@ pub struct Setting {
     pub per_retailer: bool,
     pub default: Option<String>,
     pub field: Field,
+    pub was: Vec<String>,
 }
 
 /// An OAuth 2 client; strings are templates over settings and the slot's secrets.

@@ -70,6 +70,7 @@ fn setting(key: &str, label: &str, help: &str, default: Option<&str>, field: Fie
         per_retailer: true,
         default: default.map(str::to_owned),
         field,
+        was: Vec::new(),
     }
 }
 

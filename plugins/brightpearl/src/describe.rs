@@ -158,6 +158,7 @@ fn setting(group: &str, key: &str, label: &str, help: &str, field: Field) -> Set
         per_retailer: group == ORDERS,
         default: default_of(key).map(str::to_owned),
         field,
+        was: Vec::new(),
     }
 }
 

@@ -127,6 +127,7 @@ fn setting(
         per_retailer: group == SHIPMENTS,
         default: Some(default.to_owned()).filter(|text| !text.is_empty()),
         field,
+        was: Vec::new(),
     }
 }
 

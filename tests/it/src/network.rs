@@ -49,6 +49,7 @@ pub fn descriptor() -> Descriptor {
             per_retailer: true,
             default: Some("GCG,GND".to_owned()),
             field: Field::Text,
+            was: Vec::new(),
         }],
         tables: Vec::new(),
         pulls: vec![Feed {

@@ -120,6 +120,7 @@ fn setting(key: &str, field: Field, required: bool, per_retailer: bool) -> Setti
         per_retailer,
         default: None,
         field,
+        was: Vec::new(),
     }
 }
 

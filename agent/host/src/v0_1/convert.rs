@@ -216,7 +216,7 @@ cases!(m::Field as con::Field { OneOf(OneOf) }, {
     Text = Text, Url = Url, Integer = Integer, Decimal = Decimal, Toggle = Toggle, Lookup = Lookup
 });
 record!(m::Setting as con::Setting {
-    key, label, help, group, required, per_retailer, default, field,
+    key, label, help, group, required, per_retailer, default, field, was,
 });
 record!(m::OAuth as con::Oauth { authorize_url, token_url, client_id, form, headers, expose });
 cases!(m::Scheme as con::Scheme {

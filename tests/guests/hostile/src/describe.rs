@@ -16,7 +16,12 @@ static FLAVOUR: &str = "describe:plain  ";
 pub(crate) fn descriptor() -> Descriptor {
     log::write(log::Level::Info, "asked to describe", &[]);
     let mut descriptor = plain();
-    match core::hint::black_box(FLAVOUR).trim_end() {
+    if flavour().starts_with("swap:") {
+        // A feed that is read whatever routes there are.
+        descriptor.pulls[0].entity = Entity::Warehouse;
+        descriptor.pulls[0].settles.clear();
+    }
+    match flavour() {
         "describe:loop" => never_return(),
         "describe:memory" => eat_memory(),
         "describe:trap" => panic!("told to"),
@@ -25,9 +30,15 @@ pub(crate) fn descriptor() -> Descriptor {
         "describe:http" => drop(http::send(&Request::get("https://example.test/"))),
         "describe:nopush" => descriptor.pushes.clear(),
         "describe:twice" => descriptor.pushes.extend(descriptor.pushes.clone()),
+        "swap:host" => descriptor.reach.push(reach("https://new.example", 10)),
         _ => {}
     }
     descriptor
+}
+
+/// How this build behaves.
+pub(crate) fn flavour() -> &'static str {
+    core::hint::black_box(FLAVOUR).trim_end()
 }
 
 fn plain() -> Descriptor {
@@ -120,5 +131,6 @@ fn setting(key: &str, default: Option<&str>) -> Setting {
         per_retailer: false,
         default: default.map(str::to_owned),
         field: Field::Text,
+        was: Vec::new(),
     }
 }

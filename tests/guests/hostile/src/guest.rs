@@ -1,6 +1,6 @@
 //! The exports: every one does the deed of its settings and wraps the text in its own shape.
 
-use crate::act::act;
+use crate::act::{act, never_return};
 use crate::bindings::exports::waybill::connector::{base, listing, sink, source, tickets};
 use crate::describe;
 use waybill_sdk::Settings;
@@ -64,6 +64,9 @@ impl base::Guest for Hostile {
         describe::descriptor()
     }
     fn validate(ctx: Context) -> Vec<Problem> {
+        if describe::flavour().starts_with("swap:") {
+            return Vec::new();
+        }
         match deed(&ctx) {
             Ok(text) => vec![Problem::bare("said", text)],
             Err(_) => Vec::new(),
@@ -87,7 +90,11 @@ impl base::Guest for Hostile {
 
 impl source::Guest for Hostile {
     fn pull(ctx: Context, _: Entity, _: Option<Vec<u8>>) -> Result<source::Page, Failure> {
-        page(&ctx)
+        match describe::flavour() {
+            "swap:trap" => panic!("told to"),
+            "swap:loop" => never_return(),
+            _ => page(&ctx),
+        }
     }
     fn fetch(ctx: Context, _: Entity, keys: Vec<String>) -> Result<Vec<Document>, Failure> {
         deed(&ctx)?;
