@@ -54,7 +54,7 @@ number_id!(
     u64
 );
 number_id!(
-    /// A loaded build of a connector: ascending within one run of the agent.
+    /// A loaded build of a connector: ascending, never used again for another one.
     Generation,
     u64
 );

@@ -7,6 +7,7 @@ pub mod crash;
 pub mod crosswalk;
 pub mod decimal;
 pub mod document;
+pub mod grant;
 pub mod ids;
 pub mod job;
 pub mod kits;
