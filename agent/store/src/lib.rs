@@ -1,7 +1,7 @@
 //! Bytes on disk: one redb file, one writer, every index in the commit of its rows. Never imports wasmtime, hyper,
 //! reqwest or WIT types. Read `store.rs` first, then `read.rs`, then the file of a noun.
 //!
-//! # FORMAT (schema version 3)
+//! # FORMAT (schema version 4)
 //! - One redb file. All tables map bytes to bytes; `schema.rs` names them and says what their keys are made of.
 //! - Keys: numbers are big-endian (times with the sign bit flipped, a missing time is the last), text has 0 written as
 //!   0 255 and ends with 0 1, an optional part starts with 0 or 1. Keys therefore sort as their parts do.
@@ -20,6 +20,7 @@ mod bodies;
 mod cards;
 mod codec;
 mod connections;
+mod connectors;
 mod crosswalk;
 mod disk;
 mod documents;
@@ -52,6 +53,7 @@ pub use access::{Access, Env, Visit};
 pub use access::{Rx, Tx};
 #[doc(hidden)]
 pub use codec::Span;
+pub use connectors::{AskedRow, BadRow, BuildRow, ConnectorRow, TrialRow, WaitingRow};
 pub use error::{OpenError, StoreError};
 pub use hints::HintRow;
 pub use hooks::{DeliveryRow, HooksRow};

@@ -1,7 +1,7 @@
 //! The schema version in the file: makes the tables of a new file, refuses a newer one, brings an older one up.
 //! A migration is a function from one version to the next, in one commit, with a fixture file of the old version in
 //! `tests/fixtures`. Version 2 added tables (hints, webhook requests), version 3 the words
-//! of items and the items that orders name; no row of version 1 changed.
+//! of items and the items that orders name, version 4 the connectors; no row of version 1 changed.
 
 use crate::access::Access;
 use crate::error::{OpenError, StoreError};
@@ -14,7 +14,7 @@ pub(crate) const SCHEMA: &[u8] = b"schema";
 pub(crate) fn prepare(engine: &Engine) -> Result<(), OpenError> {
     match stored(engine)? {
         Some(SCHEMA_VERSION) => {}
-        None | Some(1 | 2) => add_tables(engine)?,
+        None | Some(1..=3) => add_tables(engine)?,
         Some(found) if found > SCHEMA_VERSION => {
             return Err(OpenError::Newer {
                 found,

@@ -2,6 +2,7 @@
 //! none walks a whole table that grows.
 
 use crate::access::Access;
+use crate::connectors::ConnectorRow;
 use crate::error::StoreError;
 use crate::hints::HintRow;
 use crate::hooks::{DeliveryRow, HooksRow};
@@ -14,8 +15,8 @@ use crate::rows::{
 };
 use crate::schema::Tab;
 use crate::{
-    audit, batches, cards, connections, crosswalk, documents, feeds, hints, hooks, items, jobs,
-    journal, kv, levels, links, named, orders, settings, vault,
+    audit, batches, cards, connections, connectors, crosswalk, documents, feeds, hints, hooks,
+    items, jobs, journal, kv, levels, links, named, orders, settings, vault,
 };
 use secrecy::SecretString;
 use waybill_model::contract::{Exchange, Gap, Link};
@@ -288,6 +289,10 @@ pub trait Read: Access {
     fn settings(&self, scope: &Scope) -> Answer<Vec<SettingRow>> {
         settings::settings(self.dynamic(), scope)
     }
+    /// Every value of a connection: for everybody, then by retailer.
+    fn connection_values(&self, connection: ConnectionId) -> Answer<Vec<SettingRow>> {
+        settings::connection_values(self.dynamic(), connection)
+    }
     /// Every value of a key that is not of a connection: agent-wide, then by retailer.
     fn agent_values(&self, key: &str) -> Answer<Vec<SettingRow>> {
         settings::agent_values(self.dynamic(), key)
@@ -427,6 +432,14 @@ pub trait Read: Access {
     /// What is known of the webhooks of a connection.
     fn hooks(&self, connection: ConnectionId) -> Answer<Option<HooksRow>> {
         hooks::hooks(self.dynamic(), connection)
+    }
+    /// Every connector that was accepted, by id.
+    fn connectors(&self) -> Answer<Vec<ConnectorRow>> {
+        connectors::connectors(self.dynamic())
+    }
+    /// A connector.
+    fn connector(&self, id: &str) -> Answer<Option<ConnectorRow>> {
+        connectors::connector(self.dynamic(), id)
     }
     /// Orders by stage, jobs by state, cards.
     fn counters(&self) -> Answer<Counters> {

@@ -4,7 +4,7 @@
 use redb::TableDefinition;
 
 /// Version of the schema this build reads and writes.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 
 macro_rules! tables {
     ($($case:ident = $name:literal : $doc:literal),* $(,)?) => {
@@ -82,6 +82,7 @@ tables! {
     HintsDue = "hints_due": "connection, time, entity, key (from version 2)",
     Deliveries = "deliveries": "connection, delivery -> head of a webhook request (from version 2)",
     Hooks = "hooks": "connection -> what is known of its webhooks (from version 2)",
+    Connectors = "connectors": "connector -> row: builds, grant, trial (from version 4)",
 }
 
 impl Tab {

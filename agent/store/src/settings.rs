@@ -26,6 +26,15 @@ pub(crate) fn settings(a: &dyn Access, scope: &Scope) -> Result<Vec<SettingRow>,
     a.rows(Tab::Settings, &Span::prefix(key), usize::MAX)
 }
 
+/// Values of a connection in all of its scopes: for everybody and for single retailers.
+pub(crate) fn connection_values(
+    a: &dyn Access,
+    connection: ConnectionId,
+) -> Result<Vec<SettingRow>, StoreError> {
+    let span = Span::prefix(Key::new().byte(1).u32(connection.0));
+    a.rows(Tab::Settings, &span, usize::MAX)
+}
+
 /// Values of a key in every scope that names no connection.
 pub(crate) fn agent_values(a: &dyn Access, key: &str) -> Result<Vec<SettingRow>, StoreError> {
     let span = Span::prefix(Key::new().byte(0));

@@ -108,12 +108,12 @@ fn a_newer_file_is_refused_with_both_versions_and_a_hint() {
         panic!("a newer file must be refused");
     };
     assert!(
-        matches!(error, OpenError::Newer { found: 4, known: 3 }),
+        matches!(error, OpenError::Newer { found: 5, known: 4 }),
         "{error:?}"
     );
     assert_eq!(
         error.to_string(),
-        "the store has schema version 4, this agent knows up to 3"
+        "the store has schema version 5, this agent knows up to 4"
     );
     assert!(error.hint().is_some_and(|h| h.contains("newer agent")));
 }
