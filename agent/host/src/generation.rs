@@ -67,6 +67,11 @@ impl Generation {
         &self.passport
     }
 
+    /// What a call of it may use.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Binds it to a connection. A connection whose settings change is bound anew; loading is shared.
     pub fn bind(
         self: &Arc<Self>,

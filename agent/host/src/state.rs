@@ -59,6 +59,8 @@ pub(crate) struct CallState {
     pub(crate) violation: Option<String>,
     /// The wall-clock limit was seen by the guest's own code.
     pub(crate) timed_out: bool,
+    /// It waits for the network since then.
+    pub(crate) waiting: Option<Instant>,
     /// A credential that is missing or was refused.
     pub(crate) credential: Option<Problem>,
 }
@@ -90,6 +92,7 @@ impl CallState {
             host_error: None,
             violation: None,
             timed_out: false,
+            waiting: None,
             credential: None,
         }
     }

@@ -6,12 +6,17 @@ use crate::engine::HostEngine;
 use crate::state::CallState;
 use crate::v0_1::exports::{Exports, Live, Stop};
 use futures_util::future::BoxFuture;
+use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use wasmtime::component::InstancePre;
 use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
+use waybill_model::contract::Failure;
 
 /// Longest text kept of a trap.
 const SENTENCE: usize = 400;
+
+/// A call whose time ends in a wait for the network of at least that long was not stopped for its own fault.
+const EXCUSED: Duration = Duration::from_secs(2);
 
 /// A component that is ready to be instantiated.
 pub(crate) struct Ready {
@@ -80,6 +85,14 @@ enum Ended {
 
 fn judge(state: &mut CallState, ended: Ended) -> CallError {
     let error = match ended {
+        // The vendor did not answer in time; the connector did nothing wrong.
+        Ended::TimedOut
+            if state
+                .waiting
+                .is_some_and(|since| since.elapsed() >= EXCUSED) =>
+        {
+            return CallError::Failure(Failure::Retry(None));
+        }
         Ended::TimedOut => return CallError::TimedOut,
         Ended::Stopped(Stop::Failure(failure)) => return CallError::Failure(failure),
         Ended::Stopped(Stop::Contract(why)) => return CallError::Contract(why),

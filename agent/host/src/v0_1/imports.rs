@@ -10,6 +10,7 @@ use crate::caps::blob::Spool;
 use crate::effects::{Denial, IoError};
 use crate::state::CallState;
 use std::collections::BTreeSet;
+use tokio::time::Instant;
 use wasmtime::component::{HasSelf, Linker, Resource};
 use waybill_model::document::Entity;
 
@@ -102,7 +103,10 @@ impl effects::Host for CallState {
 
 impl http::Host for CallState {
     async fn send(&mut self, request: http::Request) -> Io<http::Response> {
-        let sent = caps::http::send(self, convert::request(request)).await?;
+        self.waiting = Some(Instant::now());
+        let sent = caps::http::send(self, convert::request(request)).await;
+        self.waiting = None;
+        let sent = sent?;
         Ok(sent.map(convert::response).map_err(convert::io_error))
     }
     async fn quota(&mut self, remaining: u32, resets_in_ms: u32) -> wasmtime::Result<()> {
