@@ -6,7 +6,9 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-pub(crate) use connectors::{Connectors, Install, Keygen, Remove, Sign, Verify};
+pub(crate) use connectors::{
+    AcceptBuild, ChooseBuild, Connectors, Install, Keygen, Remove, Sign, Verify,
+};
 
 /// Keeps a merchant's ERP and dropship network in step.
 #[derive(Debug, Parser)]
@@ -69,7 +71,7 @@ pub(crate) enum Command {
     Resume(Named),
     /// Who did what, newest first.
     History(History),
-    /// What is in the connectors folder, who signed it, and keys to sign with.
+    /// Connectors: what runs, what waits for you, going back; who signed one, and keys to sign with.
     #[command(subcommand)]
     Connectors(Connectors),
     /// Run the agent against the built-in sandbox of both vendors.
@@ -352,6 +354,15 @@ mod tests {
             cli.command,
             Command::Mappings(Mappings::Import(Import { dry_run: true, .. }))
         ));
+        let cli = parse("waybill connectors accept erp --set shop.url.base=a=b --yes").unwrap();
+        let Command::Connectors(Connectors::Accept(accept)) = cli.command else {
+            panic!("not accept")
+        };
+        let set = &accept.set[0];
+        assert_eq!(
+            (&*set.connection, &*set.key, &*set.value),
+            ("shop", "url.base", "a=b")
+        );
         let cli = parse("waybill demo --seed 7 -- x").unwrap();
         let Command::Demo(demo) = cli.command else {
             panic!("not demo")
@@ -372,6 +383,8 @@ mod tests {
             "waybill ignore card-1",
             "waybill nonsense",
             "waybill mappings import things file.csv",
+            "waybill connectors accept erp --set url=x",
+            "waybill connectors choose erp",
             "waybill replay",
             "waybill connectors keygen key",
             "waybill connectors sign c.wasm",

@@ -1,7 +1,7 @@
 //! The commands that ask the running agent over its socket and show what it answers. Owns the wording of tables; knows
 //! the API's addresses and nothing of what is behind them.
 
-use crate::cli::{Command, Fill, Mappings, Order, Orders, Poll, Retry};
+use crate::cli::{Command, Connectors, Fill, Mappings, Order, Orders, Poll, Retry};
 use crate::config::Config;
 use crate::out::{Failure, Out};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -48,6 +48,10 @@ pub(crate) async fn run(out: Out, config: &Config, command: &Command) -> Result<
                 .await
         }
         Command::History(args) => agent.history(args.limit).await,
+        Command::Connectors(Connectors::Accept(args)) => agent.accept_build(args).await,
+        Command::Connectors(Connectors::Rollback(args)) => agent.roll_back(&args.connector).await,
+        Command::Connectors(Connectors::Choose(args)) => agent.choose_build(args).await,
+        Command::Connectors(Connectors::Retry(args)) => agent.retry_build(&args.file).await,
         Command::Run
         | Command::Check(_)
         | Command::Apply(_)

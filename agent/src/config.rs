@@ -18,6 +18,8 @@ pub(crate) const WAYBILL_LOG: &str = "WAYBILL_LOG";
 pub(crate) const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 /// Environment variable: set by the agent for itself when it starts over, so that it does so once.
 pub(crate) const WAYBILL_STARTED_OVER: &str = "WAYBILL_STARTED_OVER";
+/// Names a component: compile it into the folder for compiled code, and do nothing else.
+pub(crate) const WAYBILL_COMPILE: &str = "WAYBILL_COMPILE";
 /// Environment variable of the crash suite's builds: `NAME:N`, die at the n-th hit of a crash point.
 #[cfg(feature = "crash-points")]
 pub(crate) const WAYBILL_CRASH: &str = "WAYBILL_CRASH";
@@ -57,6 +59,8 @@ pub(crate) struct Config {
     pub(crate) connectors_dir: PathBuf,
     /// Whose connectors are run.
     pub(crate) trust: TrustConfig,
+    /// The connectors folder is looked at by the clock alone, that often; `None`: when the system tells of a change.
+    pub(crate) connectors_poll: Option<Duration>,
     /// Address of the page.
     pub(crate) listen: SocketAddr,
     /// Address of the hooks listener; `None`: there is none.
@@ -84,6 +88,11 @@ impl Config {
     /// The database file.
     pub(crate) fn store_file(&self) -> PathBuf {
         self.data_dir.join("waybill.redb")
+    }
+
+    /// Where copies of accepted builds lie.
+    pub(crate) fn builds_dir(&self) -> PathBuf {
+        self.data_dir.join("builds")
     }
 
     /// Where large bodies lie.
@@ -157,6 +166,7 @@ pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
         &[
             "data-dir",
             "connectors-dir",
+            "connectors-poll-secs",
             "listen",
             "socket",
             "key-file",
@@ -176,25 +186,8 @@ pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
         base,
         "/usr/lib/waybill/connectors",
     );
-    let socket = path(
-        &mut reader,
-        &root,
-        "socket",
-        base,
-        "/run/waybill/admin.sock",
-    );
-    if socket.as_os_str().len() > LONGEST_SOCKET {
-        let place = reader
-            .text(&root, "socket")
-            .map_or(root.place, |at| at.place);
-        reader.note(
-            Mistake::new(
-                place,
-                format!("`socket` is longer than {LONGEST_SOCKET} bytes"),
-            )
-            .hint("Systems cut longer ones off: choose a shorter path."),
-        );
-    }
+    let connectors_poll = poll(&mut reader, &root);
+    let socket = socket(&mut reader, &root, base);
     let listen = listen(&mut reader, &root);
     let hooks = hooks(&mut reader, &root);
     let trusted_roots = Reader::has(&root, "trusted-roots")
@@ -218,6 +211,7 @@ pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
         data_dir,
         connectors_dir,
         trust,
+        connectors_poll,
         listen,
         hooks,
         trusted_roots,
@@ -244,6 +238,31 @@ pub(crate) fn path(
     }
     let given = reader.need_text(section, key);
     given.map_or_else(PathBuf::new, |given| base.join(given.value))
+}
+
+/// The admin socket; systems cut long paths off.
+fn socket(reader: &mut Reader<'_>, root: &Section<'_>, base: &Path) -> PathBuf {
+    let socket = path(reader, root, "socket", base, "/run/waybill/admin.sock");
+    if socket.as_os_str().len() > LONGEST_SOCKET {
+        let place = reader
+            .text(root, "socket")
+            .map_or(root.place, |at| at.place);
+        reader.note(
+            Mistake::new(
+                place,
+                format!("`socket` is longer than {LONGEST_SOCKET} bytes"),
+            )
+            .hint("Systems cut longer ones off: choose a shorter path."),
+        );
+    }
+    socket
+}
+
+/// How often the connectors folder is looked at by the clock; `None`: when the system tells of a change.
+fn poll(reader: &mut Reader<'_>, root: &Section<'_>) -> Option<Duration> {
+    const KEY: &str = "connectors-poll-secs";
+    let given = Reader::has(root, KEY);
+    given.then(|| Duration::from_secs(number(reader, root, KEY, 1..=3600, 30)))
 }
 
 fn number(
@@ -381,6 +400,7 @@ mod tests {
             r#"
 data-dir = "data"
 connectors-dir = "/opt/connectors"
+connectors-poll-secs = 15
 listen = "[::1]:0"
 socket = "run/admin.sock"
 key-file = "/etc/seal.key"
@@ -396,6 +416,7 @@ store-mib = 16
         .unwrap();
         assert_eq!(config.data_dir, Path::new("/base/data"));
         assert_eq!(config.connectors_dir, Path::new("/opt/connectors"));
+        assert_eq!(config.connectors_poll, Some(Duration::from_secs(15)));
         assert_eq!(config.socket, Path::new("/base/run/admin.sock"));
         assert_eq!(config.compiled_dir, Path::new("/base/compiled"));
         assert_eq!(config.key_file.as_deref(), Some(Path::new("/etc/seal.key")));

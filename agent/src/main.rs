@@ -1,5 +1,6 @@
 //! The program `waybill`: parse, build, run, exit code. Read `wire.rs` next: it chooses the concrete parts.
 
+mod builds;
 mod check;
 mod cli;
 mod commands;
@@ -17,7 +18,9 @@ mod out;
 mod provision;
 mod run;
 mod service;
+mod shelf;
 mod trust;
+mod watch;
 mod wire;
 
 use clap::Parser;
@@ -92,7 +95,9 @@ fn dispatch(out: Out, cli: &Cli) -> Result<(), Failure> {
             Command::Connectors(Connectors::Remove(args)) => {
                 connectors::remove(out, &config, args).await
             }
-            Command::Connectors(Connectors::List) => check::connectors(out, &config).await,
+            Command::Connectors(Connectors::List(args)) => {
+                builds::list(out, &config, args.folder).await
+            }
             Command::Apply(args) => provision::run(out, &config, args).await,
             command => commands::run(out, &config, command).await,
         }

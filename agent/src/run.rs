@@ -2,14 +2,18 @@
 //! over to the sandbox beside this program.
 
 use crate::cli::Demo;
-use crate::config::{Config, WAYBILL_STARTED_OVER};
+use crate::config::{Config, WAYBILL_COMPILE, WAYBILL_STARTED_OVER, environment};
 use crate::out::Failure;
 use crate::service::{self, Signals, Tasks};
+use crate::watch::{self, Folder};
 use crate::{logging, wire};
 use sd_notify::NotifyState;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Stdio;
 use tokio_util::sync::CancellationToken;
+use waybill_engine::Handle;
+use waybill_store::Store;
 
 /// Threads that everything but blocking work shares.
 const WORKERS: usize = 2;
@@ -18,6 +22,9 @@ const SANDBOX: &str = "waybill-sandbox";
 
 /// Runs an agent until it is told to stop, or cannot go on.
 pub(crate) fn agent(config: &Config) -> Result<(), Failure> {
+    if let Some(file) = environment(WAYBILL_COMPILE) {
+        return compile(config, Path::new(&file));
+    }
     logging::start(config)?;
     // Work waits for vendors, not for processors; every further thread costs memory.
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -45,6 +52,8 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     tasks.spawn("engine", async move {
         engine.run(stop).await.map_err(|e| told(&e))
     });
+    let watched = watch_folder(config, app.handle.clone(), listening.clone());
+    tasks.spawn("connectors folder", watched);
     let (handle, stop) = (app.handle.clone(), listening.clone());
     let (page, options) = (app.page, app.page_options);
     tasks.spawn("page", async move {
@@ -101,14 +110,33 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     }
     // The next start replaces a socket that stays behind.
     drop(std::fs::remove_file(&config.socket));
-    let store = app.store;
+    close(app.store).await;
+    outcome
+}
+
+async fn close(store: Store) {
     let closed = tokio::task::spawn_blocking(move || store.close()).await;
     match closed {
         Ok(Ok(())) => tracing::info!("Agent stopped."),
         Ok(Err(error)) => tracing::error!(%error, "The database could not be closed."),
         Err(error) => tracing::error!(%error, "The database could not be closed."),
     }
-    outcome
+}
+
+/// Tells the engine whenever the connectors folder changed.
+fn watch_folder(
+    config: &Config,
+    handle: Handle,
+    stop: CancellationToken,
+) -> impl Future<Output = Result<(), String>> + Send + 'static {
+    let folder = Folder {
+        path: config.connectors_dir.clone(),
+        poll: config.connectors_poll,
+    };
+    async move {
+        watch::run(folder, stop, || handle.look_at_folder()).await;
+        Ok(())
+    }
 }
 
 /// An error with its causes, in one line.
@@ -135,6 +163,32 @@ pub(crate) fn start_over() {
         Err(error) => error,
     };
     tracing::warn!(%error, "Starting over failed; the memory of the compiler is kept.");
+}
+
+/// This program once more, only to compile a component. The caller waits for its end; whether it went well shows when
+/// the component is loaded.
+pub(crate) fn compile_apart(file: &Path) {
+    let ended = std::env::current_exe().and_then(|own| {
+        std::process::Command::new(own)
+            .args(std::env::args_os().skip(1))
+            .env(WAYBILL_COMPILE, file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+    });
+    if let Err(error) = ended {
+        tracing::warn!(%error, "A build is compiled in this process; the memory of the compiler is kept.");
+    }
+}
+
+fn compile(config: &Config, file: &Path) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime
+        .map_err(anyhow::Error::from)?
+        .block_on(wire::compile(config, file))
 }
 
 /// Becomes the sandbox; comes back only when that fails.

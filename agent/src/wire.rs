@@ -7,6 +7,7 @@ use crate::machine::{SeededRng, SystemClock};
 use crate::out::Failure;
 use crate::provision;
 use crate::run;
+use crate::shelf::FolderShelf;
 use crate::trust;
 use anyhow::Context;
 use std::collections::BTreeMap;
@@ -17,8 +18,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use waybill_engine::apply::{self, Difference};
-use waybill_engine::hosted::HostConnectors;
+use waybill_engine::hosted::{HostConnectors, Hosting};
 use waybill_engine::ports::StorePorts;
+use waybill_engine::swap::{self, Started};
 use waybill_engine::{Engine, EngineOptions, EngineParts, Handle};
 use waybill_host::budget::Budgets;
 use waybill_host::engine::HostEngine;
@@ -31,7 +33,7 @@ use waybill_host::trust::Trust;
 use waybill_host::wire::NetWire;
 use waybill_http::AdminOptions;
 use waybill_model::contract::Descriptor;
-use waybill_model::ids;
+use waybill_model::ids::{self, Millis};
 use waybill_store::{OpenError, Options, Place, Store, StoreError};
 
 /// Everything an agent is made of, bound and ready to run.
@@ -46,7 +48,7 @@ pub(crate) struct App {
 }
 
 /// Makes an agent. Listeners are bound first among what others can see, so that a second agent is told so before it
-/// opens anything; the database is the last to be opened before the engine.
+/// opens anything; the database, which says which builds are in force, comes before the connectors.
 pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     // Fails only where one is installed already, and that one is ours too.
     drop(rustls::crypto::ring::default_provider().install_default());
@@ -62,44 +64,25 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     };
     let socket = bind_socket(&config.socket).await?;
     let machine = machine(Some(&config.compiled_dir))?;
-    let found = load_with(config, &machine, trust).await?;
-    if machine.compiled() > 0 && environment(WAYBILL_STARTED_OVER).is_none() {
-        // Nothing is open yet that a new start would have to repair. Comes back only where it cannot be done.
-        run::start_over();
-    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let rng: Arc<dyn Rng> = Arc::new(SeededRng::from_machine()?);
     let store = open_store(config)?;
-    let over_store = Arc::new(StorePorts::new(store.clone(), Arc::clone(&clock)));
-    let wire = NetWire::new(&trusted_roots(config)?).context("the network cannot be used")?;
-    let ports = HostPorts::new(
-        over_store.clone(),
-        over_store.clone(),
-        over_store.clone(),
-        over_store,
-        Arc::clone(&clock),
-        Arc::clone(&rng),
-        Arc::new(wire),
-    );
-    let connectors = HostConnectors::new(ports, Arc::new(Budgets::new(Arc::clone(&clock))));
-    for found in found {
-        let file = found.path.display();
-        match found.loaded {
-            Ok(generation) => {
-                let descriptor = generation.descriptor();
-                tracing::info!(
-                    connector = %descriptor.id, version = %descriptor.version, %file,
-                    generation = %generation.id(),
-                    signer = generation.signer().map_or("nobody", |signer| signer.name.as_str()),
-                    "Connector loaded."
-                );
-                connectors.install(generation);
-            }
-            Err((error, hint)) => {
-                tracing::error!(%file, %error, hint = hint.unwrap_or_default(), "Connector not loaded.");
-            }
-        }
+    let hosting = hosting(config, &store, &clock, &rng)?;
+    let loader = loader(&machine, trust);
+    let shelf = shelf(config, loader, &hosting);
+    let connectors = HostConnectors::new(hosting.budgets()).with_shelf(shelf.clone());
+    start_connectors(&store, &connectors, clock.now_ms()).await?;
+    if machine.compiled() > 0 && environment(WAYBILL_STARTED_OVER).is_none() {
+        // Nothing runs yet, and the database is closed. Comes back only where it cannot be done.
+        drop((connectors, shelf, hosting));
+        store.close().map_err(|error| store_failure(&error))?;
+        run::start_over();
+        return Err(Failure::hinted(
+            "the program could not start itself over".to_owned(),
+            "Start it once more: the connectors are compiled now.",
+        ));
     }
+    shelf.compile_apart(run::compile_apart);
     let (engine, handle) = Engine::open(EngineParts {
         store: store.clone(),
         clock,
@@ -121,6 +104,74 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         hooks,
         socket,
     })
+}
+
+/// What every connector shares: ports over the database, the network, budgets.
+fn hosting(
+    config: &Config,
+    store: &Store,
+    clock: &Arc<dyn Clock>,
+    rng: &Arc<dyn Rng>,
+) -> Result<Hosting, Failure> {
+    let over_store = Arc::new(StorePorts::new(store.clone(), Arc::clone(clock)));
+    let wire = NetWire::new(&trusted_roots(config)?).context("the network cannot be used")?;
+    let ports = HostPorts::new(
+        over_store.clone(),
+        over_store.clone(),
+        over_store.clone(),
+        over_store,
+        Arc::clone(clock),
+        Arc::clone(rng),
+        Arc::new(wire),
+    );
+    Ok(Hosting::new(
+        ports,
+        Arc::new(Budgets::new(Arc::clone(clock))),
+    ))
+}
+
+fn shelf(config: &Config, loader: Loader, hosting: &Hosting) -> Arc<FolderShelf> {
+    Arc::new(FolderShelf::new(
+        &config.connectors_dir,
+        &config.builds_dir(),
+        loader,
+        hosting.clone(),
+    ))
+}
+
+/// Loads the build of each connector that was accepted.
+async fn start_connectors(
+    store: &Store,
+    connectors: &HostConnectors,
+    now: Millis,
+) -> Result<(), Failure> {
+    let started = swap::start(store, connectors, now)
+        .await
+        .map_err(|error| store_failure(&error))?;
+    for Started { what, outcome } in started {
+        match outcome {
+            Ok(version) => tracing::info!(connector = %what, %version, "Connector loaded."),
+            Err(why) => tracing::error!(
+                connector = %what, error = %why.reason, hint = why.hint.unwrap_or_default(),
+                "Connector not loaded."
+            ),
+        }
+    }
+    Ok(())
+}
+
+/// Compiles a component into the folder for compiled code.
+pub(crate) async fn compile(config: &Config, file: &Path) -> Result<(), Failure> {
+    let machine = machine(Some(&config.compiled_dir))?;
+    let host = loader(&machine, config.trust.load()?);
+    let ended = host.load_file(file, ids::Generation(0)).await;
+    ended
+        .map(drop)
+        .map_err(|error| Failure::other(error.to_string()))
+}
+
+fn loader(machine: &HostEngine, trust: Trust) -> Loader {
+    Loader::new(machine.clone(), Limits::default(), trust)
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -275,7 +326,7 @@ async fn load_with(
     if paths.is_empty() {
         return Ok(Vec::new());
     }
-    let host = Loader::new(machine.clone(), Limits::default(), trust);
+    let host = loader(machine, trust);
     let mut found: Vec<Found> = Vec::new();
     for (number, path) in (1..).zip(paths) {
         let loaded = host.load_file(&path, ids::Generation(number)).await;

@@ -1,5 +1,6 @@
 //! Where connectors come from: loaded components in a shipped agent, scripts in the simulation.
 
+use crate::swap::{Build, Shelf};
 use std::sync::Arc;
 use waybill_host::budget::BudgetUse;
 use waybill_host::connector::Connector;
@@ -43,6 +44,16 @@ pub trait Connectors: Send + Sync {
     fn calls_used(&self, connection: ConnectionId) -> CallsUsed;
     /// Every call limit of a connection that was drawn on, for the page.
     fn budgets(&self, _connection: ConnectionId) -> Vec<BudgetUse> {
+        Vec::new()
+    }
+    /// Where builds come from; `None`: nothing is ever swapped.
+    fn shelf(&self) -> Option<Arc<dyn Shelf>> {
+        None
+    }
+    /// Takes a build: from the next binding on it stands for its connector.
+    fn install(&self, _build: Arc<dyn Build>) {}
+    /// The builds that were taken.
+    fn installed(&self) -> Vec<Arc<dyn Build>> {
         Vec::new()
     }
 }

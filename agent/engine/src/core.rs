@@ -4,6 +4,7 @@ use crate::connectors::{Binding, CallsUsed, Connectors};
 use crate::event::Event;
 use crate::hooks::{self, Hooks};
 use crate::supervise::EngineOptions;
+use crate::swap::{Swaps, Watch, Watched};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -112,6 +113,10 @@ pub(crate) struct Core {
     pub(crate) stranded: Mutex<BTreeSet<(ConnectionId, BatchId)>>,
     /// Webhook addresses, and what is only known of them while the agent runs.
     pub(crate) hooks: Hooks,
+    /// Builds in memory, and what became of the files in the folder.
+    pub(crate) swaps: Swaps,
+    /// Counts what builds do.
+    pub(crate) watch: Arc<Watch>,
 }
 
 impl Core {
@@ -226,6 +231,26 @@ impl Core {
         }
     }
 
+    /// A connection's side of a binding under these settings.
+    #[expect(clippy::unused_self, reason = "it belongs to what binds")]
+    pub(crate) fn binding(&self, row: &ConnectionRow, settings: &Values) -> Binding {
+        Binding {
+            connection: row.id,
+            name: row.name.clone(),
+            settings: settings
+                .iter()
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect(),
+            allow_private: row.allow_private,
+            grants: row.grants.clone(),
+        }
+    }
+
+    /// A connection as it is bound now. A batch keeps it to its end, whatever is swapped meanwhile.
+    pub(crate) fn slot(&self, connection: ConnectionId) -> Option<Slot> {
+        self.desk().slots.get(&connection).cloned()
+    }
+
     /// Reads connections, routes and settings again and binds every connection.
     pub(crate) fn reload(&self) -> Result<(), StoreError> {
         let earliest = self.store.read(earliest)?;
@@ -249,17 +274,9 @@ impl Core {
         let mut slots = BTreeMap::new();
         for (row, mut settings) in rows.into_iter().zip(values) {
             self.fill_defaults(&row, &mut settings);
-            let binding = Binding {
-                connection: row.id,
-                name: row.name.clone(),
-                settings: settings
-                    .iter()
-                    .map(|(k, v)| (k.clone(), v.clone()))
-                    .collect(),
-                allow_private: row.allow_private,
-                grants: row.grants.clone(),
-            };
-            let connector = self.connectors.bind(&row.connector, binding);
+            let binding = self.binding(&row, &settings);
+            let bound = self.connectors.bind(&row.connector, binding);
+            let connector = bound.map(|inner| Watched::around(inner, &self.watch));
             if let Err(why) = &connector {
                 tracing::error!(connection = %row.name, reason = %why, "Connection has no connector.");
             }

@@ -39,6 +39,10 @@ pub(crate) enum CallKey {
     Ensure(ConnectionId),
     /// Running a batch again that a crash cut short.
     Resume(ConnectionId, BatchId),
+    /// Looking at the connectors folder; of no connection.
+    Folder,
+    /// Judging a connector's trial; of no connection.
+    Trial(String),
 }
 
 impl CallKey {
@@ -53,7 +57,7 @@ impl CallKey {
             | Self::Fetch(c, _)
             | Self::Ensure(c)
             | Self::Resume(c, _) => *c,
-            Self::Prune => ConnectionId(0),
+            Self::Prune | Self::Folder | Self::Trial(_) => ConnectionId(0),
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::core::Core;
 use crate::event::Event;
 use crate::release::{self, Filled};
 use crate::status;
+use crate::swap;
 use crate::view::{CardView, FrameView, HistoryView, OrderDetail, OrderList, TodayView};
 use std::sync::Arc;
 use waybill_host::connector::Mode;
@@ -362,7 +363,7 @@ impl Handle {
     /// Mistakes of a plan against the connectors that are loaded.
     pub fn check(&self, plan: &apply::Plan) -> Vec<apply::Mistake> {
         let existing = self.core.store.read(apply::existing).unwrap_or_default();
-        plan.check_beside(&self.core.connectors.descriptors(), &existing)
+        plan.check_beside(&swap::with_waiting(&self.core), &existing)
     }
 
     /// Applies a plan, all or nothing, and binds the connections again.
@@ -374,6 +375,8 @@ impl Handle {
         let mut plan = plan;
         plan.fill_titles(&self.core.connectors.descriptors());
         let difference = apply::run(&self.core.store, plan, who, self.now()).await?;
+        // A build may have waited for just these settings.
+        self.core.swaps.want();
         self.core.wake(Event::Reload);
         Ok(difference)
     }

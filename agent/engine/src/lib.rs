@@ -29,6 +29,7 @@ mod settle;
 mod shipment;
 mod status;
 pub mod supervise;
+pub mod swap;
 mod tickets;
 mod today;
 mod translate;

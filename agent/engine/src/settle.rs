@@ -1,6 +1,6 @@
 //! Telling a source what was gathered for it, in one call.
 
-use crate::core::Core;
+use crate::core::{Core, Slot};
 use crate::gather;
 use crate::work::{self, Claim};
 use std::sync::Arc;
@@ -19,8 +19,10 @@ pub(crate) async fn run(
     connection: ConnectionId,
     moment: Moment,
 ) -> Result<(), StoreError> {
-    let desk = core.desk();
-    let Some(connector) = desk.slots.get(&connection).and_then(|s| s.connector()) else {
+    let Some(slot) = core.slot(connection) else {
+        return Ok(());
+    };
+    let Some(connector) = slot.connector() else {
         return Ok(());
     };
     let generation = connector.generation();
@@ -56,22 +58,18 @@ pub(crate) async fn run(
     };
     crash::point("batch.committed");
     core.observe(|| format!("batch {} settle {moment} {:?}", batch.id, batch.jobs));
-    deliver(&core, batch, moment, &jobs).await.map(drop)
+    deliver(&core, &slot, batch, moment, &jobs).await.map(drop)
 }
 
 /// Calls the source for a committed batch and commits the verdicts.
 pub(crate) async fn deliver(
     core: &Arc<Core>,
+    slot: &Slot,
     batch: BatchRow,
     moment: Moment,
     jobs: &[JobRow],
 ) -> Result<bool, StoreError> {
-    let desk = core.desk();
-    let Some((slot, connector)) = desk
-        .slots
-        .get(&batch.connection)
-        .and_then(|s| Some((s, s.connector()?)))
-    else {
+    let Some(connector) = slot.connector() else {
         core.strand(batch.connection, batch.id);
         return Ok(false);
     };
@@ -94,5 +92,5 @@ pub(crate) async fn deliver(
         batch.attempt,
     );
     let answer = connector.settle(call, moment, settled).await;
-    work::commit_verdicts(core, batch, answer).await
+    work::commit_verdicts(core, batch, connector.generation(), answer).await
 }

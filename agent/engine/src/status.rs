@@ -113,7 +113,7 @@ pub(crate) fn connection(
     })
 }
 
-fn budget(of: BudgetUse) -> BudgetView {
+pub(crate) fn budget(of: BudgetUse) -> BudgetView {
     let limit = |n: u32| (n > 0).then_some(n);
     let address = of.reach.split_once("://").map_or(&*of.reach, |(_, a)| a);
     BudgetView {

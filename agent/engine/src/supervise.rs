@@ -6,6 +6,7 @@ use crate::core::{Core, Desk, Observer, Slot};
 use crate::event::{CallKey, Event};
 use crate::gather::{self, ReadyJob};
 use crate::handle::Handle;
+use crate::swap::{self, Swaps, Watch};
 use crate::{ensure, hints, hooks, pull, retention, work};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -156,6 +157,7 @@ impl Engine {
     /// The store cannot be read.
     pub fn open(parts: EngineParts) -> Result<(Self, Handle), StoreError> {
         let (sender, events) = tokio::sync::mpsc::unbounded_channel();
+        let watch = Arc::new(Watch::new(parts.clock.clone(), sender.clone()));
         let core = Arc::new(Core {
             store: parts.store,
             clock: parts.clock,
@@ -168,7 +170,10 @@ impl Engine {
             stopping: AtomicBool::new(false),
             stranded: Mutex::default(),
             hooks: hooks::Hooks::default(),
+            swaps: Swaps::default(),
+            watch,
         });
+        swap::go_on(&core)?;
         core.reload()?;
         let handle = Handle::new(core.clone());
         let engine = Self {
@@ -394,7 +399,8 @@ impl Engine {
             .unwrap_or(Millis::MAX)
             .min(look.next_hint.unwrap_or(Millis::MAX))
             .min(self.schedule_retention(now))
-            .min(self.schedule_hooks(&look, now));
+            .min(self.schedule_hooks(&look, now))
+            .min(self.schedule_swaps(now));
         for (id, slot) in &desk.slots {
             let Some(row) = look.rows.iter().find(|r| r.id == *id) else {
                 continue;
@@ -409,6 +415,23 @@ impl Engine {
             next = next.min(self.schedule_connection(*id, slot, &desk, &look, now));
         }
         Ok(next.max(now + 1))
+    }
+
+    /// The connectors folder is looked at when something happened there, trials when something is to be judged.
+    fn schedule_swaps(&mut self, now: Millis) -> Millis {
+        let core = self.core.clone();
+        for id in core.watch.due_trials(now) {
+            self.start(CallKey::Trial(id.clone()), swap::judge(core.clone(), id));
+        }
+        let mut next = core.watch.next_end().filter(|at| *at > now);
+        if let Some(at) = core.swaps.next_due(now) {
+            if at > now {
+                next = Some(next.map_or(at, |other| other.min(at)));
+            } else if !self.running.contains_key(&CallKey::Folder) {
+                self.start(CallKey::Folder, swap::run(core));
+            }
+        }
+        next.unwrap_or(Millis::MAX)
     }
 
     /// Requests are read whatever became of their connection; the rest only where it may be called.

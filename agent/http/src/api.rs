@@ -1,6 +1,7 @@
 //! The JSON API: reads give the views as they are, writes take JSON. Who may ask was decided in `site.rs`.
 
 use crate::answer::{self, Answer, Failure};
+use crate::api_connectors;
 use crate::api_matching;
 use crate::openapi;
 use crate::routes::Route;
@@ -129,6 +130,11 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
             &json!({"rows": handle.history(rows(asked)?).await?}),
         ),
         Route::ApiApply => apply_file(asked).await?,
+        Route::ApiConnectors
+        | Route::ApiAcceptConnector
+        | Route::ApiRollBackConnector
+        | Route::ApiChooseConnector
+        | Route::ApiRetryConnector => api_connectors::answer(asked).await?,
         _ => return Err(Failure::not_found("This address")),
     })
 }

@@ -120,6 +120,11 @@ impl Fields {
         of.map(|(_, value)| value.as_str())
     }
 
+    /// Every field with its value, as sent.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (&**key, &**value))
+    }
+
     /// The first value of a field without space around it; `None` when nothing is left.
     pub(crate) fn filled(&self, name: &str) -> Option<&str> {
         self.get(name)

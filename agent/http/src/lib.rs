@@ -4,6 +4,7 @@
 
 mod answer;
 mod api;
+mod api_connectors;
 mod api_matching;
 mod barcode;
 mod body;

@@ -72,7 +72,33 @@ fn body(route: Route) -> Option<Value> {
                 ),
             ],
         )),
-        _ => matching_body(route),
+        _ => matching_body(route).or_else(|| connectors_body(route)),
+    }
+}
+
+/// The body a write about connectors takes.
+fn connectors_body(route: Route) -> Option<Value> {
+    let hash = text("SHA-256 of the build, or at least its first eight digits.");
+    match route {
+        Route::ApiAcceptConnector => {
+            let setting = object(
+                &["connection", "key", "value"],
+                &[
+                    ("connection", text("Name of the connection.")),
+                    ("key", text("Key of the setting.")),
+                    ("value", text("Its value.")),
+                ],
+            );
+            let settings =
+                json!({"type": "array", "items": setting, "description": "Settings it asks for."});
+            Some(object(&[], &[("hash", hash), ("settings", settings)]))
+        }
+        Route::ApiChooseConnector => Some(object(&["hash"], &[("hash", hash)])),
+        Route::ApiRetryConnector => Some(object(
+            &["file"],
+            &[("file", text("Name of a file in the connectors folder."))],
+        )),
+        _ => None,
     }
 }
 
@@ -198,6 +224,11 @@ const fn answer(route: Route) -> &'static str {
         }
         Route::ApiProbe => "reached: name and value of what was found",
         Route::ApiHistory => "rows",
+        Route::ApiConnectors => "connectors, strangers, folder, now",
+        Route::ApiAcceptConnector
+        | Route::ApiRollBackConnector
+        | Route::ApiChooseConnector
+        | Route::ApiRetryConnector => "sentence",
         Route::ApiApply => "applied, difference",
         Route::ApiSession => "user, form_token",
         Route::ApiOpenapi => "an OpenAPI 3.1 document",

@@ -38,6 +38,11 @@ pub(crate) enum Route {
     ReplayPage,
     Replay,
     Connections,
+    Connectors,
+    AcceptConnector,
+    RollBackConnector,
+    ChooseConnector,
+    RetryConnector,
     Poll,
     Probe,
     Pause,
@@ -65,6 +70,11 @@ pub(crate) enum Route {
     ApiResume,
     ApiHistory,
     ApiApply,
+    ApiConnectors,
+    ApiAcceptConnector,
+    ApiRollBackConnector,
+    ApiChooseConnector,
+    ApiRetryConnector,
     ApiOpenapi,
 }
 
@@ -295,6 +305,36 @@ pub(crate) const TABLE: &[Entry] = &[
         Access::User,
         "Go on.",
     ),
+    get(
+        "/connectors",
+        Route::Connectors,
+        Access::User,
+        "The parts that speak to each system.",
+    ),
+    post(
+        "/connectors/{id}/accept",
+        Route::AcceptConnector,
+        Access::User,
+        "Grant what a new build asks for.",
+    ),
+    post(
+        "/connectors/{id}/rollback",
+        Route::RollBackConnector,
+        Access::User,
+        "Go back to the build before.",
+    ),
+    post(
+        "/connectors/{id}/choose",
+        Route::ChooseConnector,
+        Access::User,
+        "Choose a build.",
+    ),
+    post(
+        "/connectors-retry",
+        Route::RetryConnector,
+        Access::User,
+        "Look again at a refused file.",
+    ),
     get("/history", Route::History, Access::User, "Who did what."),
     get(
         "/api/v1/openapi.json",
@@ -428,6 +468,36 @@ pub(crate) const TABLE: &[Entry] = &[
         Access::User,
         "Who did what, newest first.",
     ),
+    get(
+        "/api/v1/connectors",
+        Route::ApiConnectors,
+        Access::User,
+        "Connectors: what runs, what waits for a person and why, what was refused, what each may do and uses.",
+    ),
+    post(
+        "/api/v1/connectors/{id}/accept",
+        Route::ApiAcceptConnector,
+        Access::User,
+        "Grants what a waiting build asks for.",
+    ),
+    post(
+        "/api/v1/connectors/{id}/rollback",
+        Route::ApiRollBackConnector,
+        Access::User,
+        "Goes back to the build before.",
+    ),
+    post(
+        "/api/v1/connectors/{id}/choose",
+        Route::ApiChooseConnector,
+        Access::User,
+        "Chooses a build by its hash.",
+    ),
+    post(
+        "/api/v1/connectors-retry",
+        Route::ApiRetryConnector,
+        Access::User,
+        "Looks again at a file that was refused.",
+    ),
     post(
         "/api/v1/apply",
         Route::ApiApply,
@@ -501,68 +571,5 @@ impl Routes {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashSet;
-
-    #[test]
-    fn the_table_has_no_collision_and_each_name_one_line() {
-        let routes = Routes::new().unwrap();
-        let mut seen = HashSet::new();
-        for entry in TABLE {
-            assert!(seen.insert(entry.route), "{:?} twice", entry.route);
-            let path = entry
-                .path
-                .replace("{id}", "7")
-                .replace("{job}", "8")
-                .replace("{name}", "erp")
-                .replace("{table}", "items");
-            let method = Method::from_bytes(entry.method.as_bytes()).unwrap();
-            match routes.find(&method, &path) {
-                Found::Entry(found, _) => assert_eq!(found.route, entry.route, "{path}"),
-                _ => panic!("{path} is not found"),
-            }
-        }
-    }
-
-    #[test]
-    fn parameters_are_decoded_and_other_methods_named() {
-        let routes = Routes::new().unwrap();
-        let Found::Entry(entry, params) =
-            routes.find(&Method::POST, "/attention/gap%2Fa%20b/retry")
-        else {
-            panic!("not found");
-        };
-        assert_eq!(
-            (entry.route, params["id"].as_str()),
-            (Route::RetryCard, "gap/a b")
-        );
-        assert!(
-            matches!(routes.find(&Method::DELETE, "/login"), Found::OtherMethod(m) if m == "GET, POST")
-        );
-        assert!(matches!(
-            routes.find(&Method::HEAD, "/live"),
-            Found::Entry(..)
-        ));
-        assert!(matches!(
-            routes.find(&Method::GET, "/nowhere"),
-            Found::Nothing
-        ));
-        assert!(matches!(
-            routes.find(&Method::GET, "/orders/7/x"),
-            Found::Nothing
-        ));
-    }
-
-    #[test]
-    fn what_changes_something_is_never_for_everybody() {
-        for entry in TABLE {
-            let open = entry.access == Access::Everybody;
-            assert!(
-                !open || entry.method == "GET" || entry.route == Route::Login,
-                "{}",
-                entry.path
-            );
-        }
-    }
-}
+#[path = "routes_tests.rs"]
+mod tests;

@@ -2,14 +2,16 @@
 
 use crate::erp::{answer, not_exported};
 use crate::simulation::{START, SimClock, connection, open};
+use crate::swapped::Folder;
 use crate::world::{Chance, SeededRng};
 use async_trait::async_trait;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 use waybill_engine::connectors::{Binding, CallsUsed, Connectors};
 use waybill_engine::ports::StorePorts;
+use waybill_engine::swap::{self, Build, Shelf};
 use waybill_engine::{Engine, EngineOptions, EngineParts, Handle};
 use waybill_host::connector::{Answer, Call, CallError, Connector};
 use waybill_host::ports::{Clock, Journal};
@@ -17,14 +19,13 @@ use waybill_model::contract::{
     ChoicePage, Delivery, Descriptor, Feed, Intake, Moment, Outcome, Page, Pairs, Problem, Receipt,
     Role, Scope, Settled, Verdict,
 };
-use waybill_model::decimal::Decimal;
-use waybill_model::document::{
-    Body, Document, Entity, Identifier, Item, Method, Order, PackedLine, Parcel, Shipment, Stage,
-};
+use waybill_model::document::{Body, Document, Entity, Shipment};
 use waybill_model::ids::{ConnectionId, Generation, Millis};
 use waybill_model::job::Priority;
 use waybill_store::sim_disk::SimDisk;
 use waybill_store::{CardRow, JobRow, OrderRow, Read, RouteRow, Store};
+
+pub use crate::documents::{item, note, order, parcel};
 
 /// The network's connection.
 pub const NETWORK: ConnectionId = ConnectionId(1);
@@ -75,6 +76,10 @@ pub struct Side {
     hidden: Mutex<Option<usize>>,
     /// The stages that pulls were told.
     pub stages: Mutex<BTreeSet<String>>,
+    /// Builds that pushed, in order.
+    pub pushes: Mutex<Vec<Generation>>,
+    /// Settings that probes were told.
+    pub probes: Mutex<Vec<Pairs>>,
 }
 
 /// Locks what only one thread uses.
@@ -109,7 +114,21 @@ impl Side {
             priorities: Mutex::default(),
             hidden: Mutex::default(),
             stages: Mutex::default(),
+            pushes: Mutex::default(),
+            probes: Mutex::default(),
         })
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    pub(crate) fn pushed_by(&self, generation: Generation) {
+        held(&self.pushes).push(generation);
+    }
+
+    pub(crate) fn probed(&self, settings: &Pairs) {
+        held(&self.probes).push(settings.clone());
     }
 
     fn call(&self, what: &'static str, members: usize) {
@@ -228,13 +247,22 @@ struct Sides {
     network: Arc<Side>,
     erp: Arc<Side>,
     erp_is_missing: Arc<AtomicBool>,
+    folder: Option<Arc<Folder>>,
+    builds: Mutex<BTreeMap<String, Arc<dyn Build>>>,
 }
 
 impl Connectors for Sides {
     fn descriptors(&self) -> Vec<Descriptor> {
-        vec![self.network.descriptor.clone(), self.erp.descriptor.clone()]
+        let builds = held(&self.builds);
+        let erp = builds
+            .get("erp")
+            .map_or(&self.erp.descriptor, |b| b.descriptor());
+        vec![self.network.descriptor.clone(), erp.clone()]
     }
-    fn bind(&self, connector: &str, _: Binding) -> Result<Arc<dyn Connector>, String> {
+    fn bind(&self, connector: &str, binding: Binding) -> Result<Arc<dyn Connector>, String> {
+        if let Some(build) = held(&self.builds).get(connector) {
+            return build.bind(binding);
+        }
         match connector {
             "network" => Ok(self.network.clone()),
             "erp" if !self.erp_is_missing.load(Ordering::Relaxed) => Ok(self.erp.clone()),
@@ -243,6 +271,16 @@ impl Connectors for Sides {
     }
     fn calls_used(&self, _: ConnectionId) -> CallsUsed {
         CallsUsed::default()
+    }
+    fn shelf(&self) -> Option<Arc<dyn Shelf>> {
+        let folder: Arc<dyn Shelf> = self.folder.clone()?;
+        Some(folder)
+    }
+    fn install(&self, build: Arc<dyn Build>) {
+        held(&self.builds).insert(build.descriptor().id.clone(), build);
+    }
+    fn installed(&self) -> Vec<Arc<dyn Build>> {
+        held(&self.builds).values().cloned().collect()
     }
 }
 
@@ -366,6 +404,30 @@ impl Bench {
     pub fn start(start: Start) -> Self {
         let store = open(&SimDisk::new(1));
         set_up(&store, start);
+        let (clock, sides) = Self::sides(start, None);
+        Self::run(store, clock, &sides)
+    }
+
+    /// Starts an engine whose ERP connector comes from a folder of builds; on the database of an earlier bench, where
+    /// there is one.
+    ///
+    /// # Panics
+    /// When the store or the engine does not open.
+    pub async fn with_folder(start: Start, folder: &Arc<Folder>, store: Option<Store>) -> Self {
+        let store = store.unwrap_or_else(|| {
+            let store = open(&SimDisk::new(1));
+            set_up(&store, start);
+            store
+        });
+        let (clock, sides) = Self::sides(start, Some(folder.clone()));
+        folder.serve(sides.erp.clone());
+        swap::start(&store, &*sides, clock.now_ms())
+            .await
+            .expect("the store answers");
+        Self::run(store, clock, &sides)
+    }
+
+    fn sides(start: Start, folder: Option<Arc<Folder>>) -> (Arc<dyn Clock>, Arc<Sides>) {
         let clock: Arc<dyn Clock> = Arc::new(SimClock {
             start: tokio::time::Instant::now(),
         });
@@ -380,16 +442,22 @@ impl Bench {
             clock.clone(),
         );
         held(&erp.documents).extend((0..5).map(|n| item(&format!("SKU-{n}"), &n.to_string())));
-        let erp_is_missing = Arc::new(AtomicBool::new(false));
+        let sides = Sides {
+            network,
+            erp,
+            erp_is_missing: Arc::default(),
+            folder,
+            builds: Mutex::default(),
+        };
+        (clock, Arc::new(sides))
+    }
+
+    fn run(store: Store, clock: Arc<dyn Clock>, sides: &Arc<Sides>) -> Self {
         let parts = EngineParts {
             store: store.clone(),
             clock: clock.clone(),
             rng: Arc::new(SeededRng(Mutex::new(Chance::new(7)))),
-            connectors: Arc::new(Sides {
-                network: network.clone(),
-                erp: erp.clone(),
-                erp_is_missing: erp_is_missing.clone(),
-            }),
+            connectors: sides.clone(),
             options: EngineOptions::default(),
             observer: None,
         };
@@ -403,9 +471,9 @@ impl Bench {
             store,
             handle,
             clock,
-            network,
-            erp,
-            erp_is_missing,
+            network: sides.network.clone(),
+            erp: sides.erp.clone(),
+            erp_is_missing: sides.erp_is_missing.clone(),
             stop,
             running,
         }
@@ -482,6 +550,12 @@ impl Bench {
             .expect("the store reads")
     }
 
+    /// Stops the engine as a kill would: what was not committed is gone. The database, for the next start.
+    pub fn kill(self) -> Store {
+        self.running.abort();
+        self.store.clone()
+    }
+
     /// Stops the engine and compares the store with itself.
     ///
     /// # Panics
@@ -491,91 +565,6 @@ impl Bench {
         self.running.await.expect("the engine stops");
         let wrong = self.store.verify().expect("the store reads");
         assert!(wrong.is_empty(), "{wrong:#?}");
-    }
-}
-
-/// An item of the ERP.
-pub fn item(sku: &str, key: &str) -> Document {
-    Document {
-        key: key.to_owned(),
-        revision: "1".to_owned(),
-        occurred_at: 0,
-        body: Body::Item(Item {
-            identifiers: vec![Identifier {
-                kind: "sku".to_owned(),
-                value: sku.to_owned(),
-            }],
-            title: sku.to_owned(),
-            tracked: true,
-            active: true,
-            components: Vec::new(),
-            extras: Vec::new(),
-        }),
-    }
-}
-
-/// An open order over five units of `SKU-1`, changed as the test likes.
-///
-/// # Panics
-/// Never: the document is an order.
-pub fn order(key: &str, revision: u32, change: impl FnOnce(&mut Order)) -> Document {
-    let mut document = crate::network::document(&crate::world::NetworkOrder {
-        key: key.to_owned(),
-        retailer: "R1".to_owned(),
-        item: "SKU-1".to_owned(),
-        units: 5,
-        case: crate::world::Case::Plain,
-        version: u64::from(revision),
-        cancelled: false,
-        acknowledged: false,
-        number: None,
-        renumbered: 0,
-        kit: false,
-        shipped: 0,
-    });
-    let Body::Order(order) = &mut document.body else {
-        unreachable!("the network hands out orders")
-    };
-    change(order);
-    document
-}
-
-/// A goods-out note with one parcel that holds all five units of line 1, changed as the test likes.
-pub fn note(key: &str, sale: &str, revision: u32, change: impl FnOnce(&mut Shipment)) -> Document {
-    let mut shipment = Shipment {
-        order_key: sale.to_owned(),
-        stage: Stage::Shipped,
-        shipped_at: Some(START),
-        warehouse: Some("2".to_owned()),
-        shipping_method: Some(Method {
-            carrier: None,
-            name: Some("UPS Ground".to_owned()),
-            code: Some("12".to_owned()),
-        }),
-        parcels: vec![parcel(Some(&format!("1Z{key}")), &[("1", 5)])],
-        extras: Vec::new(),
-    };
-    change(&mut shipment);
-    Document {
-        key: key.to_owned(),
-        revision: revision.to_string(),
-        occurred_at: START,
-        body: Body::Shipment(shipment),
-    }
-}
-
-/// A parcel with units of these lines.
-pub fn parcel(tracking: Option<&str>, lines: &[(&str, i64)]) -> Parcel {
-    let packed = |(line, units): &(&str, i64)| PackedLine {
-        line: (*line).to_owned(),
-        quantity: Decimal::whole(*units),
-        part: None,
-    };
-    Parcel {
-        tracking: tracking.map(str::to_owned),
-        lines: lines.iter().map(packed).collect(),
-        span: false,
-        extras: Vec::new(),
     }
 }
 

@@ -3,10 +3,12 @@
 //! `hooked.rs` is a vendor that calls us, for days on which webhooks are lost, doubled and reordered.
 
 pub mod bench;
+mod documents;
 pub mod erp;
 pub mod hooked;
 pub mod network;
 pub mod ships;
 pub mod simulation;
+pub mod swapped;
 pub mod warehouse;
 pub mod world;

@@ -330,7 +330,7 @@ impl<'a> Check<'a> {
 }
 
 /// Why a value does not fit a field, and what would.
-fn misfit(field: &Field, value: &str) -> Option<(String, Option<String>)> {
+pub(crate) fn misfit(field: &Field, value: &str) -> Option<(String, Option<String>)> {
     match field {
         Field::Text | Field::Lookup => None,
         // Empty means none; `required` says where that will not do.

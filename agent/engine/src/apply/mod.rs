@@ -23,6 +23,7 @@ mod store_tests;
 mod tests;
 
 pub use address::{Address, address_of};
+pub(crate) use check::misfit;
 pub use commit::{commit, run};
 pub use difference::{Change, ChangeKind, Difference, STORE_NAME, difference, existing};
 pub use mistake::{At, Mistake, Place, suggest};

@@ -85,6 +85,7 @@ const MENU: &[(&str, &str, &[Entry])] = &[
         &[
             ("/replay", "Try again"),
             ("/connections", "Connections"),
+            ("/connectors", "Connectors"),
             ("/history", "History"),
             ("/password", "Password"),
         ],

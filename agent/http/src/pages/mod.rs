@@ -3,6 +3,7 @@
 mod attention;
 mod budget;
 mod connections;
+mod connectors;
 mod history;
 mod layout;
 mod login;
@@ -75,6 +76,11 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::Poll | Route::Probe | Route::Pause | Route::Resume => {
             connections::command(asked).await
         }
+        Route::Connectors => connectors::show(asked).await,
+        Route::AcceptConnector
+        | Route::RollBackConnector
+        | Route::ChooseConnector
+        | Route::RetryConnector => connectors::command(asked).await,
         Route::History => history::show(asked).await,
         _ => Err(Failure::not_found("This page")),
     }

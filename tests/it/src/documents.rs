@@ -1,0 +1,92 @@
+//! The documents that cases hand to the bench: items, orders, goods-out notes, parcels.
+
+use crate::simulation::START;
+use waybill_model::decimal::Decimal;
+use waybill_model::document::{
+    Body, Document, Identifier, Item, Method, Order, PackedLine, Parcel, Shipment, Stage,
+};
+
+/// An item of the ERP.
+pub fn item(sku: &str, key: &str) -> Document {
+    Document {
+        key: key.to_owned(),
+        revision: "1".to_owned(),
+        occurred_at: 0,
+        body: Body::Item(Item {
+            identifiers: vec![Identifier {
+                kind: "sku".to_owned(),
+                value: sku.to_owned(),
+            }],
+            title: sku.to_owned(),
+            tracked: true,
+            active: true,
+            components: Vec::new(),
+            extras: Vec::new(),
+        }),
+    }
+}
+
+/// An open order over five units of `SKU-1`, changed as the test likes.
+///
+/// # Panics
+/// Never: the document is an order.
+pub fn order(key: &str, revision: u32, change: impl FnOnce(&mut Order)) -> Document {
+    let mut document = crate::network::document(&crate::world::NetworkOrder {
+        key: key.to_owned(),
+        retailer: "R1".to_owned(),
+        item: "SKU-1".to_owned(),
+        units: 5,
+        case: crate::world::Case::Plain,
+        version: u64::from(revision),
+        cancelled: false,
+        acknowledged: false,
+        number: None,
+        renumbered: 0,
+        kit: false,
+        shipped: 0,
+    });
+    let Body::Order(order) = &mut document.body else {
+        unreachable!("the network hands out orders")
+    };
+    change(order);
+    document
+}
+
+/// A goods-out note with one parcel that holds all five units of line 1, changed as the test likes.
+pub fn note(key: &str, sale: &str, revision: u32, change: impl FnOnce(&mut Shipment)) -> Document {
+    let mut shipment = Shipment {
+        order_key: sale.to_owned(),
+        stage: Stage::Shipped,
+        shipped_at: Some(START),
+        warehouse: Some("2".to_owned()),
+        shipping_method: Some(Method {
+            carrier: None,
+            name: Some("UPS Ground".to_owned()),
+            code: Some("12".to_owned()),
+        }),
+        parcels: vec![parcel(Some(&format!("1Z{key}")), &[("1", 5)])],
+        extras: Vec::new(),
+    };
+    change(&mut shipment);
+    Document {
+        key: key.to_owned(),
+        revision: revision.to_string(),
+        occurred_at: START,
+        body: Body::Shipment(shipment),
+    }
+}
+
+/// A parcel with units of these lines.
+pub fn parcel(tracking: Option<&str>, lines: &[(&str, i64)]) -> Parcel {
+    let packed = |(line, units): &(&str, i64)| PackedLine {
+        line: (*line).to_owned(),
+        quantity: Decimal::whole(*units),
+        part: None,
+    };
+    Parcel {
+        tracking: tracking.map(str::to_owned),
+        lines: lines.iter().map(packed).collect(),
+        span: false,
+        extras: Vec::new(),
+    }
+}
