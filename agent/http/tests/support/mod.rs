@@ -283,6 +283,8 @@ fn fill(store: &Store) {
                 document: accepted.document,
                 sale_key: None,
                 sale_number: None,
+                wanted: String::new(),
+                wanted_sold: String::new(),
                 shipped_at: None,
                 problem: Some("Shipping method not matched: GSIG".to_owned()),
             })?;
