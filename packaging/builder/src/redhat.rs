@@ -67,6 +67,8 @@ pub(crate) fn make(wishes: &Wishes, stage: &Stage) -> anyhow::Result<PathBuf> {
         "/usr/lib/waybill",
         "/usr/lib/waybill/connectors",
         "/usr/lib/waybill/trusted-keys.d",
+        "/usr/share/doc/waybill",
+        "/usr/share/licenses/waybill",
     ] {
         builder.with_dir_entry(FileOptions::dir(folder).permissions(0o755))?;
     }
