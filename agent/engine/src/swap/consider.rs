@@ -18,10 +18,11 @@ use waybill_store::{
 
 /// Looks at the folder and does what follows from it.
 pub(crate) async fn run(core: Arc<Core>) -> Result<(), StoreError> {
+    // First of all: a look that was wanted and is not begun would be wanted again at once, for ever.
+    core.swaps.begin_look(core.now());
     let Some(shelf) = core.connectors.shelf() else {
         return Ok(());
     };
-    core.swaps.begin_look(core.now());
     let files = shelf.files().await;
     core.swaps.saw(files.clone());
     let Ok(files) = files else {
