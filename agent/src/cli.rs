@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Apply(Apply),
     /// Is everything in step?
     Status,
+    /// Find what is wrong, from the configuration to the vendors' doors; changes nothing.
+    Doctor(Doctor),
     /// List orders, newest first.
     Orders(Orders),
     /// Show one order.
@@ -109,6 +111,14 @@ pub(crate) struct Apply {
     /// The agent is stopped: open its data folder instead of asking it.
     #[arg(long)]
     pub(crate) offline: bool,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Ask nobody outside this machine.
+    #[arg(long)]
+    pub(crate) local: bool,
 }
 
 /// `orders`.

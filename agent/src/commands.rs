@@ -57,6 +57,7 @@ pub(crate) async fn run(out: Out, config: &Config, command: &Command) -> Result<
         | Command::Apply(_)
         | Command::Connectors(_)
         | Command::Demo(_)
+        | Command::Doctor(_)
         | Command::Completions(_)
         | Command::ManualPages(_) => Err(Failure::other("this command does not ask the agent")),
     }

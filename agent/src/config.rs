@@ -101,11 +101,20 @@ impl Config {
     }
 }
 
+fn named_file(named: Option<&Path>, environment: Environment<'_>) -> Option<PathBuf> {
+    named
+        .map(Path::to_owned)
+        .or_else(|| environment(WAYBILL_CONFIG).map(PathBuf::from))
+}
+
+/// The file that is read: named on the command line, by the environment, or the usual one.
+pub(crate) fn file(named: Option<&Path>, environment: Environment<'_>) -> PathBuf {
+    named_file(named, environment).unwrap_or_else(|| PathBuf::from(DEFAULT_FILE))
+}
+
 /// Reads the configuration named on the command line, by the environment, or the usual one.
 pub(crate) fn load(named: Option<&Path>, environment: Environment<'_>) -> Result<Config, Failure> {
-    let named = named
-        .map(Path::to_owned)
-        .or_else(|| environment(WAYBILL_CONFIG).map(PathBuf::from));
+    let named = named_file(named, environment);
     let (path, text) = match named {
         Some(path) => {
             let text = std::fs::read_to_string(&path).map_err(|error| Failure::Usage {

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use waybill_store::SealKey;
 use zeroize::Zeroizing;
 
@@ -15,17 +15,25 @@ pub(crate) const CREDENTIAL: &str = "waybill.key";
 /// Name of the file in the data folder.
 pub(crate) const FILE: &str = "seal.key";
 
-/// The key of this agent. `named`: the file of the configuration.
-pub(crate) fn load_or_create(
+/// Where the key was found, or should have been.
+pub(crate) enum Place {
+    /// The key itself.
+    Key(SealKey),
+    /// No file is there.
+    Missing(PathBuf),
+}
+
+/// Looks for the key of this agent and makes none. `named`: the file of the configuration.
+pub(crate) fn find(
     data_dir: &Path,
     credentials_dir: Option<&Path>,
     named: Option<&Path>,
-    store_exists: bool,
-) -> anyhow::Result<SealKey> {
+) -> anyhow::Result<Place> {
     if let Some(path) = credentials_dir.map(|dir| dir.join(CREDENTIAL)) {
         match std::fs::read(&path).map(Zeroizing::new) {
             Ok(bytes) => {
                 return decode(&bytes)
+                    .map(Place::Key)
                     .with_context(|| format!("the credential `{CREDENTIAL}` is no key"));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -36,13 +44,26 @@ pub(crate) fn load_or_create(
     }
     let path = named.map_or_else(|| data_dir.join(FILE), Path::to_owned);
     match File::open(&path) {
-        Ok(file) => read(&file, &path),
-        Err(error) if error.kind() == ErrorKind::NotFound && store_exists => bail!(
+        Ok(file) => read(&file, &path).map(Place::Key),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Place::Missing(path)),
+        Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+    }
+}
+
+/// The key of this agent, made where there is no database yet.
+pub(crate) fn load_or_create(
+    data_dir: &Path,
+    credentials_dir: Option<&Path>,
+    named: Option<&Path>,
+    store_exists: bool,
+) -> anyhow::Result<SealKey> {
+    match find(data_dir, credentials_dir, named)? {
+        Place::Key(key) => Ok(key),
+        Place::Missing(path) if store_exists => bail!(
             "`{}` is missing, and the database's secrets are sealed with it; restore it from the backup",
             path.display()
         ),
-        Err(error) if error.kind() == ErrorKind::NotFound => create(&path),
-        Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+        Place::Missing(path) => create(&path),
     }
 }
 

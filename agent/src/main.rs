@@ -8,6 +8,7 @@ mod config;
 mod connectors;
 #[cfg(feature = "crash-points")]
 mod crash;
+mod doctor;
 mod files;
 mod key;
 mod logging;
@@ -69,20 +70,22 @@ fn dispatch(out: Out, cli: &Cli) -> Result<(), Failure> {
         Command::Connectors(Connectors::Sign(args)) => return connectors::sign(out, args),
         _ => {}
     }
-    let mut config = config::load(cli.config.as_deref(), &environment)?;
-    if let Some(socket) = &cli.socket {
+    let mut config = config::load(cli.config.as_deref(), &environment);
+    if let (Ok(config), Some(socket)) = (&mut config, &cli.socket) {
         config.socket.clone_from(socket);
     }
+    if let Command::Doctor(args) = &cli.command {
+        // A configuration that cannot be read is what it is there to tell.
+        let file = config::file(cli.config.as_deref(), &environment);
+        return runtime()?.block_on(doctor::run(out, &file, config, args));
+    }
+    let config = config?;
     #[cfg(feature = "crash-points")]
     crash::install(&environment)?;
     if matches!(cli.command, Command::Run) {
         return run::agent(&config);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(anyhow::Error::from)?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         match &cli.command {
             Command::Check(args) if args.quick => check::quick(out, &config),
             Command::Check(args) => check::run(out, &config, args.file.as_deref()).await,
@@ -102,4 +105,9 @@ fn dispatch(out: Out, cli: &Cli) -> Result<(), Failure> {
             command => commands::run(out, &config, command).await,
         }
     })
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    Ok(builder.enable_all().build()?)
 }

@@ -26,6 +26,8 @@ pub(crate) enum Failure {
         message: String,
         hint: Option<String>,
     },
+    /// The answer itself said what is wrong: exit code 1, and nothing more to print.
+    Told,
 }
 
 /// A mistake and the file it is in.
@@ -73,7 +75,7 @@ impl Failure {
     pub(crate) const fn code(&self) -> u8 {
         match self {
             Self::Mistakes(_) | Self::Usage { .. } => USAGE,
-            Self::Other { .. } => 1,
+            Self::Other { .. } | Self::Told => 1,
         }
     }
 }
@@ -139,12 +141,16 @@ impl Out {
 
     /// What went wrong: text on standard error, or JSON on standard output.
     pub(crate) fn failure(self, failure: &Failure) {
+        if matches!(failure, Failure::Told) {
+            return;
+        }
         if self.json {
             let value = match failure {
                 Failure::Mistakes(mistakes) => serde_json::json!({"mistakes": mistakes}),
                 Failure::Usage { message, hint } | Failure::Other { message, hint } => {
                     serde_json::json!({"error": {"message": message, "hint": hint}})
                 }
+                Failure::Told => return,
             };
             self.value(&value);
             return;
@@ -173,6 +179,7 @@ pub(crate) fn text(failure: &Failure) -> String {
             Some(hint) => format!("error: {message}\n  hint: {hint}"),
             None => format!("error: {message}"),
         },
+        Failure::Told => String::new(),
     }
 }
 

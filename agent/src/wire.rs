@@ -107,7 +107,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
 }
 
 /// What every connector shares: ports over the database, the network, budgets.
-fn hosting(
+pub(crate) fn hosting(
     config: &Config,
     store: &Store,
     clock: &Arc<dyn Clock>,
@@ -263,7 +263,7 @@ fn store_failure(error: &StoreError) -> Failure {
 }
 
 /// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(next) = cause {

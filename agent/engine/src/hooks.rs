@@ -101,6 +101,8 @@ pub(crate) struct Hooks {
     pub(crate) ensure_now: Mutex<BTreeSet<ConnectionId>>,
     /// Reading requests, or documents of one kind, is put off until then after so many failures.
     put_off: Mutex<BTreeMap<Reading, (Millis, u32)>>,
+    /// Words that an examination sent to our own address, and whether they arrived.
+    words: Mutex<BTreeMap<String, bool>>,
 }
 
 /// Requests of a connection, or its documents of one kind.
@@ -185,6 +187,16 @@ impl Hooks {
         held(&self.put_off).insert((connection, entity), (until, 0));
     }
 
+    /// An examination sends this word to our own address.
+    pub(crate) fn expect(&self, word: &str) {
+        held(&self.words).insert(word.to_owned(), false);
+    }
+
+    /// Whether it arrived; it is expected no longer.
+    pub(crate) fn was_heard(&self, word: &str) -> bool {
+        held(&self.words).remove(word).unwrap_or(false)
+    }
+
     /// A reading went well.
     pub(crate) fn went_well(&self, connection: ConnectionId, entity: Option<Entity>) {
         held(&self.put_off).remove(&(connection, entity));
@@ -212,6 +224,14 @@ impl Handle {
     /// again.
     pub fn knows_hook(&self, connection: &str, secret: &[u8]) -> bool {
         self.core.hooks.knock(connection, secret).is_some()
+    }
+
+    /// Somebody said this at the hooks listener, where a secret belongs. Only an examination that is under way wants to
+    /// know; whoever asks learns nothing.
+    pub fn hear(&self, word: &str) {
+        if let Some(heard) = held(&self.core.hooks.words).get_mut(word) {
+            *heard = true;
+        }
     }
 
     /// Takes a webhook request: committed before this answers `Ok`. `connection` and `secret` are the parts of the

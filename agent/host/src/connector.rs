@@ -1,6 +1,7 @@
 //! One loaded connector as the engine sees it: typed calls, whatever runs behind them. `generation.rs` implements this
 //! for components; the simulation implements it with scripts.
 
+use crate::knock::Knock;
 use crate::ports::EffectScope;
 use async_trait::async_trait;
 use std::collections::BTreeSet;
@@ -104,6 +105,16 @@ pub trait Connector: Send + Sync {
     async fn validate(&self, call: Call) -> Answer<Vec<Problem>>;
     /// Read-only proof that it can work.
     async fn probe(&self, call: Call) -> Answer<Pairs>;
+    /// Whether somebody answers at the hosts it may reach: asked by the host itself, without secrets. A connector that
+    /// runs nowhere near a network has none.
+    async fn knock(&self) -> Vec<Knock> {
+        Vec::new()
+    }
+    /// Whether somebody answers at an address that the merchant gave for this agent itself. `shown` stands for it
+    /// wherever people read.
+    async fn knock_at(&self, _url: &str, _shown: String) -> Option<Knock> {
+        None
+    }
     /// Values of a lookup.
     async fn choices(&self, call: Call, key: String, cursor: Option<String>) -> Answer<ChoicePage>;
     /// The next page of a feed.

@@ -4,6 +4,7 @@
 use crate::budget::Budgets;
 use crate::caps;
 use crate::connector::{Answer, Call, CallError, Connector, Received};
+use crate::knock::{self, Knock};
 use crate::limits::Limits;
 use crate::passport::Passport;
 use crate::setup::{Bound, ConnectionSetup, HostPorts};
@@ -273,6 +274,14 @@ impl Connector for BoundGeneration {
             Box::pin(exports.probe(live, context))
         })
         .await
+    }
+
+    async fn knock(&self) -> Vec<Knock> {
+        knock::at_reach(&self.bound).await
+    }
+
+    async fn knock_at(&self, url: &str, shown: String) -> Option<Knock> {
+        Some(knock::at_own(&self.bound, url, shown).await)
     }
 
     async fn choices(&self, call: Call, key: String, cursor: Option<String>) -> Answer<ChoicePage> {

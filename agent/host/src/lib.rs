@@ -11,6 +11,7 @@ mod credentials;
 mod effects;
 pub mod engine;
 pub mod generation;
+pub mod knock;
 pub mod limits;
 pub mod load;
 mod oauth;

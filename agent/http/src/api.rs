@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use waybill_engine::apply;
+use waybill_engine::doctor::Wishes;
 use waybill_model::contract::Gap;
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, JobId, OrderId};
@@ -60,6 +61,23 @@ struct Apply {
     secrets: BTreeMap<String, String>,
     #[serde(default)]
     dry_run: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Doctor {
+    #[serde(default = "yes")]
+    vendors: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Default for Doctor {
+    fn default() -> Self {
+        Self { vendors: true }
+    }
 }
 
 /// Answers a route under `/api/`.
@@ -129,6 +147,7 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
             StatusCode::OK,
             &json!({"rows": handle.history(rows(asked)?).await?}),
         ),
+        Route::ApiDoctor => doctor(asked).await?,
         Route::ApiApply => apply_file(asked).await?,
         Route::ApiConnectors
         | Route::ApiAcceptConnector
@@ -137,6 +156,20 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         | Route::ApiRetryConnector => api_connectors::answer(asked).await?,
         _ => return Err(Failure::not_found("This address")),
     })
+}
+
+async fn doctor(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let wishes = if asked.body.is_empty() {
+        Doctor::default()
+    } else {
+        read(asked)?
+    };
+    let wishes = Wishes {
+        vendors: wishes.vendors,
+        running: true,
+    };
+    let findings = asked.site.handle.examine(wishes).await;
+    Ok(answer::json(StatusCode::OK, &json!({"findings": findings})))
 }
 
 fn session(asked: &Asked<'_>) -> Answer {

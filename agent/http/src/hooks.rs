@@ -70,6 +70,11 @@ fn address(path: &str) -> Option<(&str, &str)> {
 
 async fn take(handle: &Handle, limits: Limits, request: Request<Incoming>) -> Answer {
     let (head, body) = request.into_parts();
+    if head.method == Method::GET
+        && let Some((_, word)) = address(head.uri.path())
+    {
+        handle.hear(word);
+    }
     let known = address(head.uri.path()).filter(|(connection, secret)| {
         head.method == Method::POST && handle.knows_hook(connection, secret.as_bytes())
     });

@@ -58,6 +58,13 @@ fn body(route: Route) -> Option<Value> {
                 ),
             ],
         )),
+        Route::ApiDoctor => Some(object(
+            &[],
+            &[(
+                "vendors",
+                json!({"type": "boolean", "description": "Also ask the vendors.", "default": true}),
+            )],
+        )),
         Route::ApiApply => Some(object(
             &["toml"],
             &[
@@ -229,6 +236,7 @@ const fn answer(route: Route) -> &'static str {
         | Route::ApiRollBackConnector
         | Route::ApiChooseConnector
         | Route::ApiRetryConnector => "sentence",
+        Route::ApiDoctor => "findings: check, state, about, text, place, next",
         Route::ApiApply => "applied, difference",
         Route::ApiSession => "user, form_token",
         Route::ApiOpenapi => "an OpenAPI 3.1 document",

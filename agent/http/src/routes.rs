@@ -69,6 +69,7 @@ pub(crate) enum Route {
     ApiPause,
     ApiResume,
     ApiHistory,
+    ApiDoctor,
     ApiApply,
     ApiConnectors,
     ApiAcceptConnector,
@@ -497,6 +498,12 @@ pub(crate) const TABLE: &[Entry] = &[
         Route::ApiRetryConnector,
         Access::User,
         "Looks again at a file that was refused.",
+    ),
+    post(
+        "/api/v1/doctor",
+        Route::ApiDoctor,
+        Access::User,
+        "Looks at the database, the secrets and each connection, and says what is wrong; changes nothing.",
     ),
     post(
         "/api/v1/apply",

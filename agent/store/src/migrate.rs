@@ -11,8 +11,10 @@ use redb::{ReadableDatabase, TableError};
 
 pub(crate) const SCHEMA: &[u8] = b"schema";
 
-pub(crate) fn prepare(engine: &Engine) -> Result<(), OpenError> {
-    match stored(engine)? {
+/// The version that was found; a new file has the newest.
+pub(crate) fn prepare(engine: &Engine) -> Result<u32, OpenError> {
+    let stored = stored(engine)?;
+    match stored {
         Some(SCHEMA_VERSION) => {}
         None | Some(1..=3) => add_tables(engine)?,
         Some(found) if found > SCHEMA_VERSION => {
@@ -29,7 +31,7 @@ pub(crate) fn prepare(engine: &Engine) -> Result<(), OpenError> {
             });
         }
     }
-    Ok(())
+    Ok(stored.unwrap_or(SCHEMA_VERSION))
 }
 
 fn stored(engine: &Engine) -> Result<Option<u32>, StoreError> {

@@ -3,6 +3,7 @@
 use crate::access::{Env, Rx, Tx};
 use crate::disk::{Counted, Meter};
 use crate::error::{OpenError, StoreError};
+use crate::overlay::Overlay;
 use crate::rows::Stats;
 use crate::vault::SealKey;
 use crate::writer::{Engine, Pending, QUEUE, Reply, Request};
@@ -57,6 +58,8 @@ impl Options {
 pub enum Place {
     /// A file, made when it is missing.
     File(PathBuf),
+    /// A file that stays as it is: what is written is in memory, and gone with the store.
+    Untouched(PathBuf),
     /// Anything that stores bytes.
     Backend(Box<dyn StorageBackend>),
 }
@@ -77,6 +80,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     engine: Arc<Engine>,
     gate: Gate,
+    found_schema: u32,
 }
 
 enum Gate {
@@ -94,7 +98,7 @@ impl Store {
     /// Opens a store: makes it when it is missing, migrates an older one, refuses a newer one.
     pub fn open(options: Options) -> Result<Self, OpenError> {
         let what = match &options.place {
-            Place::File(path) => path.display().to_string(),
+            Place::File(path) | Place::Untouched(path) => path.display().to_string(),
             Place::Backend(_) => "backend".to_owned(),
         };
         if let Some(dir) = &options.spool_dir {
@@ -123,6 +127,13 @@ impl Store {
                 }
                 file_backend(&path, &what)?
             }
+            Place::Untouched(path) => {
+                let overlay = Overlay::open(&path).map_err(|source| OpenError::Io {
+                    what: what.clone(),
+                    source,
+                })?;
+                Box::new(overlay)
+            }
             Place::Backend(backend) => {
                 forget_unborn(backend.as_ref()).map_err(|source| OpenError::Io {
                     what: what.clone(),
@@ -138,7 +149,7 @@ impl Store {
             options.quick_repair_below,
             &what,
         )?);
-        crate::migrate::prepare(&engine)?;
+        let found_schema = crate::migrate::prepare(&engine)?;
         crate::bodies::sweep(&engine)?;
         let gate = match options.writer {
             Writer::Inline => Gate::Inline {
@@ -158,7 +169,11 @@ impl Store {
                 }
             }
         };
-        Ok(Self(Arc::new(Inner { engine, gate })))
+        Ok(Self(Arc::new(Inner {
+            engine,
+            gate,
+            found_schema,
+        })))
     }
 
     /// Runs `f` in a write transaction and returns after its durable commit. All that `f` does is one commit, or
@@ -206,6 +221,11 @@ impl Store {
             bytes: engine.meter.bytes.load(Ordering::Relaxed),
             file_bytes: engine.meter.length.load(Ordering::Relaxed),
         }
+    }
+
+    /// The schema version the file had when it was opened.
+    pub fn found_schema(&self) -> u32 {
+        self.0.found_schema
     }
 
     /// Whether a disk failure stopped all writes: open it again, or exit.
@@ -384,7 +404,7 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-fn database_error(error: DatabaseError, what: &str) -> OpenError {
+pub(crate) fn database_error(error: DatabaseError, what: &str) -> OpenError {
     let what = what.to_owned();
     match error {
         DatabaseError::DatabaseAlreadyOpen => OpenError::InUse(what),

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
 use waybill_host::connector::{Answer, Call, CallError, Connector, Received};
+use waybill_host::knock::Knock;
 use waybill_host::ports::Clock;
 use waybill_model::contract::{
     ChoicePage, Delivered, Delivery, Descriptor, Moment, Page, Pairs, Problem, Role, Scope,
@@ -342,6 +343,12 @@ impl Connector for Watched {
     }
     async fn probe(&self, call: Call) -> Answer<Pairs> {
         self.inner.probe(call).await
+    }
+    async fn knock(&self) -> Vec<Knock> {
+        self.inner.knock().await
+    }
+    async fn knock_at(&self, url: &str, shown: String) -> Option<Knock> {
+        self.inner.knock_at(url, shown).await
     }
     async fn choices(&self, call: Call, key: String, cursor: Option<String>) -> Answer<ChoicePage> {
         self.inner.choices(call, key, cursor).await
