@@ -69,8 +69,9 @@ async fn serve(config: &Config) -> Result<(), Failure> {
         });
     }
     let (handle, stop, socket) = (app.handle, listening.clone(), app.socket);
+    let data_dir = config.data_dir.clone();
     tasks.spawn("admin socket", async move {
-        let served = waybill_http::serve_local(socket, handle, stop).await;
+        let served = waybill_http::serve_local(socket, handle, data_dir, stop).await;
         served.map_err(|e| told(&e))
     });
     tasks.spawn("watchdog", {

@@ -4,6 +4,7 @@ use crate::swap::{Build, Shelf};
 use std::sync::Arc;
 use waybill_host::budget::BudgetUse;
 use waybill_host::connector::Connector;
+use waybill_host::tally::Counts;
 use waybill_model::contract::{Descriptor, Pairs};
 use waybill_model::ids::ConnectionId;
 
@@ -42,6 +43,10 @@ pub trait Connectors: Send + Sync {
     fn bind(&self, connector: &str, binding: Binding) -> Result<Arc<dyn Connector>, String>;
     /// Calls of a connection.
     fn calls_used(&self, connection: ConnectionId) -> CallsUsed;
+    /// What became of a connection's calls and requests since the start.
+    fn counts(&self, _connection: ConnectionId) -> Counts {
+        Counts::default()
+    }
     /// Every call limit of a connection that was drawn on, for the page.
     fn budgets(&self, _connection: ConnectionId) -> Vec<BudgetUse> {
         Vec::new()

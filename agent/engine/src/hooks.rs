@@ -38,6 +38,9 @@ const LONGEST_MS: Millis = 300_000;
 /// When to come again while too many wait or come, in seconds.
 const AGAIN_SECS: u32 = 30;
 
+/// Stands for no connection; none has this number.
+const NOBODY: ConnectionId = ConnectionId(0);
+
 /// Where the secret of a connection's address is sealed.
 pub(crate) const SLOT: &str = "agent-hooks";
 /// Its name there.
@@ -101,6 +104,8 @@ pub(crate) struct Hooks {
     pub(crate) ensure_now: Mutex<BTreeSet<ConnectionId>>,
     /// Reading requests, or documents of one kind, is put off until then after so many failures.
     put_off: Mutex<BTreeMap<Reading, (Millis, u32)>>,
+    /// Requests by the status they were answered with since the start; those to no address of ours under 0.
+    answered: Mutex<BTreeMap<(ConnectionId, u16), u64>>,
     /// Words that an examination sent to our own address, and whether they arrived.
     words: Mutex<BTreeMap<String, bool>>,
 }
@@ -187,6 +192,22 @@ impl Hooks {
         held(&self.put_off).insert((connection, entity), (until, 0));
     }
 
+    /// Requests of a connection by the status they were answered with.
+    pub(crate) fn answered(&self, connection: ConnectionId) -> Vec<(u16, u64)> {
+        let answered = held(&self.answered);
+        let mine = answered.iter().filter(|((id, _), _)| *id == connection);
+        mine.map(|((_, status), n)| (*status, *n)).collect()
+    }
+
+    /// Requests to no address of ours.
+    pub(crate) fn strangers(&self) -> u64 {
+        held(&self.answered)
+            .iter()
+            .filter(|((id, _), _)| *id == NOBODY)
+            .map(|(_, n)| n)
+            .sum()
+    }
+
     /// An examination sends this word to our own address.
     pub(crate) fn expect(&self, word: &str) {
         held(&self.words).insert(word.to_owned(), false);
@@ -224,6 +245,17 @@ impl Handle {
     /// again.
     pub fn knows_hook(&self, connection: &str, secret: &[u8]) -> bool {
         self.core.hooks.knock(connection, secret).is_some()
+    }
+
+    /// Counts an answer of the hooks listener. `known`: the connection whose address was called.
+    pub fn answered_hook(&self, known: Option<&str>, status: u16) {
+        let hooks = &self.core.hooks;
+        let connection = known.and_then(|name| {
+            let doors = hooks.doors.read().unwrap_or_else(PoisonError::into_inner);
+            doors.get(name).map(|door| door.connection)
+        });
+        let key = (connection.unwrap_or(NOBODY), status);
+        *held(&hooks.answered).entry(key).or_default() += 1;
     }
 
     /// Somebody said this at the hooks listener, where a secret belongs. Only an examination that is under way wants to

@@ -8,6 +8,7 @@ use waybill_host::budget::{BudgetUse, Budgets};
 use waybill_host::connector::Connector;
 use waybill_host::generation::Generation;
 use waybill_host::setup::{ConnectionSetup, HostPorts};
+use waybill_host::tally::Counts;
 use waybill_model::contract::{Descriptor, Role};
 use waybill_model::ids::{self, ConnectionId};
 
@@ -146,6 +147,10 @@ impl Connectors for HostConnectors {
             .filter(|n| *n > 0)
             .max();
         CallsUsed { used, limit }
+    }
+
+    fn counts(&self, connection: ConnectionId) -> Counts {
+        self.budgets.counts(connection)
     }
 
     fn budgets(&self, connection: ConnectionId) -> Vec<BudgetUse> {

@@ -10,6 +10,7 @@ mod core;
 pub mod doctor;
 mod ensure;
 pub mod event;
+pub mod figures;
 pub mod finding;
 mod gather;
 pub mod handle;

@@ -2,6 +2,7 @@
 //! urgent, and what the vendor itself says is left. It sends nothing and knows no URLs beyond their text.
 
 use crate::ports::Clock;
+use crate::tally::{Counts, Tally};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use waybill_model::ids::{ConnectionId, Millis};
@@ -84,6 +85,8 @@ struct State {
 /// All budgets of the agent.
 pub struct Budgets {
     clock: Arc<dyn Clock>,
+    /// Whatever was sent, and what became of it.
+    pub(crate) tally: Tally,
     state: Mutex<State>,
 }
 
@@ -159,6 +162,7 @@ impl Budgets {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
+            tally: Tally::default(),
             state: Mutex::default(),
         }
     }
@@ -249,6 +253,11 @@ impl Budgets {
         let mut state = self.lock();
         let held = state.holds.entry(connection).or_insert(until);
         *held = (*held).max(until);
+    }
+
+    /// What became of a connection's calls and requests since the start.
+    pub fn counts(&self, connection: ConnectionId) -> Counts {
+        self.tally.of(connection)
     }
 
     /// What the page shows.

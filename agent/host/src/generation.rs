@@ -131,6 +131,7 @@ impl BoundGeneration {
             Ok(value)
         });
         let value = self.heeded(&mut state, checked);
+        self.bound.budgets.tally.call(self.bound.setup.id, &value);
         let writes = if value.is_ok() {
             caps::kv::writes(&mut state)
         } else {

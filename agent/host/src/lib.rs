@@ -20,6 +20,7 @@ pub mod ports;
 pub mod reach;
 pub mod setup;
 mod state;
+pub mod tally;
 pub mod trust;
 mod v0_1;
 mod visit;

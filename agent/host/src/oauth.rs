@@ -231,6 +231,8 @@ impl Asking<'_> {
         });
         let place = exchanges.len() - 1;
         let outcome = self.bound.ports.wire.send(self.request(url, fields)).await;
+        let connection = self.bound.setup.id;
+        self.bound.budgets.tally.request(connection, &outcome);
         let exchange = &mut exchanges[place];
         exchange.took_ms = u32::try_from(self.bound.now() - at).unwrap_or(u32::MAX);
         let answer = match outcome {

@@ -36,6 +36,15 @@ pub(crate) fn text(status: StatusCode, words: impl Into<String>) -> Answer {
     with_body(status, "text/plain; charset=utf-8", words.into())
 }
 
+/// Figures for a scraper.
+pub(crate) fn metrics(text: String) -> Answer {
+    with_body(
+        StatusCode::OK,
+        "text/plain; version=0.0.4; charset=utf-8",
+        text,
+    )
+}
+
 /// JSON.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     match serde_json::to_vec(value) {
@@ -178,7 +187,9 @@ impl From<guard::Refusal> for Failure {
     fn from(refusal: guard::Refusal) -> Self {
         let status = match refusal {
             guard::Refusal::Host => StatusCode::MISDIRECTED_REQUEST,
-            guard::Refusal::Origin | guard::Refusal::FormToken => StatusCode::FORBIDDEN,
+            guard::Refusal::Origin | guard::Refusal::Elsewhere | guard::Refusal::FormToken => {
+                StatusCode::FORBIDDEN
+            }
         };
         Self::new(status, refusal.code(), refusal.to_string()).hint(refusal.hint())
     }

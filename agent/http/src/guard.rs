@@ -1,6 +1,7 @@
 //! Who may ask at all: the `Host` a browser was told, the page a write comes from, and what a page may do in a browser.
 //! Knows headers only; who is logged in is `session.rs`'s business.
 
+use crate::site::Peer;
 use hyper::header::{self, HeaderMap};
 use hyper::{Method, Uri};
 use std::net::SocketAddr;
@@ -29,6 +30,9 @@ pub(crate) enum Refusal {
     /// A write from another site, or from a page we did not make.
     #[error("this request comes from another site")]
     Origin,
+    /// Figures are for programs on this machine.
+    #[error("the figures are given to programs on this machine only")]
+    Elsewhere,
     /// The form token is missing or of another session.
     #[error("the form was made for another login")]
     FormToken,
@@ -40,6 +44,7 @@ impl Refusal {
         match self {
             Self::Host => "host-not-allowed",
             Self::Origin => "other-site",
+            Self::Elsewhere => "other-machine",
             Self::FormToken => "form-token",
         }
     }
@@ -51,6 +56,9 @@ impl Refusal {
                 "Open the page by the address in the agent's log, or add the name to `allowed_hosts` in agent.toml."
             }
             Self::Origin => "Open the page itself and send the form from there.",
+            Self::Elsewhere => {
+                "Ask http://127.0.0.1 and the page's port from this machine, or log in; a proxy is not to pass this address on."
+            }
             Self::FormToken => "Open the page again and send the form once more.",
         }
     }
@@ -122,6 +130,32 @@ impl Hosts {
         } else {
             Err(Refusal::Host)
         }
+    }
+}
+
+/// A program on this machine, by a loopback name, that no proxy stands before: what is told without a login must not
+/// get out by accident. Not proof against a proxy that hides itself; nothing secret is told.
+///
+/// # Errors
+/// [`Refusal::Elsewhere`]
+pub(crate) fn own_machine(peer: Peer, host: &str, headers: &HeaderMap) -> Result<(), Refusal> {
+    const PASSED_ON: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+    let Peer::Network(ip) = peer else {
+        return Ok(());
+    };
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
+        if port.bytes().all(|b| b.is_ascii_digit()) {
+            name
+        } else {
+            host
+        }
+    });
+    let loopback = ["127.0.0.1", "localhost", "[::1]"];
+    let own = ip.is_loopback() && loopback.iter().any(|l| name.eq_ignore_ascii_case(l));
+    if own && !PASSED_ON.iter().any(|name| headers.contains_key(*name)) {
+        Ok(())
+    } else {
+        Err(Refusal::Elsewhere)
     }
 }
 

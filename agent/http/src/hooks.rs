@@ -79,8 +79,23 @@ async fn take(handle: &Handle, limits: Limits, request: Request<Incoming>) -> An
         head.method == Method::POST && handle.knows_hook(connection, secret.as_bytes())
     });
     let Some((connection, secret)) = known else {
+        handle.answered_hook(None, StatusCode::NOT_FOUND.as_u16());
         return closing(StatusCode::NOT_FOUND);
     };
+    let kept = kept(&head.headers);
+    let answer = keep(handle, limits, (connection, secret), kept, body).await;
+    handle.answered_hook(Some(connection), answer.status().as_u16());
+    answer
+}
+
+/// A request to an address of ours.
+async fn keep(
+    handle: &Handle,
+    limits: Limits,
+    (connection, secret): (&str, &str),
+    headers: Vec<(String, String)>,
+    body: Incoming,
+) -> Answer {
     let body = match body::read(body, limits).await {
         Ok(body) => body,
         Err(error) => {
@@ -93,12 +108,7 @@ async fn take(handle: &Handle, limits: Limits, request: Request<Incoming>) -> An
         }
     };
     let taken = handle
-        .take_delivery(
-            connection,
-            secret.as_bytes(),
-            kept(&head.headers),
-            body.into(),
-        )
+        .take_delivery(connection, secret.as_bytes(), headers, body.into())
         .await;
     match taken {
         Ok(()) => plain(StatusCode::OK, "{}"),

@@ -14,6 +14,8 @@ mod guard;
 mod hooks;
 mod html;
 pub mod local;
+mod machine;
+mod metrics;
 mod openapi;
 mod pages;
 mod password;

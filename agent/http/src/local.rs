@@ -6,6 +6,7 @@ use crate::routes::Routes;
 use crate::server::{Limit, ServeError, answers, listen};
 use crate::site::{Peer, Site};
 use jiff::tz::TimeZone;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
@@ -19,13 +20,14 @@ const fn may_ask(uid: u32, own: u32) -> bool {
     uid == 0 || uid == own
 }
 
-/// Serves the API on a unix socket until told to stop.
+/// Serves the API on a unix socket until told to stop. `data_dir`: folder of the database, whose disk is measured.
 ///
 /// # Errors
 /// Before the first request only.
 pub async fn serve_local(
     listener: UnixListener,
     handle: Handle,
+    data_dir: PathBuf,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let own = rustix::process::geteuid().as_raw();
@@ -34,8 +36,11 @@ pub async fn serve_local(
         body: LARGEST_BODY,
         ..Limit::default()
     };
+    let started_at = handle.now();
     let site = Arc::new(Site {
         handle,
+        data_dir,
+        started_at,
         routes: Routes::new().map_err(ServeError::Routes)?,
         zone: TimeZone::system(),
         limits: Limits {

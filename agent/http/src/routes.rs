@@ -12,6 +12,7 @@ use std::collections::HashMap;
 pub(crate) enum Route {
     Live,
     Ready,
+    Metrics,
     Style,
     Script,
     Root,
@@ -105,6 +106,8 @@ pub(crate) enum Access {
     Local,
     /// A logged-in browser only.
     Browser,
+    /// A program on this very machine, which cannot log in; or a user.
+    Scraper,
 }
 
 /// One line of the table.
@@ -155,6 +158,12 @@ pub(crate) const TABLE: &[Entry] = &[
         Route::Ready,
         Access::Everybody,
         "The store is open and every connector is loaded.",
+    ),
+    get(
+        "/metrics",
+        Route::Metrics,
+        Access::Scraper,
+        "Figures for Prometheus.",
     ),
     get(
         "/waybill.css",

@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -66,6 +66,8 @@ pub struct AdminOptions {
     pub allowed_hosts: Vec<String>,
     /// Where the first password is written while there is no user.
     pub first_password_file: PathBuf,
+    /// Folder of the database, whose disk is measured.
+    pub data_dir: PathBuf,
     /// The zone times are shown in.
     pub zone: TimeZone,
     /// Where tokens and codes come from.
@@ -83,6 +85,9 @@ impl AdminOptions {
     pub fn new(first_password_file: PathBuf) -> Self {
         Self {
             allowed_hosts: Vec::new(),
+            data_dir: first_password_file
+                .parent()
+                .map_or_else(PathBuf::new, Path::to_owned),
             first_password_file,
             zone: TimeZone::system(),
             random: system_random,
@@ -130,8 +135,11 @@ pub async fn serve_admin(
     let bound = listener.local_addr().map_err(ServeError::Socket)?;
     let passwords =
         Passwords::open(handle.clone(), options.first_password_file, options.random).await?;
+    let started_at = handle.now();
     let site = Arc::new(Site {
         handle,
+        data_dir: options.data_dir,
+        started_at,
         routes: Routes::new().map_err(ServeError::Routes)?,
         zone: options.zone,
         limits: Limits {

@@ -5,11 +5,12 @@ use crate::answer::{self, Answer, Failure};
 use crate::body::{self, Fields, Limits};
 use crate::guard::{self, Hosts};
 use crate::html::Times;
+use crate::machine::Machine;
 use crate::password::{PasswordError, Passwords};
 use crate::routes::{Access, Entry, Found, Params, Route, Routes};
 use crate::session::{Key, Notice, Rights, Sessions, Tries, Visitor};
 use crate::upload::{self, Upload};
-use crate::{api, pages};
+use crate::{api, metrics, pages};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::body::Incoming;
@@ -17,6 +18,7 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Request, StatusCode};
 use jiff::tz::TimeZone;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use waybill_engine::Handle;
 use waybill_model::ids::Millis;
@@ -68,6 +70,10 @@ pub(crate) struct Site {
     pub(crate) zone: TimeZone,
     /// Limits of a body.
     pub(crate) limits: Limits,
+    /// Folder of the database, whose disk is measured.
+    pub(crate) data_dir: PathBuf,
+    /// When it began to listen.
+    pub(crate) started_at: Millis,
     /// The browser's part; `None` on the local socket.
     pub(crate) browsers: Option<Browsers>,
 }
@@ -225,6 +231,9 @@ impl Site {
         if let Some(answer) = refuse(peer, entry, visitor.as_ref(), &head.uri)? {
             return Ok(answer);
         }
+        if entry.access == Access::Scraper && visitor.is_none() {
+            guard::own_machine(peer, host, &head.headers)?;
+        }
         let body = if writes {
             let bytes = self.limits.bytes.max(entry.route.largest());
             body::read(
@@ -265,7 +274,10 @@ impl Site {
             body,
             known: head.headers.get(header::IF_NONE_MATCH).cloned(),
         };
-        if entry.path.starts_with("/api/") {
+        if entry.route == Route::Metrics {
+            let machine = Machine::now(&self.data_dir, self.started_at);
+            metrics::answer(&self.handle.figures().await?, &machine)
+        } else if entry.path.starts_with("/api/") {
             api::answer(&asked).await
         } else {
             pages::answer(&asked).await
@@ -316,7 +328,7 @@ fn refuse(
 ) -> Result<Option<Answer>, Failure> {
     let api = entry.path.starts_with("/api/");
     if let Peer::Local(_) = peer {
-        let probe = matches!(entry.route, Route::Live | Route::Ready);
+        let probe = matches!(entry.route, Route::Live | Route::Ready | Route::Metrics);
         let served = probe || (api && entry.access != Access::Browser);
         return if served {
             Ok(None)
@@ -325,7 +337,7 @@ fn refuse(
         };
     }
     match (entry.access, visitor.map(|v| v.rights)) {
-        (Access::Everybody, _)
+        (Access::Everybody | Access::Scraper, _)
         | (Access::Visitor, Some(_))
         | (Access::User | Access::Browser, Some(Rights::Everything)) => Ok(None),
         // As if it were not there: it moves secrets, and those stay off the network.

@@ -26,7 +26,12 @@ impl Local {
         let path = agent.folder.path().join("admin.sock");
         let listener = UnixListener::bind(&path).unwrap();
         let stop = CancellationToken::new();
-        let task = tokio::spawn(serve_local(listener, agent.handle.clone(), stop.clone()));
+        let task = tokio::spawn(serve_local(
+            listener,
+            agent.handle.clone(),
+            std::env::temp_dir(),
+            stop.clone(),
+        ));
         Self {
             agent,
             path,

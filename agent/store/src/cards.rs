@@ -5,7 +5,7 @@ use crate::access::{Access, Entry, Tx};
 use crate::codec::{Key, Span, hex, tail_u64};
 use crate::error::StoreError;
 use crate::jobs;
-use crate::rows::{CardRow, Cause, JobRow};
+use crate::rows::{CardKinds, CardRow, Cause, JobRow};
 use crate::schema::Tab;
 use sha2::{Digest, Sha256};
 use waybill_model::ids::Millis;
@@ -117,6 +117,26 @@ pub(crate) fn cards(a: &dyn Access, limit: usize) -> Result<Vec<CardRow>, StoreE
         out.extend(row(a, &parts.text()?)?);
     }
     Ok(out)
+}
+
+/// Cards by kind, read from their places in the list alone; their ids begin with the kind.
+pub(crate) fn kinds(a: &dyn Access, limit: usize) -> Result<CardKinds, StoreError> {
+    let mut kinds = CardKinds::default();
+    for key in a.keys(Tab::CardRanks, &Span::all(), limit)? {
+        let mut parts = crate::codec::Parts::of(Tab::CardRanks.name(), &key);
+        parts.i64()?;
+        parts.i64()?;
+        let id = parts.text()?;
+        let kind = if id.starts_with("gap-") {
+            &mut kinds.gaps
+        } else if id.starts_with("in-doubt-") {
+            &mut kinds.in_doubt
+        } else {
+            &mut kinds.problems
+        };
+        *kind += 1;
+    }
+    Ok(kinds)
 }
 
 /// Cards somebody left alone. There are few: each was written by a person.

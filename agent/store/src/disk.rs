@@ -1,10 +1,12 @@
 //! The file under the database, with its syncs and bytes counted. Knows nothing of what is in it.
 
+use crate::rows::COMMIT_BOUNDS_MS;
 use redb::{BackendError, StorageBackend};
 use std::io;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Counted since the store was opened.
 #[derive(Debug, Default)]
@@ -12,6 +14,27 @@ pub(crate) struct Meter {
     pub(crate) syncs: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) length: AtomicU64,
+    commits_within: [AtomicU64; COMMIT_BOUNDS_MS.len()],
+    commit_micros: AtomicU64,
+}
+
+impl Meter {
+    /// Counts a commit that took that long.
+    pub(crate) fn commit_took(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.commit_micros.fetch_add(micros, Ordering::Relaxed);
+        for (bound, count) in COMMIT_BOUNDS_MS.iter().zip(&self.commits_within) {
+            if micros <= bound * 1_000 {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Commits within each bound, and how long all of them took in microseconds.
+    pub(crate) fn commit_times(&self) -> ([u64; COMMIT_BOUNDS_MS.len()], u64) {
+        let within = std::array::from_fn(|n| self.commits_within[n].load(Ordering::Relaxed));
+        (within, self.commit_micros.load(Ordering::Relaxed))
+    }
 }
 
 /// A backend that counts.

@@ -61,7 +61,7 @@ pub use hooks::{DeliveryRow, HooksRow};
 pub use items::CatalogueItem;
 pub use named::{NamedCountRow, NamedItemRow, NamedQuery, NewNamedItem};
 pub use overlay::check_file;
-pub use read::Read;
+pub use read::{JOB_WORDS, Read};
 pub use rows::*;
 pub use schema::SCHEMA_VERSION;
 #[doc(hidden)]

@@ -155,6 +155,13 @@ pub(crate) fn list(a: &dyn Access, query: &OrderQuery) -> Result<Vec<OrderRow>, 
     a.named(Tab::Orders, &ids)
 }
 
+/// The one of that stage that came first.
+pub(crate) fn oldest(a: &dyn Access, stage: OrderStage) -> Result<Option<OrderRow>, StoreError> {
+    let span = Span::prefix(Key::new().text(stage.word()));
+    let ids = a.tails(Tab::OrderStages, &span, 1)?;
+    Ok(a.named(Tab::Orders, &ids)?.pop())
+}
+
 pub(crate) fn search(
     a: &dyn Access,
     text: &str,

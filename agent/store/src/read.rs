@@ -9,9 +9,9 @@ use crate::hooks::{DeliveryRow, HooksRow};
 use crate::items::CatalogueItem;
 use crate::named::{NamedCountRow, NamedItemRow, NamedQuery};
 use crate::rows::{
-    AuditRow, BatchRow, CardRow, CellRow, ConnectionRow, Counters, DayCount, DeadlineKind,
-    DocumentRow, EffectRow, FeedRow, JobRow, LevelRow, NoteRow, OrderQuery, OrderRow, RouteRow,
-    Scope, SettingChange, SettingRow,
+    AuditRow, BatchRow, CardKinds, CardRow, CellRow, ConnectionRow, Counters, DayCount,
+    DeadlineKind, DocumentRow, EffectRow, FeedRow, JobRow, LevelRow, NoteRow, OrderQuery, OrderRow,
+    RouteRow, Scope, SettingChange, SettingRow,
 };
 use crate::schema::Tab;
 use crate::{
@@ -70,6 +70,10 @@ pub trait Read: Access {
     /// Orders, newest first.
     fn orders(&self, query: OrderQuery) -> Answer<Vec<OrderRow>> {
         orders::list(self.dynamic(), &query)
+    }
+    /// The order of that stage that came first.
+    fn oldest_order(&self, stage: OrderStage) -> Answer<Option<OrderRow>> {
+        orders::oldest(self.dynamic(), stage)
     }
     /// Orders by number, sale number, tracking number or item code: exact ones first, then longer words.
     fn search(&self, text: &str, limit: usize) -> Answer<Vec<OrderRow>> {
@@ -313,6 +317,10 @@ pub trait Read: Access {
     fn cards(&self, limit: usize) -> Answer<Vec<CardRow>> {
         cards::cards(self.dynamic(), limit)
     }
+    /// How many of the first `limit` cards ask for a cell, were refused, are in doubt.
+    fn card_kinds(&self, limit: usize) -> Answer<CardKinds> {
+        cards::kinds(self.dynamic(), limit)
+    }
     /// Cards that were left alone with a reason.
     fn left_cards(&self, limit: usize) -> Answer<Vec<CardRow>> {
         cards::left(self.dynamic(), limit)
@@ -472,7 +480,7 @@ pub trait Read: Access {
 impl<T: Access> Read for T {}
 
 /// The words of `JobState`.
-pub(crate) const JOB_WORDS: &[&str] = &[
+pub const JOB_WORDS: &[&str] = &[
     "waiting-for-accept",
     "ready",
     "running",

@@ -256,6 +256,17 @@ pub struct CardRow {
     pub ignored: Option<String>,
 }
 
+/// Cards by what they are about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CardKinds {
+    /// An empty cell.
+    pub gaps: u64,
+    /// Refused.
+    pub problems: u64,
+    /// Sent, outcome unknown.
+    pub in_doubt: u64,
+}
+
 /// Why jobs are parked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cause {
@@ -519,4 +530,11 @@ pub struct Stats {
     pub bytes: u64,
     /// Length of the file (it may be sparse).
     pub file_bytes: u64,
+    /// Commits that took at most as long as the bound of the same place in [`COMMIT_BOUNDS_MS`].
+    pub commits_within: [u64; COMMIT_BOUNDS_MS.len()],
+    /// How long all commits took together, in microseconds.
+    pub commit_micros: u64,
 }
+
+/// Bounds by which commits are counted, in milliseconds: a good disk takes one, an SD card tens.
+pub const COMMIT_BOUNDS_MS: [u64; 9] = [1, 2, 5, 10, 25, 50, 100, 250, 1_000];

@@ -214,12 +214,15 @@ impl Store {
     /// What the store has done since it was opened.
     pub fn stats(&self) -> Stats {
         let engine = &self.0.engine;
+        let (commits_within, commit_micros) = engine.meter.commit_times();
         Stats {
             commits: engine.commits.load(Ordering::Relaxed),
             writes: engine.writes.load(Ordering::Relaxed),
             syncs: engine.meter.syncs.load(Ordering::Relaxed),
             bytes: engine.meter.bytes.load(Ordering::Relaxed),
             file_bytes: engine.meter.length.load(Ordering::Relaxed),
+            commits_within,
+            commit_micros,
         }
     }
 

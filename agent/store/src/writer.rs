@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Most requests of one commit.
 const GROUP: usize = 256;
@@ -161,7 +161,9 @@ impl Engine {
                 Failed::Member(error)
             });
         }
+        let started = timer();
         txn.commit().map_err(|e| self.engine(e.into()))?;
+        self.meter.commit_took(started.elapsed());
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.writes.fetch_add(writes as u64, Ordering::Relaxed);
         remove(&unneeded);
@@ -181,6 +183,14 @@ impl Engine {
         }
         disk
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long the disk takes is shown to people; nothing is decided by it"
+)]
+fn timer() -> Instant {
+    Instant::now()
 }
 
 fn words(panic: &(dyn std::any::Any + Send)) -> String {

@@ -12,6 +12,7 @@ const DENY: &str = "0.20.2";
 const PACKAGES: &[(&str, &str)] = &[
     ("/usr/bin/gcc", "gcc"),
     ("/etc/ssl/certs/ca-certificates.crt", "ca-certificates"),
+    ("/usr/bin/promtool", "prometheus"),
 ];
 
 /// Names and installs missing system packages.

@@ -67,6 +67,7 @@ pub(crate) fn all(may_install: bool) -> Vec<Step> {
         late("demo, 40 orders, with faults", |_| {
             demo(&["--orders", "40", "--exit", "--faults"])
         }),
+        late("Prometheus", |_| prometheus()),
         late("package: the unit", |may| in_box("unit", may)),
     ]
 }
@@ -195,6 +196,28 @@ fn both_ways() -> anyhow::Result<Done> {
         [] => Ok(ONE),
         [why] => Ok(Done::Skipped(why.clone())),
         _ => bail!("no way to build a guest: {}", missing.join("; ")),
+    }
+}
+
+/// A real Prometheus scrapes a real agent, and its checker takes figures and alerts. The tests alone skip that where the
+/// programs are missing.
+fn prometheus() -> anyhow::Result<Done> {
+    if !Path::new("/usr/bin/promtool").exists() {
+        return Ok(Done::Skipped(
+            "install by hand: apt-get install prometheus".to_owned(),
+        ));
+    }
+    let mut command = cargo_command();
+    command
+        .env("WAYBILL_NEEDS_PROMETHEUS", "1")
+        .args(["test", "--locked", "--workspace", "--test", "prometheus"])
+        .stderr(Stdio::inherit());
+    let output = command.output().context("cannot start the tests")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    show(&text);
+    match (output.status.success(), count(&text)) {
+        (true, (passed, 0, skipped)) if passed > 0 => Ok(Done::Passed { passed, skipped }),
+        (_, (_, failed, _)) => bail!("{failed} tests failed ({})", output.status),
     }
 }
 

@@ -21,6 +21,7 @@ pub use start::{Started, start};
 
 pub(crate) use commands::with_waiting;
 pub(crate) use consider::run;
+pub(crate) use show::connectors;
 pub(crate) use start::go_on;
 pub(crate) use state::Swaps;
 pub(crate) use undo::judge;

@@ -17,7 +17,7 @@ use waybill_store::{
 };
 
 /// All of it.
-pub(super) fn connectors(core: &Core, rx: &Rx) -> Result<ConnectorsView, StoreError> {
+pub(crate) fn connectors(core: &Core, rx: &Rx) -> Result<ConnectorsView, StoreError> {
     let rows = rx.connectors()?;
     let connections = rx.connections()?;
     let (files, folder) = core.swaps.files();

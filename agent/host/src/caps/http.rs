@@ -226,6 +226,7 @@ async fn exchange(
             timeout_ms: time_for_one(state),
         })
         .await;
+    bound.budgets.tally.request(bound.setup.id, &outcome);
     let exchange = &mut state.exchanges[place];
     exchange.took_ms = took(at, bound.now());
     match &outcome {
