@@ -107,7 +107,8 @@ fn show(out: Out, config: &Config, found: &[Found]) {
     );
 }
 
-fn values(found: &[Found]) -> Vec<Value> {
+/// The same for scripts.
+pub(crate) fn values(found: &[Found]) -> Vec<Value> {
     let value = |found: &Found| match &found.loaded {
         Ok(generation) => json!({
             "file": found.path,

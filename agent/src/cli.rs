@@ -46,6 +46,10 @@ pub(crate) enum Command {
     Status,
     /// Find what is wrong, from the configuration to the vendors' doors; changes nothing.
     Doctor(Doctor),
+    /// The last lines of the service's log.
+    Logs(Logs),
+    /// Pack what a support person needs into one file, without secrets and consumers' data.
+    SupportBundle(SupportBundle),
     /// List orders, newest first.
     Orders(Orders),
     /// Show one order.
@@ -119,6 +123,47 @@ pub(crate) struct Doctor {
     /// Ask nobody outside this machine.
     #[arg(long)]
     pub(crate) local: bool,
+}
+
+/// `logs`.
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// Only lines about this order.
+    #[arg(long, value_name = "PO")]
+    pub(crate) order: Option<String>,
+    /// Only lines about this connection.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) connection: Option<String>,
+    /// Only lines of this weight and above: error, warning, info or debug.
+    #[arg(long, value_parser = level)]
+    pub(crate) level: Option<&'static str>,
+    /// Only lines from then on: 2026-11-20T14:00 on this machine's clock, or with an offset.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) since: Option<i64>,
+    /// At most so many, the last ones.
+    #[arg(long, short = 'n', default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) lines: u16,
+}
+
+impl Logs {
+    /// The last lines of everything.
+    pub(crate) const fn last(lines: u16) -> Self {
+        Self {
+            order: None,
+            connection: None,
+            level: None,
+            since: None,
+            lines,
+        }
+    }
+}
+
+/// `support-bundle`.
+#[derive(Debug, Args)]
+pub(crate) struct SupportBundle {
+    /// The file to make, for example waybill-support.tar.gz.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }
 
 /// `orders`.
@@ -283,6 +328,21 @@ fn stage(word: &str) -> Result<&'static str, String> {
     use waybill_model::order_state::OrderStage;
     let found = OrderStage::from_word(word).map(OrderStage::word);
     found.ok_or_else(|| one_of(OrderStage::ALL.iter().map(|s| s.word())))
+}
+
+/// A weight, as the journal calls it.
+fn level(word: &str) -> Result<&'static str, String> {
+    const LEVELS: [(&str, &str); 5] = [
+        ("error", "err"),
+        ("warn", "warning"),
+        ("warning", "warning"),
+        ("info", "info"),
+        ("debug", "debug"),
+    ];
+    let found = LEVELS.iter().find(|(known, _)| *known == word);
+    found
+        .map(|(_, level)| *level)
+        .ok_or_else(|| one_of(["error", "warning", "info", "debug"].into_iter()))
 }
 
 fn entity(word: &str) -> Result<&'static str, String> {

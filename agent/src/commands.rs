@@ -58,6 +58,8 @@ pub(crate) async fn run(out: Out, config: &Config, command: &Command) -> Result<
         | Command::Connectors(_)
         | Command::Demo(_)
         | Command::Doctor(_)
+        | Command::Logs(_)
+        | Command::SupportBundle(_)
         | Command::Completions(_)
         | Command::ManualPages(_) => Err(Failure::other("this command does not ask the agent")),
     }
@@ -147,12 +149,22 @@ impl Agent {
         self.out.line(format!(
             "Waiting for you: {causes} causes, {waiting} orders"
         ));
+        if let Some(deadline) = list(&today["deadlines"]).first() {
+            self.out.line(format!(
+                "Next deadline: {} by {} (order {})",
+                text(&deadline["kind"]),
+                time(&deadline["at"]),
+                text(&deadline["order"]["number"])
+            ));
+        }
+        self.out.line(format!("Agent {}", text(&frame["version"])));
         let rows: Vec<Vec<String>> = list(&frame["connections"])
             .iter()
             .map(|connection| {
                 vec![
                     text(&connection["name"]),
                     text(&connection["title"]),
+                    build(connection),
                     text(&connection["sentence"]),
                     time(&connection["last_ok"]),
                     webhooks(&connection["hooks"]),
@@ -164,7 +176,14 @@ impl Agent {
                 .line("No connection yet: apply a provisioning file, or open the page.");
         } else {
             self.out.table(
-                &["CONNECTION", "SYSTEM", "STATE", "LAST CONTACT", "WEBHOOKS"],
+                &[
+                    "CONNECTION",
+                    "SYSTEM",
+                    "CONNECTOR",
+                    "STATE",
+                    "LAST CONTACT",
+                    "WEBHOOKS",
+                ],
                 &rows,
             );
         }
@@ -428,6 +447,17 @@ impl Agent {
 }
 
 /// Webhooks of a connection in a few words; nothing where its connector has none.
+/// Version and generation of a connection's connector.
+fn build(connection: &Value) -> String {
+    match connection["connector"].as_array().map(Vec::as_slice) {
+        Some([_, version]) => {
+            let generation = text(&connection["generation"]);
+            format!("{} (generation {generation})", text(version))
+        }
+        _ => "none".to_owned(),
+    }
+}
+
 fn webhooks(hooks: &Value) -> String {
     if hooks.is_null() {
         return String::new();

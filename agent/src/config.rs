@@ -16,6 +16,8 @@ pub(crate) const WAYBILL_CONFIG: &str = "WAYBILL_CONFIG";
 pub(crate) const WAYBILL_LOG: &str = "WAYBILL_LOG";
 /// Environment variable of systemd: the folder of loaded credentials.
 pub(crate) const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
+/// Environment variable of systemd: the device and inode of the stream that leads to the journal.
+pub(crate) const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 /// Environment variable: set by the agent for itself when it starts over, so that it does so once.
 pub(crate) const WAYBILL_STARTED_OVER: &str = "WAYBILL_STARTED_OVER";
 /// Names a component: compile it into the folder for compiled code, and do nothing else.

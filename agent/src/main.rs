@@ -1,6 +1,7 @@
 //! The program `waybill`: parse, build, run, exit code. Read `wire.rs` next: it chooses the concrete parts.
 
 mod builds;
+mod bundle;
 mod check;
 mod cli;
 mod commands;
@@ -10,8 +11,10 @@ mod connectors;
 mod crash;
 mod doctor;
 mod files;
+mod journal;
 mod key;
 mod logging;
+mod logs;
 mod machine;
 mod manual;
 mod mappings;
@@ -101,6 +104,8 @@ fn dispatch(out: Out, cli: &Cli) -> Result<(), Failure> {
             Command::Connectors(Connectors::List(args)) => {
                 builds::list(out, &config, args.folder).await
             }
+            Command::Logs(args) => logs::run(out, &config, args).await,
+            Command::SupportBundle(args) => bundle::run(out, &config, args).await,
             Command::Apply(args) => provision::run(out, &config, args).await,
             command => commands::run(out, &config, command).await,
         }

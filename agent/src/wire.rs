@@ -274,6 +274,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// A file of the connectors folder.
+#[derive(Clone)]
 pub(crate) struct Found {
     /// The file.
     pub(crate) path: PathBuf,

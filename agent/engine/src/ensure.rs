@@ -165,7 +165,7 @@ async fn remove(
         .await?;
     if !moves {
         core.hooks.set(connection, &slot.row.name, None);
-        tracing::info!(%connection, "Webhooks were removed.");
+        tracing::info!("Webhooks were removed.");
     }
     core.observe(|| format!("hooks removed {connection}"));
     core.wake(Event::Changed);
@@ -234,7 +234,7 @@ async fn failed(
     error: CallError,
 ) -> Result<(), StoreError> {
     let now = core.now();
-    tracing::warn!(%connection, error = ?error, "Webhooks could not be put in order; polling goes on.");
+    tracing::warn!(error = ?error, "Webhooks could not be put in order; polling goes on.");
     core.observe(|| format!("hooks failed {connection} {error:?}"));
     core.store
         .write(move |tx| {

@@ -46,6 +46,16 @@ pub(crate) enum CallKey {
 }
 
 impl CallKey {
+    /// The kind of document, where the call is about one.
+    pub(crate) const fn entity(&self) -> Option<Entity> {
+        match self {
+            Self::Pull(_, entity) | Self::Push(_, entity, _) | Self::Fetch(_, entity) => {
+                Some(*entity)
+            }
+            _ => None,
+        }
+    }
+
     /// The connection called; none has the number 0.
     pub(crate) const fn connection(&self) -> ConnectionId {
         match self {

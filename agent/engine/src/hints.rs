@@ -217,7 +217,7 @@ async fn take(
             let taken = intake::documents(tx, &desk, connection, &documents, now)?;
             let came: BTreeSet<&str> = documents.iter().map(|d| d.key.as_str()).collect();
             for row in rows.iter().filter(|row| !came.contains(row.key.as_str())) {
-                tracing::debug!(%connection, %entity, key = %row.key, "A hint led to nothing.");
+                tracing::debug!(key = %row.key, "A hint led to nothing.");
                 shipment::intake::gone(tx, &desk, connection, entity, &row.key, now)?;
             }
             Ok(taken)
@@ -229,7 +229,7 @@ async fn take(
             taken.new, taken.seen
         )
     });
-    tracing::debug!(%connection, %entity, asked, new = taken.new, seen = taken.seen, "Followed hints.");
+    tracing::debug!(asked, new = taken.new, seen = taken.seen, "Followed hints.");
     Ok(())
 }
 
@@ -240,7 +240,7 @@ async fn failed(
     rows: &[HintRow],
     error: CallError,
 ) -> Result<Fetched, StoreError> {
-    tracing::warn!(%connection, %entity, keys = rows.len(), error = ?error, "Hints could not be followed now.");
+    tracing::warn!(keys = rows.len(), error = ?error, "Hints could not be followed now.");
     core.observe(|| format!("fetch failed {connection} {entity} {error:?}"));
     let wait = match &error {
         CallError::Failure(Failure::Retry(Some(secs))) => Some(Millis::from(*secs) * 1000),

@@ -398,7 +398,7 @@ async fn understand(
     let results = match answer.value {
         Ok(results) if results.len() == rows.len() => results,
         Err(error @ (CallError::Host(_) | CallError::Failure(Failure::Retry(_)))) => {
-            tracing::warn!(%connection, requests = rows.len(), error = ?error, "Webhook requests could not be read now.");
+            tracing::warn!(requests = rows.len(), error = ?error, "Webhook requests could not be read now.");
             core.hooks.put_off(core, connection, None, None);
             return Ok(Understood::Later);
         }
@@ -446,7 +446,7 @@ async fn keep(
     let newest = rows.iter().map(|row| row.at).max();
     let (hints, read) = (keys.len(), rows.len());
     for problem in &refused {
-        tracing::warn!(%connection, code = %problem.code, message = %problem.message, "A webhook request was not understood.");
+        tracing::warn!(code = %problem.code, message = %problem.message, "A webhook request was not understood.");
     }
     crash::point("hints.before-commit");
     core.store

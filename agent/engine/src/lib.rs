@@ -5,6 +5,7 @@
 pub mod apply;
 mod calls;
 mod catalogue;
+pub mod clean;
 pub mod connectors;
 mod core;
 pub mod doctor;
@@ -32,6 +33,7 @@ mod settle;
 mod shipment;
 mod status;
 pub mod supervise;
+pub mod support;
 pub mod swap;
 mod tickets;
 mod today;

@@ -129,7 +129,7 @@ async fn page(
                         taken.new, taken.seen, taken.released
                     )
                 });
-                tracing::debug!(%connection, %entity, new = taken.new, seen = taken.seen, "Pulled.");
+                tracing::debug!(new = taken.new, seen = taken.seen, "Pulled.");
                 core.wake(Event::Changed);
             }
             Ok(more)
@@ -163,7 +163,7 @@ async fn failed(
         CallError::Failure(Failure::Retry(Some(secs))) => Millis::from(*secs) * 1000,
         _ => core.backoff().wait_ms(attempt, core.rng.next_u64()),
     };
-    tracing::warn!(%connection, %entity, attempt, wait_ms = wait, error = ?error, "Poll failed and will be repeated.");
+    tracing::warn!(attempt, wait_ms = wait, error = ?error, "Poll failed and will be repeated.");
     core.observe(|| format!("poll failed {connection} {entity} {error:?}"));
     core.store
         .write(move |tx| {

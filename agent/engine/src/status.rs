@@ -89,6 +89,7 @@ pub(crate) fn connection(
         name: row.name.clone(),
         title: row.title.clone(),
         connector: descriptor.map(|d| (d.id.clone(), d.version.clone())),
+        generation: slot.and_then(|s| s.connector()).map(|c| c.generation().0),
         sentence,
         tone,
         last_ok: row.last_ok,

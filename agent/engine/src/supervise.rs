@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 use waybill_host::connector::Connector;
 use waybill_host::ports::{Clock, Rng};
 use waybill_model::contract::{Descriptor, Role};
@@ -296,12 +297,24 @@ impl Engine {
         Ok(result?)
     }
 
+    /// What every log line of a call carries, its connector's too.
+    fn span(&self, key: &CallKey) -> Span {
+        let desk = self.core.desk();
+        let Some(slot) = desk.slots.get(&key.connection()) else {
+            return Span::none();
+        };
+        let generation = slot.connector().map(|c| c.generation().0);
+        let entity = key.entity().map(Entity::word);
+        tracing::info_span!("call", connection = %slot.row.name, entity, generation)
+    }
+
     pub(crate) fn start(
         &mut self,
         key: CallKey,
         call: impl Future<Output = Result<(), StoreError>> + Send + 'static,
     ) {
         if !self.running.contains_key(&key) {
+            let call = call.instrument(self.span(&key));
             let id = self.calls.spawn(call).id();
             self.running.insert(key, id);
         }
@@ -317,7 +330,10 @@ impl Engine {
     /// Every batch that a crash cut short is run again as soon as its connection may be called.
     fn resume(&mut self) -> Result<(), StoreError> {
         for batch in self.core.store.read(Read::open_batches)? {
-            tracing::info!(batch = %batch.id, connection = %batch.connection, jobs = batch.jobs.len(), "Resuming a batch.");
+            let desk = self.core.desk();
+            let slot = desk.slots.get(&batch.connection);
+            let connection = slot.map_or("", |slot| slot.row.name.as_str());
+            tracing::info!(batch = %batch.id, connection, jobs = batch.jobs.len(), "Resuming a batch.");
             self.core.strand(batch.connection, batch.id);
         }
         Ok(())

@@ -222,6 +222,7 @@ mod tests {
             name: title.to_lowercase(),
             title: title.to_owned(),
             connector: None,
+            generation: None,
             sentence: sentence.to_owned(),
             tone,
             last_ok: None,

@@ -36,6 +36,8 @@ pub struct ConnectionView {
     pub title: String,
     /// The connector's id and version; `None` while no connector is loaded for it.
     pub connector: Option<(String, String)>,
+    /// Which build of it is at work.
+    pub generation: Option<u64>,
     /// One short sentence: "OK", "Paused by you", "Login refused: ...".
     pub sentence: String,
     /// Its tone.

@@ -328,6 +328,12 @@ pub(crate) async fn commit_verdicts(
         }
         Err(error) => vec![Err(calls::member_failure(error)); expected],
     };
+    let told: Vec<Told> = batch
+        .jobs
+        .iter()
+        .zip(&verdicts)
+        .map(|(job, verdict)| Told::of(*job, verdict))
+        .collect();
     let judge = Judge::new(core, now);
     let (writes, exchanges) = (answer.writes, answer.exchanges);
     let (id, connection, work) = (batch.id, batch.connection, batch.work);
@@ -359,8 +365,43 @@ pub(crate) async fn commit_verdicts(
         })
         .await?;
     crash::point("verdict.committed");
+    told.iter().for_each(Told::log);
     core.wake(Event::Changed);
     Ok(went_well)
+}
+
+/// What a member of a batch was told, for the log: never the vendor's words, which may name a consumer.
+struct Told {
+    job: JobId,
+    outcome: &'static str,
+    /// The code of a refusal that waits for a person.
+    waits: Option<String>,
+}
+
+impl Told {
+    fn of(job: JobId, verdict: &Verdict) -> Self {
+        let waits = match verdict {
+            Err(Failure::Rejected(problem) | Failure::InDoubt(problem)) => {
+                Some(problem.code.clone())
+            }
+            Err(Failure::Unmapped(_)) => Some("unmapped".to_owned()),
+            _ => None,
+        };
+        Self {
+            job,
+            outcome: verdict::short(verdict),
+            waits,
+        }
+    }
+
+    fn log(&self) {
+        let (job, outcome) = (self.job, self.outcome);
+        if let Some(code) = &self.waits {
+            tracing::info!(%job, outcome, %code, "A step waits for a person.");
+        } else {
+            tracing::debug!(%job, outcome, "A step was answered.");
+        }
+    }
 }
 
 /// The verdict on a job whose call stops its connector each time, alone too.

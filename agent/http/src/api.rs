@@ -70,6 +70,13 @@ struct Doctor {
     vendors: bool,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Support {
+    #[serde(default)]
+    texts: BTreeMap<String, String>,
+}
+
 const fn yes() -> bool {
     true
 }
@@ -148,6 +155,7 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
             &json!({"rows": handle.history(rows(asked)?).await?}),
         ),
         Route::ApiDoctor => doctor(asked).await?,
+        Route::ApiSupport => support(asked).await?,
         Route::ApiApply => apply_file(asked).await?,
         Route::ApiConnectors
         | Route::ApiAcceptConnector
@@ -170,6 +178,12 @@ async fn doctor(asked: &Asked<'_>) -> Result<Answer, Failure> {
     };
     let findings = asked.site.handle.examine(wishes).await;
     Ok(answer::json(StatusCode::OK, &json!({"findings": findings})))
+}
+
+async fn support(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let body: Support = read(asked)?;
+    let parts = asked.site.handle.support(body.texts).await?;
+    Ok(answer::json(StatusCode::OK, &parts))
 }
 
 fn session(asked: &Asked<'_>) -> Answer {

@@ -65,6 +65,13 @@ fn body(route: Route) -> Option<Value> {
                 json!({"type": "boolean", "description": "Also ask the vendors.", "default": true}),
             )],
         )),
+        Route::ApiSupport => Some(object(
+            &[],
+            &[(
+                "texts",
+                json!({"type": "object", "additionalProperties": {"type": "string"}, "description": "Further texts by name, to be cleaned."}),
+            )],
+        )),
         Route::ApiApply => Some(object(
             &["toml"],
             &[
@@ -237,6 +244,7 @@ const fn answer(route: Route) -> &'static str {
         | Route::ApiChooseConnector
         | Route::ApiRetryConnector => "sentence",
         Route::ApiDoctor => "findings: check, state, about, text, place, next",
+        Route::ApiSupport => "files: text by name; removed: how often what was taken out of each",
         Route::ApiApply => "applied, difference",
         Route::ApiSession => "user, form_token",
         Route::ApiOpenapi => "an OpenAPI 3.1 document",

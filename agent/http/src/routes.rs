@@ -71,6 +71,7 @@ pub(crate) enum Route {
     ApiResume,
     ApiHistory,
     ApiDoctor,
+    ApiSupport,
     ApiApply,
     ApiConnectors,
     ApiAcceptConnector,
@@ -513,6 +514,12 @@ pub(crate) const TABLE: &[Entry] = &[
         Route::ApiDoctor,
         Access::User,
         "Looks at the database, the secrets and each connection, and says what is wrong; changes nothing.",
+    ),
+    post(
+        "/api/v1/support",
+        Route::ApiSupport,
+        Access::Local,
+        "The agent's parts of a support bundle, and texts cleaned with them; on the local socket only.",
     ),
     post(
         "/api/v1/apply",

@@ -11,7 +11,7 @@ use waybill_engine::connectors::Connectors as _;
 use waybill_engine::doctor::Wishes;
 use waybill_engine::finding::{Check, Finding};
 use waybill_engine::hosted::HostConnectors;
-use waybill_engine::{Engine, EngineOptions, EngineParts};
+use waybill_engine::{Engine, EngineOptions, EngineParts, Handle};
 use waybill_host::ports::{Clock, Rng};
 use waybill_store::{OpenError, Options, Place, SealKey, Store, StoreError, Writer, check_file};
 
@@ -22,45 +22,21 @@ pub(super) async fn look(
     found: Vec<Found>,
     vendors: bool,
 ) -> Vec<Finding> {
-    let file = config.store_file();
-    let shown = file.display().to_string();
-    if !exists(&file) {
+    if !exists(&config.store_file()) {
         return vec![Finding::ok(
             Check::Database,
             "There is none yet; the first start makes it.",
         )];
     }
-    let (path, cache) = (file.clone(), config.store_cache_bytes);
-    let checked = tokio::task::spawn_blocking(move || check_file(&path, cache)).await;
-    match checked {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => return vec![unopened(&error).at(shown)],
-        Err(error) => {
-            let text = format!("It could not be checked: {error}.");
-            return vec![Finding::problem(Check::Database, text).at(shown)];
-        }
-    }
     let has_key = key.is_some();
-    let options = Options {
-        cache_bytes: config.store_cache_bytes,
-        writer: Writer::Inline,
-        // Without the key no secret opens, and nothing else needs it.
-        ..Options::new(
-            Place::Untouched(file),
-            key.unwrap_or_else(|| SealKey::from_bytes([0; 32])),
-        )
-    };
-    let opened = tokio::task::spawn_blocking(move || Store::open(options)).await;
-    let store = match opened {
-        Ok(Ok(store)) => store,
-        Ok(Err(error)) => return vec![unopened(&error).at(shown)],
-        Err(error) => {
-            let text = format!("It could not be opened: {error}.");
-            return vec![Finding::problem(Check::Database, text).at(shown)];
+    let mut findings = match handle(config, key, found).await {
+        Ok(handle) => {
+            let wishes = Wishes {
+                vendors,
+                running: false,
+            };
+            handle.examine(wishes).await
         }
-    };
-    let mut findings = match inside(config, store, found, vendors).await {
-        Ok(findings) => findings,
         Err(finding) => vec![finding],
     };
     if !has_key {
@@ -68,6 +44,41 @@ pub(super) async fn look(
         findings.retain(|finding| finding.check != Check::SealingKey);
     }
     findings
+}
+
+/// An engine over the database that is never run, or what keeps it from being made.
+pub(super) async fn handle(
+    config: &Config,
+    key: Option<SealKey>,
+    found: Vec<Found>,
+) -> Result<Handle, Finding> {
+    let file = config.store_file();
+    let shown = file.display().to_string();
+    let ended = |error: tokio::task::JoinError| {
+        let text = format!("It could not be checked: {error}.");
+        Finding::problem(Check::Database, text).at(shown.clone())
+    };
+    let unopened = |error: OpenError| unopened(&error).at(shown.clone());
+    let (path, cache) = (file.clone(), config.store_cache_bytes);
+    tokio::task::spawn_blocking(move || check_file(&path, cache))
+        .await
+        .map_err(ended)?
+        .map_err(unopened)?;
+    let options = Options {
+        cache_bytes: config.store_cache_bytes,
+        writer: Writer::Inline,
+        spool_dir: Some(config.spool_dir()),
+        // Without the key no secret opens, and nothing else needs it.
+        ..Options::new(
+            Place::Untouched(file),
+            key.unwrap_or_else(|| SealKey::from_bytes([0; 32])),
+        )
+    };
+    let store = tokio::task::spawn_blocking(move || Store::open(options))
+        .await
+        .map_err(ended)?
+        .map_err(unopened)?;
+    over(config, store, found)
 }
 
 fn unopened(error: &OpenError) -> Finding {
@@ -93,13 +104,7 @@ fn unopened(error: &OpenError) -> Finding {
     }
 }
 
-/// An engine over the database that is never run, and its examination of itself.
-async fn inside(
-    config: &Config,
-    store: Store,
-    found: Vec<Found>,
-    vendors: bool,
-) -> Result<Vec<Finding>, Finding> {
+fn over(config: &Config, store: Store, found: Vec<Found>) -> Result<Handle, Finding> {
     drop(rustls::crypto::ring::default_provider().install_default());
     let cannot = |error: anyhow::Error| {
         Finding::problem(
@@ -131,7 +136,7 @@ async fn inside(
         },
         observer: None,
     });
-    let (_, handle) = opened.map_err(|error| match error {
+    opened.map(|(_, handle)| handle).map_err(|error| match error {
         StoreError::Sealed(_) => Finding::problem(
             Check::SealingKey,
             "The key is not the one that the secrets were sealed with; the agent does not start with it.",
@@ -139,10 +144,5 @@ async fn inside(
         .next("Put the key back that belongs to this database (it is in the backup)."),
         other => Finding::problem(Check::Database, format!("It cannot be read: {other}."))
             .next(other.hint().unwrap_or("Restore the last backup; keep the file.")),
-    })?;
-    let wishes = Wishes {
-        vendors,
-        running: false,
-    };
-    Ok(handle.examine(wishes).await)
+    })
 }

@@ -8,4 +8,4 @@ mod listener;
 mod run;
 mod show;
 
-pub(crate) use run::run;
+pub(crate) use run::{Shelf, examine, run, stopped};

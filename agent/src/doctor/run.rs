@@ -9,6 +9,7 @@ use crate::key;
 use crate::out::{Failure, Out};
 use crate::wire::{self, Found};
 use std::path::{Path, PathBuf};
+use waybill_engine::Handle;
 use waybill_engine::finding::{Check, Finding};
 use waybill_store::SealKey;
 
@@ -25,7 +26,8 @@ pub(crate) async fn run(
                 Check::Configuration,
                 format!("`{}` is read without mistakes.", file.display()),
             )];
-            findings.extend(examine(&config, !args.local).await);
+            let shelf = Shelf::look(&config).await;
+            findings.extend(examine(&config, &shelf, !args.local).await);
             findings
         }
         Err(failure) => unreadable(file, failure),
@@ -62,7 +64,7 @@ fn unreadable(file: &Path, failure: Failure) -> Vec<Finding> {
 }
 
 /// Everything but the configuration itself.
-pub(crate) async fn examine(config: &Config, vendors: bool) -> Vec<Finding> {
+pub(crate) async fn examine(config: &Config, shelf: &Shelf, vendors: bool) -> Vec<Finding> {
     let mut findings = folder::data(config);
     findings.push(folder::space(config));
     let (agent, told) = Agent::find(config).await;
@@ -70,8 +72,7 @@ pub(crate) async fn examine(config: &Config, vendors: bool) -> Vec<Finding> {
     let (key, told) = sealing_key(config, agent.is_up());
     findings.extend(told);
     findings.extend(listener::look(config, agent.is_up()).await);
-    let (found, told) = connectors(config).await;
-    findings.extend(told);
+    findings.extend(shelf.findings.iter().cloned());
     match agent {
         Agent::Up(client) => findings.extend(super::awake::inside(&client, vendors).await),
         Agent::Denied => findings.push(Finding::skipped(
@@ -82,10 +83,26 @@ pub(crate) async fn examine(config: &Config, vendors: bool) -> Vec<Finding> {
             Check::Database,
             "Only the running agent can tell, and it does not answer.",
         )),
-        Agent::Down => findings.extend(asleep::look(config, key, found, vendors).await),
+        Agent::Down => {
+            findings.extend(asleep::look(config, key, shelf.found.clone(), vendors).await);
+        }
     }
     findings.sort_by_key(|finding| finding.check);
     findings
+}
+
+/// The engine of a stopped agent over its untouched database, never run; or why there is none.
+pub(crate) async fn stopped(config: &Config, shelf: &Shelf) -> Result<Handle, String> {
+    let credentials = environment(CREDENTIALS_DIRECTORY).map(PathBuf::from);
+    let named = config.key_file.as_deref();
+    let key = match key::find(&config.data_dir, credentials.as_deref(), named) {
+        Ok(key::Place::Key(key)) => key,
+        Ok(key::Place::Missing(_)) => return Err("the sealing key is missing".to_owned()),
+        Err(error) => return Err(format!("{error:#}")),
+    };
+    asleep::handle(config, Some(key), shelf.found.clone())
+        .await
+        .map_err(|finding| finding.text)
 }
 
 fn sealing_key(config: &Config, up: bool) -> (Option<SealKey>, Option<Finding>) {
@@ -136,51 +153,71 @@ pub(super) fn exists(path: &Path) -> bool {
     path.try_exists().unwrap_or(true)
 }
 
-async fn connectors(config: &Config) -> (Vec<Found>, Vec<Finding>) {
-    let shown = config.connectors_dir.display().to_string();
-    let mut findings = Vec::new();
-    findings.extend(folder::guarded(config));
-    let found = match wire::load_connectors(config).await {
-        Ok(found) => found,
-        Err(Failure::Other { message, hint } | Failure::Usage { message, hint }) => {
-            let finding = Finding::problem(Check::ConnectorsFolder, format!("{message}."));
-            let hint = hint.unwrap_or_else(|| "Check the folder's owner and mode.".to_owned());
-            findings.push(finding.at(shown).next(hint));
-            return (Vec::new(), findings);
+/// The connectors folder, looked at once: loading compiles, and that takes its time.
+pub(crate) struct Shelf {
+    /// Its files.
+    pub(crate) found: Vec<Found>,
+    findings: Vec<Finding>,
+}
+
+impl Shelf {
+    /// Loads every file, and keeps none of the compiled code.
+    pub(crate) async fn look(config: &Config) -> Self {
+        let shown = config.connectors_dir.display().to_string();
+        let mut findings = Vec::from_iter(folder::guarded(config));
+        let found = match wire::load_connectors(config).await {
+            Ok(found) => found,
+            Err(failure) => {
+                findings.push(unread(failure).at(shown));
+                return Self {
+                    found: Vec::new(),
+                    findings,
+                };
+            }
+        };
+        if found.is_empty() {
+            findings.push(
+                Finding::problem(Check::ConnectorsFolder, "No connector is there.")
+                    .at(shown)
+                    .next("Install the package again, or name the folder in `connectors-dir` of the configuration."),
+            );
         }
-        Err(_) => return (Vec::new(), findings),
+        findings.extend(found.iter().map(file));
+        Self { found, findings }
+    }
+}
+
+fn unread(failure: Failure) -> Finding {
+    let (message, hint) = match failure {
+        Failure::Other { message, hint } | Failure::Usage { message, hint } => (message, hint),
+        Failure::Mistakes(mistakes) => {
+            let first = mistakes.into_iter().next().map(|found| found.mistake);
+            first.map_or_else(Default::default, |m| (m.message, m.hint))
+        }
+        Failure::Told => Default::default(),
     };
-    if found.is_empty() {
-        findings.push(
-            Finding::problem(Check::ConnectorsFolder, "No connector is there.")
-                .at(shown)
-                .next("Install the package again, or name the folder in `connectors-dir` of the configuration."),
-        );
-    }
-    for file in &found {
-        let name = file.path.file_name().unwrap_or_default();
-        let name = name.display().to_string();
-        findings.push(match &file.loaded {
-            Ok(generation) => {
-                let descriptor = generation.descriptor();
-                Finding::ok(
-                    Check::Connector,
-                    format!("`{}` {} can be loaded.", descriptor.id, descriptor.version),
-                )
+    let hint = hint.unwrap_or_else(|| "Check the folder's owner and mode.".to_owned());
+    Finding::problem(Check::ConnectorsFolder, format!("{message}.")).next(hint)
+}
+
+fn file(file: &Found) -> Finding {
+    let name = file.path.file_name().unwrap_or_default();
+    let name = name.display().to_string();
+    match &file.loaded {
+        Ok(generation) => {
+            let descriptor = generation.descriptor();
+            let text = format!("`{}` {} can be loaded.", descriptor.id, descriptor.version);
+            Finding::ok(Check::Connector, text).about(name)
+        }
+        Err((why, hint)) => {
+            let hint = hint.clone();
+            let next = hint.unwrap_or_else(|| {
+                "Install the connector again; remove the file if it is none of yours.".to_owned()
+            });
+            Finding::problem(Check::Connector, format!("It is refused: {why}."))
                 .about(name)
-            }
-            Err((why, hint)) => {
-                let hint = hint.clone();
-                let next = hint.unwrap_or_else(|| {
-                    "Install the connector again; remove the file if it is none of yours."
-                        .to_owned()
-                });
-                Finding::problem(Check::Connector, format!("It is refused: {why}."))
-                    .about(name)
-                    .at(file.path.display().to_string())
-                    .next(next)
-            }
-        });
+                .at(file.path.display().to_string())
+                .next(next)
+        }
     }
-    (found, findings)
 }

@@ -101,7 +101,8 @@ impl Store {
             Place::File(path) | Place::Untouched(path) => path.display().to_string(),
             Place::Backend(_) => "backend".to_owned(),
         };
-        if let Some(dir) = &options.spool_dir {
+        let untouched = matches!(options.place, Place::Untouched(_));
+        if let Some(dir) = options.spool_dir.as_ref().filter(|_| !untouched) {
             std::fs::create_dir_all(dir).map_err(|source| OpenError::Io {
                 what: dir.display().to_string(),
                 source,
@@ -150,7 +151,9 @@ impl Store {
             &what,
         )?);
         let found_schema = crate::migrate::prepare(&engine)?;
-        crate::bodies::sweep(&engine)?;
+        if !untouched {
+            crate::bodies::sweep(&engine)?;
+        }
         let gate = match options.writer {
             Writer::Inline => Gate::Inline {
                 turn: Mutex::new(()),

@@ -33,6 +33,7 @@ pub(crate) fn frame() -> FrameView {
         name: name.to_owned(),
         title: title.to_owned(),
         connector: Some((name.to_owned(), "1.4.0".to_owned())),
+        generation: Some(2),
         sentence: sentence.to_owned(),
         tone,
         last_ok: Some(NOW - 8_000),
