@@ -3,7 +3,7 @@
 
 use crate::effects::{Denial, IoError, told};
 use crate::oauth::Asking;
-use crate::ports::{PortError, WireError};
+use crate::ports::{PortError, WireError, WireResponse};
 use crate::reach::{self, ReachError};
 use crate::setup::Bound;
 use secrecy::{ExposeSecret, SecretString};
@@ -230,6 +230,43 @@ fn filled(
     Ok(headers)
 }
 
+/// Shorter ones could be part of an answer by chance, and would tear holes into it.
+const SURELY_SECRET: usize = 12;
+
+/// Takes secrets out of what a guest gets to see: some vendors repeat what they were sent, in an error for example.
+pub(crate) fn hide(answer: &mut WireResponse, secrets: &[SecretString]) {
+    let long = secrets
+        .iter()
+        .map(ExposeSecret::expose_secret)
+        .filter(|secret| secret.len() >= SURELY_SECRET);
+    for secret in long {
+        for (_, value) in answer
+            .headers
+            .iter_mut()
+            .filter(|(_, v)| v.contains(secret))
+        {
+            *value = value.replace(secret, "***");
+        }
+        match std::str::from_utf8(&answer.body) {
+            Ok(text) if text.contains(secret) => {
+                answer.body = text.replace(secret, "***").into_bytes();
+            }
+            Ok(_) => {}
+            // Bytes that are no text are looked through one by one: they are rare.
+            Err(_) => blank(&mut answer.body, secret.as_bytes()),
+        }
+    }
+}
+
+fn blank(body: &mut [u8], secret: &[u8]) {
+    let mut at = 0;
+    while let Some(found) = body[at..].windows(secret.len()).position(|w| w == secret) {
+        let end = at + found + secret.len();
+        body[at + found..end].fill(b'*');
+        at = end;
+    }
+}
+
 /// Takes secrets out of a text that people will read. Very short ones would tear holes into everything.
 pub(crate) fn scrub<'a>(text: &str, secrets: impl IntoIterator<Item = &'a SecretString>) -> String {
     let mut text = text.to_owned();
@@ -240,4 +277,33 @@ pub(crate) fn scrub<'a>(text: &str, secrets: impl IntoIterator<Item = &'a Secret
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_vendor_repeats_is_hidden_and_everything_else_stays() {
+        let secrets = [
+            "correct-horse-battery".to_owned().into(),
+            "1234".to_owned().into(),
+        ];
+        let answer = |body: &[u8]| WireResponse {
+            status: 401,
+            headers: vec![(
+                "x-echo".to_owned(),
+                "Bearer correct-horse-battery".to_owned(),
+            )],
+            body: body.to_vec(),
+        };
+        let mut told = answer(b"{\"id\":1234,\"bad\":\"correct-horse-battery\"}");
+        hide(&mut told, &secrets);
+        assert_eq!(told.body, b"{\"id\":1234,\"bad\":\"***\"}");
+        assert_eq!(told.headers[0].1, "Bearer ***");
+        let mut bytes = answer(b"\xffcorrect-horse-battery\xffcorrect-horse-batter");
+        hide(&mut bytes, &secrets);
+        let stars = [b"\xff".as_slice(), &[b'*'; 21], b"\xffcorrect-horse-batter"].concat();
+        assert_eq!(bytes.body, stars);
+    }
 }

@@ -213,7 +213,7 @@ async fn exchange(
         .cloned()
         .collect();
     headers.extend(prepared.iter().flat_map(|p| p.headers.iter().cloned()));
-    let outcome = bound
+    let mut outcome = bound
         .ports
         .wire
         .send(WireRequest {
@@ -229,8 +229,9 @@ async fn exchange(
     bound.budgets.tally.request(bound.setup.id, &outcome);
     let exchange = &mut state.exchanges[place];
     exchange.took_ms = took(at, bound.now());
-    match &outcome {
+    match &mut outcome {
         Ok(answer) => {
+            credentials::hide(answer, secrets);
             exchange.status = answer.status;
             exchange.answer = scrub(&kept(&answer.body), secrets);
         }
