@@ -262,7 +262,11 @@ async fn api<V: Vendor>(
         (endpoint, plan, latency)
     };
     pause(latency + plan.delay_before_ms).await;
-    let outcome = carry_out(&mut lock(&core), &req, &plan);
+    let outcome = {
+        let mut core = lock(&core);
+        let outcome = carry_out(&mut core, &req, &plan);
+        dated(outcome, core.now())
+    };
     let status = match &outcome {
         Outcome::Whole(answer) => Some(answer.status),
         Outcome::Half(_) | Outcome::Cut => None,
@@ -278,6 +282,17 @@ async fn api<V: Vendor>(
         Outcome::Half(answer) => Ok(wire::response(answer, true)),
         Outcome::Cut => anyhow::bail!("cut on command"),
     }
+}
+
+/// The server would put the machine's own time into the answer, and the vendor's clock may have been moved.
+fn dated(mut outcome: Outcome, now_ms: i64) -> Outcome {
+    if let Outcome::Whole(answer) | Outcome::Half(answer) = &mut outcome
+        && let Ok(now) = jiff::Timestamp::from_millisecond(now_ms)
+    {
+        let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        answer.headers.push(("date".to_owned(), date));
+    }
+    outcome
 }
 
 enum Outcome {
