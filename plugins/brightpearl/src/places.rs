@@ -21,6 +21,9 @@ pub enum Kind {
     ShippingMethod,
 }
 
+/// Characters kept of a name: the position of the feed holds all of them, and has an end.
+const LONGEST: usize = 120;
+
 /// What people see of one entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
@@ -70,7 +73,10 @@ pub fn pull(api: &Api<'_>, kind: Kind, cursor: Option<&[u8]>) -> Result<Page, Fa
 }
 
 fn seen(entry: &Value) -> Option<(String, Seen)> {
-    let text = |name: &str| entry.get(name).and_then(ids::text);
+    let text = |name: &str| {
+        let text = entry.get(name).and_then(ids::text)?;
+        Some(text.chars().take(LONGEST).collect::<String>())
+    };
     let id = entry.get("id").and_then(ids::whole)?.to_string();
     let seen = Seen {
         name: text("name").unwrap_or_else(|| id.clone()),

@@ -15,13 +15,16 @@ fn extras(others: &[(String, String)]) -> Vec<Extra> {
     pairs.map(|(name, value)| Extra { name, value }).collect()
 }
 
+/// A longer one is no id of this vendor's, and too long a key for what is kept.
+const LONGEST_ID: usize = 200;
+
 /// All retailers, in one page.
 pub(crate) fn retailers(api: &Api<'_>) -> Result<Page, Failure> {
     let partners: Option<Many<Partner>> = api.find("/tradingpartner")?;
     let now = api.host.now_ms();
     let mut documents = Vec::new();
     for partner in partners.into_iter().flat_map(|all| all.0) {
-        let Some(id) = partner.account_id else {
+        let Some(id) = partner.account_id.filter(|id| id.len() <= LONGEST_ID) else {
             continue;
         };
         let status = partner.status.unwrap_or_else(|| "active".to_owned());
