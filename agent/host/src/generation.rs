@@ -73,6 +73,28 @@ impl Generation {
         &self.limits
     }
 
+    /// Asks it that often who it is, all in one store: a connector whose answer depends on what it did before shows here.
+    ///
+    /// # Errors
+    /// When it does not answer, as while loading.
+    pub async fn describe_repeatedly(&self, times: usize) -> Result<Vec<Descriptor>, CallError> {
+        let limit = Duration::from_millis(self.limits.describe_ms) * 10;
+        let state = CallState::new(Access::Nothing, None, &self.limits, Instant::now() + limit);
+        let (described, _) = self
+            .ready
+            .visit(state, |exports, live| {
+                Box::pin(async move {
+                    let mut all = Vec::new();
+                    for _ in 0..times {
+                        all.push(exports.describe(live).await?);
+                    }
+                    Ok(all)
+                })
+            })
+            .await;
+        described
+    }
+
     /// Binds it to a connection. A connection whose settings change is bound anew; loading is shared.
     pub fn bind(
         self: &Arc<Self>,
