@@ -110,7 +110,7 @@ fn take_shipment(
         if wanted
             && *taken
                 .unsure
-                .get_or_insert(shipment::unclaimed::possible(tx, connection)?)
+                .get_or_insert(shipment::unclaimed::possible(tx, connection, now)?)
         {
             let sale = &found.order_key;
             shipment::unclaimed::remember(tx, connection, sale, &document.key, now)?;

@@ -14,7 +14,7 @@ use flate2::write::DeflateEncoder;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Below this, compression saves nothing.
@@ -148,6 +148,19 @@ impl Tx<'_> {
             self.put_bytes(Tab::Bodies, &Key::new().u64(id).u32(n).0, chunk)?;
         }
         Ok(id)
+    }
+
+    /// Removes files that a backup held back, unless a body is kept in them again.
+    pub(crate) fn forget_files(&mut self, files: &[PathBuf]) -> Result<(), StoreError> {
+        for file in files {
+            let name = file.file_name().and_then(|name| name.to_str());
+            if let Some(name) = name
+                && !self.dynamic().has(Tab::SpoolFiles, name.as_bytes())?
+            {
+                self.unneeded.push(file.clone());
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn drop_body(&mut self, id: u64) -> Result<(), StoreError> {

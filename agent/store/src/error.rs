@@ -1,5 +1,6 @@
 //! What can go wrong, by operation: opening, and everything after. Owns no recovery; it names the way on in a hint.
 
+use crate::backup::BackupError;
 use std::io;
 use std::sync::Arc;
 
@@ -37,12 +38,19 @@ pub enum OpenError {
         /// Why.
         why: String,
     },
+    /// No snapshot could be kept before a migration, or what is kept could not be tidied.
+    #[error("the snapshot before the upgrade could not be kept; the database is as it was")]
+    Snapshot(#[source] Box<BackupError>),
     /// Reading or writing rows while opening.
     #[error("the store could not be prepared")]
     Rows(#[from] StoreError),
 }
 
 impl OpenError {
+    pub(crate) fn snapshot(error: BackupError) -> Self {
+        Self::Snapshot(Box::new(error))
+    }
+
     /// What a person can do.
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
@@ -53,6 +61,9 @@ impl OpenError {
             Self::RepairAborted => Some("start again with more time"),
             Self::Io { .. } => Some("check the path, its owner and the free space"),
             Self::Damaged { .. } => Some("restore the last backup; keep the damaged file"),
+            Self::Snapshot(_) => {
+                Some("free some space, then start again; or install the version before")
+            }
             Self::Rows(_) => None,
         }
     }

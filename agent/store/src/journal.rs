@@ -7,9 +7,11 @@ use crate::access::{Access, Tx};
 use crate::bodies::body;
 use crate::codec::{Key, Span, corrupt};
 use crate::error::StoreError;
+use crate::restore::restored_mark;
 use crate::retention::{Age, age_key};
 use crate::rows::{BegunRow, EffectRow, FinishedEffect};
 use crate::schema::Tab;
+use crate::{documents, jobs, orders};
 use waybill_model::ids::{ConnectionId, EffectId, JobId, Millis};
 
 fn effect_key(id: EffectId) -> Vec<u8> {
@@ -63,8 +65,38 @@ fn known(
     Ok((a.named(Tab::Effects, &ids)?, complete))
 }
 
+/// Since when a step that the journal does not know may have happened: it was restored, and one of the members is about
+/// something from before.
+fn restored_doubt(a: &dyn Access, jobs: &[JobId]) -> Result<Option<Millis>, StoreError> {
+    let Some(restored) = restored_mark(a)? else {
+        return Ok(None);
+    };
+    for id in jobs {
+        let Some(job) = jobs::job(a, *id)? else {
+            continue;
+        };
+        let order = match job.order {
+            Some(order) => orders::order(a, order)?,
+            None => None,
+        };
+        // What has no time of its own is in doubt: a look-up too many does no harm.
+        let began = match order {
+            Some(order) => order.placed_at,
+            None => documents::head(a, job.document)?.map(|head| head.occurred_at),
+        };
+        if began.is_none_or(|began| restored.may_know_less_than(began)) {
+            // Until then it may have happened: whoever looks it up must wait as long as searches trail writes from then on.
+            return Ok(Some(restored.at));
+        }
+    }
+    Ok(None)
+}
+
 impl Tx<'_> {
     /// Begins a step for these members, or tells what is known of it.
+    ///
+    /// In a database that was restored, a step of an order from before is in doubt although the journal knows nothing of
+    /// it: it may have happened after the backup.
     ///
     /// A step finished for all of them by one effect is replayed. A step not finished, or finished or begun for some
     /// of them only, is in doubt since the oldest begin. With `verified_absent` a step that was begun and not
@@ -96,6 +128,12 @@ impl Tx<'_> {
             for row in &rows {
                 self.leave_effect(row, jobs)?;
             }
+        }
+        if rows.is_empty()
+            && !verified_absent
+            && let Some(since) = restored_doubt(self, jobs)?
+        {
+            return Ok(BegunRow::InDoubt(since));
         }
         let id = EffectId(self.next("effect")?);
         let row = EffectRow {

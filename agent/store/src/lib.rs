@@ -15,6 +15,7 @@
 
 mod access;
 mod audit;
+mod backup;
 mod batches;
 mod bodies;
 mod cards;
@@ -31,6 +32,7 @@ mod hooks;
 mod items;
 mod jobs;
 mod journal;
+mod kept;
 mod kv;
 mod levels;
 mod links;
@@ -39,12 +41,14 @@ mod named;
 mod orders;
 mod overlay;
 mod read;
+mod restore;
 mod retention;
 pub mod rows;
 mod schema;
 mod settings;
 pub mod sim_disk;
 mod store;
+mod unpack;
 mod vault;
 mod verify;
 mod writer;
@@ -52,6 +56,7 @@ mod writer;
 #[doc(hidden)]
 pub use access::{Access, Env, Visit};
 pub use access::{Rx, Tx};
+pub use backup::{BackupError, Manifest, Totals, backup_closed};
 #[doc(hidden)]
 pub use codec::Span;
 pub use connectors::{AskedRow, BadRow, BuildRow, ConnectorRow, TrialRow, WaitingRow};
@@ -59,12 +64,15 @@ pub use error::{OpenError, StoreError};
 pub use hints::HintRow;
 pub use hooks::{DeliveryRow, HooksRow};
 pub use items::CatalogueItem;
+pub use kept::{FreeSpace, Home, Kept, Why};
 pub use named::{NamedCountRow, NamedItemRow, NamedQuery, NewNamedItem};
 pub use overlay::check_file;
 pub use read::{JOB_WORDS, Read};
+pub use restore::{Outcome, Restore, Restored};
 pub use rows::*;
 pub use schema::SCHEMA_VERSION;
 #[doc(hidden)]
 pub use schema::Tab;
 pub use store::{OnRepair, Options, Place, Store, Writer};
+pub use unpack::verify_backup;
 pub use vault::SealKey;

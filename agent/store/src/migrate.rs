@@ -4,12 +4,18 @@
 //! of items and the items that orders name, version 4 the connectors; no row of version 1 changed.
 
 use crate::access::Access;
+use crate::backup::INSTALL;
 use crate::error::{OpenError, StoreError};
 use crate::schema::{SCHEMA_VERSION, Tab};
 use crate::writer::Engine;
 use redb::{ReadableDatabase, TableError};
 
 pub(crate) const SCHEMA: &[u8] = b"schema";
+
+/// The version of a file that has to be brought up.
+pub(crate) fn older(engine: &Engine) -> Result<Option<u32>, OpenError> {
+    Ok(stored(engine)?.filter(|found| (1..SCHEMA_VERSION).contains(found)))
+}
 
 /// The version that was found; a new file has the newest.
 pub(crate) fn prepare(engine: &Engine) -> Result<u32, OpenError> {
@@ -57,6 +63,12 @@ fn add_tables(engine: &Engine) -> Result<(), StoreError> {
             tx.dynamic().has(*tab, b"")?;
         }
         crate::items::index_words(tx)?;
+        if tx.dynamic().bytes(Tab::Meta, INSTALL)?.is_none() {
+            // Tells backups of two installations apart.
+            let mut name = [0; 8];
+            getrandom::fill(&mut name).map_err(crate::vault::no_random)?;
+            tx.put_bytes(Tab::Meta, INSTALL, crate::codec::hex(&name).as_bytes())?;
+        }
         tx.put_bytes(Tab::Meta, SCHEMA, &SCHEMA_VERSION.to_be_bytes())
     })
 }

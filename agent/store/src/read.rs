@@ -380,6 +380,10 @@ pub trait Read: Access {
     ) -> Answer<Vec<(String, Vec<u8>)>> {
         kv::scan(self.dynamic(), connection, prefix, after, limit)
     }
+    /// Whether this database was restored, and from when it is.
+    fn restored(&self) -> Answer<Option<crate::restore::Restored>> {
+        crate::restore::restored_mark(self.dynamic())
+    }
     /// A small fact of the agent.
     fn meta(&self, key: &str) -> Answer<Option<Vec<u8>>> {
         kv::meta(self.dynamic(), key)

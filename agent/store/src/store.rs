@@ -3,10 +3,11 @@
 use crate::access::{Env, Rx, Tx};
 use crate::disk::{Counted, Meter};
 use crate::error::{OpenError, StoreError};
+use crate::kept::{Home, Kept};
 use crate::overlay::Overlay;
 use crate::rows::Stats;
 use crate::vault::SealKey;
-use crate::writer::{Engine, Pending, QUEUE, Reply, Request};
+use crate::writer::{Engine, Pending, QUEUE, Quick, Reply, Request};
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError};
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -15,6 +16,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
+use waybill_model::ids::Millis;
 
 /// Asked during a repair with its progress from 0 to 1; `false` stops it, and the opening fails.
 pub type OnRepair = Box<dyn Fn(f64) -> bool + Send + Sync>;
@@ -32,15 +35,19 @@ pub struct Options {
     /// Folder for bodies over 64,000 bytes; `None` keeps them in the database.
     pub spool_dir: Option<PathBuf>,
     /// Up to this length of the file every commit also writes which pages are free, so that opening after a kill is as
-    /// quick as after a close; from there on such an opening reads the whole file. It costs some 140 kB a commit at
-    /// 1.4 GiB, and less in proportion for a shorter file.
+    /// quick as after a close. It costs some 100 kB a commit and GiB of the file.
     pub quick_repair_below: u64,
+    /// A longer file's writer does so once nothing came for that long; a kill before that costs a walk through the file.
+    pub settle_after: Option<Duration>,
+    /// Where a snapshot goes before an older schema is migrated, and the time of it; `None`: there is none.
+    pub snapshot: Option<(Home, Millis)>,
     /// Watches and bounds a repair after an unclean stop.
     pub on_repair: Option<OnRepair>,
 }
 
 impl Options {
-    /// The usual: 8 MiB of cache, a writer thread, no spool folder, quick opening after a kill up to 2 GiB.
+    /// The usual: 8 MiB of cache, a writer thread, no spool folder; every commit makes opening quick up to 512 MiB, and a
+    /// quarter of a second of quiet above.
     pub fn new(place: Place, key: SealKey) -> Self {
         Self {
             place,
@@ -48,7 +55,9 @@ impl Options {
             writer: Writer::Thread,
             key,
             spool_dir: None,
-            quick_repair_below: 2 * 1024 * 1024 * 1024,
+            quick_repair_below: 512 * 1024 * 1024,
+            settle_after: Some(Duration::from_millis(250)),
+            snapshot: None,
             on_repair: None,
         }
     }
@@ -121,10 +130,14 @@ impl Store {
                 }
             });
         }
+        let quick = Quick {
+            below: options.quick_repair_below,
+            after: options.settle_after,
+        };
         let backend = match options.place {
             Place::File(path) => {
                 if !path.exists() {
-                    create_file(&path, &builder, &env, options.quick_repair_below)?;
+                    create_file(&path, &builder, &env, quick)?;
                 }
                 file_backend(&path, &what)?
             }
@@ -143,14 +156,26 @@ impl Store {
                 backend
             }
         };
-        let engine = Arc::new(start(
-            backend,
-            &builder,
-            env,
-            options.quick_repair_below,
-            &what,
-        )?);
-        let found_schema = crate::migrate::prepare(&engine)?;
+        let mut engine = start(backend, &builder, Arc::clone(&env), quick, &what)?;
+        let older = crate::migrate::older(&engine)?;
+        if let (Some((home, now)), Some(found)) = (&options.snapshot, older) {
+            // What is copied is a closed file.
+            drop(engine);
+            let kept = home.snapshot(found, *now).map_err(OpenError::snapshot)?;
+            let backend = file_backend(&home.file, &what)?;
+            engine = start(backend, &builder, env, quick, &what)?;
+            (home.step)("the database is open to be brought up");
+            brought_up(&engine, home, &kept, found)?;
+        }
+        let engine = Arc::new(engine);
+        let prepared = crate::migrate::prepare(&engine)?;
+        let found_schema = older.unwrap_or(prepared);
+        if let Some((home, _)) = &options.snapshot
+            && let Err(error) = home.tidy()
+        {
+            // It costs space, not an order.
+            tracing::warn!(%error, "Kept databases could not be tidied.");
+        }
         if !untouched {
             crate::bodies::sweep(&engine)?;
         }
@@ -232,6 +257,10 @@ impl Store {
     /// The schema version the file had when it was opened.
     pub fn found_schema(&self) -> u32 {
         self.0.found_schema
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0.engine
     }
 
     /// Whether a disk failure stopped all writes: open it again, or exit.
@@ -322,7 +351,7 @@ fn start(
     inner: Box<dyn StorageBackend>,
     builder: &Builder,
     env: Arc<Env>,
-    quick_repair_below: u64,
+    quick: Quick,
     what: &str,
 ) -> Result<Engine, OpenError> {
     let meter = Arc::new(Meter::default());
@@ -337,12 +366,38 @@ fn start(
         db,
         env,
         meter,
-        quick_repair_below,
+        quick,
+        slow_to_open: AtomicBool::new(false),
         commits: AtomicU64::new(0),
         writes: AtomicU64::new(0),
         waiting: AtomicUsize::new(0),
         poisoned: AtomicBool::new(false),
+        holds: AtomicUsize::new(0),
+        held: Mutex::new(Vec::new()),
     })
+}
+
+/// Brings an older database up and says how to go back.
+fn brought_up(engine: &Engine, home: &Home, kept: &Kept, found: u32) -> Result<(), OpenError> {
+    let name = kept.name.as_str();
+    if let Err(error) = crate::migrate::prepare(engine) {
+        tracing::error!(
+            kept = name,
+            schema = found,
+            "The database could not be brought up. It is as it was: install the version before."
+        );
+        return Err(error);
+    }
+    (home.step)("the database is brought up");
+    tracing::info!(
+        schema = found,
+        now = crate::SCHEMA_VERSION,
+        kept = name,
+        way_back = format!("waybill restore --kept {name}"),
+        "The database was brought up to this version. The way back: stop the service, run the command, install the \
+         version before."
+    );
+    Ok(())
 }
 
 /// Makes a new store beside its place and moves it there when it is whole: a stop on the way leaves no half a store.
@@ -350,7 +405,7 @@ fn create_file(
     path: &Path,
     builder: &Builder,
     env: &Arc<Env>,
-    quick_repair_below: u64,
+    quick: Quick,
 ) -> Result<(), OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
@@ -367,7 +422,7 @@ fn create_file(
         file_backend(&unborn, &what)?,
         builder,
         Arc::clone(env),
-        quick_repair_below,
+        quick,
         &what,
     )?;
     crate::migrate::prepare(&engine)?;

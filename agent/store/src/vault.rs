@@ -8,6 +8,7 @@ use crate::schema::Tab;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 use std::fmt;
 use waybill_model::ids::{ConnectionId, Millis};
 use zeroize::Zeroizing;
@@ -37,6 +38,14 @@ impl SealKey {
         &self.0
     }
 
+    /// Tells two keys apart, and nothing of the key.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(b"waybill sealing key\n");
+        hash.update(self.0.as_slice());
+        crate::codec::hex(&hash.finalize()[..16])
+    }
+
     fn cipher(&self) -> XChaCha20Poly1305 {
         let key: &[u8; 32] = &self.0;
         XChaCha20Poly1305::new(key.into())
@@ -49,7 +58,7 @@ impl fmt::Debug for SealKey {
     }
 }
 
-fn no_random(error: getrandom::Error) -> StoreError {
+pub(crate) fn no_random(error: getrandom::Error) -> StoreError {
     StoreError::Sealed(format!("no randomness for sealing: {error}"))
 }
 

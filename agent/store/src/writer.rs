@@ -8,9 +8,9 @@ use crate::error::StoreError;
 use redb::Database;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Most requests of one commit.
@@ -20,16 +20,57 @@ pub(crate) const QUEUE: usize = 8_192;
 /// How long a group of two or more waits once for others.
 const MERGE: Duration = Duration::from_millis(2);
 
+/// When a commit says which pages are free.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Quick {
+    /// Always, up to this length of the file.
+    pub(crate) below: u64,
+    /// Else in a commit of its own, once nothing came for that long.
+    pub(crate) after: Option<Duration>,
+}
+
 /// The database and what is counted about it.
 pub(crate) struct Engine {
     pub(crate) db: Database,
     pub(crate) env: Arc<Env>,
     pub(crate) meter: Arc<Meter>,
-    pub(crate) quick_repair_below: u64,
+    pub(crate) quick: Quick,
+    /// The last commit did not say which pages are free.
+    pub(crate) slow_to_open: AtomicBool,
     pub(crate) commits: AtomicU64,
     pub(crate) writes: AtomicU64,
     pub(crate) waiting: AtomicUsize,
     pub(crate) poisoned: AtomicBool,
+    /// Backups under way: files of bodies stay while there is one.
+    pub(crate) holds: AtomicUsize,
+    /// Files that became unneeded meanwhile.
+    pub(crate) held: Mutex<Vec<PathBuf>>,
+}
+
+/// Keeps every file of a body where it is. To be made before the read that names them begins.
+pub(crate) struct Hold<'e>(&'e Engine);
+
+impl<'e> Hold<'e> {
+    pub(crate) fn new(engine: &'e Engine) -> Self {
+        engine.holds.fetch_add(1, Ordering::SeqCst);
+        Self(engine)
+    }
+
+    /// The files that became unneeded, once nobody holds them any more.
+    pub(crate) fn release(self) -> Vec<PathBuf> {
+        let engine = self.0;
+        drop(self);
+        if engine.holds.load(Ordering::SeqCst) > 0 {
+            return Vec::new();
+        }
+        std::mem::take(&mut *engine.held.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        self.0.holds.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// A closure that waits for its commit.
@@ -80,7 +121,21 @@ enum Failed {
 impl Engine {
     /// Runs until every sender is gone.
     pub(crate) fn run(&self, queue: &Receiver<Box<dyn Request>>) {
-        while let Ok(first) = queue.recv() {
+        loop {
+            let first = match self.quick.after {
+                Some(quiet) if self.slow_to_open.load(Ordering::Relaxed) => {
+                    queue.recv_timeout(quiet)
+                }
+                _ => queue.recv().map_err(RecvTimeoutError::from),
+            };
+            let first = match first {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.make_quick_to_open();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             let mut group = vec![first];
             group.extend(queue.try_iter().take(GROUP - 1));
             if group.len() > 1 && group.len() < GROUP {
@@ -145,7 +200,8 @@ impl Engine {
         }
         let mut txn = self.db.begin_write().map_err(|e| self.engine(e.into()))?;
         txn.set_two_phase_commit(true);
-        txn.set_quick_repair(self.meter.length.load(Ordering::Relaxed) < self.quick_repair_below);
+        let quick = self.meter.length.load(Ordering::Relaxed) < self.quick.below;
+        txn.set_quick_repair(quick);
         let mut tx = Tx::new(&txn, &self.env);
         // The transaction of a closure that panicked is dropped whole, so no half-done state is seen afterwards.
         let outcome = catch_unwind(AssertUnwindSafe(|| apply(&mut tx)))
@@ -164,10 +220,36 @@ impl Engine {
         let started = timer();
         txn.commit().map_err(|e| self.engine(e.into()))?;
         self.meter.commit_took(started.elapsed());
+        self.slow_to_open.store(!quick, Ordering::Relaxed);
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.writes.fetch_add(writes as u64, Ordering::Relaxed);
-        remove(&unneeded);
+        // A backup that begins after this commit does not name them any more.
+        if self.holds.load(Ordering::SeqCst) > 0 {
+            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            held.extend(unneeded);
+        } else {
+            remove(&unneeded);
+        }
         Ok(())
+    }
+
+    /// A commit of nothing but which pages are free: a kill from here on costs no walk through the file.
+    fn make_quick_to_open(&self) {
+        self.slow_to_open.store(false, Ordering::Relaxed);
+        let committed = || {
+            let mut txn = self.db.begin_write().map_err(StoreError::from)?;
+            txn.set_two_phase_commit(true);
+            txn.set_quick_repair(true);
+            txn.commit().map_err(StoreError::from)
+        };
+        match committed() {
+            Ok(()) => drop(self.commits.fetch_add(1, Ordering::Relaxed)),
+            Err(error) => {
+                // The next write says so to whoever asked for it.
+                self.note(&error);
+                tracing::error!(%error, "The database could not be made quick to open.");
+            }
+        }
     }
 
     fn engine(&self, error: StoreError) -> Failed {

@@ -217,6 +217,7 @@ fn a_kill_costs_a_walk_through_the_file_only_above_the_bound() {
         let disk = SimDisk::with_image(2, image);
         let store = Store::open(Options {
             quick_repair_below,
+            settle_after: None,
             on_repair: Some(Box::new(move |_| {
                 seen.store(true, Ordering::Relaxed);
                 true
@@ -244,4 +245,38 @@ fn a_kill_costs_a_walk_through_the_file_only_above_the_bound() {
         let (.., walked) = opened(disk.bytes(), bound);
         assert!(!walked, "closed, {bound}");
     }
+}
+
+#[test]
+fn a_large_file_is_quick_to_open_once_its_writer_had_a_rest() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use waybill_store::sim_disk::{Loss, SimDisk};
+    let open = |image: Vec<u8>| {
+        let walked = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&walked);
+        let disk = SimDisk::with_image(2, image);
+        let store = Store::open(Options {
+            // As if the file were long.
+            quick_repair_below: 0,
+            settle_after: Some(std::time::Duration::from_millis(20)),
+            on_repair: Some(Box::new(move |_| {
+                seen.store(true, Ordering::Relaxed);
+                true
+            })),
+            ..Options::new(Place::Backend(disk.backend()), key())
+        })
+        .unwrap();
+        (disk, store, walked.load(Ordering::Relaxed))
+    };
+    let (disk, store, _) = open(Vec::new());
+    sample::with_connections(&store);
+    let before = store.stats().commits;
+    while store.stats().commits == before {
+        std::thread::yield_now();
+    }
+    let (_, store, walked) = open(disk.crash_with(Loss::All));
+    assert!(!walked, "it had a rest");
+    assert_sound(&store);
+    assert_eq!(store.read(Read::connections).unwrap().len(), 2);
 }

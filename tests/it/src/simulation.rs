@@ -24,6 +24,9 @@ use waybill_store::{ConnectionRow, Options, Place, Read, RouteRow, Scope, SealKe
 /// Start of every simulated day: 2026-11-21T00:00:00Z.
 pub(crate) const START: Millis = 1_795_219_200_000;
 
+/// A day that lasts longer never ends: that is a finding.
+const LONGEST_DAY: Millis = 6 * 3_600_000;
+
 /// What a seed is to do.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
@@ -37,6 +40,10 @@ pub struct Plan {
     pub crashes: u64,
     /// A bug planted on purpose: the ERP's connector sends again without looking.
     pub never_looks: bool,
+    /// The last crash loses the disk: the day goes on with a backup, the image of the first crash.
+    pub goes_back: bool,
+    /// A bug planted on purpose: the database does not know that it is a backup.
+    pub unmarked: bool,
     /// A bug planted on purpose: shipments are not held against what is open.
     pub forgets_open: bool,
 }
@@ -178,6 +185,13 @@ fn set_up(store: &Store) {
         .expect("the set-up is stored");
 }
 
+/// A person compared both sides and let the connections go on.
+fn restored(store: &Store, from: Millis, now: Millis) {
+    store
+        .write_blocking(move |tx| tx.mark_restored(from, false, true, "simulation", now))
+        .expect("the mark is stored");
+}
+
 async fn day(plan: Plan) -> Report {
     let world: World = Arc::new(Mutex::new(Outside::new(plan.seed, plan.faults)));
     let mut chance = Chance::new(plan.seed ^ 0xC0FF_EE00);
@@ -188,9 +202,17 @@ async fn day(plan: Plan) -> Report {
     let mut disk = SimDisk::new(plan.seed);
     let mut crashes = 0;
     let mut to_place = plan.orders;
+    let mut backup = None;
     loop {
         let store = open(&disk);
         set_up(&store);
+        if let Some((from, _)) = backup
+            .as_ref()
+            .filter(|_| plan.goes_back && crashes == plan.crashes)
+            && !plan.unmarked
+        {
+            restored(&store, *from, clock.now_ms());
+        }
         let last = crashes == plan.crashes;
         if !last && chance.below(2) == 0 {
             disk.fail_at(disk.syncs() + chance.below(60) + 2);
@@ -215,14 +237,19 @@ async fn day(plan: Plan) -> Report {
             break;
         }
         crashes += 1;
-        disk = SimDisk::with_image(chance.draw(), disk.crash());
+        let mut image = disk.crash();
+        let (_, old) = backup.get_or_insert_with(|| (clock.now_ms(), image.clone()));
+        if plan.goes_back && crashes == plan.crashes {
+            image.clone_from(old);
+        }
+        disk = SimDisk::with_image(chance.draw(), image);
         assert!(
             crashes <= plan.crashes,
             "the store refused although no crash was planned"
         );
     }
     let store = open(&disk);
-    let wrong = judge(&world, &store);
+    let wrong = judge(plan, &world, &store);
     let sales = lock(&world).sales.len();
     let parcels = lock(&world).taken.len();
     let hash = hash.lock().expect("one thread").clone().finalize();
@@ -292,6 +319,12 @@ async fn life(
             _ = &mut running => return Ended::Crashed,
             () = clock.sleep_ms(500) => {}
         }
+        assert!(
+            clock.now_ms() < START + LONGEST_DAY,
+            "seed {}: the day does not end: {:?}",
+            plan.seed,
+            busy(&store)
+        );
         outside(world, clock.now_ms(), chance, to_place);
         person(&handle, &store, clock.now_ms()).await;
         if clock.now_ms() >= until {
@@ -351,6 +384,31 @@ async fn person(handle: &Handle, store: &Store, now: Millis) {
     }
 }
 
+/// Jobs that are not done, by state.
+fn busy(store: &Store) -> Vec<String> {
+    let found = store.read(|rx| {
+        let mut found = Vec::new();
+        for state in [
+            "ready",
+            "waiting-for-accept",
+            "running",
+            "pending",
+            "waiting",
+            "blocked",
+            "resting",
+        ] {
+            for job in rx.jobs_in(state, 10)? {
+                found.push(format!(
+                    "{:?} {} {:?} {:?}",
+                    job.work, job.key, job.state, job.last_failure
+                ));
+            }
+        }
+        Ok(found)
+    });
+    found.unwrap_or_default()
+}
+
 fn is_idle(store: &Store) -> bool {
     let busy = store.read(|rx| {
         let mut busy = rx.open_batches()?.len();
@@ -371,7 +429,7 @@ fn is_idle(store: &Store) -> bool {
 }
 
 /// Compares the world with what must be true, and the store with itself.
-fn judge(world: &World, store: &Store) -> Vec<String> {
+fn judge(plan: Plan, world: &World, store: &Store) -> Vec<String> {
     let world = lock(world);
     let mut wrong = Vec::new();
     let mut sales: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
@@ -406,7 +464,7 @@ fn judge(world: &World, store: &Store) -> Vec<String> {
             .unwrap_or_default();
         judge_order(order, &made, store, &mut wrong);
     }
-    judge_shipments(&world, store, &mut wrong);
+    judge_shipments(plan, &world, store, &mut wrong);
     wrong.extend(
         sales
             .keys()
@@ -420,7 +478,7 @@ fn judge(world: &World, store: &Store) -> Vec<String> {
 }
 
 /// What the network was told as shipped is what the notes hold, each note once, and never more than was ordered.
-fn judge_shipments(world: &Outside, store: &Store, wrong: &mut Vec<String>) {
+fn judge_shipments(plan: Plan, world: &Outside, store: &Store, wrong: &mut Vec<String>) {
     let held = world.warehouse.shipped();
     for order in world.orders.values() {
         let packed = held.get(order.key.as_str()).copied().unwrap_or(0);
@@ -438,9 +496,16 @@ fn judge_shipments(world: &Outside, store: &Store, wrong: &mut Vec<String>) {
             ));
         }
         let row = store.read(|rx| rx.order_by_key(ConnectionId(1), &order.key));
-        let stage = row.ok().flatten().map(|row| row.stage);
-        if wanted > 0 && wanted == order.units && stage != Some(OrderStage::Shipped) {
-            wrong.push(format!("order {} is shipped and {stage:?}", order.key));
+        let row = row.ok().flatten();
+        let stage = row.as_ref().map(|row| row.stage);
+        let problem = row.and_then(|row| row.problem).unwrap_or_default();
+        // What was told in part before a database was restored is a card, for a person to compare.
+        let card = plan.goes_back && stage == Some(OrderStage::Waiting);
+        if wanted > 0 && wanted == order.units && stage != Some(OrderStage::Shipped) && !card {
+            wrong.push(format!(
+                "order {} is shipped and {stage:?}: {problem}",
+                order.key
+            ));
         }
         if order.cancelled && packed > 0 && stage != Some(OrderStage::Waiting) {
             wrong.push(format!(

@@ -8,6 +8,8 @@ const DAY: Plan = Plan {
     faults: 60,
     crashes: 4,
     never_looks: false,
+    goes_back: false,
+    unmarked: false,
     forgets_open: false,
 };
 
@@ -78,4 +80,30 @@ fn a_connector_that_never_looks_is_found() {
         found,
         "thirty seeds did not find a connector that sends again without looking"
     );
+}
+
+#[test]
+fn a_backup_that_goes_on_loses_and_doubles_nothing() {
+    for seed in 400..405 {
+        let report = run(Plan {
+            seed,
+            goes_back: true,
+            ..DAY
+        });
+        assert!(report.wrong.is_empty(), "seed {seed}: {:#?}", report.wrong);
+    }
+}
+
+#[test]
+fn a_backup_that_does_not_know_it_is_one_is_found() {
+    let found = (400..405).any(|seed| {
+        let plan = Plan {
+            seed,
+            goes_back: true,
+            unmarked: true,
+            ..DAY
+        };
+        !run(plan).wrong.is_empty()
+    });
+    assert!(found, "no seed found an old database that goes on");
 }

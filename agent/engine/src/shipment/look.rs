@@ -124,6 +124,9 @@ impl Case<'_> {
         if let Some(looked) = self.without_tracking() {
             return Ok(Err(looked));
         }
+        if let Some(looked) = self.told_before_a_restore(tx)? {
+            return Ok(Err(looked));
+        }
         let share = self.share(tx)?;
         if let Some(looked) = self.nothing_to_tell(&share) {
             return Ok(Err(looked));
@@ -296,6 +299,34 @@ impl Case<'_> {
             return Ok(Err(Looked::End(Ending::Ignored(why), text)));
         }
         Ok(Ok(units))
+    }
+
+    /// A note from before a restore may have been reported without this database knowing. Where the network has all of
+    /// its lines as shipped, it was.
+    fn told_before_a_restore(&self, tx: &Tx<'_>) -> Result<Option<Looked>, StoreError> {
+        let at = self.shipment.shipped_at;
+        let at = at.unwrap_or(self.note.document.occurred_at);
+        let restored = tx.restored()?;
+        if !restored.is_some_and(|restored| restored.may_know_less_than(at)) {
+            return Ok(None);
+        }
+        let sent = count::sent(self.jobs, self.job.id);
+        let counted = quantities::count(self.order, &sent);
+        let is_open = |line: &str| {
+            let count = counted.iter().find(|count| count.line == line);
+            count.is_none_or(|count| count.open.is_positive())
+        };
+        let mut lines = self.shipment.parcels.iter().flat_map(|p| &p.lines);
+        if lines.any(|line| is_open(&line.line)) {
+            return Ok(None);
+        }
+        let text = format!(
+            "Everything on goods-out note {} is shipped there already: it was reported before this database was \
+             restored.",
+            self.job.key
+        );
+        let why = "reported before the restore".to_owned();
+        Ok(Some(Looked::End(Ending::Ignored(why), text)))
     }
 
     fn named(&self, line: &str) -> String {

@@ -9,6 +9,8 @@ use waybill_store::{JobRow, Read, StoreError, Tx};
 
 /// Notes remembered at most, the newest ones.
 const MOST: usize = 200;
+/// The same after a restore, when any sale since the backup may be ours.
+const MOST_RESTORED: usize = 2_000;
 /// Longer than that no note is remembered.
 const KEPT_MS: Millis = 7 * 86_400_000;
 
@@ -32,7 +34,14 @@ fn put(tx: &mut Tx<'_>, connection: ConnectionId, notes: &Unclaimed) -> Result<(
 }
 
 /// Whether any sale of this connection may exist that we have no link for.
-pub(crate) fn possible(tx: &Tx<'_>, connection: ConnectionId) -> Result<bool, StoreError> {
+pub(crate) fn possible(
+    tx: &Tx<'_>,
+    connection: ConnectionId,
+    now: Millis,
+) -> Result<bool, StoreError> {
+    if is_restored(tx, now)? {
+        return Ok(true);
+    }
     let sale = |job: &JobRow| job.work == Work::Push(Entity::Order) && job.to == connection;
     for word in ["running", "waiting", "pending", "ready", "parked"] {
         for job in tx.jobs_in(word, usize::MAX)? {
@@ -50,6 +59,12 @@ pub(crate) fn possible(tx: &Tx<'_>, connection: ConnectionId) -> Result<bool, St
     Ok(false)
 }
 
+/// Whether sales may exist that were made after the backup this database was restored from, and are not looked up yet.
+fn is_restored(tx: &Tx<'_>, now: Millis) -> Result<bool, StoreError> {
+    let restored = tx.restored()?;
+    Ok(restored.is_some_and(|restored| now - restored.at < KEPT_MS))
+}
+
 /// Remembers a note of a sale that nobody knows.
 pub(crate) fn remember(
     tx: &mut Tx<'_>,
@@ -61,7 +76,12 @@ pub(crate) fn remember(
     let mut notes = remembered(tx, connection)?;
     notes.retain(|(_, known, at)| known != note && now - at < KEPT_MS);
     notes.push((sale.to_owned(), note.to_owned(), now));
-    let over = notes.len().saturating_sub(MOST);
+    let most = if is_restored(tx, now)? {
+        MOST_RESTORED
+    } else {
+        MOST
+    };
+    let over = notes.len().saturating_sub(most);
     notes.drain(..over);
     put(tx, connection, &notes)
 }
