@@ -1,11 +1,13 @@
 //! The command line's grammar. Owns names, help texts and the rules between options; does nothing.
 
+mod backup;
 mod connectors;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+pub(crate) use backup::{Backup, BackupOther, Restore};
 pub(crate) use connectors::{
     AcceptBuild, ChooseBuild, Connectors, Install, Keygen, Remove, Sign, Verify,
 };
@@ -75,8 +77,14 @@ pub(crate) enum Command {
     Pause(Named),
     /// Go on with a paused connection.
     Resume(Named),
+    /// Let go of connections: pause them and remove what was registered at their vendors. To be run before a purge.
+    Disconnect(Disconnect),
     /// Who did what, newest first.
     History(History),
+    /// Write a backup of the database, of the running agent or of a stopped one; or check one.
+    Backup(Backup),
+    /// Put a backup, or a kept database, in place of the database. The agent must be stopped.
+    Restore(Restore),
     /// Connectors: what runs, what waits for you, going back; who signed one, and keys to sign with.
     #[command(subcommand)]
     Connectors(Connectors),
@@ -293,6 +301,16 @@ pub(crate) struct Named {
     pub(crate) connection: String,
 }
 
+/// `disconnect`.
+#[derive(Debug, Args)]
+pub(crate) struct Disconnect {
+    /// Name of the connection; all of them when left out.
+    pub(crate) connection: Option<String>,
+    /// Forget its secrets too.
+    #[arg(long)]
+    pub(crate) forget_secrets: bool,
+}
+
 /// `history`.
 #[derive(Debug, Args)]
 pub(crate) struct History {
@@ -433,6 +451,22 @@ mod tests {
             (&*set.connection, &*set.key, &*set.value),
             ("shop", "url.base", "a=b")
         );
+        let cli = parse("waybill backup /mnt/usb").unwrap();
+        assert!(matches!(
+            cli.command,
+            Command::Backup(Backup {
+                target: Some(_),
+                other: None
+            })
+        ));
+        let cli = parse("waybill backup verify a.backup").unwrap();
+        assert!(matches!(
+            cli.command,
+            Command::Backup(Backup {
+                target: None,
+                other: Some(BackupOther::Verify(_))
+            })
+        ));
         let cli = parse("waybill demo --seed 7 -- x").unwrap();
         let Command::Demo(demo) = cli.command else {
             panic!("not demo")
@@ -464,6 +498,10 @@ mod tests {
             "waybill connectors remove",
             "waybill replay --since yesterday",
             "waybill replay --order 7 --all-parked",
+            "waybill backup",
+            "waybill restore",
+            "waybill restore a.backup --kept b",
+            "waybill restore --kept b --without-secrets",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

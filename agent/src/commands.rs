@@ -47,6 +47,7 @@ pub(crate) async fn run(out: Out, config: &Config, command: &Command) -> Result<
                 .connection(&args.connection, "resume", "Resumed.")
                 .await
         }
+        Command::Disconnect(args) => agent.disconnect(args).await,
         Command::History(args) => agent.history(args.limit).await,
         Command::Connectors(Connectors::Accept(args)) => agent.accept_build(args).await,
         Command::Connectors(Connectors::Rollback(args)) => agent.roll_back(&args.connector).await,
@@ -55,6 +56,8 @@ pub(crate) async fn run(out: Out, config: &Config, command: &Command) -> Result<
         Command::Run
         | Command::Check(_)
         | Command::Apply(_)
+        | Command::Backup(_)
+        | Command::Restore(_)
         | Command::Connectors(_)
         | Command::Demo(_)
         | Command::Doctor(_)
@@ -135,6 +138,10 @@ impl Agent {
         let name = text(&frame["store"]);
         self.out
             .line(format!("{name}: {}", text(&today["verdict"])));
+        for alarm in list(&frame["alarms"]) {
+            self.out.line(text(&alarm["text"]));
+            self.out.line(format!("  {}", text(&alarm["hint"])));
+        }
         for paused in list(&frame["paused"]) {
             self.out.line(format!("Paused: {}", text(paused)));
         }

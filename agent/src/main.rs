@@ -1,5 +1,6 @@
 //! The program `waybill`: parse, build, run, exit code. Read `wire.rs` next: it chooses the concrete parts.
 
+mod backup;
 mod builds;
 mod bundle;
 mod check;
@@ -9,6 +10,7 @@ mod config;
 mod connectors;
 #[cfg(feature = "crash-points")]
 mod crash;
+mod disconnect;
 mod doctor;
 mod files;
 mod journal;
@@ -106,6 +108,8 @@ fn dispatch(out: Out, cli: &Cli) -> Result<(), Failure> {
             }
             Command::Logs(args) => logs::run(out, &config, args).await,
             Command::SupportBundle(args) => bundle::run(out, &config, args).await,
+            Command::Backup(args) => backup::backup(out, &config, args).await,
+            Command::Restore(args) => backup::restore(out, &config, args).await,
             Command::Apply(args) => provision::run(out, &config, args).await,
             command => commands::run(out, &config, command).await,
         }

@@ -21,7 +21,7 @@ use waybill_engine::apply::{self, Difference};
 use waybill_engine::hosted::{HostConnectors, Hosting};
 use waybill_engine::ports::StorePorts;
 use waybill_engine::swap::{self, Started};
-use waybill_engine::{Engine, EngineOptions, EngineParts, Handle};
+use waybill_engine::{Engine, EngineOptions, EngineParts, FreeSpace, Handle};
 use waybill_host::budget::Budgets;
 use waybill_host::engine::HostEngine;
 use waybill_host::generation::Generation;
@@ -34,7 +34,7 @@ use waybill_host::wire::NetWire;
 use waybill_http::AdminOptions;
 use waybill_model::contract::Descriptor;
 use waybill_model::ids::{self, Millis};
-use waybill_store::{OpenError, Options, Place, Store, StoreError};
+use waybill_store::{Home, OpenError, Options, Place, SealKey, Store, StoreError};
 
 /// Everything an agent is made of, bound and ready to run.
 pub(crate) struct App {
@@ -90,6 +90,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         connectors: Arc::new(connectors),
         options: EngineOptions {
             hooks: hooks.is_some(),
+            free_space: Some(watched(config.data_dir.clone())),
             ..EngineOptions::default()
         },
         observer: None,
@@ -198,7 +199,7 @@ fn trusted_roots(config: &Config) -> Result<Vec<u8>, Failure> {
     })
 }
 
-fn private_folder(path: &Path) -> anyhow::Result<()> {
+pub(crate) fn private_folder(path: &Path) -> anyhow::Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -231,18 +232,41 @@ async fn bind_socket(path: &Path) -> Result<UnixListener, Failure> {
     Ok(listener)
 }
 
-fn open_store(config: &Config) -> Result<Store, Failure> {
-    let file = config.store_file();
+/// The key that seals secrets; `needed`: it is not made anew.
+pub(crate) fn seal_key(config: &Config, needed: bool) -> Result<SealKey, Failure> {
     let credentials = environment(CREDENTIALS_DIRECTORY).map(PathBuf::from);
-    let key = key::load_or_create(
+    Ok(key::load_or_create(
         &config.data_dir,
         credentials.as_deref(),
         config.key_file.as_deref(),
-        file.exists(),
-    )?;
+        needed,
+    )?)
+}
+
+/// Where the database and what is kept beside it lie.
+pub(crate) fn home(config: &Config) -> Home {
+    let kept = config.data_dir.join("kept");
+    Home::new(config.store_file(), config.spool_dir(), kept, free_space)
+}
+
+/// Bytes that the agent may still write in a folder.
+fn free_space(folder: &Path) -> std::io::Result<u64> {
+    let disk = rustix::fs::statvfs(folder)?;
+    Ok(disk.f_bavail * disk.f_frsize)
+}
+
+/// The disk under the data folder.
+fn watched(data_dir: PathBuf) -> FreeSpace {
+    FreeSpace(Arc::new(move || free_space(&data_dir)))
+}
+
+fn open_store(config: &Config) -> Result<Store, Failure> {
+    let file = config.store_file();
+    let key = seal_key(config, file.exists())?;
     let options = Options {
         cache_bytes: config.store_cache_bytes,
         spool_dir: Some(config.spool_dir()),
+        snapshot: Some((home(config), SystemClock.now_ms())),
         ..Options::new(Place::File(file), key)
     };
     Store::open(options).map_err(|error| open_failure(&error))

@@ -7,8 +7,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use waybill_store::SCHEMA_VERSION;
 
 /// A folder with a configuration in it.
 struct Place {
@@ -305,6 +307,85 @@ fn a_stopped_agent_is_provisioned_through_its_folder() {
         "{}",
         stdout(&output)
     );
+    assert_eq!(agent.signal(Signal::TERM).0, Some(0));
+}
+
+#[test]
+fn a_backup_of_a_running_agent_is_restored_on_another_machine() {
+    let (old, new) = (Place::new(), Place::new());
+    old.write("good.toml", SETTINGS);
+    let agent = old.start();
+    assert_eq!(code(&old.run(&["apply", "good.toml", "--yes"])), 0);
+    old.write("a.backup", "of yesterday");
+    let output = old.run(&["backup", "a.backup"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let mode = std::fs::metadata(old.path("a.backup")).unwrap();
+    assert_eq!(mode.permissions().mode() & 0o777, 0o600);
+    assert!(!old.path("a.backup.new").exists());
+    let output = old.run(&["backup", "verify", "a.backup", "--json"]);
+    assert_eq!(json(&output)["manifest"]["schema"], SCHEMA_VERSION);
+    let output = old.run(&["restore", "a.backup", "--yes"]);
+    assert!(
+        stderr(&output).contains("the agent is running"),
+        "{}",
+        stderr(&output)
+    );
+    let secret = std::fs::read(old.path("data/seal.key")).unwrap();
+    let code_file = std::fs::read(old.path("data/first-password")).unwrap();
+    let bytes = std::fs::read(old.path("a.backup")).unwrap();
+    for hidden in [secret.trim_ascii(), code_file.trim_ascii()] {
+        assert!(hidden.len() > 8 && !bytes.windows(hidden.len()).any(|part| part == hidden));
+    }
+    assert_eq!(agent.signal(Signal::KILL).0, None);
+    // Stopped, it is the command that reads.
+    let output = old.run(&["backup", "."]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+
+    std::fs::copy(old.path("a.backup"), new.path("a.backup")).unwrap();
+    let output = new.run(&["restore", "a.backup"]);
+    assert!(
+        stderr(&output).contains("seal.key` is missing"),
+        "{}",
+        stderr(&output)
+    );
+    let agent = new.start();
+    assert_eq!(agent.signal(Signal::TERM).0, Some(0));
+    let output = new.run(&["restore", "a.backup", "--yes"]);
+    assert!(
+        stderr(&output).contains("another key"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(!new.path("data/kept").exists());
+    std::fs::copy(old.path("data/seal.key"), new.path("data/seal.key")).unwrap();
+    let mut damaged = bytes.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 4;
+    std::fs::write(new.path("b.backup"), damaged).unwrap();
+    let output = new.run(&["restore", "b.backup", "--yes"]);
+    assert!(
+        stderr(&output).contains("is damaged before byte"),
+        "{}",
+        stderr(&output)
+    );
+    let output = new.run(&["restore", "a.backup"]);
+    assert_eq!(code(&output), 64, "nobody can be asked");
+    let output = new.run(&["restore", "a.backup", "--yes", "--json"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let kept = json(&output)["kept"]["name"].as_str().unwrap().to_owned();
+    let output = new.run(&["restore", "--list"]);
+    assert!(stdout(&output).contains(&kept), "{}", stdout(&output));
+    let agent = new.start();
+    let output = new.run(&["status", "--json"]);
+    assert_eq!(json(&output)["frame"]["store"], "Northfold Goods");
+    let output = new.run(&["history", "--json"]);
+    assert_eq!(json(&output)["rows"][0]["what"], "Restored the database");
+    assert_eq!(agent.signal(Signal::TERM).0, Some(0));
+    let output = new.run(&["restore", "--kept", &kept, "--yes"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let agent = new.start();
+    let output = new.run(&["status", "--json"]);
+    assert_eq!(json(&output)["frame"]["store"], "Waybill");
     assert_eq!(agent.signal(Signal::TERM).0, Some(0));
 }
 

@@ -1,6 +1,7 @@
 //! What every call of the engine shares: store, clock, chance, the bound connections, and the way to wake the loop.
 
 use crate::connectors::{Binding, CallsUsed, Connectors};
+use crate::disk::Disk;
 use crate::event::Event;
 use crate::hooks::{self, Hooks};
 use crate::supervise::EngineOptions;
@@ -117,6 +118,8 @@ pub(crate) struct Core {
     pub(crate) swaps: Swaps,
     /// Counts what builds do.
     pub(crate) watch: Arc<Watch>,
+    /// Free space, as it was found last.
+    pub(crate) disk: Disk,
 }
 
 impl Core {

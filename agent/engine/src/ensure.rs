@@ -109,6 +109,26 @@ pub(crate) async fn run(core: Arc<Core>, connection: ConnectionId) -> Result<(),
     }
 }
 
+/// Removes what stands, whether the connection is paused or not: it is being let go of.
+pub(crate) async fn remove_now(
+    core: &Arc<Core>,
+    connection: ConnectionId,
+) -> Result<(), StoreError> {
+    let desk = core.desk();
+    let Some(slot) = desk.slots.get(&connection) else {
+        return Ok(());
+    };
+    let (stored, secret) = core
+        .store
+        .read(|rx| Ok((rx.hooks(connection)?, rx.secret(connection, SLOT, NAME)?)))?;
+    if let Some(row) = stored
+        && let (Some(stands), Some(secret)) = (&row.public_url, &secret)
+    {
+        remove(core, slot, stands, secret, row.round, false).await?;
+    }
+    Ok(())
+}
+
 fn call(core: &Core, slot: &Slot, round: u64) -> Call {
     core.call(
         slot,

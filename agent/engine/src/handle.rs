@@ -3,6 +3,7 @@
 use crate::apply;
 use crate::catalogue;
 use crate::core::Core;
+use crate::disk::Room;
 use crate::event::Event;
 use crate::release::{self, Filled};
 use crate::status;
@@ -88,6 +89,13 @@ impl Handle {
             .store
             .read(|rx| rx.meta("ready"))
             .map_err(|error| error.to_string())?;
+        if let Some(alarm) = self
+            .core
+            .disk_alarm()
+            .filter(|_| self.core.room() == Room::Stop)
+        {
+            return Err(alarm.text);
+        }
         let desk = self.core.desk();
         match desk.slots.values().find_map(|s| {
             s.connector
@@ -277,7 +285,7 @@ impl Handle {
         Ok(())
     }
 
-    async fn connection(&self, name: &str) -> Result<ConnectionRow, CommandError> {
+    pub(crate) async fn connection(&self, name: &str) -> Result<ConnectionRow, CommandError> {
         let wanted = name.to_owned();
         self.read(move |_, rx| rx.connection_by_name(&wanted))
             .await?

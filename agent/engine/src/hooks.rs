@@ -4,6 +4,7 @@
 
 use crate::calls;
 use crate::core::{Core, Desk, Slot};
+use crate::disk::Room;
 use crate::event::Event;
 use crate::handle::Handle;
 use secrecy::{ExposeSecret, SecretString};
@@ -292,6 +293,9 @@ impl Handle {
             headers: harmless(headers),
             body,
         };
+        if core.room() == Room::Stop {
+            return Err(NOT_READY);
+        }
         crash::point("hook.before-commit");
         let taken = core.store.write(move |tx| {
             if tx.delivery_backlog(id)? >= MOST_WAITING {

@@ -3,11 +3,14 @@
 //! Start reading at `supervise.rs` (the loop), then `intake.rs`, `work.rs`, `verdict.rs` in the order an order meets them.
 
 pub mod apply;
+mod backup;
 mod calls;
 mod catalogue;
 pub mod clean;
 pub mod connectors;
 mod core;
+mod disconnect;
+mod disk;
 pub mod doctor;
 mod ensure;
 pub mod event;
@@ -44,6 +47,7 @@ mod words;
 mod work;
 
 pub use core::Observer;
+pub use disk::FreeSpace;
 pub use handle::{CommandError, Handle};
 pub use hooks::{HookRefusal, MOST_WAITING};
 pub use supervise::{Engine, EngineError, EngineOptions, EngineParts};

@@ -5,8 +5,9 @@ use crate::core::{Core, Desk};
 use crate::ensure;
 use crate::shipment::show;
 use crate::view::{
-    BudgetView, CardKind, CardView, CellView, ConnectionView, DeadlineKind, FeedView, FrameView,
-    HistoryView, JobView, MoneyRow, NoteView, OrderDetail, OrderList, OrderView, StageCounts, Tone,
+    AlarmView, BudgetView, CardKind, CardView, CellView, ConnectionView, DeadlineKind, FeedView,
+    FrameView, HistoryView, JobView, MoneyRow, NoteView, OrderDetail, OrderList, OrderView,
+    StageCounts, Tone,
 };
 use crate::words;
 use waybill_host::budget::BudgetUse;
@@ -50,7 +51,23 @@ pub(crate) fn frame(core: &Core, rx: &Rx) -> Result<FrameView, StoreError> {
         causes: counters.cards,
         waiting: orders_in(&counters, OrderStage::Waiting),
         connections,
+        alarms: alarms(core, rx, rows.iter().any(|row| row.paused))?,
     })
+}
+
+/// What a person must know on every page.
+fn alarms(core: &Core, rx: &Rx, paused: bool) -> Result<Vec<AlarmView>, StoreError> {
+    let mut alarms = Vec::from_iter(core.disk_alarm());
+    if paused && let Some(restored) = rx.restored()? {
+        alarms.push(AlarmView {
+            text: "This database was restored, and connections are paused.".to_owned(),
+            as_of: Some(restored.from),
+            hint: "Make sure that no other machine runs on a copy of it. Compare the newest orders here with both \
+                   systems, then resume each connection: what happened since is looked up before anything is sent."
+                .to_owned(),
+        });
+    }
+    Ok(alarms)
 }
 
 fn store_name(core: &Core, rx: &Rx) -> Result<String, StoreError> {

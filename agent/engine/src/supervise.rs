@@ -3,6 +3,7 @@
 
 use crate::connectors::Connectors;
 use crate::core::{Core, Desk, Observer, Slot};
+use crate::disk::{Disk, FreeSpace, Room};
 use crate::event::{CallKey, Event};
 use crate::gather::{self, ReadyJob};
 use crate::handle::Handle;
@@ -49,6 +50,8 @@ pub struct EngineOptions {
     pub counts_open: bool,
     /// Whether the hooks listener runs: without it no webhook is registered.
     pub hooks: bool,
+    /// Asked how much of the disk is free; `None`: it is not watched.
+    pub free_space: Option<FreeSpace>,
 }
 
 impl Default for EngineOptions {
@@ -61,6 +64,7 @@ impl Default for EngineOptions {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             counts_open: true,
             hooks: false,
+            free_space: None,
         }
     }
 }
@@ -120,6 +124,8 @@ pub(crate) struct Look {
     pub(crate) caught_up: BTreeSet<ConnectionId>,
     hooks: Vec<(CallKey, Millis)>,
     next_hint: Option<Millis>,
+    /// The disk has no room for more.
+    full: bool,
 }
 
 /// Requests to read, hints to follow, webhooks to put in order: each with the time it may start.
@@ -173,6 +179,7 @@ impl Engine {
             hooks: hooks::Hooks::default(),
             swaps: Swaps::default(),
             watch,
+            disk: Disk::default(),
         });
         swap::go_on(&core)?;
         core.reload()?;
@@ -374,6 +381,7 @@ impl Engine {
                 caught_up,
                 hooks: look_at_hooks(&self.core, desk, rx, now)?,
                 next_hint: rx.next_hint_due(now)?,
+                full: self.core.room() == Room::Stop,
             })
         })
     }
@@ -407,6 +415,7 @@ impl Engine {
     /// Starts everything that may start; when to look again.
     async fn schedule(&mut self, now: Millis) -> Result<Millis, StoreError> {
         let desk = self.core.desk();
+        self.core.look_at_disk(now);
         let look = self.look(&desk, now)?;
         self.known = look.ready.values().flatten().map(|j| (j.id, *j)).collect();
         self.wake_waiting(&look, now).await?;
@@ -464,7 +473,7 @@ impl Engine {
                 CallKey::Ensure(id) => self.start(key.clone(), ensure::run(core, *id)),
                 // A page and a document read apart could be stored in the wrong order.
                 CallKey::Fetch(id, entity)
-                    if !self.running.contains_key(&CallKey::Pull(*id, *entity)) =>
+                    if !look.full && !self.running.contains_key(&CallKey::Pull(*id, *entity)) =>
                 {
                     self.start(key.clone(), hints::run(core, *id, *entity));
                 }
@@ -546,6 +555,7 @@ impl Engine {
                 continue;
             }
             let held_back = match feed.entity {
+                _ if look.full => true,
                 // An order that leads nowhere would be acknowledged and then forgotten.
                 Entity::Order => !leads(Entity::Order) || look.backlog > HIGH_WATER,
                 // The sale of a note may be in a batch whose end is not known yet.

@@ -412,6 +412,34 @@ pub struct FrameView {
     pub waiting: u64,
     /// Each side.
     pub connections: Vec<ConnectionView>,
+    /// What a person must know on every page.
+    pub alarms: Vec<AlarmView>,
+}
+
+/// Something about the agent itself that a person must know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AlarmView {
+    /// One or two sentences.
+    pub text: String,
+    /// The moment it is about.
+    pub as_of: Option<Millis>,
+    /// What to do.
+    pub hint: String,
+}
+
+/// What became of letting go of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DisconnectedView {
+    /// Its name.
+    pub connection: String,
+    /// What was registered at the vendor and is gone.
+    pub removed: Vec<String>,
+    /// What is still registered there.
+    pub left_behind: Vec<String>,
+    /// Why it is.
+    pub why: Option<String>,
+    /// Secrets that were forgotten.
+    pub secrets_forgotten: u64,
 }
 
 /// The Today page.

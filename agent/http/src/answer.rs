@@ -3,19 +3,69 @@
 use crate::guard;
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use std::convert::Infallible;
 use std::fmt::Write;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::sync::mpsc::Receiver;
 use waybill_engine::CommandError;
 
 /// What a route answers with.
-pub(crate) type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Sent>;
+
+/// A body.
+pub(crate) enum Sent {
+    /// All of it is here.
+    Whole(Full<Bytes>),
+    /// It comes piece by piece; what it is shows whether it is whole.
+    Pieces(Receiver<Vec<u8>>),
+}
+
+impl Default for Sent {
+    fn default() -> Self {
+        Self::Whole(Full::default())
+    }
+}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(cx),
+            Self::Pieces(pieces) => pieces
+                .poll_recv(cx)
+                .map(|piece| piece.map(|piece| Ok(Frame::data(Bytes::from(piece))))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Pieces(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Pieces(_) => SizeHint::default(),
+        }
+    }
+}
 
 fn with_body(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+    let mut answer = Response::new(Sent::Whole(Full::new(body.into())));
     *answer.status_mut() = status;
     answer
         .headers_mut()
@@ -57,6 +107,13 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
             )
         }
     }
+}
+
+/// Bytes that come piece by piece.
+pub(crate) fn pieces(pieces: Receiver<Vec<u8>>) -> Answer {
+    let mut answer = with_body(StatusCode::OK, "application/octet-stream", Bytes::new());
+    *answer.body_mut() = Sent::Pieces(pieces);
+    answer
 }
 
 /// A table to be saved as a file of that name.

@@ -40,6 +40,13 @@ struct Poll {
     entity: Option<String>,
 }
 
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Disconnect {
+    #[serde(default)]
+    forget_secrets: bool,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cell {
@@ -150,12 +157,14 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
                 .await?;
             done()
         }
+        Route::ApiDisconnect => disconnect(asked).await?,
         Route::ApiHistory => answer::json(
             StatusCode::OK,
             &json!({"rows": handle.history(rows(asked)?).await?}),
         ),
         Route::ApiDoctor => doctor(asked).await?,
         Route::ApiSupport => support(asked).await?,
+        Route::ApiBackup => answer::pieces(handle.backup(who)),
         Route::ApiApply => apply_file(asked).await?,
         Route::ApiConnectors
         | Route::ApiAcceptConnector
@@ -184,6 +193,18 @@ async fn support(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let body: Support = read(asked)?;
     let parts = asked.site.handle.support(body.texts).await?;
     Ok(answer::json(StatusCode::OK, &parts))
+}
+
+async fn disconnect(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let body: Disconnect = if asked.body.is_empty() {
+        Disconnect::default()
+    } else {
+        read(asked)?
+    };
+    let (name, who) = (asked.param("name"), asked.who.as_str());
+    let handle = &asked.site.handle;
+    let view = handle.disconnect(name, body.forget_secrets, who).await?;
+    Ok(answer::json(StatusCode::OK, &view))
 }
 
 fn session(asked: &Asked<'_>) -> Answer {

@@ -46,6 +46,9 @@ pub enum ClientError {
         /// Why.
         why: String,
     },
+    /// What came could not be kept.
+    #[error("what the agent sent could not be written")]
+    Write(#[source] io::Error),
     /// The agent said no.
     #[error("{message}")]
     Refused {
@@ -72,6 +75,7 @@ impl ClientError {
             Self::Denied { .. } => {
                 Some("Run the command as root (sudo), or as the agent's own user.")
             }
+            Self::Write(_) => Some("Check the path, its owner and the free space."),
             Self::NoAnswer { .. } => Some("Look into the agent's log."),
             Self::Refused { hint, .. } => hint.as_deref(),
         }
@@ -122,6 +126,44 @@ impl LocalClient {
         self.ask(Method::POST, place, body).await
     }
 
+    /// Reads something large into `to`, piece by piece.
+    ///
+    /// # Errors
+    /// [`ClientError`]; what was written until then is of no use.
+    pub async fn download(&self, place: &str, to: &mut impl io::Write) -> Result<(), ClientError> {
+        let stream = self.open().await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|e| self.no_answer(&e))?;
+        let request = self.request(Method::GET, place, Bytes::new())?;
+        let late = |_| self.no_answer(&"nothing came within two minutes");
+        let read = async move {
+            let answer = tokio::time::timeout(PATIENCE, sender.send_request(request));
+            let answer = answer
+                .await
+                .map_err(late)?
+                .map_err(|e| self.no_answer(&e))?;
+            let (head, mut body) = answer.into_parts();
+            if !head.status.is_success() {
+                let body = Limited::new(body, LARGEST_ANSWER).collect().await;
+                let body = body.map_err(|e| self.no_answer(&e))?.to_bytes();
+                return self.take(head.status, &body).map(drop);
+            }
+            while let Some(frame) = tokio::time::timeout(PATIENCE, body.frame())
+                .await
+                .map_err(late)?
+            {
+                let frame = frame.map_err(|e| self.no_answer(&e))?;
+                if let Some(piece) = frame.data_ref() {
+                    to.write_all(piece).map_err(ClientError::Write)?;
+                }
+            }
+            Ok(())
+        };
+        let (answer, _) = tokio::join!(read, connection);
+        answer
+    }
+
     async fn open(&self) -> Result<UnixStream, ClientError> {
         UnixStream::connect(&self.path).await.map_err(|source| {
             let path = self.path.clone();
@@ -147,6 +189,24 @@ impl LocalClient {
             .unwrap_or_else(|_| Err(self.no_answer(&"nothing came within two minutes")))
     }
 
+    fn request(
+        &self,
+        method: Method,
+        place: &str,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = place.parse().map_err(|e| self.no_answer(&e))?;
+        let headers = request.headers_mut();
+        headers.insert(header::HOST, HeaderValue::from_static("local"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        Ok(request)
+    }
+
     async fn exchange(
         &self,
         stream: UnixStream,
@@ -157,15 +217,7 @@ impl LocalClient {
         let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|e| self.no_answer(&e))?;
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = place.parse().map_err(|e| self.no_answer(&e))?;
-        let headers = request.headers_mut();
-        headers.insert(header::HOST, HeaderValue::from_static("local"));
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
+        let request = self.request(method, place, body)?;
         let read = async move {
             // The sender ends with this block, and with it the connection.
             let mut sender = sender;

@@ -3,7 +3,7 @@
 //! know an address learns nothing: everything else is the same 404, before a body is read. Never redirects, never sets
 //! a cookie, never logs an address.
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Sent};
 use crate::body::{self, BodyError, Limits};
 use crate::server::{Limit, ServeError, listen};
 use crate::site::Peer;
@@ -138,7 +138,7 @@ fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
 }
 
 fn plain(status: StatusCode, body: &'static str) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    let mut answer = Response::new(Sent::Whole(Full::new(Bytes::from_static(body.as_bytes()))));
     *answer.status_mut() = status;
     let headers: [(HeaderName, &'static str); 3] = [
         (header::CONTENT_TYPE, "application/json"),

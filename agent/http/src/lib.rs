@@ -19,6 +19,7 @@ mod metrics;
 mod openapi;
 mod pages;
 mod password;
+mod router;
 mod routes;
 pub mod server;
 mod session;

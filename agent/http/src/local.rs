@@ -2,7 +2,7 @@
 //! agent's own user are answered.
 
 use crate::body::Limits;
-use crate::routes::Routes;
+use crate::router::Routes;
 use crate::server::{Limit, ServeError, answers, listen};
 use crate::site::{Peer, Site};
 use jiff::tz::TimeZone;

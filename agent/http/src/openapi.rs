@@ -72,6 +72,13 @@ fn body(route: Route) -> Option<Value> {
                 json!({"type": "object", "additionalProperties": {"type": "string"}, "description": "Further texts by name, to be cleaned."}),
             )],
         )),
+        Route::ApiDisconnect => Some(object(
+            &[],
+            &[(
+                "forget_secrets",
+                json!({"type": "boolean", "description": "Forget its secrets too.", "default": false}),
+            )],
+        )),
         Route::ApiApply => Some(object(
             &["toml"],
             &[

@@ -1,10 +1,6 @@
 //! Every address this agent answers to, once: method, path, who may ask, what it is for. `site.rs` dispatches on it and
-//! `openapi.rs` describes the part under `/api/`; neither keeps a list of its own.
-
-use hyper::Method;
-use matchit::Router;
-use percent_encoding::percent_decode_str;
-use std::collections::HashMap;
+//! `openapi.rs` describes the part under `/api/`; neither keeps a list of its own. `router.rs` finds
+//! a line of it.
 
 /// A route's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,6 +65,7 @@ pub(crate) enum Route {
     ApiProbe,
     ApiPause,
     ApiResume,
+    ApiDisconnect,
     ApiHistory,
     ApiDoctor,
     ApiSupport,
@@ -78,6 +75,7 @@ pub(crate) enum Route {
     ApiRollBackConnector,
     ApiChooseConnector,
     ApiRetryConnector,
+    ApiBackup,
     ApiOpenapi,
 }
 
@@ -473,6 +471,12 @@ pub(crate) const TABLE: &[Entry] = &[
         Access::User,
         "Goes on where it was paused.",
     ),
+    post(
+        "/api/v1/connections/{name}/disconnect",
+        Route::ApiDisconnect,
+        Access::User,
+        "Pauses a connection, removes what is registered at its vendor and, when told so, forgets its secrets.",
+    ),
     get(
         "/api/v1/history",
         Route::ApiHistory,
@@ -527,71 +531,13 @@ pub(crate) const TABLE: &[Entry] = &[
         Access::Local,
         "Applies a provisioning file, all of it or nothing; on the local socket only.",
     ),
+    get(
+        "/api/v1/backup",
+        Route::ApiBackup,
+        Access::Local,
+        "A backup of the database as it is now, in one stream; on the local socket only.",
+    ),
 ];
-
-/// Parameters of a path, decoded.
-pub(crate) type Params = HashMap<String, String>;
-
-/// What an address comes to.
-pub(crate) enum Found {
-    /// This line of the table.
-    Entry(&'static Entry, Params),
-    /// The path is there, with these methods.
-    OtherMethod(String),
-    /// Nothing is there.
-    Nothing,
-}
-
-/// The table, ready to be asked.
-pub(crate) struct Routes(Router<Vec<&'static Entry>>);
-
-impl Routes {
-    /// Builds the router of the table.
-    ///
-    /// # Errors
-    /// When two paths of the table collide; a test keeps that from happening.
-    pub(crate) fn new() -> Result<Self, matchit::InsertError> {
-        let mut by_path: Vec<(&'static str, Vec<&'static Entry>)> = Vec::new();
-        for entry in TABLE {
-            match by_path.iter_mut().find(|(path, _)| *path == entry.path) {
-                Some((_, entries)) => entries.push(entry),
-                None => by_path.push((entry.path, vec![entry])),
-            }
-        }
-        let mut router = Router::new();
-        for (path, entries) in by_path {
-            router.insert(path, entries)?;
-        }
-        Ok(Self(router))
-    }
-
-    /// What answers this method and path.
-    pub(crate) fn find(&self, method: &Method, path: &str) -> Found {
-        let Ok(found) = self.0.at(path) else {
-            return Found::Nothing;
-        };
-        let wanted = if *method == Method::HEAD {
-            "GET"
-        } else {
-            method.as_str()
-        };
-        let Some(entry) = found.value.iter().find(|entry| entry.method == wanted) else {
-            let methods: Vec<_> = found.value.iter().map(|entry| entry.method).collect();
-            return Found::OtherMethod(methods.join(", "));
-        };
-        let params = found
-            .params
-            .iter()
-            .map(|(name, value)| {
-                (
-                    name.to_owned(),
-                    percent_decode_str(value).decode_utf8_lossy().into_owned(),
-                )
-            })
-            .collect();
-        Found::Entry(entry, params)
-    }
-}
 
 #[cfg(test)]
 #[path = "routes_tests.rs"]

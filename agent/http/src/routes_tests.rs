@@ -1,6 +1,8 @@
 //! The table of routes: no collisions, every name once, nothing that writes is open.
 
 use super::*;
+use crate::router::{Found, Routes};
+use hyper::Method;
 use std::collections::HashSet;
 
 #[test]

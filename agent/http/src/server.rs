@@ -1,14 +1,13 @@
 //! Listening: accepts, limits, drives connections, stops. `serve_admin` is the browser's listener on loopback;
 //! `local.rs` and `hooks.rs` share the loop. Knows no route.
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Sent};
 use crate::body::Limits;
 use crate::guard::Hosts;
 use crate::password::{PasswordError, Passwords, Random};
-use crate::routes::Routes;
+use crate::router::Routes;
 use crate::session::{Sessions, Tries};
 use crate::site::{Browsers, Peer, Site};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -258,7 +257,7 @@ async fn one(
     let answer = tasks.spawn(answering).await;
     let answer = answer.unwrap_or_else(|error| {
         tracing::error!(%error, "A request ended abnormally.");
-        let mut answer = Response::new(Full::default());
+        let mut answer = Response::new(Sent::default());
         *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         answer
     });

@@ -31,6 +31,10 @@ pub const KEEP_DOCUMENTS: &str = "keep-documents-days";
 pub const KEEP_TRANSCRIPTS: &str = "keep-transcripts-days";
 /// Key of the setting: days that audit and setting changes are kept.
 pub const KEEP_AUDIT: &str = "keep-audit-days";
+/// Key of the setting: MiB of free disk below which people are told.
+pub const DISK_ALARM: &str = "disk-alarm-mib";
+/// Key of the setting: MiB of free disk below which nothing new is read.
+pub const DISK_STOP: &str = "disk-stop-mib";
 /// Key of the setting: how far a goods-out note must be before its shipment is reported.
 pub const SHIP_TRIGGER: &str = "shipments.trigger";
 /// Key of the setting: whether a shipment waits for its tracking number.
@@ -227,6 +231,20 @@ pub fn timing_settings() -> Vec<Setting> {
         all.push(Setting {
             field: Field::Integer,
             ..timing(key, label, help, Some(days))
+        });
+    }
+    for (key, label, mib) in [
+        (DISK_ALARM, "Warn below so many MiB of free disk", "1024"),
+        (
+            DISK_STOP,
+            "Read nothing new below so many MiB of free disk",
+            "256",
+        ),
+    ] {
+        let help = "What is here already goes on; nothing is lost, it is read once there is room.";
+        all.push(Setting {
+            field: Field::Integer,
+            ..timing(key, label, help, Some(mib))
         });
     }
     for entity in crate::document::Entity::ALL {

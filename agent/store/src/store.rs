@@ -134,28 +134,7 @@ impl Store {
             below: options.quick_repair_below,
             after: options.settle_after,
         };
-        let backend = match options.place {
-            Place::File(path) => {
-                if !path.exists() {
-                    create_file(&path, &builder, &env, quick)?;
-                }
-                file_backend(&path, &what)?
-            }
-            Place::Untouched(path) => {
-                let overlay = Overlay::open(&path).map_err(|source| OpenError::Io {
-                    what: what.clone(),
-                    source,
-                })?;
-                Box::new(overlay)
-            }
-            Place::Backend(backend) => {
-                forget_unborn(backend.as_ref()).map_err(|source| OpenError::Io {
-                    what: what.clone(),
-                    source,
-                })?;
-                backend
-            }
-        };
+        let backend = backend_of(options.place, &builder, &env, quick, &what)?;
         let mut engine = start(backend, &builder, Arc::clone(&env), quick, &what)?;
         let older = crate::migrate::older(&engine)?;
         if let (Some((home, now)), Some(found)) = (&options.snapshot, older) {
@@ -398,6 +377,33 @@ fn brought_up(engine: &Engine, home: &Home, kept: &Kept, found: u32) -> Result<(
          version before."
     );
     Ok(())
+}
+
+/// Where the bytes of a store lie; a missing file is made.
+fn backend_of(
+    place: Place,
+    builder: &Builder,
+    env: &Arc<Env>,
+    quick: Quick,
+    what: &str,
+) -> Result<Box<dyn StorageBackend>, OpenError> {
+    let io = |source| OpenError::Io {
+        what: what.to_owned(),
+        source,
+    };
+    Ok(match place {
+        Place::File(path) => {
+            if !path.exists() {
+                create_file(&path, builder, env, quick)?;
+            }
+            file_backend(&path, what)?
+        }
+        Place::Untouched(path) => Box::new(Overlay::open(&path).map_err(io)?),
+        Place::Backend(backend) => {
+            forget_unborn(backend.as_ref()).map_err(io)?;
+            backend
+        }
+    })
 }
 
 /// Makes a new store beside its place and moves it there when it is whole: a stop on the way leaves no half a store.

@@ -6,13 +6,13 @@ use crate::swapped::Folder;
 use crate::world::{Chance, SeededRng};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 use waybill_engine::connectors::{Binding, CallsUsed, Connectors};
 use waybill_engine::ports::StorePorts;
 use waybill_engine::swap::{self, Build, Shelf};
-use waybill_engine::{Engine, EngineOptions, EngineParts, Handle};
+use waybill_engine::{Engine, EngineOptions, EngineParts, FreeSpace, Handle};
 use waybill_host::connector::{Answer, Call, CallError, Connector};
 use waybill_host::ports::{Clock, Journal};
 use waybill_model::contract::{
@@ -298,6 +298,8 @@ pub struct Bench {
     pub erp: Arc<Side>,
     /// Whether the ERP's connector cannot be bound; counts from the next reload on.
     pub erp_is_missing: Arc<AtomicBool>,
+    /// Free bytes of the disk.
+    pub free: Arc<AtomicU64>,
     stop: CancellationToken,
     running: tokio::task::JoinHandle<()>,
 }
@@ -453,12 +455,19 @@ impl Bench {
     }
 
     fn run(store: Store, clock: Arc<dyn Clock>, sides: &Arc<Sides>) -> Self {
+        let free = Arc::new(AtomicU64::new(1 << 40));
+        let asked = free.clone();
         let parts = EngineParts {
             store: store.clone(),
             clock: clock.clone(),
             rng: Arc::new(SeededRng(Mutex::new(Chance::new(7)))),
             connectors: sides.clone(),
-            options: EngineOptions::default(),
+            options: EngineOptions {
+                free_space: Some(FreeSpace(Arc::new(move || {
+                    Ok(asked.load(Ordering::Relaxed))
+                }))),
+                ..EngineOptions::default()
+            },
             observer: None,
         };
         let (engine, handle) = Engine::open(parts).expect("the engine opens");
@@ -474,6 +483,7 @@ impl Bench {
             network: sides.network.clone(),
             erp: sides.erp.clone(),
             erp_is_missing: sides.erp_is_missing.clone(),
+            free,
             stop,
             running,
         }

@@ -15,16 +15,18 @@ use waybill_model::ids::{ConnectionId, DocumentId, Generation, JobId, Millis, Or
 use waybill_model::job::{Ending, JobState, Work};
 use waybill_model::order_state::OrderStage;
 use waybill_store::{
-    BegunRow, NewJob, NoteKind, NoteRow, Options, OrderRow, Place, Read as _, SealKey, Store,
-    StoreError, Tx,
+    BegunRow, NewJob, NoteKind, NoteRow, Options, OrderRow, Place, Read as _, Retention, SealKey,
+    Store, StoreError, Tx,
 };
 
 /// Orders of one commit.
 const PER_COMMIT: u64 = 100;
 /// Orders that share an acknowledgement.
 const PER_CALL: usize = 5;
-/// Orders are placed so far apart, up to now: no retention has a reason to touch them.
+/// Where MiB are asked for, orders are placed so far apart, up to now: no retention has a reason to touch them.
 const APART: Millis = 20_000;
+/// Where orders are asked for, they are spread over this time up to now, and retention does its work.
+const THREE_YEARS: Millis = 3 * 365 * 86_400_000;
 /// Commits that are looked at to say what one costs.
 const SMALL_COMMITS: u32 = 100;
 
@@ -33,8 +35,17 @@ const SMALL_COMMITS: u32 = 100;
 pub(crate) struct Wanted {
     /// The agent's data folder; nobody else has the database open.
     pub(crate) data: PathBuf,
-    /// MiB of disk the file is to take.
-    pub(crate) mib: u64,
+    /// How far.
+    pub(crate) until: Until,
+}
+
+/// How far to fill.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Until {
+    /// The file takes so many MiB of disk.
+    Mib(u64),
+    /// So many orders are stored.
+    Orders(u64),
 }
 
 /// What was stored.
@@ -47,6 +58,10 @@ pub(crate) struct Filled {
     /// What it takes on disk.
     pub(crate) disk: u64,
     grown: u64,
+    /// Bytes the store wrote for all of them, in large commits, and for what retention removed.
+    pub(crate) written: u64,
+    /// Documents and transcripts that retention removed.
+    pub(crate) pruned: (u64, u64),
     /// As the agent commits.
     pub(crate) commit: Commit,
     /// Without what makes opening after a kill quick.
@@ -63,6 +78,10 @@ pub(crate) struct Commit {
 impl Filled {
     pub(crate) const fn bytes_per_order(&self) -> u64 {
         self.grown / if self.orders == 0 { 1 } else { self.orders }
+    }
+
+    pub(crate) const fn written_per_order(&self) -> u64 {
+        self.written / if self.orders == 0 { 1 } else { self.orders }
     }
 
     pub(crate) fn orders_per_second(&self) -> u64 {
@@ -89,10 +108,16 @@ pub(crate) fn fill(wanted: &Wanted) -> anyhow::Result<Filled> {
     let started = now();
     let orders = until_full(wanted, &file, &store, sides)?;
     let took = started.elapsed();
+    let pruned = match wanted.until {
+        Until::Mib(_) => (0, 0),
+        Until::Orders(_) => prune(&store)?,
+    };
+    let written = store.stats().bytes;
     let commit = small_commits(&store, sides)?;
     store.close()?;
     let store = Store::open(Options {
         quick_repair_below: 0,
+        settle_after: None,
         ..options(wanted, &file)?
     })?;
     let plain_commit = small_commits(&store, sides)?;
@@ -104,6 +129,8 @@ pub(crate) fn fill(wanted: &Wanted) -> anyhow::Result<Filled> {
         length: std::fs::metadata(&file)?.len(),
         disk,
         grown: disk.saturating_sub(before),
+        written,
+        pruned,
         commit,
         plain_commit,
     })
@@ -130,24 +157,45 @@ fn sides(store: &Store) -> anyhow::Result<Sides> {
 
 /// Stores orders until the file takes what is wanted; how many.
 fn until_full(wanted: &Wanted, file: &Path, store: &Store, sides: Sides) -> anyhow::Result<u64> {
-    // How many orders there will be is known only at the end: the last ones would lie in the future, so the first one
-    // lies far enough back for the most there can be.
-    let most = wanted.mib * 1024 * 1024 / 4096;
-    let first = wall_clock()? - Millis::try_from(most)? * APART;
+    // How many orders there will be is not always known before the end: the last ones would lie in the future, so the
+    // first one lies far enough back for the most there can be.
+    let (most, apart) = match wanted.until {
+        Until::Mib(mib) => (mib * 1024 * 1024 / 4096, APART),
+        Until::Orders(orders) => (orders, THREE_YEARS / Millis::try_from(orders)?.max(1)),
+    };
+    let first = wall_clock()? - Millis::try_from(most)? * apart;
     let mut orders = 0;
-    while on_disk(file)? < wanted.mib * 1024 * 1024 {
-        ensure!(orders < most, "the file does not grow");
-        let samples: Vec<Sample> = (orders..orders + PER_COMMIT)
-            .map(|n| sample::order(n, first + Millis::try_from(n).unwrap_or(0) * APART))
+    loop {
+        match wanted.until {
+            Until::Mib(mib) if on_disk(file)? >= mib * 1024 * 1024 => break,
+            Until::Orders(_) if orders >= most => break,
+            _ => ensure!(orders < most, "the file does not grow"),
+        }
+        let samples: Vec<Sample> = (orders..(orders + PER_COMMIT).min(most))
+            .map(|n| sample::order(n, first + Millis::try_from(n).unwrap_or(0) * apart))
             .collect();
+        let stored = samples.len() as u64;
         store.write_blocking(move |tx| {
             samples
                 .chunks(PER_CALL)
                 .try_for_each(|chunk| store_orders(tx, sides, chunk))
         })?;
-        orders += PER_COMMIT;
+        orders += stored;
     }
     Ok(orders)
+}
+
+/// What the agent's retention removes, as it is set from the start: documents and transcripts.
+fn prune(store: &Store) -> anyhow::Result<(u64, u64)> {
+    let (now, retention) = (wall_clock()?, Retention::default());
+    let mut removed = (0, 0);
+    loop {
+        let pruned = store.write_blocking(move |tx| tx.prune(now, &retention))?;
+        removed = (removed.0 + pruned.documents, removed.1 + pruned.transcripts);
+        if !pruned.more {
+            return Ok(removed);
+        }
+    }
 }
 
 fn small_commits(store: &Store, sides: Sides) -> anyhow::Result<Commit> {

@@ -31,6 +31,9 @@ struct Arguments {
     /// MiB of disk the large database takes; 0 leaves it out
     #[arg(long, default_value_t = 1024)]
     fill_mib: u64,
+    /// Orders the large database holds, spread over three years and kept as long as retention keeps them, instead of MiB
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    orders: Option<u64>,
     /// Leave the data folder behind
     #[arg(long)]
     keep: bool,

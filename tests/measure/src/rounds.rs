@@ -1,7 +1,7 @@
 //! Owns the order of measuring and what is printed. Must not know how a figure is taken.
 
 use crate::figures::{Tries, mib, plain, size, time};
-use crate::fill::{self, Commit, Wanted};
+use crate::fill::{self, Commit, Until, Wanted};
 use crate::programs::Programs;
 use crate::{Arguments, process, say, starts};
 use anyhow::{Context as _, ensure};
@@ -16,7 +16,9 @@ use waybill_sim::play::provisioning::Pace;
 const BINARY_MIB: u64 = 30;
 const IDLE_MIB: u64 = 32;
 const START: Duration = Duration::from_millis(300);
-const START_LARGE: Duration = Duration::from_secs(2);
+const START_LARGE: Duration = Duration::from_secs(3);
+/// A large database is quick to open again once nothing was committed for a quarter of a second.
+const REST: Duration = Duration::from_secs(1);
 /// An agent is idle that has had everything it asked for, this long ago: threads of the start have ended by then.
 const SETTLING: Duration = Duration::from_secs(12);
 /// As shipped.
@@ -57,7 +59,7 @@ pub(crate) async fn all(arguments: &Arguments) -> anyhow::Result<()> {
     let house = House::start(&programs.sandbox, 1, None).await?;
     idle(arguments, &place, &house).await?;
     small(arguments, &place).await?;
-    if arguments.fill_mib > 0 {
+    if arguments.fill_mib > 0 || arguments.orders.is_some() {
         large(arguments, &place).await?;
     }
     if arguments.keep {
@@ -84,20 +86,31 @@ async fn idle(arguments: &Arguments, place: &Place, house: &House) -> anyhow::Re
         Some(IDLE_MIB),
     )
     .await?;
+    idle_work(arguments, &agent).await?;
+    starts::stop(place, &mut agent).await?;
+    say("\nStart to ready");
+    say(&plain("the very first, on an empty folder", &time(first)));
+    Ok(())
+}
+
+/// What an agent without anything to do spends.
+async fn idle_work(arguments: &Arguments, agent: &Agent) -> anyhow::Result<()> {
     let id = agent.id().context("the agent has ended")?;
     let before = process::ticks(id)?;
     tokio::time::sleep(Duration::from_secs(arguments.idle_secs)).await;
-    let used = process::ticks(id)? - before;
+    let used = (process::ticks(id)? - before) * 10;
+    let share = used * 10_000 / (arguments.idle_secs * 1_000);
     say(&plain(
         &format!(
             "processor over {} s (polls every {} s)",
             arguments.idle_secs, PACE.poll
         ),
-        &format!("{} ms", used * 10),
+        &format!(
+            "{used} ms, {}.{:02} % (target 0.30 %)",
+            share / 100,
+            share % 100
+        ),
     ));
-    starts::stop(place, &mut agent).await?;
-    say("\nStart to ready");
-    say(&plain("the very first, on an empty folder", &time(first)));
     Ok(())
 }
 
@@ -152,17 +165,26 @@ async fn small(arguments: &Arguments, place: &Place) -> anyhow::Result<()> {
     say(&Tries::new(times).line("connectors must be compiled", None));
     let times = after_stop(arguments, place).await?;
     say(&times.line("compiled connectors kept", Some(START)));
-    let times = after_kill(arguments, place, false).await?;
+    let times = after_kill(arguments, place, Kill::Busy).await?;
     say(&times.line("the same, after kill -9", Some(START)));
     Ok(())
 }
 
 /// Starts on a database of a gigabyte.
 async fn large(arguments: &Arguments, place: &Place) -> anyhow::Result<()> {
-    say(&format!("\nDatabase of {} MiB on disk", arguments.fill_mib));
+    let until = match arguments.orders {
+        Some(orders) => Until::Orders(orders),
+        None => Until::Mib(arguments.fill_mib),
+    };
+    say(&match until {
+        Until::Mib(mib) => format!("\nDatabase of {mib} MiB on disk"),
+        Until::Orders(orders) => format!(
+            "\nDatabase of {orders} finished orders of three years: bodies of 400 days, transcripts of 90"
+        ),
+    });
     let wanted = Wanted {
         data: place.data.clone(),
-        mib: arguments.fill_mib,
+        until,
     };
     let filled = tokio::task::spawn_blocking(move || fill::fill(&wanted)).await??;
     say(&plain("orders stored", &filled.orders.to_string()));
@@ -170,6 +192,17 @@ async fn large(arguments: &Arguments, place: &Place) -> anyhow::Result<()> {
         "bytes of disk per order",
         &filled.bytes_per_order().to_string(),
     ));
+    say(&plain(
+        "bytes written per order, in large commits",
+        &filled.written_per_order().to_string(),
+    ));
+    if arguments.orders.is_some() {
+        let (documents, transcripts) = filled.pruned;
+        say(&plain(
+            "removed by retention",
+            &format!("{documents} documents, {transcripts} transcripts"),
+        ));
+    }
     say(&plain(
         "file",
         &format!(
@@ -191,13 +224,16 @@ async fn large(arguments: &Arguments, place: &Place) -> anyhow::Result<()> {
     let plain_commit = commit(filled.plain_commit);
     say(&plain("one that makes no opening quick", &plain_commit));
     let times = after_stop(arguments, place).await?;
-    say(&times.line("start after a stop", None));
-    let times = after_kill(arguments, place, false).await?;
+    say(&times.line("start after a stop", Some(START)));
+    let times = after_kill(arguments, place, Kill::Resting).await?;
     say(&times.line("start after kill -9", Some(START_LARGE)));
-    let times = after_kill(arguments, place, true).await?;
+    let times = after_kill(arguments, place, Kill::RestingAndCold).await?;
     say(&times.line("the same, file not in the kernel's memory", None));
+    let times = after_kill(arguments, place, Kill::Busy).await?;
+    say(&times.line("start after kill -9 right behind a commit", None));
     let (mut agent, _) = starts::timed(place).await?;
     memory("idle on it", &agent, Some(IDLE_MIB)).await?;
+    idle_work(arguments, &agent).await?;
     starts::stop(place, &mut agent).await
 }
 
@@ -211,8 +247,19 @@ async fn after_stop(arguments: &Arguments, place: &Place) -> anyhow::Result<Trie
     Ok(Tries::new(times))
 }
 
+/// When an agent is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kill {
+    /// Right behind a commit.
+    Busy,
+    /// Some time after it.
+    Resting,
+    /// The same, and nothing of the file is in the kernel's memory.
+    RestingAndCold,
+}
+
 /// Every start follows a kill of an agent that had committed something. Ends with a stopped agent.
-async fn after_kill(arguments: &Arguments, place: &Place, cold: bool) -> anyhow::Result<Tries> {
+async fn after_kill(arguments: &Arguments, place: &Place, kill: Kill) -> anyhow::Result<Tries> {
     let mut times = Vec::new();
     let (mut agent, _) = starts::timed(place).await?;
     for _ in 0..arguments.runs {
@@ -220,8 +267,11 @@ async fn after_kill(arguments: &Arguments, place: &Place, cold: bool) -> anyhow:
         for word in ["pause", "resume"] {
             place.ask(&[word, "erp"]).await?;
         }
+        if kill != Kill::Busy {
+            tokio::time::sleep(REST).await;
+        }
         agent.kill().await?;
-        if cold {
+        if kill == Kill::RestingAndCold {
             forget(&place.data.join("waybill.redb"))?;
         }
         let (next, took) = starts::timed(place).await?;

@@ -54,6 +54,8 @@ pub(crate) struct Base {
     pub(crate) sending: Mark,
     /// Each side.
     pub(crate) sides: Vec<Side>,
+    /// What must be known: the sentence, and what to do.
+    pub(crate) alarms: Vec<(String, String)>,
     /// What was searched.
     pub(crate) find: String,
     /// The form token.
@@ -159,6 +161,15 @@ impl Base {
                 .connections
                 .iter()
                 .map(|connection| side(connection, times))
+                .collect(),
+            alarms: frame
+                .alarms
+                .iter()
+                .map(|alarm| {
+                    let as_of = alarm.as_of.map(|at| times.when(at));
+                    let as_of = as_of.map_or_else(String::new, |at| format!(" It shows {at}."));
+                    (format!("{}{as_of}", alarm.text), alarm.hint.clone())
+                })
                 .collect(),
             find: String::new(),
             token: String::new(),

@@ -68,6 +68,7 @@ pub(crate) fn frame() -> FrameView {
             connection(1, "network", "Network", Tone::Hold, "Paused by you"),
             connection(2, "erp", "Ledgerworks", Tone::Ok, "OK"),
         ],
+        alarms: Vec::new(),
     }
 }
 

@@ -1,0 +1,91 @@
+//! Letting go of a connection: it is paused, what the agent registered at the vendor is removed there, and its secrets
+//! on request. Owns the order of these steps and what is said of them; `ensure.rs` knows how a webhook is removed.
+
+use crate::ensure;
+use crate::event::Event;
+use crate::handle::{CommandError, Handle};
+use crate::view::DisconnectedView;
+use waybill_model::ids::ConnectionId;
+use waybill_model::settings::HOOKS_URL;
+use waybill_store::{HooksRow, Read, Scope, StoreError};
+
+impl Handle {
+    /// Pauses a connection and removes what stands at its vendor; with `secrets` it forgets those too, unless something
+    /// still stands there that they are needed for. Orders, settings and matches stay. May be repeated.
+    pub async fn disconnect(
+        &self,
+        connection: &str,
+        secrets: bool,
+        who: &str,
+    ) -> Result<DisconnectedView, CommandError> {
+        let row = self.connection(connection).await?;
+        let id = row.id;
+        let before = self.hooks_of(id).await?;
+        let (by, now) = (who.to_owned(), self.now());
+        // First of all: from here on nothing calls the vendor, and nothing registers again what is being removed.
+        self.core
+            .store
+            .write(move |tx| {
+                let mut row = tx.connection(id)?.unwrap_or_else(|| row.clone());
+                row.paused = true;
+                tx.put_connection(&row)?;
+                let scope = Scope {
+                    connection: Some(id),
+                    retailer: None,
+                };
+                tx.set_setting(&scope, HOOKS_URL, None, &by, now)?;
+                tx.audit(&by, "Disconnected", &row.name, now)
+            })
+            .await?;
+        self.core.reload().map_err(CommandError::Store)?;
+        ensure::remove_now(&self.core, id).await?;
+        let after = self.hooks_of(id).await?;
+        let left =
+            match after.public_url {
+                Some(_) => Some(after.problem.unwrap_or_else(|| {
+                    "its connector is not there, or its secret is lost".to_owned()
+                })),
+                None => None,
+            };
+        let forgotten = if secrets && left.is_none() {
+            self.forget_secrets(id, who).await?
+        } else {
+            0
+        };
+        self.core.wake(Event::Reload);
+        Ok(DisconnectedView {
+            connection: connection.to_owned(),
+            removed: if left.is_none() {
+                before.standing.clone()
+            } else {
+                Vec::new()
+            },
+            left_behind: if left.is_some() {
+                before.standing
+            } else {
+                Vec::new()
+            },
+            why: left,
+            secrets_forgotten: forgotten,
+        })
+    }
+
+    async fn hooks_of(&self, id: ConnectionId) -> Result<HooksRow, CommandError> {
+        self.read(move |_, rx| Ok(rx.hooks(id)?.unwrap_or_else(|| HooksRow::new(id))))
+            .await
+    }
+
+    async fn forget_secrets(&self, id: ConnectionId, who: &str) -> Result<u64, CommandError> {
+        let (by, now) = (who.to_owned(), self.now());
+        let forgotten = self.core.store.write(move |tx| {
+            let names = tx.secret_names(id)?;
+            for (slot, name, _) in &names {
+                tx.remove_secret(id, slot, name)?;
+            }
+            let detail = format!("{} of connection {id}", names.len());
+            tx.audit(&by, "Forgot secrets", &detail, now)?;
+            Ok::<_, StoreError>(names.len() as u64)
+        });
+        Ok(forgotten.await?)
+    }
+}
