@@ -190,20 +190,10 @@ pub(crate) async fn restore(out: Out, config: &Config, args: &Restore) -> Result
     if let Some(file) = &args.file {
         verify_backup(read(file)?).map_err(|error| failure(&error))?;
     }
-    if !args.yes && home.file.exists() {
-        match out.ask("Put it in place of the database that is there?") {
-            Some(true) => {}
-            Some(false) => {
-                out.line("Nothing was changed.");
-                return Ok(());
-            }
-            None => {
-                return Err(Failure::Usage {
-                    message: "nobody can be asked here".to_owned(),
-                    hint: Some("Say --yes.".to_owned()),
-                });
-            }
-        }
+    let question = "Put it in place of the database that is there?";
+    if !args.yes && home.file.exists() && !out.ask(question, "Say --yes.")? {
+        out.line("Nothing was changed.");
+        return Ok(());
     }
     wire::private_folder(&config.data_dir)?;
     let key = wire::seal_key(config, !args.without_secrets)?;

@@ -155,20 +155,9 @@ impl Agent {
             ));
         }
         self.waiting(waiting);
-        if !args.yes {
-            match self.out.ask("Grant this?") {
-                Some(true) => {}
-                Some(false) => {
-                    self.out.line("Nothing was granted.");
-                    return Ok(());
-                }
-                None => {
-                    return Err(Failure::Usage {
-                        message: "nobody can be asked here".to_owned(),
-                        hint: Some("Say --yes to grant it.".to_owned()),
-                    });
-                }
-            }
+        if !args.yes && !self.out.ask("Grant this?", "Say --yes to grant it.")? {
+            self.out.line("Nothing was granted.");
+            return Ok(());
         }
         let settings: Vec<Value> = args
             .set

@@ -126,17 +126,21 @@ impl Out {
         }
     }
 
-    /// Asks a yes-or-no question; `None` where nobody can answer.
-    pub(crate) fn ask(self, question: &str) -> Option<bool> {
+    /// Asks a yes-or-no question. Where nobody can answer, it fails with this hint.
+    pub(crate) fn ask(self, question: &str, hint: &str) -> Result<bool, Failure> {
+        let nobody = || Failure::Usage {
+            message: "nobody can be asked here".to_owned(),
+            hint: Some(hint.to_owned()),
+        };
         if self.json || !io::stdin().is_terminal() {
-            return None;
+            return Err(nobody());
         }
         let mut stdout = io::stdout().lock();
         // A closed terminal shows at the read below.
         drop(write!(stdout, "{question} [y/N] ").and_then(|()| stdout.flush()));
         let mut answer = String::new();
-        io::stdin().read_line(&mut answer).ok()?;
-        Some(matches!(answer.trim(), "y" | "Y" | "yes"))
+        io::stdin().read_line(&mut answer).map_err(|_| nobody())?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
     /// What went wrong: text on standard error, or JSON on standard output.

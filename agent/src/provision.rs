@@ -236,20 +236,11 @@ async fn converse(out: Out, args: &Apply, file: &File, target: &Target) -> Resul
         out.value(&json!({"applied": false, "difference": wanted}));
         return Ok(());
     }
-    if !args.yes {
-        match out.ask(&format!("Apply {}?", changes(&wanted))) {
-            Some(true) => {}
-            Some(false) => {
-                out.line("Nothing was changed.");
-                return Ok(());
-            }
-            None => {
-                return Err(Failure::Usage {
-                    message: "nobody can be asked here".to_owned(),
-                    hint: Some("Say --yes, or --dry-run to see the difference only.".to_owned()),
-                });
-            }
-        }
+    let question = format!("Apply {}?", changes(&wanted));
+    let unasked = "Say --yes, or --dry-run to see the difference only.";
+    if !args.yes && !out.ask(&question, unasked)? {
+        out.line("Nothing was changed.");
+        return Ok(());
     }
     let done = target.ask(file, false).await?;
     out.line(format!("Applied: {}.", changes(&done)));

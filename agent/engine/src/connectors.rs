@@ -7,6 +7,8 @@ use waybill_host::connector::Connector;
 use waybill_host::tally::Counts;
 use waybill_model::contract::{Descriptor, Pairs};
 use waybill_model::ids::ConnectionId;
+use waybill_model::settings::Values;
+use waybill_store::ConnectionRow;
 
 /// A connection's side of a binding.
 #[derive(Debug, Clone)]
@@ -21,6 +23,20 @@ pub struct Binding {
     pub allow_private: bool,
     /// Hosts granted beside the descriptor's reach.
     pub grants: Vec<String>,
+}
+
+impl Binding {
+    /// A stored connection under these settings.
+    pub(crate) fn of(row: &ConnectionRow, settings: &Values) -> Self {
+        let settings = settings.iter();
+        Self {
+            connection: row.id,
+            name: row.name.clone(),
+            settings: settings.map(|(k, v)| (k.clone(), v.clone())).collect(),
+            allow_private: row.allow_private,
+            grants: row.grants.clone(),
+        }
+    }
 }
 
 /// Calls used in the last minute and their limit, for the page.

@@ -234,21 +234,6 @@ impl Core {
         }
     }
 
-    /// A connection's side of a binding under these settings.
-    #[expect(clippy::unused_self, reason = "it belongs to what binds")]
-    pub(crate) fn binding(&self, row: &ConnectionRow, settings: &Values) -> Binding {
-        Binding {
-            connection: row.id,
-            name: row.name.clone(),
-            settings: settings
-                .iter()
-                .map(|(k, v)| (k.clone(), v.clone()))
-                .collect(),
-            allow_private: row.allow_private,
-            grants: row.grants.clone(),
-        }
-    }
-
     /// A connection as it is bound now. A batch keeps it to its end, whatever is swapped meanwhile.
     pub(crate) fn slot(&self, connection: ConnectionId) -> Option<Slot> {
         self.desk().slots.get(&connection).cloned()
@@ -277,7 +262,7 @@ impl Core {
         let mut slots = BTreeMap::new();
         for (row, mut settings) in rows.into_iter().zip(values) {
             self.fill_defaults(&row, &mut settings);
-            let binding = self.binding(&row, &settings);
+            let binding = Binding::of(&row, &settings);
             let bound = self.connectors.bind(&row.connector, binding);
             let connector = bound.map(|inner| Watched::around(inner, &self.watch));
             if let Err(why) = &connector {

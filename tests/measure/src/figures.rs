@@ -25,7 +25,7 @@ pub(crate) fn plain(name: &str, measured: &str) -> String {
 }
 
 /// A line with its target.
-fn aimed(name: &str, measured: &str, target: &str, met: bool) -> String {
+pub(crate) fn aimed(name: &str, measured: &str, target: &str, met: bool) -> String {
     let word = if met { "ok" } else { "MISSED" };
     format!("{name:<52} {measured:<36} target {target:<10} {word}")
 }

@@ -2,7 +2,7 @@
 //! created as sales, their numbers told; then their shipments, back to the verdict. The sandboxes throttle nothing, so
 //! what is measured is the agent. Prints processor time per order and orders a second, each beside its target.
 
-use crate::figures::plain;
+use crate::figures::{aimed, mib, plain};
 use crate::programs::Programs;
 use crate::{process, say, starts};
 use anyhow::{Context as _, ensure};
@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_mins(10);
 const LOOK: Duration = Duration::from_millis(100);
 /// What belongs to a round ends soon after its last order.
 const SETTLING: Duration = Duration::from_secs(3);
-/// Sales in one go to the warehouse.
+/// As often as sandboxes that throttle nothing are worth asking.
 const PACE: Pace = Pace {
     poll: "0.5",
     notes: "1",
@@ -52,15 +52,6 @@ const PACE: Pace = Pace {
 fn spent(agent: &Agent) -> anyhow::Result<u64> {
     let id = agent.id().context("the agent has ended")?;
     Ok(process::ticks(id)? * 10_000)
-}
-
-/// One figure beside its target.
-fn line(name: &str, measured: &str, target: &str, met: bool) {
-    let word = if met { "ok" } else { "MISSED" };
-    say(&plain(
-        name,
-        &format!("{measured:<24} target {target:<10} {word}"),
-    ));
 }
 
 /// Processor time and time of one stage.
@@ -143,18 +134,18 @@ pub(crate) async fn measure(wanted: &Whole) -> anyhow::Result<()> {
     say("\nMedians, without the first round");
     let both = imported.each() + shipped.each();
     let shown = |micros: u64| format!("{}.{:02} ms", micros / 1_000, micros % 1_000 / 10);
-    line(
+    say(&aimed(
         "processor an order, to its sale's number told",
         &shown(imported.each()),
         "2 ms",
         imported.each() <= PROCESSOR_MICROS,
-    );
-    line(
+    ));
+    say(&aimed(
         "orders a second",
         &imported.per_second().to_string(),
         "300",
         imported.per_second() >= PER_SECOND,
-    );
+    ));
     shipped.say("shipments");
     say(&plain("order and shipment together", &shown(both)));
     database(&place)?;
@@ -177,7 +168,7 @@ fn median(all: &[Took]) -> anyhow::Result<&Took> {
 fn database(place: &Place) -> anyhow::Result<()> {
     let file: &Path = &place.data.join("waybill.redb");
     let bytes = std::fs::metadata(file)?.len();
-    say(&plain("database", &crate::figures::mib(bytes)));
+    say(&plain("database", &mib(bytes)));
     Ok(())
 }
 

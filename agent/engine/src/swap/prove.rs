@@ -4,6 +4,7 @@
 use super::port::{Build, Refusal};
 use super::settings::Fitted;
 use crate::calls;
+use crate::connectors::Binding;
 use crate::core::{Core, Slot};
 use waybill_host::connector::{Call, CallError, Mode};
 use waybill_host::ports::EffectScope;
@@ -36,7 +37,7 @@ pub(super) async fn prove(
     };
     for (row, fitted) in connections {
         let title = row.title.clone();
-        let binding = core.binding(&row, &fitted.values);
+        let binding = Binding::of(&row, &fitted.values);
         let connector = build
             .bind(binding)
             .map_err(|why| doubt(format!("{title}: {why}"), None, None))?;
