@@ -70,8 +70,10 @@ pub(crate) fn packager(install: bool) -> anyhow::Result<PathBuf> {
     if !install {
         bail!("`{PACKAGER}` {VERSION} is missing: cargo install --locked {package}");
     }
+    // Its development build packs as fast, since it optimises what compresses, and is there in a third of the time.
     run(waybill_pack::own_cargo()
-        .args(["install", "--locked", "--quiet", "--root"])
+        .args(["install", "--debug", "--locked", "--quiet"])
+        .args(["--no-default-features", "--features", "lzma", "--root"])
         .arg(&tools)
         .arg(&package))?;
     Ok(own)

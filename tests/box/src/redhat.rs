@@ -72,6 +72,10 @@ pub(crate) fn prove(
         root.key().exists(),
         "the key is gone, and with it every sealed secret"
     );
+    ensure!(
+        std::fs::read_to_string(config.with_extension("toml.rpmsave"))? == text,
+        "the edited configuration is not saved"
+    );
     proof.done();
     std::fs::remove_dir_all(&root.0)?;
     Ok(())
