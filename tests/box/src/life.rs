@@ -39,12 +39,31 @@ struct Life<'p> {
     debs: [PathBuf; 3],
 }
 
+/// Whether a bare system boots on this machine at all.
+pub(crate) fn boots() -> Result<(), Problem> {
+    let own = folder().join("boots");
+    std::fs::create_dir_all(&own)?;
+    let root = own.join("root");
+    base::copy(&folder().join("base"), &root)?;
+    let booted: anyhow::Result<()> = runtime()?.block_on(async {
+        let mut system = System::new(root, &own);
+        system.boot().await?;
+        system.power_off().await
+    });
+    booted.map_err(|error| Problem::Skipped(format!("{error:#}")))?;
+    std::fs::remove_dir_all(&own)?;
+    Ok(())
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
 /// Lives it, inside a network of its own. `stage` holds the sandboxes' program.
 pub(crate) fn inside(proof: &Proof, built: &Path, stage: &Path) -> Result<(), Problem> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    Ok(runtime.block_on(live(proof, built, stage))?)
+    Ok(runtime()?.block_on(live(proof, built, stage))?)
 }
 
 async fn live(proof: &Proof, built: &Path, stage: &Path) -> anyhow::Result<()> {

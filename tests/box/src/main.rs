@@ -16,7 +16,7 @@ use proof::Proof;
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, ExitStatus};
 use waybill_packages::Wishes;
 
 const USAGE: &str = "\
@@ -33,7 +33,8 @@ usage: cargo box [-- PART] [--release] [--no-install]
 ";
 /// Exit code: this machine cannot do it.
 const SKIPPED: u8 = 77;
-/// Internal part: `life` once more, in a network of its own.
+/// Internal parts of `life`, in a network of their own: whether a bare system boots here, and the life itself.
+const BOOTS: &str = "boots";
 const INSIDE: &str = "inside";
 
 /// Why a part did not come to a good end.
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
     }
     for part in parts {
         let done = match part.as_str() {
+            BOOTS => life::boots(),
             "unit" => unit(&proof),
             "rpm" => rpm(&proof, &wishes),
             "life" => life(&wishes),
@@ -144,6 +146,9 @@ fn rpm(proof: &Proof, wishes: &Wishes) -> Result<(), Problem> {
 
 /// Builds what is needed, then becomes itself in a network of its own: the system's loopback is then also the
 /// sandboxes', nothing of this machine can be reached, and no port is taken.
+///
+/// What this machine cannot do is found out first and with nothing of ours: a bare system that does not boot is the
+/// machine's matter. Once one did, whatever goes wrong is ours.
 fn life(wishes: &Wishes) -> Result<(), Problem> {
     tools::need(
         &[
@@ -155,21 +160,36 @@ fn life(wishes: &Wishes) -> Result<(), Problem> {
         ],
         wishes.install,
     )?;
+    if !wishes.install
+        && let Err(error) = waybill_packages::packager(false)
+    {
+        return Err(Problem::Skipped(format!("{error:#}")));
+    }
     base::ready(&folder())?;
+    match apart(|own| own.arg(BOOTS))?.code() {
+        Some(0) => {}
+        _ => {
+            return Err(Problem::Skipped(
+                "systemd-nspawn boots no bare system on this machine; why is told above".to_owned(),
+            ));
+        }
+    }
     let stage = waybill_packages::stage(wishes)?;
     let deb = waybill_packages::deb(wishes, &stage)?;
-    let own = std::env::current_exe()?;
-    let status = Command::new("unshare")
-        .args(["--net", "--"])
-        .arg(own)
-        .arg(INSIDE)
-        .arg(deb)
-        .arg(stage.folder())
-        .process_group(0)
-        .status()?;
-    match status.code() {
-        Some(0) => Ok(()),
-        Some(code) if code == i32::from(SKIPPED) => Err(Problem::Skipped("see above".to_owned())),
-        _ => Err(anyhow::anyhow!("it ended with {status}").into()),
+    let status = apart(|own| own.arg(INSIDE).arg(&deb).arg(stage.folder()))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(anyhow::anyhow!("it ended with {status}").into())
     }
+}
+
+/// Runs this program once more, in a network of its own.
+fn apart(arguments: impl FnOnce(&mut Command) -> &mut Command) -> anyhow::Result<ExitStatus> {
+    let mut command = Command::new("unshare");
+    command
+        .args(["--net", "--"])
+        .arg(std::env::current_exe()?)
+        .process_group(0);
+    Ok(arguments(&mut command).status()?)
 }

@@ -13,6 +13,12 @@ const PACKAGES: &[(&str, &str)] = &[
     ("/usr/bin/gcc", "gcc"),
     ("/etc/ssl/certs/ca-certificates.crt", "ca-certificates"),
     ("/usr/bin/promtool", "prometheus"),
+    // For the packages on a system of their own; see `tests/box/src/tools.rs`.
+    ("/usr/bin/systemd-analyze", "systemd"),
+    ("/usr/bin/systemd-nspawn", "systemd-container"),
+    ("/usr/bin/mmdebstrap", "mmdebstrap"),
+    ("/usr/bin/pgrep", "procps"),
+    ("/usr/bin/rpm", "rpm"),
 ];
 
 /// Names and installs missing system packages.

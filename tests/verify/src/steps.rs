@@ -69,6 +69,8 @@ pub(crate) fn all(may_install: bool) -> Vec<Step> {
         }),
         late("Prometheus", |_| prometheus()),
         late("package: the unit", |may| in_box("unit", may)),
+        late("package: the .rpm", |may| in_box("rpm", may)),
+        late("package: a service's life", |may| in_box("life", may)),
     ]
 }
 
