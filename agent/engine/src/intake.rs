@@ -1,6 +1,7 @@
 //! From a page to documents, orders and jobs: one commit with the cursor and the connector's own writes, or nothing.
 //! A revision that was seen is dropped here, so a page may come twice.
 
+use crate::cancel;
 use crate::core::Desk;
 use crate::matching;
 use crate::order;
@@ -72,6 +73,14 @@ pub(crate) fn documents(
     for document in documents {
         if let Body::Shipment(shipment) = &document.body {
             take_shipment(tx, desk, connection, document, shipment, &mut taken, now)?;
+            continue;
+        }
+        if let Body::OrderState(state) = &document.body {
+            if cancel::merchant::take(tx, desk, connection, document, state, now)? {
+                taken.new += 1;
+            } else {
+                taken.seen += 1;
+            }
             continue;
         }
         let Some(mut accepted) = tx.accept(connection, document, now)? else {
@@ -415,7 +424,8 @@ fn take_up(
     let worked_on = tx.jobs_of_order(row.id)?.iter().any(|j| {
         j.work == Work::Push(Entity::Order) && j.state != JobState::Done(Ending::Withdrawn)
     });
-    if !workable || worked_on {
+    let given_up = cancel::retailer::is_given_up(&tx.jobs_of_order(row.id)?, row);
+    if !workable || worked_on || given_up {
         return Ok(());
     }
     if row.stage != OrderStage::Received {
@@ -444,6 +454,7 @@ fn take_cancellation(
         return Ok(());
     }
     if cancellation.phase == CancelPhase::Refused {
+        cancel::retailer::taken_back(tx, &row, now)?;
         return request_refused(tx, &row, now);
     }
     if cancellation.phase != CancelPhase::Requested {
@@ -453,6 +464,9 @@ fn take_cancellation(
     let Some(push) = jobs.iter().find(|j| j.work == Work::Push(Entity::Order)) else {
         return Ok(());
     };
+    if cancel::retailer::is_routed(tx, push)? {
+        return cancel::retailer::requested(tx, &row, push, cancellation, now);
+    }
     let because = cancellation
         .reason
         .as_deref()

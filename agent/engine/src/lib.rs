@@ -5,6 +5,7 @@
 pub mod apply;
 mod backup;
 mod calls;
+mod cancel;
 mod catalogue;
 pub mod clean;
 pub mod connectors;

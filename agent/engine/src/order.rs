@@ -1,6 +1,7 @@
 //! An order's row: made from its first document, and kept in step with its jobs. Its state is derived, never set by
 //! hand: two ways of changing it cannot disagree.
 
+use crate::cancel::{self, retailer::Care};
 use crate::shipment::count;
 use crate::words;
 use sha2::{Digest, Sha256};
@@ -197,6 +198,13 @@ fn after_sale(
     if unchanged && row.phase != OrderPhase::Cancelled {
         return Ok(false);
     }
+    if cancel::retailer::is_routed(tx, push)? {
+        match cancel::retailer::cancelled(tx, row, push, now)? {
+            Care::Made => return Ok(true),
+            Care::None => return Ok(false),
+            Care::Person => {}
+        }
+    }
     let sale = row.sale_number.as_deref().unwrap_or_default();
     let retailer = &row.retailer_name;
     let (told, problem) = if row.phase == OrderPhase::Cancelled {
@@ -224,7 +232,9 @@ fn after_sale(
         (changes, problem)
     };
     let cancellation = Work::Push(Entity::Cancellation);
-    let mut cards = jobs.iter().filter(|j| j.work == cancellation);
+    let mut cards = jobs
+        .iter()
+        .filter(|j| j.work == cancellation && j.to == push.to);
     if cards.any(|j| j.last_failure.as_ref() == Some(&told)) {
         return Ok(false);
     }

@@ -1,5 +1,6 @@
 //! Filling a cell, retrying, leaving alone: what a person does about a card, each in one commit.
 
+use crate::cancel;
 use crate::order;
 use crate::shipment;
 use waybill_model::contract::{Gap, Problem};
@@ -107,6 +108,9 @@ pub(crate) fn release_gap(
     Ok(jobs.len() as u64)
 }
 
+/// Cards of cancellations that have no route: a person carries them over.
+const CARRIED_BY_PEOPLE: [&str; 2] = ["cancelled-after-sale", "changed-after-sale"];
+
 /// What came of pressing Retry.
 #[derive(Debug, Clone)]
 pub(crate) enum Retried {
@@ -155,6 +159,15 @@ pub(crate) fn retry(
         {
             JobState::Done(Ending::Ignored(format!("{who} goes on with the order")))
         }
+        (Work::Push(Entity::Cancellation), Reason::Problem(problem))
+            if !CARRIED_BY_PEOPLE.contains(&&*problem.code) =>
+        {
+            if cancel::retailer::by_retry(&problem.code) {
+                tx.put_meta(&cancel::look::accepted_key(job), problem.message.as_bytes())?;
+            }
+            JobState::Ready
+        }
+        (Work::Push(Entity::Cancellation), Reason::Gaps(_) | Reason::InDoubt(_)) => JobState::Ready,
         (Work::Push(Entity::Cancellation), reason) => {
             return Ok(Retried::No(Problem::new(
                 "not-by-retry",
@@ -250,6 +263,12 @@ pub(crate) fn ignore_card(
             continue;
         };
         let task = job.work == Work::Push(Entity::Cancellation) || shipment::change::is_card(&job);
+        if cancel::count::is_cancel(&job) && cancel::count::is_answer(tx, &job)? {
+            // Nothing was taken off the sale: the order goes on.
+            tx.set_job_units(job.id, Vec::new())?;
+            let text = "The request to cancel is not accepted; only the button in the network's portal says no formally.";
+            order::note(tx, row.id, now, NoteKind::Info, "x", text, None)?;
+        }
         if task || row.phase == OrderPhase::Cancelled {
             let ending = Ending::Ignored(reason.to_owned());
             tx.set_state(job.id, JobState::Done(ending), now)?;

@@ -99,7 +99,7 @@ impl Engine {
         }
     }
 
-    /// Shipments first, since their parcels are on their way; then customers, which orders wait for; then orders.
+    /// Cancellations first, since every minute ships more; then shipments, since their parcels are on their way; then customers, which orders wait for; then orders.
     pub(crate) fn schedule_pushes(
         &mut self,
         id: ConnectionId,
@@ -109,7 +109,12 @@ impl Engine {
         now: Millis,
     ) -> Millis {
         let mut next = Millis::MAX;
-        for entity in [Entity::Shipment, Entity::Customer, Entity::Order] {
+        for entity in [
+            Entity::Cancellation,
+            Entity::Shipment,
+            Entity::Customer,
+            Entity::Order,
+        ] {
             let Some(intake) = descriptor.intake(entity) else {
                 continue;
             };
@@ -129,7 +134,7 @@ impl Engine {
             }
             // Two hands would tear apart what was gathered; a second one takes full calls only.
             let hands = match entity {
-                Entity::Shipment => 1,
+                Entity::Shipment | Entity::Cancellation => 1,
                 Entity::Order => (waiting / most).clamp(1, HANDS),
                 _ => waiting.div_ceil(most).clamp(1, HANDS),
             };

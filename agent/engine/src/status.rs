@@ -520,6 +520,9 @@ fn gap_card(
         (crosswalk::CUSTOMERS, _) => {
             format!("No contact of {target} is matched to this retailer.")
         }
+        (crosswalk::CANCEL_CODES, _) => format!(
+            "A sale was cancelled in {source} ({named}), and {target} wants a reason code. Codes that mean out of stock can stop the item's sale there."
+        ),
         _ => format!("{target} has no counterpart for {} yet.", gap.value),
     };
     let suggestions = if suggest {

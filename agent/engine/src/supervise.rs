@@ -560,6 +560,8 @@ impl Engine {
                 Entity::Order => !leads(Entity::Order) || look.backlog > HIGH_WATER,
                 // The sale of a note may be in a batch whose end is not known yet.
                 Entity::Shipment => !leads(Entity::Shipment) || resuming,
+                // So may the sale of a state.
+                Entity::OrderState => !leads(Entity::Cancellation) || resuming,
                 _ => false,
             };
             if (due <= now || wanted) && !held_back {

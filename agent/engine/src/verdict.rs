@@ -1,5 +1,6 @@
 //! What a verdict does to its job and its order. The same for a push, a settle and a confirmed ticket.
 
+use crate::cancel;
 use crate::core::{Core, Desk};
 use crate::order;
 use crate::shipment;
@@ -188,6 +189,9 @@ impl Judge {
             (Work::Push(Entity::Shipment), Some(row)) => {
                 shipment::verdict::done(tx, desk, job, &row, receipt, self.now)
             }
+            (Work::Push(Entity::Cancellation), Some(row)) => {
+                cancel::verdict::done(tx, desk, job, &row, receipt, self.now)
+            }
             (Work::Settle(Moment::Accepted), Some(mut row)) => {
                 row.acknowledged_at = Some(self.now);
                 tx.put_order(&row)?;
@@ -255,6 +259,7 @@ impl Judge {
         };
         let text = format!("{how} in {title} as sale {number}.{total}");
         order::note(tx, row.id, self.now, NoteKind::Info, "doc", &text, None)?;
+        cancel::retailer::sold(tx, &row, self.now)?;
         let tells = desk
             .slots
             .get(&job.from)
@@ -388,6 +393,11 @@ impl Judge {
         }
         if let Failure::Rejected(problem) = failure
             && shipment::verdict::is_overtaken(tx, job, problem, self.now)?
+        {
+            return Ok(());
+        }
+        if let Failure::Rejected(problem) = failure
+            && cancel::verdict::refused(tx, job, problem, self.now)?
         {
             return Ok(());
         }

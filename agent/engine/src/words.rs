@@ -12,6 +12,7 @@ pub(crate) fn gap_title(gap: &Gap) -> String {
         crosswalk::CUSTOMERS => format!("Retailer has no customer yet: {}", gap.value),
         crosswalk::SHIPPING_METHODS => format!("Shipping method not matched: {}", gap.value),
         crosswalk::WAREHOUSES => format!("Warehouse not matched: {}", gap.value),
+        crosswalk::CANCEL_CODES => format!("Reason of a cancel not matched: {}", gap.value),
         table => format!("No entry in {table} for {}", gap.value),
     }
 }
@@ -23,6 +24,7 @@ pub(crate) fn gap_field(gap: &Gap, target: &str) -> String {
         crosswalk::CUSTOMERS => "contact",
         crosswalk::SHIPPING_METHODS => "shipping method",
         crosswalk::WAREHOUSES => "warehouse",
+        crosswalk::CANCEL_CODES => "reason code",
         _ => "value",
     };
     format!("{target} {what} for {}", gap.value)

@@ -2,6 +2,7 @@
 //! call, so that a run after a crash asks the journal about the same members.
 
 use crate::calls;
+use crate::cancel;
 use crate::core::{Core, Slot};
 use crate::event::Event;
 use crate::gather;
@@ -160,8 +161,10 @@ fn set_aside(tx: &mut Tx<'_>, job: &JobRow, looked: Looked, now: Millis) -> Resu
     match looked {
         Looked::Go(_) => return Ok(()),
         Looked::Park(reason) => {
-            if let Some(order) = job.order.filter(|_| shipment::count::is_shipment(job)) {
-                let text = format!("Shipment waits for you: {}", crate::words::reason(&reason));
+            let told = shipment::count::is_shipment(job) || cancel::count::is_cancel(job);
+            if let Some(order) = job.order.filter(|_| told) {
+                let what = crate::words::work(job.work);
+                let text = format!("{what} waits for you: {}", crate::words::reason(&reason));
                 crate::order::note(tx, order, now, NoteKind::You, "you", &text, None)?;
             }
             tx.set_state(job.id, JobState::Parked(reason), now)?;
@@ -182,15 +185,16 @@ fn set_aside(tx: &mut Tx<'_>, job: &JobRow, looked: Looked, now: Millis) -> Resu
     }
 }
 
-/// What a shipment tells is kept with its job before it is sent: from now on it counts.
+/// What a shipment or a cancellation tells is kept with its job before it is sent: from now on it counts.
 fn tell(tx: &mut Tx<'_>, job: &JobRow, delivery: &Delivery) -> Result<(), StoreError> {
-    let Body::Shipment(shipment) = &delivery.document.body else {
-        return Ok(());
+    let units: Vec<LineQuantity> = match &delivery.document.body {
+        Body::Shipment(shipment) => kits::pieces(shipment)
+            .into_iter()
+            .map(|((line, _), quantity)| LineQuantity { line, quantity })
+            .collect(),
+        Body::Cancellation(cancellation) => cancel::look::units(tx, job, cancellation)?,
+        _ => return Ok(()),
     };
-    let units = kits::pieces(shipment).into_iter();
-    let units: Vec<LineQuantity> = units
-        .map(|((line, _), quantity)| LineQuantity { line, quantity })
-        .collect();
     if units == job.units {
         return Ok(());
     }

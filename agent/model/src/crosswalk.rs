@@ -15,6 +15,10 @@ pub const CUSTOMERS: &str = "customers";
 pub const SHIPPING_METHODS: &str = "shipping-methods";
 /// Table: warehouse code -> key of the warehouse.
 pub const WAREHOUSES: &str = "warehouses";
+/// Table: the reason a merchant cancels for (a status, or `line`) -> the network's reason code.
+pub const CANCEL_CODES: &str = "cancel-codes";
+/// The value of the cell for a cancel of lines or parts of them.
+pub const CANCELLED_LINES: &str = "line";
 /// The cell that stands for every value without a cell of its own.
 pub const ANY: &str = "*";
 /// Identifier kind under which a translated line carries the key of the matched item.

@@ -47,6 +47,14 @@ pub const SHIP_WAREHOUSE: &str = "shipments.warehouse-code";
 pub const SHIP_STAGE: &str = "shipments.stage";
 /// Key of a connector's setting: codes of shipping methods that stand for no one method, separated by commas.
 pub const GENERIC_CODES: &str = "generic-codes";
+/// Key of the setting: whether a retailer's request to cancel is answered by itself.
+pub const CANCEL_REQUESTS: &str = "cancel.requests";
+/// Key of the setting: how far a goods-out note may be for its sale still to be cancelled.
+pub const CANCEL_NOTE: &str = "cancel.note";
+/// Key of the setting: what becomes of a request when the note is further.
+pub const CANCEL_ELSE: &str = "cancel.otherwise";
+/// Key of the setting: whether the retailer takes a cancel of a part.
+pub const CANCEL_FILL_KILL: &str = "cancel.fill-kill";
 /// Key of the setting: country of addresses that name none.
 pub const COUNTRY: &str = "orders.default-country";
 
@@ -121,10 +129,57 @@ fn shipment_settings() -> Vec<Setting> {
     ]
 }
 
+/// What becomes of a cancellation, whoever wants it.
+fn cancel_settings() -> Vec<Setting> {
+    let choices =
+        |of: &[(&str, &str)]| Field::OneOf(of.iter().map(|(v, l)| choice(v, l)).collect());
+    vec![
+        setting(
+            CANCEL_REQUESTS,
+            "A retailer asks to cancel",
+            "Accept: the sale is cancelled and the retailer is told, as far as its goods-out note allows. Ask: every request waits for you.",
+            Some("accept"),
+            choices(&[("accept", "Accept by itself"), ("ask", "Ask me")]),
+        ),
+        setting(
+            CANCEL_NOTE,
+            "Cancel a sale while its goods-out note is",
+            "An open note that is no further is deleted, and the sale cancelled. What has left the warehouse is never cancelled.",
+            Some("none"),
+            choices(&[
+                ("none", "Not made yet"),
+                ("created", "Created"),
+                ("printed", "Printed"),
+                ("picked", "Picked"),
+                ("packed", "Packed"),
+            ]),
+        ),
+        setting(
+            CANCEL_ELSE,
+            "A request that comes too late",
+            "When the note is further than that, or the sale is invoiced or paid.",
+            Some("ask"),
+            choices(&[("ask", "Ask me"), ("refuse", "Refuse: ship it")]),
+        ),
+        setting(
+            CANCEL_FILL_KILL,
+            "Cancels of a part",
+            "Some retailers want all or nothing, of an order or of each line. A cancel that breaks it waits for you.",
+            Some("none"),
+            choices(&[
+                ("none", "Allowed"),
+                ("order", "Only the whole order"),
+                ("line", "Only whole lines"),
+            ]),
+        ),
+    ]
+}
+
 /// The agent's own settings, all of them overridable per retailer.
 pub fn agent_settings() -> Vec<Setting> {
     let mut all = order_settings();
     all.extend(shipment_settings());
+    all.extend(cancel_settings());
     all
 }
 

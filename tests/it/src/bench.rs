@@ -230,6 +230,7 @@ impl Connector for Side {
         let what = match batch.first().map(|d| d.document.body.entity()) {
             Some(Entity::Customer) => "customer",
             Some(Entity::Shipment) => "shipment",
+            Some(Entity::Cancellation) => "cancel",
             _ => "push",
         };
         self.call(what, batch.len());
@@ -325,7 +326,9 @@ fn erp(max_batch: u32, poll_secs: u32) -> Descriptor {
         poll_secs,
         settles: Vec::new(),
     };
-    descriptor.pulls = vec![feed(Entity::Item), feed(Entity::Shipment)];
+    descriptor.pulls = [Entity::Item, Entity::Shipment, Entity::OrderState]
+        .map(feed)
+        .to_vec();
     descriptor
 }
 
@@ -336,6 +339,8 @@ pub struct Start {
     pub max_batch: u32,
     /// Whether orders lead from the network to the ERP.
     pub route: bool,
+    /// Whether cancellations lead both ways.
+    pub cancels: bool,
     /// How often the ERP's items are read.
     pub poll_secs: u32,
     /// How long answers are gathered at most, in seconds.
@@ -347,6 +352,7 @@ impl Default for Start {
         Self {
             max_batch: 4,
             route: true,
+            cancels: false,
             poll_secs: 5,
             gather_secs: 1,
         }
@@ -373,6 +379,9 @@ fn set_up(store: &Store, start: Start) {
                 to: from,
                 paused: false,
             })?;
+            if start.cancels {
+                crate::documents::routes_of_cancels(tx, from, to)?;
+            }
             // Method 12 of the ERP is known at the network, and so is its warehouse.
             for (table, value, code) in [
                 ("shipping-methods", "12", "UPS|Ground|UPSG"),

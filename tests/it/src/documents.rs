@@ -1,10 +1,29 @@
-//! The documents that cases hand to the bench: items, orders, goods-out notes, parcels.
+//! The documents that cases hand to the bench: items, orders, goods-out notes, parcels; and routes of more than one of them.
 
 use crate::simulation::START;
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{
-    Body, Document, Identifier, Item, Method, Order, PackedLine, Parcel, Shipment, Stage,
+    Body, Document, Entity, Identifier, Item, Method, Order, PackedLine, Parcel, Shipment, Stage,
 };
+use waybill_model::ids::ConnectionId;
+use waybill_store::{RouteRow, StoreError, Tx};
+
+/// Cancellations lead both ways.
+pub(crate) fn routes_of_cancels(
+    tx: &mut Tx<'_>,
+    network: ConnectionId,
+    erp: ConnectionId,
+) -> Result<(), StoreError> {
+    for (from, to) in [(network, erp), (erp, network)] {
+        tx.put_route(&RouteRow {
+            entity: Entity::Cancellation,
+            from,
+            to,
+            paused: false,
+        })?;
+    }
+    Ok(())
+}
 
 /// An item of the ERP.
 pub fn item(sku: &str, key: &str) -> Document {

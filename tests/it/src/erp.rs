@@ -72,7 +72,11 @@ pub fn descriptor() -> Descriptor {
                 settles: Vec::new(),
             },
         ],
-        pushes: vec![intake(Entity::Customer, 1), intake(Entity::Order, 4)],
+        pushes: vec![
+            intake(Entity::Customer, 1),
+            intake(Entity::Order, 4),
+            intake(Entity::Cancellation, 4),
+        ],
     }
 }
 

@@ -57,11 +57,13 @@ pub fn descriptor() -> Descriptor {
             poll_secs: 5,
             settles: vec![Moment::Accepted, Moment::Delivered],
         }],
-        pushes: vec![Intake {
-            entity: Entity::Shipment,
-            max_batch: 1_000,
-            self_decrementing: false,
-        }],
+        pushes: [Entity::Shipment, Entity::Cancellation]
+            .map(|entity| Intake {
+                entity,
+                max_batch: 1_000,
+                self_decrementing: false,
+            })
+            .to_vec(),
     }
 }
 

@@ -5,6 +5,7 @@ use super::count::{self, Units};
 use super::rest::Rest;
 use super::show;
 use super::tables::BothWays;
+use crate::cancel::count::Sight;
 use crate::core::Desk;
 use crate::translate::{self, Looked};
 use std::cell::RefCell;
@@ -256,7 +257,11 @@ impl Case<'_> {
     /// Not more than is open, unless a person said: send what is open.
     fn open(&self, tx: &Tx<'_>, mut units: Units) -> Result<Result<Units, Looked>, StoreError> {
         let sent = count::sent(self.jobs, self.job.id);
-        let counted = quantities::count(self.order, &sent);
+        let mut counted = quantities::count(self.order, &sent);
+        // What the source was told as cancelled is not open, whether or not it shows it yet.
+        if let Some(sight) = Sight::of(tx, self.row.id)? {
+            counted = sight.less_told(counted);
+        }
         let mut over = Vec::new();
         for (line, quantity) in &mut units {
             let Some(count) = counted.iter().find(|c| c.line == *line) else {

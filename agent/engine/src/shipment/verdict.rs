@@ -48,6 +48,7 @@ pub(crate) fn done(
     {
         change::compare(tx, desk, row, &told, newest.id, now)?;
     }
+    crate::cancel::retailer::shipped(tx, row, now)?;
     super::intake::wake(tx, desk, row.id, now)
 }
 
