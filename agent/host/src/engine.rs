@@ -8,7 +8,7 @@ use std::time::Duration;
 use wasmtime::{Cache, CacheConfig, Config, Engine};
 
 /// How long a guest may run before it yields to the other tasks.
-const TICK: Duration = Duration::from_millis(10);
+pub(crate) const TICK: Duration = Duration::from_millis(10);
 
 /// The engine could not be made.
 #[derive(Debug, thiserror::Error)]

@@ -39,6 +39,8 @@ pub struct Limits {
     pub cursor_bytes: usize,
     /// Bytes copied out of a guest for one host call or one answer.
     pub copied: usize,
+    /// Milliseconds of the connector's own work between two waits for the network: more is a loop.
+    pub own_ms: u64,
     /// Milliseconds for `describe`.
     pub describe_ms: u64,
     /// Milliseconds for one HTTP request.
@@ -65,6 +67,7 @@ impl Default for Limits {
             documents: 10_000,
             cursor_bytes: 64 << 10,
             copied: 64 << 20,
+            own_ms: 5_000,
             describe_ms: 100,
             request_ms: 60_000,
         }

@@ -57,8 +57,10 @@ pub(crate) struct CallState {
     pub(crate) host_error: Option<String>,
     /// The guest broke a rule of the host; the sentence says which.
     pub(crate) violation: Option<String>,
-    /// The wall-clock limit was seen by the guest's own code.
+    /// A limit of time was seen by the guest's own code.
     pub(crate) timed_out: bool,
+    /// Ticks it worked for itself since it last waited for the network.
+    pub(crate) own_ticks: u128,
     /// It waits for the network since then.
     pub(crate) waiting: Option<Instant>,
     /// A credential that is missing or was refused.
@@ -92,6 +94,7 @@ impl CallState {
             host_error: None,
             violation: None,
             timed_out: false,
+            own_ticks: 0,
             waiting: None,
             credential: None,
         }

@@ -2,7 +2,7 @@
 //! dropped whatever happens. It knows no connection; `generation.rs` and `load.rs` call it.
 
 use crate::connector::CallError;
-use crate::engine::HostEngine;
+use crate::engine::{HostEngine, TICK};
 use crate::state::CallState;
 use crate::v0_1::exports::{Exports, Live, Stop};
 use futures_util::future::BoxFuture;
@@ -62,17 +62,28 @@ impl Ready {
     fn store(&self, state: CallState) -> Store<CallState> {
         let copied = state.limits.copied;
         let deadline = state.deadline;
+        let own_ticks = Duration::from_millis(state.limits.own_ms)
+            .as_millis()
+            .div_ceil(TICK.as_millis());
         let mut store = Store::new(self.engine.wasm(), state);
         store.limiter(|state| &mut state.cap);
         store.set_hostcall_fuel(copied);
         store.set_epoch_deadline(1);
-        // The timer alone would do while other threads drive it; a busy guest on a single thread must look itself.
+        // The timer alone would do while other threads drive it; a busy guest on a single thread must look itself. It is
+        // asked once in a tick at most, and only while it works: a machine that has no time for it counts nothing.
         store.epoch_deadline_callback(move |mut context| {
-            if Instant::now() < deadline {
+            let state = context.data_mut();
+            state.own_ticks += 1;
+            let loops = state.own_ticks > own_ticks;
+            if !loops && Instant::now() < deadline {
                 return Ok(UpdateDeadline::Yield(1));
             }
-            context.data_mut().timed_out = true;
-            Err(wasmtime::Error::msg("stopped at its wall-clock limit"))
+            state.timed_out = true;
+            Err(wasmtime::Error::msg(if loops {
+                "stopped after too much work without a request"
+            } else {
+                "stopped at its wall-clock limit"
+            }))
         });
         store
     }

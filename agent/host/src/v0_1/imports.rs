@@ -106,6 +106,7 @@ impl http::Host for CallState {
         self.waiting = Some(Instant::now());
         let sent = caps::http::send(self, convert::request(request)).await;
         self.waiting = None;
+        self.own_ticks = 0;
         let sent = sent?;
         Ok(sent.map(convert::response).map_err(convert::io_error))
     }

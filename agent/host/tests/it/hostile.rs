@@ -32,6 +32,16 @@ async fn an_endless_loop_ends_at_its_limit() {
     bench.works().await;
 }
 
+#[tokio::test]
+async fn work_without_a_request_is_a_loop_long_before_the_call_limit() {
+    let bench = bench().await;
+    let mut call = bench.call(Mode::Live, "do=loop");
+    call.limit_ms = 600_000;
+    let answer = bench.connector.probe(call).await;
+    assert_eq!(answer.value, Err(CallError::TimedOut));
+    bench.works().await;
+}
+
 #[tokio::test(flavor = "current_thread")]
 async fn a_busy_guest_does_not_stop_the_others() {
     let bench = bench().await;
