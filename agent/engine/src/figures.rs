@@ -5,7 +5,7 @@ use crate::core::Core;
 use crate::ensure;
 use crate::handle::{CommandError, Handle};
 use crate::status;
-use crate::swap::{self, view::ConnectorState};
+use crate::swap::{self, HandOvers, view::ConnectorState};
 use crate::view::BudgetView;
 use waybill_host::tally::Counts;
 use waybill_model::ids::Millis;
@@ -42,6 +42,10 @@ pub struct Figures {
     pub connections: Vec<ConnectionFigures>,
     /// Where each connector stands.
     pub connectors: Vec<(String, ConnectorState)>,
+    /// How long swaps took, since the start.
+    pub swaps: HandOvers,
+    /// How long it took to take a bad build back, since the start.
+    pub undos: HandOvers,
     /// Webhook requests to no address of ours.
     pub strangers: u64,
     /// What the database did since it was opened.
@@ -108,6 +112,7 @@ fn figures(core: &Core, rx: &Rx) -> Result<Figures, StoreError> {
     let urgent = rx.cards(1)?.into_iter().find_map(|card| card.urgent_by);
     let next = rx.deadlines(now - MISSED_MS, 1)?.into_iter().next();
     let stats = core.store.stats();
+    let (swaps, undos) = core.swaps.times.counted();
     let rows = rx.connections()?;
     let connections = rows.iter().map(|row| connection(core, rx, row, now));
     Ok(Figures {
@@ -128,6 +133,8 @@ fn figures(core: &Core, rx: &Rx) -> Result<Figures, StoreError> {
             .into_iter()
             .map(|connector| (connector.id, connector.state))
             .collect(),
+        swaps,
+        undos,
         strangers: core.hooks.strangers(),
         store: stats,
         commits: COMMIT_BOUNDS_MS

@@ -245,6 +245,7 @@ impl Engine {
         }
         if reload {
             self.core.reload()?;
+            self.core.swaps.times.bound(self.core.now());
             self.look_again()?;
         }
         Ok(())

@@ -10,6 +10,7 @@ use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
 };
 use waybill_engine::figures::{ConnectionFigures, Figures};
+use waybill_engine::swap::HandOvers;
 use waybill_engine::swap::view::ConnectorState;
 use waybill_model::ids::Millis;
 
@@ -95,6 +96,29 @@ impl Families {
 
     fn counter(&mut self, name: &str, help: &str, value: f64) {
         self.counters(name, help, [(Vec::new(), value)]);
+    }
+
+    /// `total`: how many, and their sum; `within`: bounds, and how many are at most that.
+    fn histogram(
+        &mut self,
+        name: &str,
+        help: &str,
+        total: (u64, f64),
+        within: impl Iterator<Item = (f64, u64)>,
+    ) {
+        let mut histogram = Histogram::default();
+        histogram.set_sample_count(total.0);
+        histogram.set_sample_sum(total.1);
+        let buckets = within.map(|(bound, count)| {
+            let mut bucket = Bucket::default();
+            bucket.set_upper_bound(bound);
+            bucket.set_cumulative_count(count);
+            bucket
+        });
+        histogram.set_bucket(buckets.collect());
+        let mut metric = labelled(&[]);
+        metric.set_histogram(histogram);
+        self.family(name, help, MetricType::HISTOGRAM, vec![metric]);
     }
 }
 
@@ -254,6 +278,21 @@ fn connectors(all: &mut Families, figures: &Figures) {
             })
         }),
     );
+    let mut times = |name: &str, help: &str, took: &HandOvers| {
+        let total = (took.count, seconds(took.sum_ms));
+        let within = took.within().map(|(ms, count)| (seconds(ms), count));
+        all.histogram(name, help, total, within);
+    };
+    times(
+        "waybill_connector_swap_seconds",
+        "How long swaps of connectors took, from their commit until every connection was bound anew.",
+        &figures.swaps,
+    );
+    times(
+        "waybill_connector_undo_seconds",
+        "How long bad builds stayed at work after their third bad batch.",
+        &figures.undos,
+    );
 }
 
 fn requests(all: &mut Families, figures: &Figures) {
@@ -381,23 +420,14 @@ fn store(all: &mut Families, figures: &Figures) {
         "1 once a disk failure has stopped all writes.",
         f64::from(u8::from(figures.poisoned)),
     );
-    let mut histogram = Histogram::default();
-    histogram.set_sample_count(stats.commits);
-    histogram.set_sample_sum(number(stats.commit_micros) / 1e6);
-    let buckets = figures.commits.iter().map(|(ms, count)| {
-        let mut bucket = Bucket::default();
-        bucket.set_upper_bound(number(*ms) / 1e3);
-        bucket.set_cumulative_count(*count);
-        bucket
-    });
-    histogram.set_bucket(buckets.collect());
-    let mut metric = labelled(&[]);
-    metric.set_histogram(histogram);
-    all.family(
+    all.histogram(
         "waybill_store_commit_seconds",
         "How long commits took until they were durable.",
-        MetricType::HISTOGRAM,
-        vec![metric],
+        (stats.commits, number(stats.commit_micros) / 1e6),
+        figures
+            .commits
+            .iter()
+            .map(|(ms, count)| (number(*ms) / 1e3, *count)),
     );
 }
 

@@ -230,6 +230,7 @@ impl Handle {
             from: None,
             who: who.to_owned(),
             reason: format!("{who} went back to the build before"),
+            found_out: None,
         };
         let done = undo::take_back(&self.core, back).await?;
         done.map(|build| build.version)

@@ -6,6 +6,7 @@ use super::prove::{self, Doubt};
 use super::settings::{self, Fitted};
 use super::start::number;
 use super::state::Refused;
+use super::times::HandOver;
 use super::{BAD, PREVIOUS, SELF};
 use crate::core::Core;
 use crate::event::Event;
@@ -341,7 +342,7 @@ async fn install(core: &Arc<Core>, build: Arc<dyn Build>, file: &str) -> Result<
         })
         .await?;
     tracing::info!(connector = %build.descriptor().id, version = %build.descriptor().version, %file, "Connector installed.");
-    take_in(core, build);
+    take_in(core, build, None);
     Ok(())
 }
 
@@ -467,7 +468,13 @@ async fn swap(
     core.watch.begin(&id, generation, before, now, Vec::new());
     core.swaps.clear(file);
     core.observe(|| format!("swapped {id} {before} {generation}"));
-    take_in(core, build);
+    let hand_over = HandOver {
+        connector: id,
+        generation,
+        began: now,
+        left: None,
+    };
+    take_in(core, build, Some(hand_over));
     Ok(())
 }
 
@@ -480,8 +487,11 @@ pub(super) fn connections_of(core: &Core, id: &str) -> Result<Vec<ConnectionId>,
 }
 
 /// Every call from the next look on is this build's; those under way end on the build they began with.
-pub(super) fn take_in(core: &Arc<Core>, build: Arc<dyn Build>) {
+pub(super) fn take_in(core: &Arc<Core>, build: Arc<dyn Build>, hand_over: Option<HandOver>) {
     core.swaps.keep_loaded(build.clone());
     core.connectors.install(build);
+    if let Some(hand_over) = hand_over {
+        core.swaps.times.begin(hand_over);
+    }
     core.wake(Event::Reload);
 }

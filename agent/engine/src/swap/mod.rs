@@ -11,6 +11,7 @@ mod settings;
 mod show;
 mod start;
 mod state;
+mod times;
 mod undo;
 pub mod view;
 mod watch;
@@ -18,6 +19,7 @@ mod watch;
 pub use commands::Given;
 pub use port::{Build, BuildLimits, Refusal, Seen, Shelf};
 pub use start::{Started, start};
+pub use times::HandOvers;
 
 pub(crate) use commands::with_waiting;
 pub(crate) use consider::run;

@@ -18,6 +18,9 @@ const LIMIT_MS: u64 = 30_000;
 /// A vendor that did not answer is asked again that much later.
 const AGAIN_MS: Millis = 60_000;
 
+/// What to do about a build that misbehaves before it is at work.
+const MEND: &str = "Ask who made it for a mended build, and put that into the connectors folder.";
+
 /// Why a build is not taken, and when it may be looked at again.
 #[derive(Debug, Clone)]
 pub(super) struct Doubt {
@@ -59,7 +62,7 @@ pub(super) async fn prove(
                     "it could not look at the settings of {title}: {}",
                     calls::sentence(&error)
                 );
-                return Err(doubt(why, None, None));
+                return Err(doubt(why, hint(&error), None));
             }
         }
         let now = core.now();
@@ -69,7 +72,8 @@ pub(super) async fn prove(
         }
         if let Some(until) = slot.row.hold_until.filter(|until| *until > now) {
             let why = format!("{title} asked us to wait before it can be tested");
-            return Err(doubt(why, None, Some(until)));
+            let hint = "It is tested then by itself.".to_owned();
+            return Err(doubt(why, Some(hint), Some(until)));
         }
         let answer = connector.probe(call(core, &slot, "probe")).await;
         if let Err(error) = answer.value {
@@ -91,7 +95,14 @@ fn hint(error: &CallError) -> Option<String> {
         CallError::Failure(Failure::Rejected(problem) | Failure::Unauthorized(problem)) => {
             problem.hint.clone()
         }
-        _ => None,
+        CallError::Failure(Failure::Retry(_)) | CallError::Host(_) => {
+            Some("It is tested again in a minute; or press Look again.".to_owned())
+        }
+        CallError::Trapped(_)
+        | CallError::TimedOut
+        | CallError::OutOfMemory
+        | CallError::Contract(_) => Some(MEND.to_owned()),
+        CallError::Failure(_) => None,
     }
 }
 

@@ -97,7 +97,8 @@ fn connector(
         waiting,
         refused,
         previous: row.previous.iter().map(build_view).collect(),
-        bad: row.bad.iter().map(bad_view).collect(),
+        bad: row.bad.iter().map(|bad| bad_view(core, bad)).collect(),
+        swap_ms: core.swaps.times.stall(&row.id, row.current.generation),
         limits: LimitsView {
             call_ms: core.options.call_limit_ms,
             build: build.map(|build| build.limits()).unwrap_or_default(),
@@ -265,7 +266,7 @@ fn build_view(row: &BuildRow) -> BuildView {
     }
 }
 
-fn bad_view(row: &BadRow) -> BadView {
+fn bad_view(core: &Core, row: &BadRow) -> BadView {
     BadView {
         version: row.version.clone(),
         hash: row.hash.clone(),
@@ -273,6 +274,7 @@ fn bad_view(row: &BadRow) -> BadView {
         reason: row.reason.clone(),
         at: row.at,
         by_itself: row.by_itself,
+        undone_ms: core.swaps.times.undone(&row.hash),
     }
 }
 

@@ -2,6 +2,7 @@
 //! comes again from the folder and the store after a start.
 
 use super::port::{Build, Refusal, Seen};
+use super::times::Times;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use waybill_model::ids::Millis;
@@ -29,11 +30,15 @@ struct State {
 }
 
 #[derive(Default)]
-pub(crate) struct Swaps(Mutex<State>);
+pub(crate) struct Swaps {
+    state: Mutex<State>,
+    /// How long hand-overs took.
+    pub(crate) times: Times,
+}
 
 impl Swaps {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The folder is to be looked at.

@@ -3,12 +3,13 @@
 
 use super::consider::take_in;
 use super::port::Build;
+use super::times::HandOver;
 use super::watch::{BAD_MOST, GOOD_MOST, Live, TRIAL_MS};
 use super::{BAD, SELF};
 use crate::core::Core;
 use std::sync::Arc;
 use waybill_model::contract::Problem;
-use waybill_model::ids::Generation;
+use waybill_model::ids::{Generation, Millis};
 use waybill_store::{BadRow, BuildRow, ConnectorRow, Read, StoreError};
 
 /// Looks at a trial that has something to be judged.
@@ -58,6 +59,7 @@ async fn undo(core: &Arc<Core>, id: &str, live: &Live) -> Result<(), StoreError>
         from: Some(live.generation),
         who: SELF.to_owned(),
         reason,
+        found_out: live.found_out,
     };
     let Err(problem) = take_back(core, back).await? else {
         // Another build is at work by now, by this or by somebody else: there is nothing left to judge.
@@ -96,6 +98,8 @@ pub(super) struct Back {
     pub(super) from: Option<Generation>,
     pub(super) who: String,
     pub(super) reason: String,
+    /// When its trial failed, where it did.
+    pub(super) found_out: Option<Millis>,
 }
 
 fn nothing(id: &str) -> Problem {
@@ -137,6 +141,12 @@ pub(super) async fn take_back(
     };
     let left = row.current.generation;
     let (id, by_itself) = (back.id.clone(), back.from.is_some());
+    let hand_over = back.found_out.map(|began| HandOver {
+        connector: back.id.clone(),
+        generation: current.generation,
+        began,
+        left: Some(row.current.hash.clone()),
+    });
     let done = core
         .store
         .write(move |tx| {
@@ -168,7 +178,7 @@ pub(super) async fn take_back(
     );
     core.watch.left(&id, left);
     core.observe(|| format!("went back {id} {left} {}", current.generation));
-    take_in(core, build);
+    take_in(core, build, hand_over);
     Ok(Ok(current))
 }
 

@@ -69,6 +69,9 @@ pub struct ConnectorView {
     pub bad: Vec<BadView>,
     /// What one call may use at most.
     pub limits: LimitsView,
+    /// Milliseconds from the commit that brought the build at work there until every connection was bound to it: no lane
+    /// waits longer for a swap. `None`: it was at work when the agent started.
+    pub swap_ms: Option<Millis>,
     /// Connections that use it.
     pub connections: Vec<UseView>,
 }
@@ -186,6 +189,9 @@ pub struct BadView {
     pub at: Millis,
     /// It was taken back by itself, not by a person.
     pub by_itself: bool,
+    /// Milliseconds from its third bad batch until the build before was bound again; `None`: not since the start, or by a
+    /// person.
+    pub undone_ms: Option<Millis>,
 }
 
 /// What one call may use at most.

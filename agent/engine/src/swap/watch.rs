@@ -33,6 +33,8 @@ pub(crate) struct Live {
     pub(crate) since: Millis,
     pub(crate) good: u32,
     pub(crate) bad: Vec<String>,
+    /// When the last bad one came that it takes to undo it.
+    pub(crate) found_out: Option<Millis>,
     /// Bad ones that are stored.
     told: usize,
     /// Kinds of batches whose first ones cost twice as much as before.
@@ -110,6 +112,7 @@ impl Watch {
             good: 0,
             told: bad.len(),
             bad,
+            found_out: None,
             dear: BTreeMap::new(),
             cleared: BTreeSet::new(),
         };
@@ -181,7 +184,8 @@ impl Watch {
     }
 
     fn note(&self, id: &str, generation: Generation, call: &Noted, seen: Seen) {
-        let took = self.clock.now_ms().saturating_sub(call.began).max(0);
+        let now = self.clock.now_ms();
+        let took = now.saturating_sub(call.began).max(0);
         let mut guard = self.lock();
         let state = &mut *guard;
         let longest = state
@@ -217,7 +221,10 @@ impl Watch {
         if let Some(usual) = before {
             live.hold_against(seen.kind, usual, seen.requests);
         }
-        if live.is_due(self.clock.now_ms()) {
+        if live.bad.len() >= BAD_MOST {
+            live.found_out.get_or_insert(now);
+        }
+        if live.is_due(now) {
             // The loop is gone only while the agent stops.
             drop(self.events.send(Event::Changed));
         }

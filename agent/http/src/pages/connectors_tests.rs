@@ -49,6 +49,7 @@ fn connector() -> ConnectorView {
             reason: "3 bad batches on trial".to_owned(),
             at: now - 86_400_000,
             by_itself: true,
+            undone_ms: Some(120),
         }],
         limits: LimitsView {
             call_ms: 60_000,
@@ -65,6 +66,7 @@ fn connector() -> ConnectorView {
             budgets: sample::frame().connections[0].budgets.clone(),
             longest_ms: Some(4_130),
         }],
+        swap_ms: Some(8),
     }
 }
 
