@@ -80,6 +80,14 @@ impl Pack {
             .collect()
     }
 
+    /// The core module of a package, not wrapped yet.
+    ///
+    /// # Errors
+    /// No compiler is there, or it says on the terminal what is wrong.
+    pub fn module(&self, package: &str) -> anyhow::Result<Vec<u8>> {
+        self.compile(&Compiler::find(self.way, self.install)?, package)
+    }
+
     /// Compiles one package and gives its core module.
     fn compile(&self, compiler: &Compiler, package: &str) -> anyhow::Result<Vec<u8>> {
         let folder = self.root.join("target/guests").join(compiler.way().word());
@@ -125,7 +133,10 @@ fn name(package: &str) -> &str {
 }
 
 /// Wraps a core module; the section that the bindings left in it carries its world.
-fn wrap(module: &[u8]) -> anyhow::Result<Vec<u8>> {
+///
+/// # Errors
+/// It is no module of a connector.
+pub fn wrap(module: &[u8]) -> anyhow::Result<Vec<u8>> {
     ComponentEncoder::default()
         .validate(true)
         .module(module)?

@@ -8,6 +8,6 @@ mod programs;
 mod way;
 
 pub use child::own_cargo;
-pub use component::{DEFAULT_PACKAGES, Pack, build, build_all};
+pub use component::{DEFAULT_PACKAGES, Pack, build, build_all, wrap};
 pub use programs::build_programs;
 pub use way::Way;

@@ -3,6 +3,7 @@
 //! `cargo measure -- hooks` takes webhooks instead and fails when one is lost or read twice: `hooks.rs`.
 //! `cargo measure -- calls` counts the calls to both vendors instead and fails when a bar is missed: `calls.rs`.
 //! `cargo measure -- path` sends orders their whole way against sandboxes that throttle nothing: `path.rs`.
+//! `cargo measure -- swaps` swaps both connectors under load, by good builds and bad ones: `swaps/`.
 
 mod calls;
 mod figures;
@@ -14,6 +15,7 @@ mod programs;
 mod rounds;
 mod sample;
 mod starts;
+mod swaps;
 
 use clap::{Parser, Subcommand};
 use std::io::Write as _;
@@ -50,6 +52,8 @@ enum Other {
     Hooks(hooks::Hooks),
     /// The whole way of an order: processor time and orders a second
     Path(path::Whole),
+    /// Connectors swapped under load, by good builds and bad ones
+    Swaps(swaps::Swaps),
 }
 
 /// For people.
@@ -64,7 +68,11 @@ fn main() -> anyhow::Result<()> {
         // Counting needs no optimised agent.
         return tokio::runtime::Runtime::new()?.block_on(calls::count(calls));
     }
-    let as_built = matches!(&arguments.other, Some(Other::Hooks(hooks)) if hooks.as_built);
+    let as_built = match &arguments.other {
+        Some(Other::Hooks(hooks)) => hooks.as_built,
+        Some(Other::Swaps(swaps)) => swaps.as_built,
+        _ => false,
+    };
     if cfg!(debug_assertions) && !as_built {
         // The store is filled by this very program: an unoptimised one would take many times as long.
         return Err(programs::hand_over());
@@ -73,6 +81,7 @@ fn main() -> anyhow::Result<()> {
     match &arguments.other {
         Some(Other::Hooks(hooks)) => runtime.block_on(hooks::measure(hooks)),
         Some(Other::Path(whole)) => runtime.block_on(path::measure(whole)),
+        Some(Other::Swaps(swaps)) => runtime.block_on(swaps::measure(swaps)),
         _ => runtime.block_on(rounds::all(&arguments)),
     }
 }

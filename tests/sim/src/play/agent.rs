@@ -39,15 +39,9 @@ impl Place {
         let key = self.data.join("signing.key");
         let public = self.data.join("signing.key.pub");
         if !public.exists() {
-            let name = OsStr::new("throw-away key of a play");
-            self.sign_command(&[
-                OsStr::new("keygen"),
-                key.as_os_str(),
-                "--name".as_ref(),
-                name,
-            ])?;
+            self.make_key(&key, "throw-away key of a play")?;
         }
-        self.sign_connectors(&key)?;
+        self.sign_connectors()?;
         std::fs::write(
             self.config(),
             provisioning::configuration(
@@ -67,7 +61,31 @@ impl Place {
         self.data.join("connectors")
     }
 
-    fn sign_connectors(&self, key: &Path) -> anyhow::Result<()> {
+    /// Makes a signing key; its public half lies beside it.
+    pub fn make_key(&self, key: &Path, name: &str) -> anyhow::Result<()> {
+        self.sign_command(&[
+            OsStr::new("keygen"),
+            key.as_os_str(),
+            "--name".as_ref(),
+            name.as_ref(),
+        ])
+    }
+
+    /// Signs components in their place; `None`: by the key that the agent trusts.
+    pub fn sign(&self, key: Option<&Path>, files: &[impl AsRef<Path>]) -> anyhow::Result<()> {
+        let own = self.data.join("signing.key");
+        let key = key.unwrap_or(&own);
+        let mut arguments = vec![OsStr::new("sign"), "--key".as_ref(), key.as_os_str()];
+        arguments.extend(files.iter().map(|file| file.as_ref().as_os_str()));
+        self.sign_command(&arguments)
+    }
+
+    /// Where the agent's own socket is.
+    pub fn socket(&self) -> PathBuf {
+        self.data.join("admin.sock")
+    }
+
+    fn sign_connectors(&self) -> anyhow::Result<()> {
         let installed = self.installed();
         std::fs::create_dir_all(&installed)?;
         let mut files = Vec::new();
@@ -86,9 +104,7 @@ impl Place {
             "no connector is in `{}`",
             self.connectors.display()
         );
-        let mut arguments = vec![OsStr::new("sign"), "--key".as_ref(), key.as_os_str()];
-        arguments.extend(files.iter().map(|file| file.as_os_str()));
-        self.sign_command(&arguments)
+        self.sign(None, &files)
     }
 
     fn sign_command(&self, arguments: &[&OsStr]) -> anyhow::Result<()> {

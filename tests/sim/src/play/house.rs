@@ -162,6 +162,20 @@ impl House {
 
     /// Failures of every kind on both sides, each with that probability.
     pub async fn spoil(&self, probability: f64) -> anyhow::Result<()> {
+        self.spoil_with(probability, &json!([])).await
+    }
+
+    /// The same, but who is turned away for calling too often is told to wait a second. Without a word both vendors mean
+    /// a minute, and at many calls a second such a minute would never end.
+    pub async fn spoil_briefly(&self, probability: f64) -> anyhow::Result<()> {
+        let soon = json!([
+            ["Retry-After", "1"],
+            ["Brightpearl-Next-Throttle-Period", "1000"]
+        ]);
+        self.spoil_with(probability, &soon).await
+    }
+
+    async fn spoil_with(&self, probability: f64, headers: &Value) -> anyhow::Result<()> {
         for sandbox in [&self.network, &self.erp] {
             for kind in ["cut-before", "cut-after", "truncate", "html"] {
                 let rule = json!({"endpoint": "*", "kind": kind, "probability": probability});
@@ -169,7 +183,7 @@ impl House {
             }
             for status in [429, 500, 503] {
                 let rule = json!({"endpoint": "*", "kind": "status", "status": status, "probability": probability / 2.0,
-                    "body": "{\"response\":\"temporarily out of order\"}"});
+                    "body": "{\"response\":\"temporarily out of order\"}", "headers": headers});
                 sandbox.control("POST", "faults", &rule).await?;
             }
         }
