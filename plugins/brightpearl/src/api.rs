@@ -161,6 +161,21 @@ impl<'h> Api<'h> {
         }
     }
 
+    /// Changes a record, as that effect: `Created` and `Unread` are both done.
+    pub fn change(
+        &self,
+        method: &str,
+        path: &str,
+        body: &impl Serialize,
+        effect: &Effect,
+    ) -> Result<Sent, Failure> {
+        let request = self.request(method, path).json(body).effect(effect.clone());
+        match self.exchange(&request) {
+            Ok(response) => self.sent(&response, path, effect),
+            Err(error) => not_sent(&error, path),
+        }
+    }
+
     /// Removes a record, as that effect; one that is not there is gone.
     pub fn delete(&self, path: &str, effect: &Effect) -> Result<Deleted, Failure> {
         let request = self.request("DELETE", path).effect(effect.clone());

@@ -13,7 +13,7 @@ const PAGE: usize = 200;
 /// The list a setting is chosen from.
 pub fn list_of(key: &str) -> Option<List> {
     Some(match key {
-        "order-status" => List::OrderStatus,
+        "order-status" | "cancel-status" => List::OrderStatus,
         "channel" => List::Channel,
         "price-list" => List::PriceList,
         "tax-code" | "charge-tax-code" => List::TaxCode,

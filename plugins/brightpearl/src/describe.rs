@@ -47,11 +47,16 @@ pub fn descriptor() -> Descriptor {
         tables: tables(),
         pulls: vec![
             feed(Entity::Shipment, 60),
+            feed(Entity::OrderState, 60),
             feed(Entity::Item, 900),
             feed(Entity::Warehouse, 3600),
             feed(Entity::ShippingMethod, 3600),
         ],
-        pushes: vec![intake(Entity::Customer), intake(Entity::Order)],
+        pushes: vec![
+            intake(Entity::Customer),
+            intake(Entity::Order),
+            intake(Entity::Cancellation),
+        ],
     }
 }
 
@@ -175,6 +180,7 @@ const CONNECTION: &str = "connection";
 const ORDERS: &str = "orders";
 const CUSTOMERS: &str = "customers";
 const CATALOGUE: &str = "catalogue";
+const CANCELS: &str = "cancellations";
 const SHIPMENTS: &str = "shipments";
 
 fn settings() -> Vec<Setting> {
@@ -182,6 +188,13 @@ fn settings() -> Vec<Setting> {
     all.extend(sale_settings());
     all.extend(money_settings());
     all.extend(shipment_settings());
+    all.push(setting(
+        CANCELS,
+        "cancelled-statuses",
+        "Other statuses that mean cancelled",
+        "Ids separated by commas. A sale that you set to one of them is cancelled at the network too, under the reason code that Matching says for that status.",
+        Field::Text,
+    ));
     all.push(Setting {
         per_retailer: true,
         ..setting(
@@ -285,6 +298,11 @@ fn sale_settings() -> Vec<Setting> {
             "order-status",
             "Status of new sales",
             "Left empty, the account's own status for new orders.",
+        ),
+        lookup(
+            "cancel-status",
+            "Status of cancelled sales",
+            "What a sale is set to when its order is cancelled. Choose the account's own status for cancelled sales.",
         ),
         lookup("channel", "Channel", "Sales channel of new sales."),
         lookup(

@@ -37,6 +37,9 @@ pub fn read(
     if entity == Entity::Shipment {
         return shipments(host, ctx, scope, cursor);
     }
+    if entity == Entity::OrderState {
+        return source::pull(host, ctx, entity, cursor);
+    }
     if entity != Entity::Item {
         // The other lists are short and have no dates.
         return source::pull(host, ctx, entity, None).map(|page| whole(page.documents));

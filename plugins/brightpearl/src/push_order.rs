@@ -127,7 +127,7 @@ impl Case<'_> {
     pub fn settled(&self, verdict: Verdict) -> Verdict {
         if verdict.is_ok() {
             self.doubt.settle();
-            sold::note_sent(self.api, &self.external_ref, &self.sale.lines());
+            sold::note_sent(self.api, &self.external_ref, &self.sale);
         }
         verdict
     }

@@ -12,8 +12,9 @@ pub struct Settings<'a> {
 }
 
 /// The keys that hold the id of a record of the account.
-pub const IDS: [&str; 10] = [
+pub const IDS: [&str; 11] = [
     "order-status",
+    "cancel-status",
     "channel",
     "warehouse",
     "price-list",

@@ -172,7 +172,9 @@ pub fn pull(api: &Api<'_>, settings: Settings<'_>, cursor: Option<&[u8]>) -> Res
         if round.wide {
             memory::prune(api.host, FOREIGN, started - FOREIGN_MS);
             memory::prune(api.host, sold::SALES, started - SALES_MS);
-            memory::prune(api.host, sold::SENT, started - SENT_MS);
+            for kept in [sold::SENT, crate::cut::UNITS, crate::cut::CUTS] {
+                memory::prune(api.host, kept, started - SENT_MS);
+            }
         }
     }
     Ok(Page {

@@ -4,7 +4,7 @@
 use crate::api::Api;
 use crate::bindings::exports::waybill::connector::sink::Delivery;
 use crate::settings::Settings;
-use crate::{push_customer, push_order, push_orders};
+use crate::{push_cancel, push_customer, push_order, push_orders};
 use std::collections::BTreeMap;
 use waybill_sdk::Host;
 use waybill_sdk::commerce::{Body, Document};
@@ -58,6 +58,9 @@ pub fn push(host: &dyn Host, ctx: &Context, batch: &[Delivery]) -> Result<Vec<Ve
                 Err(verdict) => verdict,
             },
             (None, Body::Customer(customer)) => push_customer::push(&api, member, customer),
+            (None, Body::Cancellation(cancellation)) => {
+                push_cancel::push(&api, member, cancellation)
+            }
             (None, _) => Err(Failure::rejected(
                 "unsupported",
                 "Brightpearl's connector does not take documents of this kind.",

@@ -3,9 +3,11 @@
 //! not know how a note becomes a shipment.
 
 use crate::api::Api;
+use crate::cut::UNITS;
 use crate::item::UNTRACKED;
 use crate::memory;
 use crate::wire::ids::id_sets;
+use crate::wire::sale::Sale;
 use crate::wire::sold::{self, SentLine, Sold};
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_sdk::types::Failure;
@@ -97,9 +99,20 @@ fn mark_untracked(api: &Api<'_>, sale: &mut Sold) {
 }
 
 /// Keeps the lines of a sale as they were sent, for the day its rows come back without their keys.
-pub fn note_sent(api: &Api<'_>, external_ref: &str, lines: &[SentLine]) {
-    let key = format!("{SENT}{external_ref}");
-    memory::put(api.host, &key, api.host.now_ms(), &lines);
+pub fn note_sent(api: &Api<'_>, external_ref: &str, sale: &Sale) {
+    let at = api.host.now_ms();
+    memory::put(
+        api.host,
+        &format!("{SENT}{external_ref}"),
+        at,
+        &sale.lines(),
+    );
+    memory::put(
+        api.host,
+        &format!("{UNITS}{external_ref}"),
+        at,
+        &sale.units(),
+    );
 }
 
 fn sent(api: &Api<'_>, external_ref: &str) -> Option<Vec<SentLine>> {

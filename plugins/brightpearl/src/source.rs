@@ -3,7 +3,7 @@
 use crate::api::Api;
 use crate::bindings::exports::waybill::connector::source::Page;
 use crate::settings::Settings;
-use crate::{item, places, shipment};
+use crate::{item, places, shipment, state};
 use waybill_sdk::Host;
 use waybill_sdk::commerce::{Document, Entity};
 use waybill_sdk::types::{Context, Failure};
@@ -20,6 +20,7 @@ pub fn pull(
     match entity {
         Entity::Item => item::pull(&api, settings, cursor),
         Entity::Shipment => shipment::pull(&api, settings, cursor),
+        Entity::OrderState => state::pull(&api, settings, cursor),
         Entity::Warehouse => places::pull(&api, places::Kind::Warehouse, cursor),
         Entity::ShippingMethod => places::pull(&api, places::Kind::ShippingMethod, cursor),
         _ => Err(unsupported()),
@@ -38,6 +39,7 @@ pub fn fetch(
     let documents = match entity {
         Entity::Item => return item::fetch(&api, settings, keys),
         Entity::Shipment => return shipment::fetch(&api, keys),
+        Entity::OrderState => return state::fetch(&api, settings, keys),
         Entity::Warehouse => places::pull(&api, places::Kind::Warehouse, None)?.documents,
         Entity::ShippingMethod => places::pull(&api, places::Kind::ShippingMethod, None)?.documents,
         _ => return Err(unsupported()),

@@ -44,6 +44,9 @@ pub(crate) struct Handle {
     /// Of a shipment: tracking numbers and the units of each line.
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     parcels: Option<Vec<(String, BTreeMap<String, i64>)>>,
+    /// Of a cancel: the units of each line.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    cancelled: Option<BTreeMap<String, i64>>,
     /// Of a shipment: the PO number.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     po: Option<String>,
@@ -59,6 +62,7 @@ impl Handle {
             asked: 0,
             refused: None,
             parcels: None,
+            cancelled: None,
             po: None,
         };
         match &told.what {
@@ -69,6 +73,7 @@ impl Handle {
                 handle.parcels = Some(pairs.collect());
                 handle.po.clone_from(po);
             }
+            What::Cancelled { lines } => handle.cancelled = Some(lines.clone()),
         }
         handle
     }
@@ -92,6 +97,9 @@ impl Handle {
 
     fn told(&self) -> Told {
         let what = match &self.parcels {
+            _ if self.cancelled.is_some() => What::Cancelled {
+                lines: self.cancelled.clone().unwrap_or_default(),
+            },
             None => What::Acknowledged {
                 number: self.number.clone(),
             },

@@ -23,11 +23,13 @@ pub(crate) fn descriptor() -> Descriptor {
             feed(Entity::Retailer, 3600, Vec::new()),
             feed(Entity::Warehouse, 3600, Vec::new()),
         ],
-        pushes: vec![Intake {
-            entity: Entity::Shipment,
-            max_batch: 1000,
-            self_decrementing: false,
-        }],
+        pushes: [Entity::Shipment, Entity::Cancellation]
+            .map(|entity| Intake {
+                entity,
+                max_batch: 1000,
+                self_decrementing: false,
+            })
+            .to_vec(),
     }
 }
 
@@ -103,12 +105,14 @@ fn tables() -> Vec<Table> {
             true,
             "service",
         ),
+        table("cancel-codes", "Reason code", true, "cancel-code"),
     ]
 }
 
 const CONNECTION: &str = "connection";
 const ORDERS: &str = "orders";
 const SHIPMENTS: &str = "shipments";
+const CANCELS: &str = "cancellations";
 const TIMING: &str = "timing";
 
 fn setting(
@@ -124,7 +128,7 @@ fn setting(
         help: help.to_owned(),
         group: group.to_owned(),
         required: false,
-        per_retailer: group == SHIPMENTS,
+        per_retailer: group == SHIPMENTS || group == CANCELS,
         default: Some(default.to_owned()).filter(|text| !text.is_empty()),
         field,
         was: Vec::new(),
@@ -213,6 +217,13 @@ fn settings() -> Vec<Setting> {
 
 fn shipments() -> Vec<Setting> {
     vec![
+        setting(
+            CANCELS,
+            key::REQUEST_CODE,
+            "Code for accepted requests",
+            "The reason code with which a retailer's request to cancel is accepted. Some retailers take few codes.",
+            Field::Text,
+        ),
         setting(
             SHIPMENTS,
             key::GENERIC,

@@ -2,9 +2,11 @@
 
 use crate::bindings::exports::waybill::connector::{base, listing, sink, source, tickets};
 use crate::settings::Config;
-use crate::{acknowledge, api::Api, confirm, describe, listing as lists, ship, source as feeds};
+use crate::{
+    acknowledge, api::Api, cancel, confirm, describe, listing as lists, ship, source as feeds,
+};
 use waybill_sdk::WasmHost;
-use waybill_sdk::commerce::{Document, Entity};
+use waybill_sdk::commerce::{Body, Document, Entity};
 use waybill_sdk::types::{
     ChoicePage, Context, Descriptor, Failure, Moment, Problem, Settings, Verdict,
 };
@@ -75,6 +77,11 @@ impl sink::Guest for Dsco {
     fn push(ctx: Context, batch: Vec<sink::Delivery>) -> Result<Vec<Verdict>, Failure> {
         let config = Config::read(&ctx.settings);
         let api = Api::new(&WasmHost, &config);
+        // A batch is of one kind.
+        let cancels = |d: &sink::Delivery| matches!(d.document.body, Body::Cancellation(_));
+        if batch.iter().any(cancels) {
+            return Ok(cancel::push(&api, &batch));
+        }
         Ok(ship::push(&api, ctx.attempt, &batch))
     }
 }

@@ -6,6 +6,7 @@ mod acknowledge;
 mod api;
 mod backfill;
 mod bindings;
+mod cancel;
 mod cancellation;
 mod change_log;
 mod confirm;

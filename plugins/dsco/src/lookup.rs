@@ -41,6 +41,9 @@ pub(crate) fn shows(told: &Told, order: &Order) -> Shown {
     let there = || Shown::Verdict(done(told.receipt().already_there()));
     let cancelled = order.dsco_status.as_deref() == Some("cancelled");
     match &told.what {
+        What::Cancelled { .. } if cancelled => there(),
+        // Which cancel made a line what it is, an order does not say: the log does.
+        What::Cancelled { .. } => Shown::Nothing,
         _ if cancelled => Shown::Verdict(Err(refusal::cancelled(told))),
         What::Acknowledged { number } => {
             let other = number.is_some() && order.supplier_order_number != *number;

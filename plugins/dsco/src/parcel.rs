@@ -181,8 +181,17 @@ fn find_line<'a>(source: &Source<'a>, key: &str) -> Result<&'a OrderLine, Failur
 }
 
 fn item(line: &OrderLine, units: i64, span: bool) -> Value {
-    let mut fields = Map::new();
+    let mut fields = ids(line);
     fields.insert("quantity".to_owned(), json!(units));
+    if span {
+        fields.insert("packageSpanFlag".to_owned(), json!(true));
+    }
+    Value::Object(fields)
+}
+
+/// What names a line to DSCO: its number, and its item's ids.
+pub(crate) fn ids(line: &OrderLine) -> Map<String, Value> {
+    let mut fields = Map::new();
     fields.extend(
         line.number
             .map(|number| ("lineNumber".to_owned(), json!(number))),
@@ -194,17 +203,12 @@ fn item(line: &OrderLine, units: i64, span: bool) -> Value {
                 fields.insert((*name).to_owned(), json!(id.value));
             }
         }
-        fields
-            .keys()
-            .any(|name| name != "quantity" && name != "lineNumber")
+        fields.keys().any(|name| name != "lineNumber")
     };
     if !put(&IDS) {
         put(&OTHER_IDS);
     }
-    if span {
-        fields.insert("packageSpanFlag".to_owned(), json!(true));
-    }
-    Value::Object(fields)
+    fields
 }
 
 /// What all parcels share.

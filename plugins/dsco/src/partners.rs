@@ -4,9 +4,9 @@ use crate::api::{Api, encode};
 use crate::bindings::exports::waybill::connector::source::Page;
 use crate::cursor::{self, ListCursor};
 use crate::order::name_key;
-use crate::services;
 use crate::wire::Many;
 use crate::wire::partner::{Partner, Warehouses};
+use crate::{cancel, services};
 use waybill_sdk::commerce::{Body, Document, Extra, Retailer, Warehouse};
 use waybill_sdk::types::{Choice, ChoicePage, Failure};
 
@@ -98,6 +98,12 @@ pub(crate) fn choices(api: &Api<'_>, key: &str) -> Result<ChoicePage, Failure> {
         "service" => {
             return Ok(ChoicePage {
                 items: services::choices(),
+                next: None,
+            });
+        }
+        "cancel-code" => {
+            return Ok(ChoicePage {
+                items: cancel::choices(),
                 next: None,
             });
         }

@@ -17,7 +17,7 @@ pub(crate) fn verdict(
 ) -> Option<Verdict> {
     let topic = match told.what {
         What::Acknowledged { .. } => None,
-        What::Shipped { .. } => Some(Topic::of(words)),
+        What::Shipped { .. } | What::Cancelled { .. } => Some(Topic::of(words)),
     };
     if topic.is_none_or(Topic::needs_a_look) {
         *looks = looks.checked_sub(1)?;
@@ -38,6 +38,7 @@ pub(crate) fn verdict(
             format!("DSCO refused the acknowledgement: {said}"),
             "Correct what DSCO says, or acknowledge the order in the DSCO portal, then retry.",
         ),
+        Some(topic) if matches!(told.what, What::Cancelled { .. }) => topic.of_cancel(said),
         Some(topic) => topic.problem(said),
     })))
 }
@@ -69,6 +70,9 @@ pub(crate) fn cancelled(told: &Told) -> Failure {
             "This order is cancelled at DSCO, which takes no shipment for it.",
             "If the parcel has left, stop it, or ask the retailer what becomes of it.",
         ),
+        What::Cancelled { .. } => {
+            Problem::bare("cancelled-by-retailer", "This order is cancelled already.")
+        }
     })
 }
 
@@ -156,6 +160,45 @@ impl Topic {
         matches!(
             self,
             Self::TrackingTaken | Self::Cancelled | Self::Closed | Self::Quantity
+        )
+    }
+
+    /// The same for a cancel.
+    fn of_cancel(self, words: &str) -> Problem {
+        const ABOVE: (&str, &str, &str) = (
+            "cancel-above-open",
+            "less is open there than is to be cancelled",
+            "Compare the order's open quantities in the DSCO portal with the sale, then leave this card with a reason.",
+        );
+        let lower = words.to_ascii_lowercase();
+        let (code, what, hint) = if lower.contains("cancelcode") {
+            (
+                "cancel-code-refused",
+                "this retailer does not take the reason code",
+                "Correct the code in Matching, cancel-codes, for this retailer (or the code for requests in Settings), then retry.",
+            )
+        } else {
+            match self {
+                Self::FillKill => (
+                    "partial-forbidden",
+                    "this retailer takes no cancel of a part (fill or kill)",
+                    "Cancel the rest of the order or line too, or ship it; then leave this card with a reason.",
+                ),
+                Self::Quantity | Self::Closed | Self::Cancelled if lower.contains("quantity") => {
+                    ABOVE
+                }
+                Self::Closed => ABOVE,
+                _ => (
+                    "cancel-refused",
+                    "it gives a reason of its own",
+                    "Correct what DSCO says, or cancel it in the DSCO portal and leave this card with a reason.",
+                ),
+            }
+        };
+        Problem::new(
+            code,
+            format!("DSCO refused the cancel: {what}. Its words: {words}"),
+            hint,
         )
     }
 

@@ -26,6 +26,7 @@ pub(crate) mod key {
     pub(crate) const SHIP_WAREHOUSE: (&str, &str) = ("ship-warehouse", "true");
     pub(crate) const SHIP_COST: (&str, &str) = ("ship-cost", "none");
     pub(crate) const SHIP_TO: (&str, &str) = ("ship-to", "false");
+    pub(crate) const REQUEST_CODE: (&str, &str) = ("cancel-request-code", "CXSC");
     pub(crate) const SHIP_FROM: &str = "ship-from";
     pub(crate) const TRACKING_URL: &str = "tracking-url";
 
@@ -111,7 +112,7 @@ impl<'a> Config<'a> {
     }
 
     /// The value of a retailer's own setting, else the connection's.
-    fn own(&self, own: Settings<'a>, key: &str) -> Option<&'a str> {
+    pub(crate) fn own(&self, own: Settings<'a>, key: &str) -> Option<&'a str> {
         own.get(key).or_else(|| self.raw.get(key))
     }
 

@@ -3,6 +3,7 @@
 
 use crate::line::Contents;
 use crate::wire::log::Payload;
+use serde_json::Value;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_sdk::commerce::Decimal;
@@ -28,6 +29,8 @@ pub(crate) enum What {
         po: Option<String>,
         parcels: Vec<Sent>,
     },
+    /// That so many units of each line are cancelled.
+    Cancelled { lines: BTreeMap<String, i64> },
 }
 
 /// A parcel that was told: its tracking number, and the units of each line by the line's key.
@@ -64,6 +67,7 @@ impl Told {
                 Receipt::of(self.order.clone()).numbered(number.clone())
             }
             What::Shipped { parcels, .. } => receipt(&self.order, parcels),
+            What::Cancelled { .. } => Receipt::of(format!("{}/cancel", self.order)),
         }
     }
 
@@ -72,6 +76,7 @@ impl Told {
         match self.what {
             What::Acknowledged { .. } => "acknowledgement",
             What::Shipped { .. } => "shipment",
+            What::Cancelled { .. } => "cancel",
         }
     }
 
@@ -105,7 +110,27 @@ impl Told {
                 let shortened = theirs.is_empty() && scope == Scope::Request;
                 order && (shortened || theirs == ours())
             }
+            What::Cancelled { lines } => {
+                payload.order() == Some(&self.order)
+                    && (scope == Scope::Request || Self::are_cancelled(&payload.line_items, lines))
+            }
         }
+    }
+
+    /// Whether these are the items of a cancel that was submitted.
+    fn are_cancelled(items: &Value, lines: &BTreeMap<String, i64>) -> bool {
+        let mut theirs: BTreeMap<String, i64> = BTreeMap::new();
+        for item in items.as_array().into_iter().flatten() {
+            let number = |name: &str| item.get(name).and_then(whole);
+            let units = number("cancelledQuantity").unwrap_or(0);
+            // A line without a number is known by DSCO's own id of its item.
+            let id = item.get("dscoItemId").and_then(Value::as_str);
+            let line = number("lineNumber").map(|number| number.to_string());
+            if let Some(line) = line.or_else(|| id.map(str::to_owned)) {
+                *theirs.entry(line).or_default() += units;
+            }
+        }
+        theirs == *lines
     }
 
     /// The same without these parcels, which are there already.
@@ -114,6 +139,12 @@ impl Told {
             parcels.retain(|parcel| !there.contains(&parcel.tracking));
         }
     }
+}
+
+fn whole(value: &Value) -> Option<i64> {
+    value
+        .as_i64()
+        .or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 fn receipt(order: &str, parcels: &[Sent]) -> Receipt {

@@ -11,3 +11,4 @@ pub mod product;
 pub mod sale;
 pub mod search;
 pub mod sold;
+pub mod standing;

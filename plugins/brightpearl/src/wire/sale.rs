@@ -55,6 +55,12 @@ pub struct Sale {
 }
 
 impl Sale {
+    /// Units of the rows that are lines of the order.
+    pub fn units(&self) -> std::collections::BTreeMap<String, String> {
+        let line = |row: &SaleRow| Some((row.external_ref.clone()?, row.quantity.clone()));
+        self.rows.iter().filter_map(line).collect()
+    }
+
     /// The rows that are lines of the order: key at the source, and product.
     pub fn lines(&self) -> Vec<super::sold::SentLine> {
         let line = |row: &SaleRow| Some((row.external_ref.clone()?, row.product_id?));

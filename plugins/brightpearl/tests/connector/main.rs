@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod account;
 #[cfg(test)]
+mod cancels;
 mod catalogue;
 #[cfg(test)]
 mod customers;

@@ -108,10 +108,10 @@ fn idle_feeds_stay_within_two_and_a_half_calls_a_minute() {
 #[test]
 fn shipments_are_taken_by_the_thousand_under_rules_of_their_retailer() {
     let descriptor = descriptor();
-    let [intake] = descriptor.pushes.as_slice() else {
-        panic!("another number of intakes");
-    };
-    assert_eq!((intake.entity, intake.max_batch), (Entity::Shipment, 1000));
+    let intakes = descriptor.pushes.iter();
+    let intakes: Vec<_> = intakes.map(|i| (i.entity, i.max_batch)).collect();
+    let wanted = [(Entity::Shipment, 1000), (Entity::Cancellation, 1000)];
+    assert_eq!(intakes, wanted);
     let generic = descriptor
         .settings
         .iter()

@@ -7,6 +7,7 @@ mod order;
 mod partners;
 mod pull;
 mod sandbox;
+mod sandbox_cancel;
 mod sandbox_ship;
 mod ship;
 

@@ -81,11 +81,12 @@ impl Brightpearl {
     fn control_order(&mut self, now: i64, id: &str, action: &[&str], body: &Value) -> Done {
         match action {
             ["status"] => self.status_in_ui(now, id, body),
+            ["row", row] => self.row_in_ui(now, id, row, body),
             ["ship"] => self.ship_as_user(now, id, body),
             ["note"] => self.new_note_as_user(now, id, body),
             ["invoice"] => self.invoice_in_ui(now, id, body),
             _ => Err(Refusal::missing(
-                "a control of an order is status, ship, note or invoice",
+                "a control of an order is status, row, ship, note or invoice",
             )),
         }
     }

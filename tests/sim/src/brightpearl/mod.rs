@@ -26,6 +26,7 @@ mod payments;
 mod products;
 mod reference;
 mod routes;
+mod row_change;
 mod search;
 mod stock;
 mod throttle;

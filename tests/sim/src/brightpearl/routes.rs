@@ -95,6 +95,8 @@ impl Brightpearl {
             ),
             ("PATCH", [id]) => ("patch-order", self.order_patch(now, id, call)),
             ("PUT", [id, "status"]) => ("put-order-status", self.status_put(now, id, call)),
+            ("PATCH", [id, "row", row]) => ("patch-order-row", self.row_patch(now, id, row, call)),
+            ("DELETE", [id, "row", row]) => ("delete-order-row", self.row_delete(now, id, row)),
             ("POST", [id, "note"]) => ("post-order-note", self.note_post(now, id, call)),
             ("GET", [id, "note"]) => ("get-order-note", self.note_get(id)),
             ("GET" | "PATCH", [id, "custom-field"]) => {
