@@ -6,7 +6,7 @@ mod list;
 mod redhat;
 mod stage;
 
-pub use stage::{Stage, root, target};
+pub use stage::{Stage, own_key, root, target};
 
 use std::path::{Path, PathBuf};
 

@@ -97,6 +97,11 @@ pub(crate) fn make(wishes: &Wishes) -> anyhow::Result<Stage> {
     })
 }
 
+/// The key of this build folder, which signs when nobody gives another.
+pub fn own_key() -> PathBuf {
+    root().join("target/packages-signing.key")
+}
+
 /// Signs the connectors, and puts the key's public half among what is packaged. Without a key of somebody's, one of this
 /// build folder does: enough for trying a package, and worth nothing elsewhere.
 fn sign(
@@ -105,7 +110,7 @@ fn sign(
     connectors: &[PathBuf],
     folder: &Path,
 ) -> anyhow::Result<()> {
-    let own = root().join("target/packages-signing.key");
+    let own = own_key();
     let key = key.unwrap_or(&own);
     let mut public = OsString::from(key);
     public.push(".pub");

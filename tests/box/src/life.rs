@@ -1,7 +1,9 @@
 //! The life of a service on a booted system: installed, working, killed, hanging, upgraded, broken, rebooted, removed,
 //! purged. Orders flow against both sandboxes all the while, and in the end the truth of both is compared. Must not know
-//! how the system is booted, nor the agent's types: it reads what people and scripts read.
+//! how the system is booted, nor the agent's types: it reads what people and scripts read. The scenes of connectors,
+//! upgrades and backups lie in the folder beside.
 
+use crate::builds::Builds;
 use crate::proof::Proof;
 use crate::system::System;
 use crate::trade::{SECRETS, Trade};
@@ -15,8 +17,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 use waybill_sim::client;
 
+mod saved;
+mod swap;
+mod upgrade;
+
 const UNIT: &str = "waybill.service";
 const PAGE: &str = "http://127.0.0.1:7878";
+const HOOKS: &str = "\n[hooks]\nlisten = \"127.0.0.1:7879\"\n";
 const DATA: &str = "var/lib/private/waybill";
 /// Longest wait for a state that must come by itself.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -36,7 +43,10 @@ struct Life<'p> {
     proof: &'p Proof,
     system: System,
     trade: Trade,
-    debs: [PathBuf; 3],
+    debs: [PathBuf; 4],
+    builds: Builds,
+    /// The file of the backup, inside.
+    backup: String,
 }
 
 /// Whether a bare system boots on this machine at all.
@@ -68,6 +78,7 @@ pub(crate) fn inside(proof: &Proof, built: &Path, stage: &Path) -> Result<(), Pr
 
 async fn live(proof: &Proof, built: &Path, stage: &Path) -> anyhow::Result<()> {
     let own = folder().join("life");
+    drop(std::fs::remove_dir_all(&own));
     std::fs::create_dir_all(&own)?;
     let root = own.join("root");
     base::copy(&folder().join("base"), &root)?;
@@ -82,12 +93,16 @@ async fn live(proof: &Proof, built: &Path, stage: &Path) -> anyhow::Result<()> {
         built.to_owned(),
         deb::revised(built, &own, 2)?,
         deb::broken(built, &own, 3)?,
+        deb::revised(built, &own, 4)?,
     ];
+    let builds = Builds::make(stage, &own)?;
     let mut life = Life {
         proof,
         system,
         trade,
         debs,
+        builds,
+        backup: String::new(),
     };
     let lived = life.all().await;
     if lived.is_err() {
@@ -113,11 +128,20 @@ impl Life<'_> {
         self.killed().await?;
         self.hanging().await?;
         self.stopped().await?;
-        self.journal()?;
+        self.swapped().await?;
+        self.refused().await?;
+        self.rolled_back().await?;
         self.upgraded().await?;
         self.broken().await?;
+        self.no_room()?;
+        self.brought_up().await?;
+        self.backed_up().await?;
         self.rebooted().await?;
         self.removed().await?;
+        self.journal()?;
+        self.purged(&before)?;
+        self.restored().await?;
+        self.disconnected().await?;
         self.purged(&before)
     }
 
@@ -242,9 +266,19 @@ impl Life<'_> {
         Ok(())
     }
 
+    /// Lets the agent take webhooks, as the documentation says.
+    fn listening(&self) -> anyhow::Result<()> {
+        let config = self.system.root().join("etc/waybill/agent.toml");
+        let text = std::fs::read_to_string(&config)? + HOOKS;
+        std::fs::write(&config, text)?;
+        self.system.ok(&["systemctl", "restart", UNIT])?;
+        Ok(())
+    }
+
     async fn orders_flow(&mut self) -> anyhow::Result<()> {
         self.proof
-            .begin("`waybill apply` connects both sandboxes, orders flow");
+            .begin("`waybill apply` connects both sandboxes, webhooks are registered, orders flow");
+        self.listening()?;
         std::fs::write(self.system.root().join("srv/plan.toml"), self.trade.plan())?;
         let output = self
             .system
@@ -258,6 +292,10 @@ impl Life<'_> {
         std::fs::remove_file(self.system.root().join("srv/plan.toml"))?;
         self.trade.orders(12).await?;
         self.trade.settled().await?;
+        ensure!(
+            self.trade.registered().await? > 0,
+            "no webhook is registered"
+        );
         self.proof.done();
         Ok(())
     }
@@ -350,9 +388,7 @@ impl Life<'_> {
     fn journal(&self) -> anyhow::Result<()> {
         self.proof
             .begin("the journal reads well and holds no secret");
-        let said = self
-            .system
-            .ok(&["journalctl", "-u", UNIT, "-o", "cat", "--no-pager"])?;
+        let said = self.said()?;
         for sentence in ["Agent started.", "Told to stop.", "Agent stopped."] {
             ensure!(
                 said.contains(sentence),
@@ -364,66 +400,6 @@ impl Life<'_> {
         for secret in secrets.chain([key.trim()]) {
             ensure!(!said.contains(secret), "a secret is in the journal");
         }
-        self.proof.done();
-        Ok(())
-    }
-
-    async fn upgraded(&mut self) -> anyhow::Result<()> {
-        self.proof
-            .begin("an upgrade restarts it and keeps data, key and an edited configuration");
-        let config = self.system.root().join("etc/waybill/agent.toml");
-        let edited = std::fs::read_to_string(&config)? + "# own line\n";
-        std::fs::write(&config, &edited)?;
-        let key = std::fs::read(self.system.root().join("etc/waybill/seal.key"))?;
-        let (orders, pid) = (self.count()?, self.property("MainPID")?);
-        self.install_deb(1)?;
-        self.running()?;
-        ensure!(
-            self.property("MainPID")? != pid,
-            "the old process still runs"
-        );
-        ensure!(
-            self.version()?.ends_with("-2"),
-            "the version is {}",
-            self.version()?
-        );
-        ensure!(
-            self.count()? == orders,
-            "{orders} orders before, {} after",
-            self.count()?
-        );
-        ensure!(
-            std::fs::read_to_string(&config)? == edited,
-            "the configuration changed"
-        );
-        let kept = std::fs::read(self.system.root().join("etc/waybill/seal.key"))?;
-        ensure!(kept == key, "the key changed");
-        self.trade.orders(4).await?;
-        self.trade.settled().await?;
-        self.proof.done();
-        Ok(())
-    }
-
-    fn version(&self) -> anyhow::Result<String> {
-        self.system
-            .ok(&["dpkg-query", "-W", "-f", "${Version}", "waybill"])
-    }
-
-    async fn broken(&mut self) -> anyhow::Result<()> {
-        self.proof
-            .begin("an upgrade that does not start says so; the version before brings all back");
-        let orders = self.count()?;
-        let said = self.install_deb(2)?;
-        ensure!(self.running().is_err(), "a program that ends at once runs");
-        ensure!(
-            said.contains("Waybill does not run") && said.contains("0.1.0-2"),
-            "the way back is not told: {said}"
-        );
-        self.install_deb(1)?;
-        self.running()?;
-        ensure!(self.count()? == orders, "orders are missing");
-        self.trade.orders(2).await?;
-        self.trade.settled().await?;
         self.proof.done();
         Ok(())
     }

@@ -3,8 +3,11 @@
 //! Read `life.rs` for what is proved, `system.rs` for how a system is booted.
 
 mod base;
+mod browser;
+mod builds;
 mod deb;
 mod life;
+mod older;
 mod proof;
 mod redhat;
 mod system;

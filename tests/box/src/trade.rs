@@ -1,7 +1,7 @@
 //! Both sandboxes beside the booted system, what an IT person would write to connect them, and the comparison of both
 //! truths. Must not know how the agent runs.
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -48,6 +48,13 @@ impl Trade {
             let _infallible = writeln!(text, "{} = \"{}\"", warehouse.code, warehouse.erp_id);
         }
         text
+    }
+
+    /// How many webhooks are registered at the ERP.
+    pub(crate) async fn registered(&self) -> anyhow::Result<usize> {
+        let truth = self.erp.truth().await?;
+        let registered = truth["webhooks"]["registered"].as_array();
+        Ok(registered.context("the sandbox tells no webhooks")?.len())
     }
 
     /// So many ordinary orders come in.
