@@ -61,7 +61,7 @@ impl Sandbox {
         if !self.settings.sync_cancel {
             return self.queue(now, Deed::Cancel, vec![object]);
         }
-        let (request_id, verdict) = self.perform_now(now, Deed::Cancel, object);
+        let (request_id, verdict) = self.perform_now(now, Deed::Cancel, &object);
         match verdict {
             Ok(_) => answers::update(200, "success", &request_id, now),
             Err(errors) => answers::invalid(&errors, &request_id, now, self.settings.messy),

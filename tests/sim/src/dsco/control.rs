@@ -17,12 +17,12 @@ struct Cancel {
     force: bool,
 }
 
-fn bad(why: &str) -> Resp {
+pub(super) fn bad(why: &str) -> Resp {
     Resp::json(400, &json!({"error": why}))
 }
 
 /// The body, or the default when there is none.
-fn body<T: for<'a> Deserialize<'a> + Default>(req: &Req) -> Result<T, Resp> {
+pub(super) fn body<T: for<'a> Deserialize<'a> + Default>(req: &Req) -> Result<T, Resp> {
     if req.body.is_empty() {
         return Ok(T::default());
     }
@@ -39,6 +39,10 @@ impl Sandbox {
             ("GET", ["_sim", "counts"]) => Ok(self.counts()),
             ("POST", ["_sim", "orders", id, deed]) => self.control_order(now, id, deed, req),
             ("POST", ["_sim", "generate"]) => self.control_generate(now, req),
+            ("GET", ["_sim", "inventory"]) => Ok(self.inventory.truth(req.param("sku"))),
+            ("GET", ["_sim", "inventory", "counts"]) => Ok(self.inventory.counts()),
+            ("POST", ["_sim", "inventory"]) => self.control_inventory(now, req),
+            ("POST", ["_sim", "inventory", "bulk"]) => self.control_bulk(now, req),
             ("GET", ["_sim", "settings"]) => Ok(json!(self.settings)),
             ("POST", ["_sim", "settings"]) => self.control_settings(req),
             ("POST", ["_sim", "expire-tokens"]) => {

@@ -79,6 +79,7 @@ impl Sandbox {
     pub(crate) fn create(&mut self, now: i64, wish: NewOrder) -> Result<usize, String> {
         let hold = wish.hold;
         let order = self.build(now, wish)?;
+        self.inventory.sell(&order);
         let at = self.book.add(order);
         if hold || self.settings.d1_ms > 0 {
             let tell = hold || self.settings.received_events;

@@ -12,7 +12,8 @@ fn windows(route: &Route) -> &'static [(i64, u32)] {
     match route {
         Route::Order | Route::OrderPage => &[(SECOND, 10), (MINUTE, 500)],
         Route::Acknowledge => &[(SECOND, 15), (MINUTE, 1000)],
-        Route::ShipOne => &[(SECOND, 15), (MINUTE, 300)],
+        Route::Inventory | Route::ShipOne => &[(SECOND, 15), (MINUTE, 300)],
+        Route::InventoryOne => &[(SECOND, 5), (MINUTE, 300)],
         Route::StreamSingle { .. } => &[(MINUTE, 15)],
         Route::Warehouses => &[(SECOND, 5), (MINUTE, 100)],
         _ => &[],

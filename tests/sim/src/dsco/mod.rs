@@ -12,6 +12,10 @@ mod create;
 mod dates;
 mod events;
 mod generate;
+mod inventory;
+mod inventory_control;
+mod inventory_read;
+mod inventory_write;
 mod limits;
 mod log;
 mod messy;
@@ -33,6 +37,8 @@ mod writes;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_inventory;
 #[cfg(test)]
 mod tests_streams;
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 use crate::vendor::{Req, decode_segment};
 
+/// Where files of large batches go: not a path of the API, the vendor hands out whole addresses.
+pub(crate) const UPLOADS: &str = "/upload/";
+
 /// One endpoint with its path parameters, positions decoded once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
@@ -41,6 +44,13 @@ pub(crate) enum Route {
         partition: String,
         position: String,
     },
+    Inventory,
+    InventoryLog,
+    InventoryOne,
+    InventoryBatch,
+    InventoryLarge,
+    /// The address that a large batch is sent to.
+    Upload(String),
     Warehouses,
     Partners,
     /// A stream path with a double-encoded part.
@@ -51,6 +61,9 @@ pub(crate) enum Route {
 impl Route {
     /// Finds the route of a request.
     pub(crate) fn of(req: &Req) -> Self {
+        if let ("PUT", Some(id)) = (req.method.as_str(), req.path.strip_prefix(UPLOADS)) {
+            return Self::Upload(decode_segment(id));
+        }
         let Some(path) = req.path.strip_prefix("/api/v3/") else {
             return Self::Unknown;
         };
@@ -67,6 +80,11 @@ impl Route {
             ("POST", ["order", "item", "cancel", "batch", "small"]) => Self::CancelBatch,
             ("POST", ["order", "singleShipment"]) => Self::ShipOne,
             ("POST", ["order", "shipment", "batch", "small"]) => Self::ShipBatch,
+            ("GET", ["inventory"]) => Self::Inventory,
+            ("GET", ["inventory", "log"]) => Self::InventoryLog,
+            ("POST", ["inventory", "singleItem"]) => Self::InventoryOne,
+            ("POST", ["inventory", "batch", "small"]) => Self::InventoryBatch,
+            ("POST", ["inventory", "batch", "large"]) => Self::InventoryLarge,
             ("GET", ["warehouse", "page"]) => Self::Warehouses,
             ("GET", ["tradingpartner"]) => Self::Partners,
             (method, ["stream", rest @ ..]) => stream(method, rest),
@@ -96,6 +114,12 @@ impl Route {
             Self::StreamRange { .. } => "GET /stream/{id}/{partition}/{start}/{end}",
             Self::StreamCheckpoint { .. } => "PUT /stream/{id}/{partition}/{position}",
             Self::StreamSingle { .. } => "GET /stream/single/{id}/{partition}/{position}",
+            Self::Inventory => "GET /inventory",
+            Self::InventoryLog => "GET /inventory/log",
+            Self::InventoryOne => "POST /inventory/singleItem",
+            Self::InventoryBatch => "POST /inventory/batch/small",
+            Self::InventoryLarge => "POST /inventory/batch/large",
+            Self::Upload(_) => "PUT dataUrl",
             Self::Warehouses => "GET /warehouse/page",
             Self::Partners => "GET /tradingpartner",
             Self::DoubleEncoded => "stream path encoded twice",

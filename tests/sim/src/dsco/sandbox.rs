@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use super::answers;
 use super::book::{Book, Snapshot};
 use super::events::{Events, What};
+use super::inventory::Inventory;
 use super::limits::Limits;
-use super::log::ChangeLog;
+use super::log::{Journal, Logs};
 use super::route::Route;
 use super::settings::Settings;
 use super::streams::Stream;
@@ -60,7 +61,10 @@ pub struct Sandbox {
     pub(crate) book: Book,
     pub(crate) events: Events,
     pub(crate) streams: BTreeMap<String, Stream>,
-    pub(crate) log: ChangeLog,
+    pub(crate) logs: Logs,
+    pub(crate) inventory: Inventory,
+    /// Request ids of large batches whose file is awaited, and whether unknown items are left out.
+    pub(crate) uploads: HashMap<String, bool>,
     pub(crate) scrolls: HashMap<u64, Scroll>,
     pub(crate) next_scroll: u64,
     pub(crate) next_order: u64,
@@ -74,6 +78,7 @@ pub struct Sandbox {
 impl Sandbox {
     /// An empty sandbox with the usual settings.
     pub fn new(seed: u64) -> Self {
+        let catalogue = crate::catalogue::products(crate::catalogue::PRODUCTS);
         Self {
             settings: Settings::default(),
             dice: Dice::new(seed),
@@ -82,13 +87,15 @@ impl Sandbox {
             book: Book::default(),
             events: Events::default(),
             streams: BTreeMap::new(),
-            log: ChangeLog::default(),
+            logs: Logs::default(),
+            inventory: Inventory::of(&catalogue),
+            uploads: HashMap::new(),
             scrolls: HashMap::new(),
             next_scroll: 1,
             next_order: 1_000_400_001,
             next_po: 1001,
             next_package: 70_001,
-            catalogue: crate::catalogue::products(crate::catalogue::PRODUCTS),
+            catalogue,
             tasks: BTreeMap::new(),
             next_task: 0,
         }
@@ -166,7 +173,7 @@ impl Sandbox {
             Route::Hello => Resp::json(200, &json!({"hello": "World!"})),
             Route::Order => self.get_order(req),
             Route::OrderPage => self.order_page(now, req),
-            Route::OrderLog => self.order_log(now, req),
+            Route::OrderLog => self.read_log(now, Journal::Orders, req),
             Route::Acknowledge => self.post_acknowledge(now, req),
             Route::CancelOne => self.post_cancel_one(now, req),
             Route::CancelBatch => self.post_cancel_batch(now, req),
@@ -198,6 +205,12 @@ impl Sandbox {
                 partition,
                 position,
             } => self.checkpoint(now, id, partition, position),
+            Route::Inventory => self.get_inventory(req),
+            Route::InventoryLog => self.read_log(now, Journal::Inventory, req),
+            Route::InventoryOne => self.post_inventory_one(now, req),
+            Route::InventoryBatch => self.post_inventory_batch(now, req),
+            Route::InventoryLarge => self.post_inventory_large(now, req),
+            Route::Upload(id) => self.put_upload(now, id, req),
             Route::Warehouses => self.warehouses(now, req),
             Route::Partners => self.partners(now, req),
             Route::DoubleEncoded => answers::plain(400, "Invalid stream position"),
@@ -212,7 +225,8 @@ impl Vendor for Sandbox {
         if route == Route::Unknown {
             return answers::no_route();
         }
-        if req.body.len() > self.settings.max_body {
+        let bounded = !matches!(route, Route::Upload(_));
+        if bounded && req.body.len() > self.settings.max_body {
             return answers::plain(413, "Request Entity Too Large");
         }
         if route == Route::Token {

@@ -76,6 +76,8 @@ pub(crate) struct Settings {
     /// `POST /order/item/cancel` answers 200 (true) or 202.
     pub(crate) sync_cancel: bool,
     pub(crate) same_tracking: SameTracking,
+    /// Whether an item nobody knows can only be made with a UPC, EAN or GTIN.
+    pub(crate) new_item_needs_code: bool,
     pub(crate) max_body: usize,
     pub(crate) retailers: BTreeMap<String, RetailerRules>,
 }
@@ -103,6 +105,7 @@ impl Default for Settings {
             cancel_request_updates: true,
             sync_cancel: true,
             same_tracking: SameTracking::Reject,
+            new_item_needs_code: true,
             max_body: 5 * 1024 * 1024,
             retailers: BTreeMap::new(),
         }

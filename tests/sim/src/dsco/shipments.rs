@@ -24,7 +24,7 @@ impl Sandbox {
             Ok(object) if object.is_object() => object,
             _ => return self.refused(now, &[Message::error("The body must be one object")]),
         };
-        let (request_id, verdict) = self.perform_now(now, Deed::Ship, object);
+        let (request_id, verdict) = self.perform_now(now, Deed::Ship, &object);
         match verdict {
             Ok(_) => Resp::json(201, &json!({"success": true})),
             Err(errors) => answers::invalid(&errors, &request_id, now, self.settings.messy),

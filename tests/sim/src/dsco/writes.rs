@@ -1,10 +1,12 @@
 //! Owns the way of a write: accepted with a request id, queued, performed per object, its verdicts in the change log.
 //! Must not know what the single writes check.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::answers::{self, Message, Verdict};
-use super::log::Entry;
+use super::log::{Entry, Journal};
 use super::sandbox::{Sandbox, Task};
 use crate::vendor::{Req, Resp};
 
@@ -14,6 +16,11 @@ pub(crate) enum Deed {
     Acknowledge,
     Cancel,
     Ship,
+    /// Sets the stock of an item; one that is not known is made, or left out.
+    Stock {
+        skip_unknown: bool,
+        detail: &'static str,
+    },
 }
 
 impl Deed {
@@ -22,6 +29,14 @@ impl Deed {
             Self::Acknowledge => "acknowledgeOrder",
             Self::Cancel => "cancelOrderItemSmallBatch",
             Self::Ship => "createShipmentSmallBatch",
+            Self::Stock { detail, .. } => detail,
+        }
+    }
+
+    fn journal(self) -> Journal {
+        match self {
+            Self::Acknowledge | Self::Cancel | Self::Ship => Journal::Orders,
+            Self::Stock { .. } => Journal::Inventory,
         }
     }
 }
@@ -29,7 +44,7 @@ impl Deed {
 /// A queued write.
 #[derive(Debug)]
 pub(crate) struct Write {
-    request_id: String,
+    request_id: Arc<str>,
     deed: Deed,
     objects: Vec<Value>,
 }
@@ -53,28 +68,40 @@ impl Sandbox {
     /// Accepts a batch: 202, the effect comes after d2.
     pub(crate) fn queue(&mut self, now: i64, deed: Deed, objects: Vec<Value>) -> Resp {
         let request_id = self.dice.uuid();
-        self.log.open(&request_id);
+        let answer = answers::update(202, "pending", &request_id, now);
+        self.queue_as(now, request_id.into(), deed, objects);
+        answer
+    }
+
+    /// The same under a request id that was given out before.
+    pub(crate) fn queue_as(
+        &mut self,
+        now: i64,
+        request_id: Arc<str>,
+        deed: Deed,
+        objects: Vec<Value>,
+    ) {
+        let log = self.logs.of_mut(deed.journal());
+        log.open(&request_id);
         if self.settings.pending_first {
             for object in &objects {
-                self.log.add(Entry {
+                log.add(Entry {
                     at: now,
                     visible: now,
                     request_id: request_id.clone(),
                     detail: deed.detail(),
                     status: "pending",
-                    payload: object.clone(),
+                    payload: object.to_string().into(),
                     results: Vec::new(),
                 });
             }
         }
-        let answer = answers::update(202, "pending", &request_id, now);
         let write = Write {
             request_id,
             deed,
             objects,
         };
         self.schedule(now + self.settings.d2_ms, Task::Write(Box::new(write)));
-        answer
     }
 
     /// Carries a queued write out.
@@ -82,48 +109,59 @@ impl Sandbox {
         let lag = self.settings.log_lag_ms;
         let early = write.objects.len() / 2;
         for (index, object) in write.objects.into_iter().enumerate() {
+            if self.leaves_out(write.deed, &object) {
+                continue;
+            }
             let verdict = self.apply(now, write.deed, &object);
             let visible = if index < early {
                 now + lag / 2
             } else {
                 now + lag
             };
-            self.record(now, visible, &write.request_id, write.deed, object, verdict);
+            let request_id = &write.request_id;
+            self.record((now, visible), request_id, write.deed, &object, verdict);
         }
-        self.log.complete(&write.request_id, now + lag);
+        let log = self.logs.of_mut(write.deed.journal());
+        log.complete(&write.request_id, now + lag);
     }
 
     /// Performs one object at once and logs it; returns the request id too.
-    pub(crate) fn perform_now(&mut self, now: i64, deed: Deed, object: Value) -> (String, Verdict) {
+    pub(crate) fn perform_now(
+        &mut self,
+        now: i64,
+        deed: Deed,
+        object: &Value,
+    ) -> (String, Verdict) {
         let request_id = self.dice.uuid();
-        self.log.open(&request_id);
-        let verdict = self.apply(now, deed, &object);
+        self.logs.of_mut(deed.journal()).open(&request_id);
+        let verdict = self.apply(now, deed, object);
         let visible = now + self.settings.log_lag_ms;
-        self.record(now, visible, &request_id, deed, object, verdict.clone());
-        self.log.complete(&request_id, visible);
+        let shared = request_id.as_str().into();
+        self.record((now, visible), &shared, deed, object, verdict.clone());
+        let log = self.logs.of_mut(deed.journal());
+        log.complete(&request_id, visible);
         (request_id, verdict)
     }
 
     fn record(
         &mut self,
-        now: i64,
-        visible: i64,
-        request_id: &str,
+        (now, visible): (i64, i64),
+        request_id: &Arc<str>,
         deed: Deed,
-        payload: Value,
+        payload: &Value,
         verdict: Verdict,
     ) {
         let (status, results) = match verdict {
             Ok(warnings) => ("success", warnings),
             Err(errors) => ("failure", errors),
         };
-        self.log.add(Entry {
+        self.logs.of_mut(deed.journal()).add(Entry {
             at: now,
             visible,
-            request_id: request_id.to_owned(),
+            request_id: request_id.clone(),
             detail: deed.detail(),
             status,
-            payload,
+            payload: payload.to_string().into(),
             results,
         });
     }
@@ -133,6 +171,7 @@ impl Sandbox {
             Deed::Acknowledge => self.acknowledge(now, object),
             Deed::Cancel => self.supplier_cancel(now, object),
             Deed::Ship => self.ship(now, object),
+            Deed::Stock { .. } => self.set_stock(now, object),
         }
     }
 
