@@ -1,6 +1,6 @@
 //! The change log: what became of queued writes, by request or by date. Knows entries, not what follows from them.
 
-use crate::api::{Api, collect, encode};
+use crate::api::{Api, encode};
 use crate::told::{Scope, Told};
 use crate::wire::log::{Entry, Log};
 use std::collections::BTreeMap;
@@ -37,14 +37,19 @@ impl Read {
     }
 }
 
-/// The change log for a query, all of its pages. None: the vendor does not know the request yet.
-pub(crate) fn read(api: &Api<'_>, query: &str) -> Result<Option<Read>, Failure> {
+/// The log of orders: acknowledgements, cancels, shipments.
+pub(crate) const ORDERS: &str = "/order/log";
+/// The log of stock.
+pub(crate) const INVENTORY: &str = "/inventory/log";
+
+/// A change log for a query, all of its pages. None: the vendor does not know the request yet.
+pub(crate) fn read(api: &Api<'_>, log: &str, query: &str) -> Result<Option<Read>, Failure> {
     // A page is forgotten five minutes after the one before it: then the log is read from its start, once.
     for _ in 0..2 {
-        let Some(first): Option<Log> = api.find(&format!("/order/log?{query}"))? else {
+        let Some(first): Option<Log> = api.find(&format!("{log}?{query}"))? else {
             return Ok(None);
         };
-        if let Some(read) = pages(api, first)? {
+        if let Some(read) = pages(api, log, first)? {
             return Ok(Some(read));
         }
     }
@@ -52,7 +57,7 @@ pub(crate) fn read(api: &Api<'_>, query: &str) -> Result<Option<Read>, Failure> 
 }
 
 /// The first page with all that follow; none where one of them was forgotten meanwhile.
-fn pages(api: &Api<'_>, first: Log) -> Result<Option<Read>, Failure> {
+fn pages(api: &Api<'_>, log: &str, first: Log) -> Result<Option<Read>, Failure> {
     let mut read = Read {
         status: first.status.map(|word| word.to_ascii_lowercase()),
         entries: Vec::new(),
@@ -65,7 +70,7 @@ fn pages(api: &Api<'_>, first: Log) -> Result<Option<Read>, Failure> {
         let Some(scroll) = scroll.filter(|_| !empty) else {
             break;
         };
-        let path = format!("/order/log?scrollId={}", encode(&scroll));
+        let path = format!("{log}?scrollId={}", encode(&scroll));
         let Some(next): Option<Log> = api.find(&path)? else {
             return Ok(None);
         };
@@ -104,9 +109,7 @@ pub(crate) fn said(entries: &[Entry], scope: Scope, told: &Told) -> Option<Said>
                 {
                     continue;
                 }
-                let mut words = Vec::new();
-                collect(&entry.results, &mut words);
-                Said::Failure(words.join("; "))
+                Said::Failure(entry.words())
             }
             Some("success") => Said::Success,
             _ => Said::Pending(entry.request_id.clone()),

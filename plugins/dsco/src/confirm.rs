@@ -1,10 +1,11 @@
 //! What became of queued writes: one query of the change log per request, whatever the number of its orders.
 
 use crate::api::{Api, encode};
-use crate::change_log::{self, Read, Said};
+use crate::change_log::{self, ORDERS, Read, Said};
 use crate::lookup::{self, Shown};
 use crate::queue::Member;
 use crate::refusal;
+use crate::stock_log;
 use crate::told::{Scope, Sent, Told, What};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,14 +14,14 @@ use waybill_sdk::problem::{done, pending};
 use waybill_sdk::types::{Failure, Problem, Verdict};
 
 /// Seconds between questions; the last one repeats.
-const WAITS: [u32; 7] = [1, 2, 4, 8, 15, 30, 60];
+pub(crate) const WAITS: [u32; 7] = [1, 2, 4, 8, 15, 30, 60];
 
 /// Questions after which an order that a complete log does not name is looked at itself.
 const SILENT: usize = 3;
 
 /// How long after a call its list of failures counts as whole. Just after it the log may be short, and say all the same
 /// that it is complete: until then every order is followed to its own entry.
-const WHOLE_MS: i64 = 3_000;
+pub(crate) const WHOLE_MS: i64 = 3_000;
 
 /// What a ticket remembers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -155,7 +156,12 @@ pub(crate) fn confirm(api: &Api<'_>, handles: &[String]) -> Result<Vec<Verdict>,
     let mut verdicts: Vec<Verdict> = vec![Err(unreadable()); handles.len()];
     let mut by_request: BTreeMap<(Option<String>, i64), Vec<Asked>> = BTreeMap::new();
     let mut looks = lookup::SINGLE_READS;
+    let mut stock = Vec::new();
     for (index, text) in handles.iter().enumerate() {
+        if let Some(handle) = stock_log::Handle::read(text) {
+            stock.push((index, handle));
+            continue;
+        }
         let Ok(handle) = serde_json::from_str::<Handle>(text) else {
             continue;
         };
@@ -175,6 +181,9 @@ pub(crate) fn confirm(api: &Api<'_>, handles: &[String]) -> Result<Vec<Verdict>,
             handle,
             told,
         });
+    }
+    for (index, verdict) in stock_log::confirm(api, stock)? {
+        verdicts[index] = verdict;
     }
     for ((request, sent), group) in by_request {
         let answers = match request {
@@ -198,7 +207,7 @@ fn unreadable() -> Failure {
 
 fn log(api: &Api<'_>, request: &str, status: &str) -> Result<Read, Failure> {
     let query = format!("requestId={}&status={status}", encode(request));
-    Ok(change_log::read(api, &query)?.unwrap_or_default())
+    Ok(change_log::read(api, ORDERS, &query)?.unwrap_or_default())
 }
 
 /// The members of one request. A list of the failures is enough, and short: what a request that is done does not name

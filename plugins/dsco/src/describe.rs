@@ -23,13 +23,20 @@ pub(crate) fn descriptor() -> Descriptor {
             feed(Entity::Retailer, 3600, Vec::new()),
             feed(Entity::Warehouse, 3600, Vec::new()),
         ],
-        pushes: [Entity::Shipment, Entity::Cancellation]
-            .map(|entity| Intake {
-                entity,
-                max_batch: 1000,
-                self_decrementing: false,
-            })
-            .to_vec(),
+        pushes: vec![
+            intake(Entity::Shipment, 1000, false),
+            intake(Entity::Cancellation, 1000, false),
+            // Lowered by DSCO itself for each order it hands out.
+            intake(Entity::InventoryLevel, 25_000, true),
+        ],
+    }
+}
+
+const fn intake(entity: Entity, max_batch: u32, self_decrementing: bool) -> Intake {
+    Intake {
+        entity,
+        max_batch,
+        self_decrementing,
     }
 }
 
@@ -113,6 +120,7 @@ const CONNECTION: &str = "connection";
 const ORDERS: &str = "orders";
 const SHIPMENTS: &str = "shipments";
 const CANCELS: &str = "cancellations";
+const STOCK: &str = "stock";
 const TIMING: &str = "timing";
 
 fn setting(
@@ -211,6 +219,13 @@ fn settings() -> Vec<Setting> {
         ),
     ];
     all.extend(shipments());
+    all.push(setting(
+        STOCK,
+        key::SKIP_UNKNOWN,
+        "Leave out unknown items",
+        "On: stock of an item that DSCO does not have yet is passed over; create the item in its catalogue first. Off: DSCO makes the item from the SKU alone, or refuses it where a retailer wants a UPC, EAN or GTIN. An item made there can never be deleted.",
+        Field::Toggle,
+    ));
     all.extend(numbers());
     all
 }
@@ -320,7 +335,7 @@ fn numbers() -> Vec<Setting> {
             TIMING,
             key::ACK_WAIT,
             "First look at the log after, seconds",
-            "How soon the change log is asked what became of acknowledgements and shipments. DSCO takes some seconds; asking sooner costs a second call.",
+            "How soon the change log is asked what became of acknowledgements, shipments and stock. DSCO takes some seconds; asking sooner costs a second call.",
         ),
         number(
             TIMING,

@@ -4,6 +4,7 @@ use crate::bindings::exports::waybill::connector::{base, listing, sink, source, 
 use crate::settings::Config;
 use crate::{
     acknowledge, api::Api, cancel, confirm, describe, listing as lists, ship, source as feeds,
+    stock,
 };
 use waybill_sdk::WasmHost;
 use waybill_sdk::commerce::{Body, Document, Entity};
@@ -78,11 +79,11 @@ impl sink::Guest for Dsco {
         let config = Config::read(&ctx.settings);
         let api = Api::new(&WasmHost, &config);
         // A batch is of one kind.
-        let cancels = |d: &sink::Delivery| matches!(d.document.body, Body::Cancellation(_));
-        if batch.iter().any(cancels) {
-            return Ok(cancel::push(&api, &batch));
-        }
-        Ok(ship::push(&api, ctx.attempt, &batch))
+        Ok(match batch.first().map(|member| &member.document.body) {
+            Some(Body::Cancellation(_)) => cancel::push(&api, &batch),
+            Some(Body::InventoryLevel(_)) => stock::push(&api, &batch),
+            _ => ship::push(&api, ctx.attempt, &batch),
+        })
     }
 }
 

@@ -1,5 +1,5 @@
 //! The DSCO connector: one vendor's dialect to and from the canonical model. It knows no other vendor, no queue, no
-//! secret. Read `guest.rs` for the entrance, `source.rs` for the way of an order, `acknowledge.rs` and `ship.rs` for the way back,
+//! secret. Read `guest.rs` for the entrance, `source.rs` for the way of an order, `acknowledge.rs`, `ship.rs` and `stock.rs` for the way back,
 //! `queue.rs` and `confirm.rs` for how what is sent is followed to its verdict.
 
 mod acknowledge;
@@ -26,6 +26,8 @@ mod services;
 mod settings;
 mod ship;
 mod source;
+mod stock;
+mod stock_log;
 mod stream;
 mod told;
 mod wire;

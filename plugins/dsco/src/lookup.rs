@@ -3,7 +3,7 @@
 
 use crate::api::{Api, encode};
 use crate::backfill;
-use crate::change_log::{self, Said};
+use crate::change_log::{self, ORDERS, Said};
 use crate::confirm::Handle;
 use crate::cursor::Window;
 use crate::line::contents;
@@ -111,7 +111,9 @@ pub(crate) fn find(
         encode(&date::format(sent - window)),
         encode(&date::format(until.max(sent + window)))
     );
-    let entries = change_log::read(api, &query)?.unwrap_or_default().entries;
+    let entries = change_log::read(api, ORDERS, &query)?
+        .unwrap_or_default()
+        .entries;
     let theirs = sent + (api.vendor_now_ms() - api.host.now_ms());
     let mut found = Found::new();
     let mut looks = SINGLE_READS;

@@ -20,7 +20,7 @@ use waybill_sdk::types::{Failure, Verdict};
 /// Largest body: DSCO takes 5 MB.
 const MAX_BODY: usize = 4_000_000;
 /// A body is not sent with less time than this: the call would be cut off and end in doubt.
-const ENOUGH_MS: u32 = 12_000;
+pub(crate) const ENOUGH_MS: u32 = 12_000;
 
 /// A call.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +56,8 @@ impl Member {
 
 /// Sends the members and puts their verdicts in their places.
 pub(crate) fn send_all(api: &Api<'_>, call: Call, members: &[Member], verdicts: &mut [Verdict]) {
-    for (number, part) in parts(members).into_iter().enumerate() {
+    let size = |member: &Member| member.body.to_string().len();
+    for (number, part) in parts(members, size).into_iter().enumerate() {
         let answers = if number > 0 && api.host.remaining_ms() < ENOUGH_MS {
             for_all(part.len(), &Err(Failure::Retry(Some(0))))
         } else {
@@ -77,11 +78,11 @@ pub(crate) fn put(verdicts: &mut [Verdict], index: u32, verdict: Verdict) {
 }
 
 /// The members in bodies of at most [`MAX_BODY`] bytes.
-fn parts(members: &[Member]) -> Vec<&[Member]> {
+pub(crate) fn parts<T>(members: &[T], bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
     let mut parts = Vec::new();
     let (mut start, mut size) = (0, 2);
     for (index, member) in members.iter().enumerate() {
-        let own = member.body.to_string().len() + 1;
+        let own = bytes(member) + 1;
         if size + own > MAX_BODY && index > start {
             parts.push(&members[start..index]);
             (start, size) = (index, 2);
@@ -132,8 +133,8 @@ fn answered(
     }
 }
 
-/// Whether a refusal may be about one of the orders, rather than about the call.
-const fn is_about_content(response: &Response) -> bool {
+/// Whether a refusal may be about one of the members, rather than about the call.
+pub(crate) const fn is_about_content(response: &Response) -> bool {
     matches!(response.status, 400 | 404 | 409 | 422)
 }
 

@@ -22,6 +22,8 @@ pub(crate) mod key {
     pub(crate) const ACK_WAIT: (&str, i64) = ("ack-wait-secs", 5);
     pub(crate) const CONFIRM_LIMIT: (&str, i64) = ("confirm-limit-secs", 7200);
 
+    pub(crate) const SKIP_UNKNOWN: (&str, &str) = ("skip-unknown-items", "true");
+
     pub(crate) const GENERIC: (&str, &str) = ("generic-codes", "GCG,GND,GSE,GCP,GCE");
     pub(crate) const SHIP_WAREHOUSE: (&str, &str) = ("ship-warehouse", "true");
     pub(crate) const SHIP_COST: (&str, &str) = ("ship-cost", "none");
@@ -70,6 +72,8 @@ pub(crate) struct Config<'a> {
     pub(crate) log_window_ms: i64,
     pub(crate) ack_wait_secs: u32,
     pub(crate) confirm_limit_ms: i64,
+    /// Leave out the stock of items that DSCO does not have, instead of making them there.
+    pub(crate) skip_unknown: bool,
 }
 
 impl<'a> Config<'a> {
@@ -108,6 +112,7 @@ impl<'a> Config<'a> {
             log_window_ms: whole(key::LOG_WINDOW) * 1000,
             ack_wait_secs: u32::try_from(whole(key::ACK_WAIT)).unwrap_or(1),
             confirm_limit_ms: whole(key::CONFIRM_LIMIT) * 1000,
+            skip_unknown: raw.toggle(key::SKIP_UNKNOWN.0, true),
         }
     }
 

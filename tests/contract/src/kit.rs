@@ -182,6 +182,12 @@ impl Kit {
                         count(format!("units of {id} line {}", line["lineNumber"]), units);
                     }
                 }
+                // A level told twice is the same: its units count, not how often it was told.
+                let stock = stand.control("GET", "inventory", &Value::Null).await?;
+                for item in list(&stock["items"]) {
+                    let units = item["available"].as_u64().unwrap_or(0);
+                    count(format!("units of item {}", item["sku"]), units);
+                }
             }
             Self::Script(_) => {
                 for (name, times) in truth["records"].as_object().into_iter().flatten() {
@@ -298,11 +304,32 @@ async fn network(stand: &Stand) -> anyhow::Result<Vec<Operation>> {
         .map(|(n, order)| shipment_of(&order, n, now));
     Ok(vec![
         Operation::push("shipments", deliveries.collect()),
+        Operation::push("stock", levels(now)),
         Operation {
             name: "acknowledgements".to_owned(),
             act: Act::Settle(Moment::Accepted, settled(open)),
         },
     ])
+}
+
+/// Levels of two items, one of them in two warehouses.
+fn levels(now: i64) -> Vec<Delivery> {
+    let all = [
+        ("CAP-BLK-S", "WH01", 7),
+        ("CAP-BLK-S", "WH02", 2),
+        ("MUG-BLK-S", "WH01", 5),
+    ];
+    let level = |(number, (item, warehouse, units)): (u32, (&str, &str, i64))| {
+        let mut delivery = sample::delivery(Entity::InventoryLevel, number, now);
+        delivery.document.key = format!("{item}@{warehouse}");
+        if let Body::InventoryLevel(level) = &mut delivery.document.body {
+            item.clone_into(&mut level.item);
+            warehouse.clone_into(&mut level.warehouse);
+            level.available = Decimal::whole(units);
+        }
+        delivery
+    };
+    (1..).zip(all).map(level).collect()
 }
 
 fn shipment_of(order: &Document, number: u32, now: i64) -> Delivery {

@@ -108,10 +108,9 @@ fn idle_feeds_stay_within_two_and_a_half_calls_a_minute() {
 #[test]
 fn shipments_are_taken_by_the_thousand_under_rules_of_their_retailer() {
     let descriptor = descriptor();
-    let intakes = descriptor.pushes.iter();
-    let intakes: Vec<_> = intakes.map(|i| (i.entity, i.max_batch)).collect();
-    let wanted = [(Entity::Shipment, 1000), (Entity::Cancellation, 1000)];
-    assert_eq!(intakes, wanted);
+    let mut pushes = descriptor.pushes.iter();
+    let intake = pushes.find(|i| i.entity == Entity::Shipment).unwrap();
+    assert_eq!(intake.max_batch, 1000);
     let generic = descriptor
         .settings
         .iter()
@@ -126,4 +125,13 @@ fn shipments_are_taken_by_the_thousand_under_rules_of_their_retailer() {
     assert!(rules.is_generic("xyz") && !rules.is_generic("GCG"));
     let rules = Shipping::read(&config, &own);
     assert!(!rules.is_generic("XYZ") && rules.zero_cost && rules.to && rules.warehouse);
+}
+
+#[test]
+fn stock_is_taken_in_full_sets_and_lowered_by_dsco_itself() {
+    let descriptor = descriptor();
+    let mut pushes = descriptor.pushes.iter();
+    let intake = pushes.find(|i| i.entity == Entity::InventoryLevel).unwrap();
+    assert!(intake.self_decrementing && intake.max_batch == 25_000);
+    assert!(Config::read(&[]).skip_unknown);
 }

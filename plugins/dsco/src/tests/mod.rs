@@ -9,7 +9,9 @@ mod pull;
 mod sandbox;
 mod sandbox_cancel;
 mod sandbox_ship;
+mod sandbox_stock;
 mod ship;
+mod stock;
 
 use crate::api::Api;
 use crate::settings::Config;

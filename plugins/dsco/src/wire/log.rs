@@ -1,6 +1,7 @@
 //! Answers to queued writes and the change log that holds their outcome. Knows no canonical type.
 
 use super::shape;
+use crate::api::collect;
 use serde::Deserialize;
 use serde_json::Value;
 use waybill_sdk::lenient;
@@ -46,6 +47,7 @@ shape!(
         supplier_order_number: Option<String> = text,
         line_items: Value = any,
         shipments: Vec<Parcel> = list,
+        sku: Option<String> = text,
     }
 );
 
@@ -55,6 +57,15 @@ shape!(
         tracking_number: Option<String> = text,
     }
 );
+
+impl Entry {
+    /// The vendor's words about it.
+    pub(crate) fn words(&self) -> String {
+        let mut words = Vec::new();
+        collect(&self.results, &mut words);
+        words.join("; ")
+    }
+}
 
 impl Payload {
     /// The order it is about.

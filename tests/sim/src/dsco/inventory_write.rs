@@ -10,6 +10,8 @@ use super::writes::{Deed, objects};
 use crate::catalogue::WAREHOUSES;
 use crate::vendor::{Req, Resp};
 
+/// Most units: the fields are 32-bit numbers.
+const MOST: i64 = i32::MAX as i64;
 /// Longest SKU.
 const SKU: usize = 90;
 
@@ -240,7 +242,11 @@ fn warehouses(object: &Value, errors: &mut Vec<String>) -> (Vec<(u8, i64)>, bool
                 0
             }
             value => match value.as_i64() {
-                Some(units) if units >= 0 => units,
+                Some(units) if (0..=MOST).contains(&units) => units,
+                Some(units) if units > MOST => {
+                    errors.push(format!("quantity of warehouse {code} is too large"));
+                    0
+                }
                 Some(_) => {
                     errors.push(format!("quantity of warehouse {code} must not be negative"));
                     0

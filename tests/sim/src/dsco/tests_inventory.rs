@@ -214,6 +214,7 @@ fn what_is_wrong_with_an_item_is_refused_and_changes_nothing() {
             "not the sum 2",
         ),
         (item(SKU, -1, 1), "must not be negative"),
+        (item(SKU, 1 << 40, 1), "too large"),
         (
             with(good(), &json!({"quantityAvailable": 2.5})),
             "whole number",

@@ -1,0 +1,222 @@
+//! Telling stock: the levels of many items in one call. A level is absolute: told twice it is the same, so nothing is
+//! looked up after a lost answer, the call is simply sent again. An item's levels stand beside each other in a batch and
+//! are one object, since DSCO takes an item's list of warehouses as a whole. How the verdicts are read is in
+//! `stock_log.rs`. Must not know what of the stock may be sold: the agent decided that.
+
+use crate::api::{Api, words};
+use crate::bindings::exports::waybill::connector::sink::Delivery;
+use crate::queue::{ENOUGH_MS, is_about_content, parts, put};
+use crate::stock_log::{Handle, refused};
+use crate::wire::log::Queued;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use waybill_sdk::call::{self, Fault};
+use waybill_sdk::commerce::{Body, Decimal, InventoryLevel};
+use waybill_sdk::date;
+use waybill_sdk::effect::effect;
+use waybill_sdk::http::Response;
+use waybill_sdk::problem::for_all;
+use waybill_sdk::types::{Failure, Verdict};
+
+/// Most units of an item: the vendor's fields are 32-bit numbers.
+const MOST: i64 = i32::MAX as i64;
+/// Longest SKU.
+const SKU: usize = 90;
+/// Calls of one batch at most when DSCO refuses a whole body: enough to find two bad items among 25,000.
+const CALLS: usize = 60;
+
+/// An item's stock, as it is sent.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Item<'a> {
+    sku: &'a str,
+    /// DSCO derives it from the quantity, and wants it all the same.
+    status: &'static str,
+    quantity_available: i64,
+    warehouses: Vec<Warehouse<'a>>,
+    /// Its places in the batch.
+    #[serde(skip)]
+    members: Vec<u32>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Warehouse<'a> {
+    code: &'a str,
+    quantity: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated_availability_date: Option<String>,
+}
+
+/// Tells a batch of levels. One verdict per member, in its order; those of one item are the same.
+pub(crate) fn push(api: &Api<'_>, batch: &[Delivery]) -> Vec<Verdict> {
+    let mut verdicts: Vec<Verdict> = vec![Err(Failure::Retry(None)); batch.len()];
+    let items = items(batch, &mut verdicts);
+    let size = |item: &Item<'_>| serde_json::to_string(item).map_or(0, |text| text.len());
+    let mut calls = CALLS;
+    for (number, part) in (1..).zip(parts(&items, size)) {
+        let answers = if number > 1 && api.host.remaining_ms() < ENOUGH_MS {
+            for_all(part.len(), &Err(Failure::Retry(Some(0))))
+        } else {
+            send(api, number, part, &mut calls)
+        };
+        for (item, verdict) in part.iter().zip(answers) {
+            for member in &item.members {
+                put(&mut verdicts, *member, verdict.clone());
+            }
+        }
+    }
+    verdicts
+}
+
+/// The items of a batch, in its order; what cannot be sent has its verdict.
+fn items<'a>(batch: &'a [Delivery], verdicts: &mut [Verdict]) -> Vec<Item<'a>> {
+    let mut items: Vec<Item<'a>> = Vec::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut unfit: BTreeMap<&str, Failure> = BTreeMap::new();
+    for (index, delivery) in (0..).zip(batch) {
+        let level = match level(delivery) {
+            Ok(level) => level,
+            Err(failure) => {
+                if let Body::InventoryLevel(level) = &delivery.document.body {
+                    unfit.insert(&level.item, failure.clone());
+                }
+                put(verdicts, index, Err(failure));
+                continue;
+            }
+        };
+        let place = *places.entry(&level.item).or_insert_with(|| {
+            items.push(Item {
+                sku: &level.item,
+                status: "out-of-stock",
+                quantity_available: 0,
+                warehouses: Vec::new(),
+                members: Vec::new(),
+            });
+            items.len() - 1
+        });
+        items[place].add(index, level);
+    }
+    // The others of its warehouses alone would be taken as all it has.
+    items.retain(|item| {
+        let failure = unfit.get(item.sku);
+        for member in item.members.iter().filter(|_| failure.is_some()) {
+            put(
+                verdicts,
+                *member,
+                failure.cloned().map_or(Err(Failure::Retry(None)), Err),
+            );
+        }
+        failure.is_none()
+    });
+    items
+}
+
+fn level(delivery: &Delivery) -> Result<&InventoryLevel, Failure> {
+    let Body::InventoryLevel(level) = &delivery.document.body else {
+        return Err(Failure::rejected(
+            "unsupported",
+            "DSCO's connector does not take documents of this kind.",
+            "Update the connector.",
+        ));
+    };
+    let sku = level.item.as_str();
+    if sku.trim().is_empty() || sku.chars().count() > SKU {
+        return Err(Failure::rejected(
+            "sku-unfit",
+            format!("DSCO takes SKUs of 1 to {SKU} characters, not `{sku}`."),
+            "Match the item to the SKU that DSCO's catalogue has for it.",
+        ));
+    }
+    if level.warehouse.trim().is_empty() {
+        return Err(Failure::rejected(
+            "no-warehouse",
+            format!("The stock of `{sku}` has no DSCO warehouse."),
+            "Enter the code in the table of warehouses exactly as the DSCO portal's Warehouse Manager shows it.",
+        ));
+    }
+    Ok(level)
+}
+
+impl<'a> Item<'a> {
+    fn add(&mut self, index: u32, level: &'a InventoryLevel) {
+        self.members.push(index);
+        let units = units(level.available);
+        match self
+            .warehouses
+            .iter_mut()
+            .find(|w| w.code == level.warehouse)
+        {
+            // DSCO refuses a warehouse that is given twice. The lower figure promises nothing that is not there.
+            Some(known) => known.quantity = known.quantity.min(units),
+            None => self.warehouses.push(Warehouse {
+                code: &level.warehouse,
+                quantity: units.min(MOST - self.quantity_available),
+                estimated_availability_date: level.expected_at.map(date::format),
+            }),
+        }
+        self.quantity_available = self.warehouses.iter().map(|w| w.quantity).sum();
+        self.status = if self.quantity_available > 0 {
+            "in-stock"
+        } else {
+            "out-of-stock"
+        };
+    }
+
+    fn codes(&self) -> Vec<String> {
+        self.warehouses.iter().map(|w| w.code.to_owned()).collect()
+    }
+}
+
+/// Whole units, never negative: part of a unit cannot be sold. No more than fits the vendor's field.
+fn units(available: Decimal) -> i64 {
+    let one = 10_i64.checked_pow(u32::from(available.scale));
+    let whole = one.map_or(0, |one| available.units.div_euclid(one));
+    whole.clamp(0, MOST)
+}
+
+fn post(api: &Api<'_>, number: usize, items: &[Item<'_>]) -> Result<Response, Fault> {
+    let members = items.iter().flat_map(|item| item.members.iter().copied());
+    let step = effect(&format!("inventory-{number}"), members).resend();
+    let path = if api.config.skip_unknown {
+        "/inventory/batch/small?skipItemsThatDontExist=true"
+    } else {
+        "/inventory/batch/small"
+    };
+    api.write("POST", path, Some(&items), step)
+}
+
+/// The verdicts of items sent in one call, or in halves where DSCO refuses the whole body for one bad item.
+fn send(api: &Api<'_>, number: usize, items: &[Item<'_>], calls: &mut usize) -> Vec<Verdict> {
+    *calls = calls.saturating_sub(1);
+    let said = match post(api, number, items) {
+        Ok(response) => match queued(api, items, &response) {
+            Ok(verdicts) => return verdicts,
+            Err(said) => said,
+        },
+        Err(Fault::Refused(response)) if is_about_content(&response) => words(&response.text()),
+        Err(fault) => return for_all(items.len(), &fault.verdict(crate::api::refused)),
+    };
+    if items.len() == 1 || *calls == 0 {
+        let one = |item: &Item<'_>| Err(refused(item.sku, &item.codes(), &said));
+        return items.iter().map(one).collect();
+    }
+    let (front, back) = items.split_at(items.len() / 2);
+    let mut verdicts = send(api, number, front, calls);
+    verdicts.extend(send(api, number, back, calls));
+    verdicts
+}
+
+/// The tickets of an answer below 300, or the vendor's words where it is a refusal all the same.
+fn queued(api: &Api<'_>, items: &[Item<'_>], response: &Response) -> Result<Vec<Verdict>, String> {
+    let answer: Queued = call::json(response).unwrap_or_default();
+    if answer.status.as_deref() == Some("failure") || answer.success == Some(false) {
+        return Err(words(&response.text()));
+    }
+    let sent = api.host.now_ms();
+    let ticket = |item: &Item<'_>| {
+        Handle::new(answer.request_id.clone(), item.sku, item.codes(), sent)
+            .ticket(api.config.ack_wait_secs)
+    };
+    Ok(items.iter().map(ticket).collect())
+}

@@ -1,0 +1,256 @@
+//! What became of levels: one look at the log of stock per call, whatever the number of its items. Sends nothing.
+
+use crate::api::{Api, encode};
+use crate::change_log::{self, INVENTORY, Read};
+use crate::confirm::{WAITS, WHOLE_MS};
+use crate::wire::log::Entry;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use waybill_sdk::date;
+use waybill_sdk::problem::{done, pending};
+use waybill_sdk::types::{Failure, Problem, Receipt, Verdict};
+
+/// What a ticket remembers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Handle {
+    /// The item. No other ticket of this connector has one.
+    #[serde(rename = "i")]
+    sku: String,
+    /// Its warehouses.
+    #[serde(rename = "c")]
+    codes: Vec<String>,
+    /// The vendor's id of the call; none where its answer could not be read.
+    #[serde(rename = "r")]
+    request: Option<String>,
+    /// When it was sent, in milliseconds.
+    #[serde(rename = "t")]
+    sent: i64,
+    /// How often the log was asked.
+    #[serde(rename = "n")]
+    asked: usize,
+}
+
+impl Handle {
+    pub(crate) fn new(request: Option<String>, sku: &str, codes: Vec<String>, sent: i64) -> Self {
+        Self {
+            sku: sku.to_owned(),
+            codes,
+            request,
+            sent,
+            asked: 0,
+        }
+    }
+
+    /// Reads a ticket, if it is one of stock.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// The verdict that waits.
+    pub(crate) fn ticket(&self, check_in_secs: u32) -> Verdict {
+        // A struct of texts and numbers always serialises.
+        pending(
+            serde_json::to_string(self).unwrap_or_default(),
+            check_in_secs,
+        )
+    }
+
+    /// Asks again later, and gives up after too long.
+    fn again(&self, api: &Api<'_>) -> Verdict {
+        if api.host.now_ms() - self.sent > api.config.confirm_limit_ms {
+            return Err(Failure::InDoubt(Problem::new(
+                "never-confirmed",
+                format!(
+                    "DSCO took the stock of `{}`, but never said what became of it.",
+                    self.sku
+                ),
+                "Look at the item in the DSCO portal, then press Done or Retry. The next full set tells it again.",
+            )));
+        }
+        let next = Self {
+            asked: self.asked + 1,
+            ..self.clone()
+        };
+        next.ticket(WAITS[self.asked.min(WAITS.len() - 1)])
+    }
+
+    fn done() -> impl Fn(&Self) -> Verdict {
+        |handle| done(Receipt::of(handle.sku.clone()))
+    }
+}
+
+/// A ticket and its place among those handed in.
+pub(crate) type Asked = (usize, Handle);
+
+/// The verdicts of tickets, with their places.
+pub(crate) fn confirm(
+    api: &Api<'_>,
+    tickets: Vec<Asked>,
+) -> Result<Vec<(usize, Verdict)>, Failure> {
+    let mut by_request: BTreeMap<(Option<String>, i64), Vec<Asked>> = BTreeMap::new();
+    for (index, handle) in tickets {
+        // Calls without a request id are told apart by their time.
+        let time = handle.request.is_none().then_some(handle.sent);
+        let key = (handle.request.clone(), time.unwrap_or_default());
+        by_request.entry(key).or_default().push((index, handle));
+    }
+    let mut verdicts = Vec::new();
+    for ((request, sent), group) in by_request {
+        match request {
+            Some(request) => of_request(api, &request, group, &mut verdicts)?,
+            None => of_time(api, sent, group, &mut verdicts)?,
+        }
+    }
+    Ok(verdicts)
+}
+
+/// The items of one request: what a finished request does not name among its failures has succeeded.
+fn of_request(
+    api: &Api<'_>,
+    request: &str,
+    group: Vec<Asked>,
+    verdicts: &mut Vec<(usize, Verdict)>,
+) -> Result<(), Failure> {
+    let now = api.host.now_ms();
+    let again = |handle: &Handle| handle.again(api);
+    // Just after a call the log may be short, and say all the same that it is complete.
+    if group.iter().any(|(_, handle)| now - handle.sent < WHOLE_MS) {
+        judge(&[], group, again, verdicts);
+        return Ok(());
+    }
+    let log = |status: &str| -> Result<Read, Failure> {
+        let query = format!("requestId={}&status={status}", encode(request));
+        Ok(change_log::read(api, INVENTORY, &query)?.unwrap_or_default())
+    };
+    let failures = log("failure")?;
+    let named = |entry: &Entry| entry.payload.as_ref().is_some_and(|p| p.sku.is_some());
+    if failures.is_complete() && failures.entries.iter().all(named) {
+        judge(&failures.entries, group, Handle::done(), verdicts);
+    } else if failures.is_in_work() {
+        judge(&failures.entries, group, again, verdicts);
+    } else {
+        // It does not say whether it is done: every item is followed to its own entry.
+        let read = log("success_or_failure")?;
+        judge(&read.entries, group, again, verdicts);
+    }
+    Ok(())
+}
+
+/// The items of a call whose request id is not known: the entries around its time. A failure of an earlier level cannot
+/// be told from one of this: then the level is told once more, which harms nothing.
+fn of_time(
+    api: &Api<'_>,
+    sent: i64,
+    group: Vec<Asked>,
+    verdicts: &mut Vec<(usize, Verdict)>,
+) -> Result<(), Failure> {
+    let window = api.config.log_window_ms;
+    let query = format!(
+        "startDate={}&endDate={}",
+        encode(&date::format(sent - window)),
+        encode(&date::format(api.host.now_ms().max(sent + window)))
+    );
+    let read = change_log::read(api, INVENTORY, &query)?.unwrap_or_default();
+    judge(&read.entries, group, |handle| handle.again(api), verdicts);
+    Ok(())
+}
+
+/// The verdicts of entries; `silent` says what becomes of an item without one.
+fn judge(
+    entries: &[Entry],
+    group: Vec<Asked>,
+    silent: impl Fn(&Handle) -> Verdict,
+    verdicts: &mut Vec<(usize, Verdict)>,
+) {
+    let mut failed: BTreeMap<&str, String> = BTreeMap::new();
+    let mut succeeded: BTreeSet<&str> = BTreeSet::new();
+    for entry in entries {
+        let Some(sku) = entry.payload.as_ref().and_then(|p| p.sku.as_deref()) else {
+            continue;
+        };
+        match entry.status.as_deref() {
+            Some("failure") => {
+                failed.insert(sku, entry.words());
+            }
+            Some("success") => {
+                succeeded.insert(sku);
+            }
+            _ => {}
+        }
+    }
+    for (index, handle) in group {
+        let verdict = if let Some(words) = failed.get(handle.sku.as_str()) {
+            Err(refused(&handle.sku, &handle.codes, words))
+        } else if succeeded.contains(handle.sku.as_str()) {
+            Handle::done()(&handle)
+        } else {
+            silent(&handle)
+        };
+        verdicts.push((index, verdict));
+    }
+}
+
+/// Why DSCO does not take the stock of an item, in plain words. Its own are not documented.
+pub(crate) fn refused(sku: &str, codes: &[String], words: &str) -> Failure {
+    let lower = words.to_ascii_lowercase();
+    let any = |all: &[&str]| all.iter().any(|word| lower.contains(word));
+    // A quantity names its warehouse, too, and an unknown warehouse spoils the sum: each message is judged by itself.
+    let of_warehouse =
+        |one: &str| one.contains("warehouse") && !one.contains("quantity") && !one.contains("sum");
+    let (code, what, hint) = if lower.split(';').any(of_warehouse) {
+        let named: Vec<&str> = codes
+            .iter()
+            .map(String::as_str)
+            .filter(|code| words.contains(code))
+            .collect();
+        let all = || codes.join("`, `");
+        let those = if named.is_empty() {
+            all()
+        } else {
+            named.join("`, `")
+        };
+        (
+            "warehouse-refused",
+            format!("it does not know the warehouse code `{those}`"),
+            "Enter the code in the table of warehouses exactly as the DSCO portal's Warehouse Manager shows it, or create the warehouse there, then retry.",
+        )
+    } else if any(&[
+        "upc",
+        "ean",
+        "gtin",
+        "isbn",
+        "new item",
+        "new sku",
+        "not exist",
+        "not found",
+        "unknown",
+    ]) {
+        (
+            "item-refused",
+            "it does not know the item, or one of its codes".to_owned(),
+            "Create the item in DSCO's catalogue first, or match it to the SKU that it has there, then retry.",
+        )
+    } else if any(&["quantity", "sum", "negative"]) {
+        (
+            "quantity-refused",
+            "it does not take the quantity".to_owned(),
+            "Compare the item's quantities in the DSCO portal with its stock here, then retry.",
+        )
+    } else {
+        (
+            "stock-refused",
+            "it gives a reason of its own".to_owned(),
+            "Correct what DSCO says, then retry.",
+        )
+    };
+    let said = if words.is_empty() {
+        "no reason was given"
+    } else {
+        words
+    };
+    Failure::Rejected(Problem::new(
+        code,
+        format!("DSCO refused the stock of `{sku}`: {what}. Its words: {said}"),
+        hint,
+    ))
+}
