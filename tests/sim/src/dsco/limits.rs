@@ -11,7 +11,7 @@ const MINUTE: i64 = 60_000;
 fn windows(route: &Route) -> &'static [(i64, u32)] {
     match route {
         Route::Order | Route::OrderPage => &[(SECOND, 10), (MINUTE, 500)],
-        Route::Acknowledge => &[(SECOND, 15), (MINUTE, 1000)],
+        Route::Acknowledge | Route::Invoices | Route::InvoiceOne => &[(SECOND, 15), (MINUTE, 1000)],
         Route::Inventory | Route::ShipOne => &[(SECOND, 15), (MINUTE, 300)],
         Route::InventoryOne => &[(SECOND, 5), (MINUTE, 300)],
         Route::StreamSingle { .. } => &[(MINUTE, 15)],

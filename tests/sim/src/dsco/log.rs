@@ -21,6 +21,7 @@ const KEPT: usize = 400_000;
 pub(crate) enum Journal {
     Orders,
     Inventory,
+    Invoices,
 }
 
 impl Journal {
@@ -29,6 +30,7 @@ impl Journal {
         match self {
             Self::Orders => "log",
             Self::Inventory => "inventory-log",
+            Self::Invoices => "invoice-log",
         }
     }
 }
@@ -38,6 +40,7 @@ impl Journal {
 pub(crate) struct Logs {
     orders: ChangeLog,
     inventory: ChangeLog,
+    invoices: ChangeLog,
 }
 
 impl Logs {
@@ -46,6 +49,7 @@ impl Logs {
         match journal {
             Journal::Orders => &self.orders,
             Journal::Inventory => &self.inventory,
+            Journal::Invoices => &self.invoices,
         }
     }
 
@@ -54,6 +58,7 @@ impl Logs {
         match journal {
             Journal::Orders => &mut self.orders,
             Journal::Inventory => &mut self.inventory,
+            Journal::Invoices => &mut self.invoices,
         }
     }
 }

@@ -16,6 +16,8 @@ mod inventory;
 mod inventory_control;
 mod inventory_read;
 mod inventory_write;
+mod invoice_write;
+mod invoices;
 mod limits;
 mod log;
 mod messy;
@@ -39,6 +41,8 @@ mod writes;
 mod tests;
 #[cfg(test)]
 mod tests_inventory;
+#[cfg(test)]
+mod tests_invoices;
 #[cfg(test)]
 mod tests_streams;
 #[cfg(test)]

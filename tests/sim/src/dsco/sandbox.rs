@@ -10,6 +10,7 @@ use super::answers;
 use super::book::{Book, Snapshot};
 use super::events::{Events, What};
 use super::inventory::Inventory;
+use super::invoices::Invoices;
 use super::limits::Limits;
 use super::log::{Journal, Logs};
 use super::route::Route;
@@ -63,6 +64,7 @@ pub struct Sandbox {
     pub(crate) streams: BTreeMap<String, Stream>,
     pub(crate) logs: Logs,
     pub(crate) inventory: Inventory,
+    pub(crate) invoices: Invoices,
     /// Request ids of large batches whose file is awaited, and whether unknown items are left out.
     pub(crate) uploads: HashMap<String, bool>,
     pub(crate) scrolls: HashMap<u64, Scroll>,
@@ -89,6 +91,7 @@ impl Sandbox {
             streams: BTreeMap::new(),
             logs: Logs::default(),
             inventory: Inventory::of(&catalogue),
+            invoices: Invoices::default(),
             uploads: HashMap::new(),
             scrolls: HashMap::new(),
             next_scroll: 1,
@@ -205,6 +208,10 @@ impl Sandbox {
                 partition,
                 position,
             } => self.checkpoint(now, id, partition, position),
+            Route::Invoices => self.get_invoices(now, req),
+            Route::InvoiceLog => self.read_log(now, Journal::Invoices, req),
+            Route::InvoiceOne => self.post_invoice_one(now, req),
+            Route::InvoiceBatch => self.post_invoice_batch(now, req),
             Route::Inventory => self.get_inventory(req),
             Route::InventoryLog => self.read_log(now, Journal::Inventory, req),
             Route::InventoryOne => self.post_inventory_one(now, req),

@@ -25,6 +25,21 @@ pub(crate) enum FillKill {
     Line,
 }
 
+/// What a retailer lets the supplier invoice at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum InvoicePolicy {
+    /// Whatever is shipped.
+    #[default]
+    Any,
+    None,
+    /// One invoice per order.
+    Order,
+    /// One per parcel, with its tracking number.
+    Shipment,
+    WholeLines,
+}
+
 /// Rules of one retailer.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -38,6 +53,13 @@ pub(crate) struct RetailerRules {
     /// Fields every shipment must carry beyond the schema's: `poNumber`, a parcel's own (`shipDate`, `shipCarrier`,
     /// `shipMethod`, `shippingServiceLevelCode`, `shipWeight`), or a line's (`sku`, `lineNumber`).
     pub(crate) require: Vec<String>,
+    pub(crate) invoices: InvoicePolicy,
+    /// Fields every invoice must carry: its own, a line's (`sku`, `lineNumber`), or `ship.trackingNumber`.
+    pub(crate) require_invoice: Vec<String>,
+    /// When set, an invoice may carry these fields only.
+    pub(crate) invoice_fields: Option<Vec<String>>,
+    /// Refuse what does not add up, instead of a warning.
+    pub(crate) refuse_wrong_totals: bool,
 }
 
 /// All settings; the control side merges a JSON object into them.

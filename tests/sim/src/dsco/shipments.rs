@@ -106,7 +106,10 @@ impl Sandbox {
     }
 
     /// The order a shipment names: several keys may be given and must agree.
-    fn shipped_order(&self, object: &Value) -> Result<(usize, Vec<Message>), Vec<Message>> {
+    pub(super) fn shipped_order(
+        &self,
+        object: &Value,
+    ) -> Result<(usize, Vec<Message>), Vec<Message>> {
         let mut found: Option<(usize, Vec<Message>)> = None;
         for key in ["dscoOrderId", "poNumber", "supplierOrderNumber"] {
             let Some(value) = text_or_number(&object[key]) else {

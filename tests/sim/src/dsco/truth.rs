@@ -40,7 +40,12 @@ impl Sandbox {
     /// One order.
     pub(crate) fn one_truth(&self, at: usize) -> Value {
         let order = self.book.get(at);
-        let lines: Vec<Value> = order.lines.iter().map(line).collect();
+        let lines: Vec<Value> = order
+            .lines
+            .iter()
+            .enumerate()
+            .map(|(index, one)| line(one, self.invoices.units(at, index)))
+            .collect();
         let packages: Vec<Value> = order
             .packages
             .iter()
@@ -77,13 +82,14 @@ impl Sandbox {
             "expect": order.purpose.expect,
             "lines": lines,
             "packages": packages,
+            "invoices": self.invoices.truth(at, order),
             "shipmentsRefused": order.refused,
             "shipBy": order.ship_by.map(iso),
         })
     }
 }
 
-fn line(line: &Line) -> Value {
+fn line(line: &Line, invoiced: i64) -> Value {
     json!({
         "lineNumber": line.number,
         "sku": line.sku, "upc": line.upc, "ean": line.ean, "partnerSku": line.partner_sku,
@@ -91,6 +97,7 @@ fn line(line: &Line) -> Value {
         "cost": decimal(line.cost_cents),
         "net": decimal(line.extended_cents()),
         "shipped": line.shipped,
+        "invoiced": invoiced,
         "cancelled": line.cancelled,
         "cancelledEarly": line.cancelled_early,
         "cancelCode": line.cancel_code,

@@ -16,6 +16,7 @@ pub(crate) enum Deed {
     Acknowledge,
     Cancel,
     Ship,
+    Invoice,
     /// Sets the stock of an item; one that is not known is made, or left out.
     Stock {
         skip_unknown: bool,
@@ -29,6 +30,7 @@ impl Deed {
             Self::Acknowledge => "acknowledgeOrder",
             Self::Cancel => "cancelOrderItemSmallBatch",
             Self::Ship => "createShipmentSmallBatch",
+            Self::Invoice => "createInvoiceSmallBatch",
             Self::Stock { detail, .. } => detail,
         }
     }
@@ -37,6 +39,7 @@ impl Deed {
         match self {
             Self::Acknowledge | Self::Cancel | Self::Ship => Journal::Orders,
             Self::Stock { .. } => Journal::Inventory,
+            Self::Invoice => Journal::Invoices,
         }
     }
 }
@@ -171,6 +174,7 @@ impl Sandbox {
             Deed::Acknowledge => self.acknowledge(now, object),
             Deed::Cancel => self.supplier_cancel(now, object),
             Deed::Ship => self.ship(now, object),
+            Deed::Invoice => self.invoice(now, object),
             Deed::Stock { .. } => self.set_stock(now, object),
         }
     }
