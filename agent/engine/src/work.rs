@@ -320,14 +320,17 @@ pub(crate) async fn commit_verdicts(
     let went_well = value
         .as_ref()
         .is_ok_and(|verdicts| calls::refused_login(verdicts).is_none());
-    let stopped = matches!(value, Err(CallError::Trapped(_) | CallError::OutOfMemory));
+    // What stops a build on trial is held against the build: thousands of jobs, each sent alone after it was taken back,
+    // would use up the calls of hours.
+    let doubted = core.watch.is_doubted(generation);
+    let stopped = !doubted && matches!(value, Err(CallError::Trapped(_) | CallError::OutOfMemory));
     let verdicts: Vec<Verdict> = match &value {
         Ok(verdicts) => verdicts.clone(),
         Err(error) if stopped && expected == 1 && batch.attempt >= STOPPED_MOST => {
             vec![Err(gave_up(error))]
         }
         // What was sent is in the journal: the build before finds it there, so nobody has to look.
-        Err(CallError::Contract(_)) if core.watch.is_on_trial(generation) => {
+        Err(CallError::Contract(_)) if doubted => {
             vec![Err(Failure::Retry(None)); expected]
         }
         Err(error) => vec![Err(calls::member_failure(error)); expected],

@@ -4,7 +4,7 @@
 use super::consider::take_in;
 use super::port::Build;
 use super::times::HandOver;
-use super::watch::{BAD_MOST, GOOD_MOST, Live, TRIAL_MS};
+use super::watch::{BAD_MOST, Live};
 use super::{BAD, SELF};
 use crate::core::Core;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(crate) async fn judge(core: Arc<Core>, id: String) -> Result<(), StoreError>
         return undo(&core, &id, &live).await;
     }
     let now = core.now();
-    let over = live.good >= GOOD_MOST || now >= live.since + TRIAL_MS;
+    let over = live.is_over(now);
     let (key, bad, generation) = (id.clone(), live.bad.clone(), live.generation);
     core.store
         .write(move |tx| {

@@ -21,6 +21,8 @@ use waybill_model::ids::{ConnectionId, Generation, Millis};
 pub(crate) const GOOD_MOST: u32 = 20;
 /// So many bad ones undo it.
 pub(crate) const BAD_MOST: usize = 3;
+/// A trial takes at least so long: a busy agent has twenty batches in less than a second, of two or three kinds.
+pub(crate) const SHORTEST_MS: Millis = 5_000;
 /// A trial ends then at the latest.
 pub(crate) const TRIAL_MS: Millis = 600_000;
 
@@ -45,7 +47,18 @@ pub(crate) struct Live {
 
 impl Live {
     fn is_due(&self, now: Millis) -> bool {
-        self.bad.len() > self.told || self.good >= GOOD_MOST || now >= self.since + TRIAL_MS
+        self.bad.len() > self.told || self.is_over(now)
+    }
+
+    /// Whether it lasted long enough. Not while a kind of batches is suspected: the next ones decide.
+    pub(crate) fn is_over(&self, now: Millis) -> bool {
+        now >= self.ends_at()
+    }
+
+    fn ends_at(&self) -> Millis {
+        let is_suspected = self.dear.keys().any(|kind| !self.cleared.contains(kind));
+        let shortly = self.good >= GOOD_MOST && !is_suspected;
+        self.since + if shortly { SHORTEST_MS } else { TRIAL_MS }
     }
 }
 
@@ -54,6 +67,8 @@ struct State {
     trials: BTreeMap<String, Live>,
     samples: BTreeMap<Generation, Samples>,
     longest: BTreeMap<(Generation, ConnectionId), Millis>,
+    /// Builds that were left, by itself or by a person. Their last batches may end later.
+    left: BTreeSet<Generation>,
 }
 
 impl State {
@@ -141,6 +156,7 @@ impl Watch {
     pub(crate) fn left(&self, id: &str, generation: Generation) {
         let mut state = self.lock();
         state.forget(generation);
+        state.left.insert(generation);
         state.trials.remove(id);
     }
 
@@ -154,7 +170,7 @@ impl Watch {
     /// When the next trial ends at the latest.
     pub(crate) fn next_end(&self) -> Option<Millis> {
         let state = self.lock();
-        state.trials.values().map(|l| l.since + TRIAL_MS).min()
+        state.trials.values().map(Live::ends_at).min()
     }
 
     /// The bad ones of a trial are stored up to there.
@@ -171,10 +187,11 @@ impl Watch {
         self.lock().trials.get(id).cloned()
     }
 
-    /// Whether this build is on trial.
-    pub(crate) fn is_on_trial(&self, generation: Generation) -> bool {
+    /// Whether what goes wrong is this build's own fault before anybody else's: it is on trial, or was left.
+    pub(crate) fn is_doubted(&self, generation: Generation) -> bool {
         let state = self.lock();
-        state.trials.values().any(|l| l.generation == generation)
+        let mut trials = state.trials.values();
+        state.left.contains(&generation) || trials.any(|l| l.generation == generation)
     }
 
     /// The longest call of a build for a connection.
@@ -232,14 +249,18 @@ impl Watch {
 }
 
 impl Live {
-    /// The first batches of a kind cost twice as much as before, one after the other: then each of them was bad. One
-    /// that did not clears its kind, since a vendor's bad minute makes single batches dear.
+    /// The first batches of a kind cost twice as much as before: then each of them was bad. One that did not, by far,
+    /// clears its kind, since a vendor's bad minute makes single batches dear.
     fn hold_against(&mut self, kind: Kind, usual: usize, requests: usize) {
         if self.cleared.contains(&kind) {
             return;
         }
-        if requests < 2 * usual.max(1) {
-            self.cleared.insert(kind);
+        let usual = usual.max(1);
+        if requests < 2 * usual {
+            // Less than half as much again.
+            if 2 * requests < 3 * usual {
+                self.cleared.insert(kind);
+            }
             return;
         }
         let dear = self.dear.entry(kind).or_default();
@@ -428,5 +449,44 @@ impl Connector for Watched {
     }
     async fn remove(&self, call: Call, callback: String) -> Answer<()> {
         self.inner.remove(call, callback).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn live(good: u32) -> Live {
+        Live {
+            generation: Generation(2),
+            before: Generation(1),
+            since: 1_000,
+            good,
+            bad: Vec::new(),
+            found_out: None,
+            told: 0,
+            dear: BTreeMap::new(),
+            cleared: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn a_trial_takes_five_seconds_and_does_not_end_while_a_kind_is_suspected() {
+        let mut trial = live(GOOD_MOST);
+        assert!(!trial.is_over(1_000 + SHORTEST_MS - 1));
+        assert!(trial.is_over(1_000 + SHORTEST_MS));
+        assert!(!live(GOOD_MOST - 1).is_over(1_000 + SHORTEST_MS));
+        trial.hold_against(Kind::Confirm, 2, 4);
+        assert!(!trial.is_over(1_000 + SHORTEST_MS), "the next ones decide");
+        assert!(trial.is_over(1_000 + TRIAL_MS));
+        // Half as much again neither clears nor counts.
+        trial.hold_against(Kind::Confirm, 2, 3);
+        assert!(!trial.is_over(1_000 + SHORTEST_MS));
+        trial.hold_against(Kind::Confirm, 2, 2);
+        assert!(trial.is_over(1_000 + SHORTEST_MS), "it was a bad minute");
+        for _ in 0..BAD_MOST {
+            trial.hold_against(Kind::Receive, 1, 2);
+        }
+        assert_eq!(trial.bad.len(), BAD_MOST);
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wasm_encoder::reencode::{Error, Reencode, utils};
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, Function, FunctionSection, GlobalSection, GlobalType,
-    Instruction, Module, ValType,
+    Instruction, MemArg, MemArgTarget, Module, ValType,
 };
 use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
 
@@ -36,9 +36,21 @@ enum Body {
 
 /// Functions that batches are given to.
 const BATCHES: [&str; 5] = ["#pull", "#fetch", "#settle", "#push", "#confirm"];
+/// Where a request says that it has an effect, and that the effect was looked up and is not there.
+const HAS_EFFECT: MemArg = at(44);
+const VERIFIED_ABSENT: MemArg = at(64);
 /// Bytes of a page of memory.
 const PAGE: i32 = 65_536;
 const SEND: (&str, &str) = ("waybill:host/http@", "send");
+
+const fn at(offset: u64) -> MemArg {
+    MemArg {
+        offset,
+        align: 0,
+        target: MemArgTarget::Memory(0),
+        ordering: None,
+    }
+}
 
 /// The module, misbehaving.
 pub(super) fn alter(module: &[u8], deed: Deed) -> anyhow::Result<Vec<u8>> {
@@ -172,10 +184,25 @@ impl Altering {
 
     fn wrapper(&self) -> Function {
         let mut function = Function::new([]);
-        self.send(&mut function, self.twice);
         if self.twice {
-            self.send(&mut function, false);
-        } else {
+            // What was looked up before is sent once: a second sending would rely on a look-up that is too old.
+            for instruction in [
+                Instruction::LocalGet(0),
+                Instruction::I32Load8U(VERIFIED_ABSENT),
+                Instruction::I32Eqz,
+                Instruction::LocalGet(0),
+                Instruction::I32Load8U(HAS_EFFECT),
+                Instruction::I32Eqz,
+                Instruction::I32Or,
+                Instruction::If(BlockType::Empty),
+            ] {
+                function.instruction(&instruction);
+            }
+            self.send(&mut function, true);
+            function.instruction(&Instruction::End);
+        }
+        self.send(&mut function, false);
+        if !self.twice {
             for instruction in [
                 Instruction::GlobalGet(self.found.globals),
                 Instruction::If(BlockType::Empty),
