@@ -52,17 +52,20 @@ struct Life<'p> {
 /// Whether a bare system boots on this machine at all.
 pub(crate) fn boots() -> Result<(), Problem> {
     let own = folder().join("boots");
-    std::fs::create_dir_all(&own)?;
+    let tried = tried(&own);
+    drop(std::fs::remove_dir_all(&own));
+    tried.map_err(|error| Problem::Skipped(format!("{error:#}")))
+}
+
+fn tried(own: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(own)?;
     let root = own.join("root");
     base::copy(&folder().join("base"), &root)?;
-    let booted: anyhow::Result<()> = runtime()?.block_on(async {
-        let mut system = System::new(root, &own);
+    runtime()?.block_on(async {
+        let mut system = System::new(root, own);
         system.boot().await?;
         system.power_off().await
-    });
-    booted.map_err(|error| Problem::Skipped(format!("{error:#}")))?;
-    std::fs::remove_dir_all(&own)?;
-    Ok(())
+    })
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

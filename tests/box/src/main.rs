@@ -19,7 +19,7 @@ use proof::Proof;
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, ExitStatus};
+use std::process::{Command, ExitCode};
 use waybill_packages::Wishes;
 
 const USAGE: &str = "\
@@ -169,17 +169,26 @@ fn life(wishes: &Wishes) -> Result<(), Problem> {
         return Err(Problem::Skipped(format!("{error:#}")));
     }
     base::ready(&folder())?;
-    match apart(|own| own.arg(BOOTS))?.code() {
-        Some(0) => {}
-        _ => {
-            return Err(Problem::Skipped(
-                "systemd-nspawn boots no bare system on this machine; why is told above".to_owned(),
-            ));
-        }
+    let tried = apart()?.arg(BOOTS).output()?;
+    if !tried.status.success() {
+        let told = [tried.stdout, tried.stderr].concat();
+        let told = String::from_utf8_lossy(&told).into_owned();
+        say(told.trim_end());
+        return Err(Problem::Skipped(format!(
+            "systemd-nspawn boots no bare system on this machine: {}",
+            told.trim_end()
+                .lines()
+                .last()
+                .unwrap_or("it does not say why")
+        )));
     }
     let stage = waybill_packages::stage(wishes)?;
     let deb = waybill_packages::deb(wishes, &stage)?;
-    let status = apart(|own| own.arg(INSIDE).arg(&deb).arg(stage.folder()))?;
+    let status = apart()?
+        .arg(INSIDE)
+        .arg(&deb)
+        .arg(stage.folder())
+        .status()?;
     if status.success() {
         Ok(())
     } else {
@@ -187,12 +196,12 @@ fn life(wishes: &Wishes) -> Result<(), Problem> {
     }
 }
 
-/// Runs this program once more, in a network of its own.
-fn apart(arguments: impl FnOnce(&mut Command) -> &mut Command) -> anyhow::Result<ExitStatus> {
+/// This program once more, in a network of its own.
+fn apart() -> anyhow::Result<Command> {
     let mut command = Command::new("unshare");
     command
         .args(["--net", "--"])
         .arg(std::env::current_exe()?)
         .process_group(0);
-    Ok(arguments(&mut command).status()?)
+    Ok(command)
 }
