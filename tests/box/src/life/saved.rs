@@ -20,6 +20,13 @@ impl Life<'_> {
         );
         let folder = format!("/{FOLDER}");
         std::fs::create_dir_all(self.system.root().join(FOLDER))?;
+        // At work then is a build that the package has not: another machine will have to do with the packaged one.
+        let packaged = self.at_work()?;
+        self.copy_build(&self.builds.next)?;
+        self.until("another build is at work", || {
+            Ok(self.at_work()? != packaged)
+        })
+        .await?;
         self.trade.orders(6).await?;
         let said = self.waybill_value(&["backup", &folder])?;
         let file = said["file"].as_str().context("no file is named")?;

@@ -20,7 +20,7 @@ impl Life<'_> {
             .with_context(|| format!("`{CONNECTOR}` is not listed"))
     }
 
-    fn at_work(&self) -> anyhow::Result<String> {
+    pub(super) fn at_work(&self) -> anyhow::Result<String> {
         let hash = self.connector()?["running"]["hash"]
             .as_str()
             .map(str::to_owned);
@@ -28,7 +28,7 @@ impl Life<'_> {
     }
 
     /// Copies a build over the packaged one.
-    fn copy_build(&self, build: &Path) -> anyhow::Result<()> {
+    pub(super) fn copy_build(&self, build: &Path) -> anyhow::Result<()> {
         let there = self.system.root().join("srv/build.wasm");
         std::fs::copy(build, &there)?;
         self.system.ok(&["cp", "/srv/build.wasm", FILE])?;
