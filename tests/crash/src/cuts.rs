@@ -19,7 +19,7 @@ pub(crate) struct Cut {
 }
 
 /// All of them.
-pub(crate) const CUTS: [Cut; 6] = [
+pub(crate) const CUTS: [Cut; 9] = [
     Cut {
         name: "create sale",
         endpoint: "POST /order-service/sales-order",
@@ -49,6 +49,24 @@ pub(crate) const CUTS: [Cut; 6] = [
         endpoint: "POST /order/shipment/batch/small",
         at_network: true,
         orders: 3,
+    },
+    Cut {
+        name: "status of a sale",
+        endpoint: "PUT /order-service/order/{id}/status",
+        at_network: false,
+        orders: 12,
+    },
+    Cut {
+        name: "note deleted",
+        endpoint: "DELETE /warehouse-service/order/{id}/goods-note/goods-out/{id}",
+        at_network: false,
+        orders: 12,
+    },
+    Cut {
+        name: "cancel told",
+        endpoint: "POST /order/item/cancel/batch/small",
+        at_network: true,
+        orders: 12,
     },
     Cut {
         name: "webhook registration",

@@ -43,6 +43,7 @@ const SETTLING: Duration = Duration::from_secs(3);
 const PACE: Pace = Pace {
     poll: "0.5",
     notes: "1",
+    states: "",
     gather: "1",
     retry_cap: "5",
     settle_secs: 3,

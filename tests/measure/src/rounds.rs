@@ -25,6 +25,7 @@ const SETTLING: Duration = Duration::from_secs(12);
 const PACE: Pace = Pace {
     poll: "60",
     notes: "60",
+    states: "",
     gather: "5",
     retry_cap: "300",
     settle_secs: 30,

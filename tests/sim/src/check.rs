@@ -149,6 +149,10 @@ pub fn check(network: &Value, erp: &Value, cards: &BTreeSet<String>) -> Report {
             [sale] => {
                 report.matched += 1;
                 let lines = compare(order, sale, &items, &id, &mut report);
+                if order["cancelled"] == true && sale["cancelled"] != true && !cards.contains(&id) {
+                    let what = format!("sale {} stands, the order is cancelled", text(&sale["id"]));
+                    report.rows.push(finding(&id, what));
+                }
                 let notes = warehouse.notes_of(&text(&sale["id"]));
                 report.notes += notes.len();
                 let found = check_shipments::compare(order, sale, &lines, notes);
@@ -331,20 +335,30 @@ fn compare(
     paired
 }
 
-/// The order's total; when units were cancelled before anybody acknowledged, what remained.
+/// The order's total; when units were cancelled, what remained. The sale of a cancelled order stays as it was sold.
 fn expected_total(order: &Value) -> Decimal {
     let lines = || order["lines"].as_array().into_iter().flatten();
-    if lines().all(|l| l["cancelledEarly"].as_i64().unwrap_or(0) == 0) {
+    if lines().all(|l| dropped_units(order, l) == 0) {
         return money(&order["total"]);
     }
     lines()
-        .map(|l| money(&l["cost"]) * Decimal::from(wanted_units(l)))
+        .map(|l| money(&l["cost"]) * Decimal::from(wanted_units(order, l)))
         .sum::<Decimal>()
         .normalize()
 }
 
-fn wanted_units(line: &Value) -> i64 {
-    line["quantity"].as_i64().unwrap_or(0) - line["cancelledEarly"].as_i64().unwrap_or(0)
+fn wanted_units(order: &Value, line: &Value) -> i64 {
+    line["quantity"].as_i64().unwrap_or(0) - dropped_units(order, line)
+}
+
+/// Units of a line that its sale must not hold.
+fn dropped_units(order: &Value, line: &Value) -> i64 {
+    let units = |name: &str| line[name].as_i64().unwrap_or(0);
+    if order["cancelled"] == true {
+        units("cancelledEarly")
+    } else {
+        units("cancelledEarly").max(units("cancelled"))
+    }
 }
 
 /// Line numbers by row id, and what is wrong: every line has one row of its own; rows beyond that must be worth nothing.
@@ -357,11 +371,11 @@ fn pair_rows(
     let none = Vec::new();
     let mut rows: Vec<&Value> = sale["rows"].as_array().unwrap_or(&none).iter().collect();
     let mut lines: Vec<&Value> = order["lines"].as_array().unwrap_or(&none).iter().collect();
-    lines.retain(|l| wanted_units(l) > 0);
+    lines.retain(|l| wanted_units(order, l) > 0);
     // Lines that know their product first, so that a line a person mapped does not take their row.
     lines.sort_by_key(|l| items.shared.get(&text(&l["sku"])).copied().unwrap_or(0) != 1);
     for line in lines {
-        let units = Decimal::from(wanted_units(line));
+        let units = Decimal::from(wanted_units(order, line));
         let net = (money(&line["cost"]) * units).normalize();
         let place = rows.iter().position(|row| {
             items.fits(line, row)

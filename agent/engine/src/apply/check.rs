@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::contract::{Descriptor, Field, Setting};
 use waybill_model::crosswalk::{ANY, CUSTOMERS, ITEMS, SHIPPING_METHODS, WAREHOUSES};
 use waybill_model::decimal::Decimal;
+use waybill_model::document::Entity;
 use waybill_model::settings::{HOOKS_URL, agent_settings, connection_settings, timing_settings};
 
 impl Plan {
@@ -260,6 +261,8 @@ impl<'a> Check<'a> {
         let entity = route.entity.value;
         if let Some(from) = self.behind(&route.from)
             && from.feed(entity).is_none()
+            // A merchant's cancel shows in the state of the sale.
+            && !(entity == Entity::Cancellation && from.feed(Entity::OrderState).is_some())
         {
             let gives: Vec<&str> = from.pulls.iter().map(|f| f.entity.word()).collect();
             self.mistakes.push(

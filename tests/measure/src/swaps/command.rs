@@ -49,6 +49,7 @@ const WARM_UP: Duration = Duration::from_secs(10);
 const PACE: Pace = Pace {
     poll: "0.5",
     notes: "1",
+    states: "",
     gather: "1",
     retry_cap: "5",
     settle_secs: 3,

@@ -76,7 +76,15 @@ impl Brightpearl {
         if wanted.is_zero() {
             self.row_delete(now, order, row)?;
         } else {
-            let ops = json!([{"op": "replace", "path": "/quantity/magnitude", "value": wanted.to_string()}]);
+            let id = self.order_id(order)?;
+            let (held, at) = self.row_to_change(id, row)?;
+            let (net, units) = (held.rows[at].net, held.rows[at].quantity);
+            let share = (net * wanted).checked_div(units).unwrap_or(net).round_dp(4);
+            let replace = |path: &str, value: Decimal| json!({"op": "replace", "path": path, "value": value.to_string()});
+            let ops = json!([
+                replace("/quantity/magnitude", wanted),
+                replace("/rowValue/rowNet/value", share)
+            ]);
             let call = Call::new("PATCH", "", Vec::new(), ops.to_string().into_bytes());
             self.row_patch(now, order, row, &call)?;
         }

@@ -15,6 +15,8 @@ pub struct Pace {
     /// Seconds between polls for goods-out notes. The agent allows itself fewer calls a minute to the ERP than to the
     /// network, whatever the sandbox takes.
     pub notes: &'static str,
+    /// Seconds between polls for what the merchant changes in sales.
+    pub states: &'static str,
     /// Seconds acknowledgements are gathered.
     pub gather: &'static str,
     /// Longest wait before a retry.
@@ -27,6 +29,7 @@ pub struct Pace {
 pub const SHIPPED: Pace = Pace {
     poll: "",
     notes: "",
+    states: "",
     gather: "",
     retry_cap: "",
     settle_secs: 0,
@@ -36,6 +39,7 @@ pub const SHIPPED: Pace = Pace {
 pub const DEMO: Pace = Pace {
     poll: "1",
     notes: "2",
+    states: "5",
     gather: "1",
     retry_cap: "5",
     settle_secs: 3,
@@ -44,6 +48,7 @@ pub const DEMO: Pace = Pace {
 pub const HURRY: Pace = Pace {
     poll: "0.1",
     notes: "2",
+    states: "5",
     gather: "0.1",
     retry_cap: "0.5",
     settle_secs: 1,
@@ -114,7 +119,7 @@ fn lines(pairs: &[(&str, &str)]) -> String {
     text
 }
 
-/// The provisioning file: two connections, orders one way and shipments the other, the crosswalks. Secrets are named, not
+/// The provisioning file: two connections, orders one way and shipments the other, cancels both ways, the crosswalks. Secrets are named, not
 /// written.
 pub fn plan(house: &House, scene: &Scene<'_>) -> String {
     let mut text =
@@ -125,6 +130,8 @@ pub fn plan(house: &House, scene: &Scene<'_>) -> String {
         ("gather-secs", pace.gather),
         ("retry-base-secs", retry),
         ("retry-cap-secs", pace.retry_cap),
+        ("cancel.note", "created"),
+        ("cancel.otherwise", "refuse"),
     ]));
     let settle = match pace.settle_secs {
         0 => String::new(),
@@ -139,6 +146,7 @@ pub fn plan(house: &House, scene: &Scene<'_>) -> String {
     let agreed = scene.erp_calls.map_or_else(String::new, |n| n.to_string());
     let erp = lines(&[
         ("poll-secs.shipment", pace.notes),
+        ("poll-secs.order-state", pace.states),
         ("calls-per-minute", &agreed),
         ("search-settle-secs", &settle),
         ("hooks.public-url", scene.hooks.unwrap_or_default()),
@@ -151,11 +159,14 @@ pub fn plan(house: &House, scene: &Scene<'_>) -> String {
          [connection.credentials.client]\nclient-id = {{ env = \"NETWORK_CLIENT_ID\" }}\nclient-secret = {{ env = \"NETWORK_CLIENT_SECRET\" }}\n\n\
          [[connection]]\nname = \"erp\"\nconnector = \"brightpearl\"\nprivate-addresses = true\n\n\
          [connection.settings]\nbase-url = \"{}/public-api/simaccount\"\nauth = \"staff\"\napp-ref = \"simaccount_waybill\"\n\
-         order-status = \"22\"\nchannel = \"3\"\nwarehouse = \"2\"\nprice-list = \"3\"\ncurrency = \"USD\"\ntax-code = \"Z\"\n\
+         order-status = \"22\"\ncancel-status = \"5\"\nchannel = \"3\"\nwarehouse = \"2\"\nprice-list = \"3\"\ncurrency = \"USD\"\ntax-code = \"Z\"\n\
          nominal-code = \"4000\"\n{erp}\n\
          [connection.credentials.staff]\ntoken = {{ env = \"ERP_STAFF_TOKEN\" }}\n\n\
          [[route]]\nentity = \"order\"\nfrom = \"network\"\nto = \"erp\"\n\n\
-         [[route]]\nentity = \"shipment\"\nfrom = \"erp\"\nto = \"network\"\n\n",
+         [[route]]\nentity = \"shipment\"\nfrom = \"erp\"\nto = \"network\"\n\n\
+         [[route]]\nentity = \"cancellation\"\nfrom = \"network\"\nto = \"erp\"\n\n\
+         [[route]]\nentity = \"cancellation\"\nfrom = \"erp\"\nto = \"network\"\n\n\
+         [[crosswalk]]\nfrom = \"erp\"\nto = \"network\"\ntable = \"cancel-codes\"\n[crosswalk.pairs]\n\"*\" = \"CXSO\"\n\n",
         house.network.api, house.erp.api,
     );
     text.push_str("[[crosswalk]]\nfrom = \"network\"\nto = \"erp\"\ntable = \"shipping-methods\"\n[crosswalk.pairs]\n");

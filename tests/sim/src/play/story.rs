@@ -293,9 +293,11 @@ fn fingerprint(network: &Value, erp: &Value) -> String {
     let parcels: usize = orders()
         .map(|o| o["packages"].as_array().map_or(0, Vec::len))
         .sum();
+    let lines = orders().flat_map(|o| o["lines"].as_array().into_iter().flatten());
+    let cancelled: i64 = lines.filter_map(|l| l["cancelled"].as_i64()).sum();
     let length = |name: &str| erp[name].as_array().map_or(0, Vec::len);
     format!(
-        "{acknowledged}/{told}/{parcels}/{}/{}",
+        "{acknowledged}/{told}/{parcels}/{cancelled}/{}/{}",
         length("orders"),
         length("goodsOutNotes")
     )

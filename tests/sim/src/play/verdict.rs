@@ -70,6 +70,8 @@ impl Verdict {
                 {
                     SALE
                 }
+                // A cancelled order takes no number any more.
+                [_] if order["cancelled"] == true => SALE,
                 [_] => UNTOLD,
                 _ => DOUBLE,
             };

@@ -41,9 +41,36 @@ pub enum Kind {
     Kit,
     /// A kit whose parts leave in two notes.
     KitInParts,
+    /// The retailer asks to cancel before anything is packed.
+    CancelAsked,
+    /// The same, and there is an open note.
+    CancelNote,
+    /// The same, and the goods are picked: it ships.
+    CancelLate,
+    /// The retailer cancels without asking.
+    CancelForced,
+    /// The retailer cancels one line without asking; the others leave.
+    CancelLine,
+    /// The merchant cancels the sale.
+    CancelOwn,
+    /// The merchant takes a unit off the sale; the rest leaves.
+    CancelUnit,
 }
 
 impl Kind {
+    const fn cancels(self) -> bool {
+        matches!(
+            self,
+            Self::CancelAsked
+                | Self::CancelNote
+                | Self::CancelLate
+                | Self::CancelForced
+                | Self::CancelLine
+                | Self::CancelOwn
+                | Self::CancelUnit
+        )
+    }
+
     /// For people.
     pub const fn words(self) -> &'static str {
         match self {
@@ -60,23 +87,37 @@ impl Kind {
             Self::OtherCarrier => "another carrier than asked",
             Self::Kit => "kit in one note",
             Self::KitInParts => "kit in two notes",
+            Self::CancelAsked => "retailer asks to cancel: accepted",
+            Self::CancelNote => "asked with an open note: accepted",
+            Self::CancelLate => "asked when picked: shipped",
+            Self::CancelForced => "cancelled by the retailer",
+            Self::CancelLine => "a line cancelled by the retailer",
+            Self::CancelOwn => "sale cancelled by the merchant",
+            Self::CancelUnit => "a unit dropped by the merchant",
         }
     }
 }
 
 /// Kinds of ordinary sales, in turn.
-const TURNS: [Kind; 14] = [
+const TURNS: [Kind; 21] = [
     Kind::Whole,
+    Kind::CancelAsked,
     Kind::Partial,
+    Kind::CancelUnit,
     Kind::Misrouted,
+    Kind::CancelOwn,
     Kind::Parcels,
     Kind::Late,
+    Kind::CancelLine,
     Kind::OneUnit,
+    Kind::CancelForced,
     Kind::Edited,
     Kind::Partial,
     Kind::Deleted,
+    Kind::CancelLate,
     Kind::Whole,
     Kind::TwoPlaces,
+    Kind::CancelNote,
     Kind::BackDated,
     Kind::OtherCarrier,
     Kind::Whole,
@@ -89,6 +130,10 @@ enum Act {
     Edit(Value),
     Stage(Value),
     Delete,
+    /// The retailer cancels, or asks to.
+    Cancel(String, Value),
+    /// The merchant changes the sale.
+    Change(String, Value),
 }
 
 /// Rows, each with units.
@@ -97,6 +142,10 @@ type Rows = Vec<(i64, i64)>;
 /// A sale as the worker sees it: rows that goods leave by, with their units, and the warehouse.
 struct Sale {
     id: i64,
+    /// The order's id at the network.
+    order: String,
+    /// The order's line by row.
+    lines: BTreeMap<i64, i64>,
     rows: Rows,
     parts: Rows,
     warehouse: i64,
@@ -162,6 +211,12 @@ impl Worker {
             Act::Edit(body) => (format!("note/{number}/edit"), body),
             Act::Stage(body) => (format!("note/{number}/stage"), body),
             Act::Delete => (format!("note/{number}/delete"), json!({})),
+            Act::Change(path, body) => (format!("order/{sale}/{path}"), body),
+            Act::Cancel(order, body) => {
+                let path = format!("orders/{order}/cancel");
+                house.network.control("POST", &path, &body).await?;
+                return Ok(());
+            }
         };
         let made = house.erp.control("POST", &path, &body).await?;
         if let Some(number) = made["goodsOutNoteId"].as_i64() {
@@ -194,8 +249,10 @@ impl Worker {
         let kind = TURNS[self.turn % TURNS.len()];
         self.turn += 1;
         let units: i64 = sale.rows.iter().map(|(_, units)| units).sum();
-        let splits = matches!(kind, Kind::Partial | Kind::TwoPlaces);
-        if splits && units < 2 {
+        let needs_two = matches!(kind, Kind::Partial | Kind::TwoPlaces) && units < 2;
+        let needs_units = kind == Kind::CancelUnit && sale.several().is_none();
+        let needs_lines = kind == Kind::CancelLine && sale.lines.len() < 2;
+        if needs_two || needs_units || needs_lines {
             Kind::Whole
         } else {
             kind
@@ -219,6 +276,7 @@ impl Worker {
         let mut whole = json!({"stage": "shipped", "reference": first});
         let id = sale.id;
         match kind {
+            kind if kind.cancels() => self.plan_cancel(sale, kind, whole),
             Kind::Whole | Kind::Kit => self.step(0, id, 0, Act::Make(whole)),
             Kind::Parcels => {
                 let mark = [", ", ";", " "][usize::try_from(id % 3).unwrap_or(0)];
@@ -291,6 +349,48 @@ impl Worker {
                 }
                 self.step(BETWEEN, id, 1, Act::Make(other));
             }
+            _ => {}
+        }
+    }
+
+    fn plan_cancel(&mut self, sale: &Sale, kind: Kind, mut whole: Value) {
+        let id = sale.id;
+        let cancel = |body: Value| Act::Cancel(sale.order.clone(), body);
+        match kind {
+            Kind::CancelAsked => self.step(0, id, 0, cancel(json!({}))),
+            Kind::CancelForced => self.step(0, id, 0, cancel(json!({"force": true}))),
+            Kind::CancelNote => {
+                whole["stage"] = json!("created");
+                self.step(0, id, 0, Act::Make(whole));
+                self.step(1, id, 0, cancel(json!({})));
+            }
+            Kind::CancelLate => {
+                whole["stage"] = json!("picked");
+                self.step(0, id, 0, Act::Make(whole));
+                self.step(1, id, 0, cancel(json!({})));
+                let left = json!({"stage": "shipped"});
+                self.step(BETWEEN * 4, id, 0, Act::Stage(left));
+            }
+            Kind::CancelOwn => {
+                let body = json!({"orderStatusId": 5});
+                self.step(0, id, 0, Act::Change("status".to_owned(), body));
+            }
+            Kind::CancelUnit => {
+                let (row, units) = sale.several().unwrap_or_default();
+                let body = json!({"quantity": units - 1});
+                self.step(0, id, 0, Act::Change(format!("row/{row}"), body));
+                self.step(BETWEEN, id, 0, Act::Make(whole));
+            }
+            _ => {
+                let Some((row, line)) = sale.lines.iter().next() else {
+                    return;
+                };
+                self.step(0, id, 0, cancel(json!({"force": true, "lines": [line]})));
+                let mut rest = sale.rows.clone();
+                rest.retain(|(other, _)| other != row);
+                whole["rows"] = rows(&rest);
+                self.step(BETWEEN, id, 0, Act::Make(whole));
+            }
         }
     }
 }
@@ -299,6 +399,8 @@ impl Sale {
     fn of(id: i64, sale: &Value) -> Self {
         let mut seen = Self {
             id,
+            order: order_of(sale),
+            lines: BTreeMap::new(),
             rows: Vec::new(),
             parts: Vec::new(),
             warehouse: sale["warehouseId"].as_i64().unwrap_or(2),
@@ -316,9 +418,19 @@ impl Sale {
             } else {
                 &mut seen.rows
             };
-            list.push((row["id"].as_i64().unwrap_or(0), units));
+            let id = row["id"].as_i64().unwrap_or(0);
+            list.push((id, units));
+            let line = row["externalRef"].as_str().and_then(|l| l.parse().ok());
+            if let Some(line) = line {
+                seen.lines.insert(id, line);
+            }
         }
         seen
+    }
+
+    /// A row with more units than one.
+    fn several(&self) -> Option<(i64, i64)> {
+        self.rows.iter().copied().find(|(_, units)| *units > 1)
     }
 
     /// The first part of every kit and the single lines, then the other parts.
@@ -386,7 +498,7 @@ mod tests {
     #[test]
     fn every_kind_has_its_turn_and_kits_are_theirs() {
         let mut worker = Worker::default();
-        let row = |id: i64, quantity: &str, child: bool| json!({"id": id, "tracked": true, "quantity": quantity, "bundleChild": child});
+        let row = |id: i64, quantity: &str, child: bool| json!({"id": id, "tracked": true, "quantity": quantity, "bundleChild": child, "externalRef": id.to_string()});
         let sales: Vec<Value> = (0..40)
             .map(|n| {
                 json!({"id": n, "externalRef": format!("wb-{n}"), "warehouseId": 2,
@@ -395,7 +507,7 @@ mod tests {
             .collect();
         worker.take_up(&json!({"orders": sales}));
         let kinds: HashSet<Kind> = worker.kinds.values().copied().collect();
-        assert_eq!(kinds.len(), 13);
+        assert_eq!(kinds.len(), 20);
         assert!(!worker.idle());
         let before = worker.steps.len();
         worker.take_up(&json!({"orders": sales}));
