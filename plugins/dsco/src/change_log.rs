@@ -1,7 +1,7 @@
 //! The change log: what became of queued writes, by request or by date. Knows entries, not what follows from them.
 
 use crate::api::{Api, encode};
-use crate::told::{Scope, Told};
+use crate::told::{Scope, Told, What};
 use crate::wire::log::{Entry, Log};
 use std::collections::BTreeMap;
 use waybill_sdk::types::Failure;
@@ -32,15 +32,28 @@ impl Read {
     pub(crate) fn names_all(&self) -> bool {
         self.entries.iter().all(|entry| {
             let payload = entry.payload.as_ref();
-            payload.is_some_and(|p| p.order().is_some() || p.po_number.is_some())
+            payload.is_some_and(|p| {
+                p.order().is_some() || p.po_number.is_some() || p.invoice_id.is_some()
+            })
         })
     }
 }
 
 /// The log of orders: acknowledgements, cancels, shipments.
-pub(crate) const ORDERS: &str = "/order/log";
+const ORDERS: &str = "/order/log";
 /// The log of stock.
 pub(crate) const INVENTORY: &str = "/inventory/log";
+
+/// The log of invoices.
+const INVOICES: &str = "/invoice/log";
+
+/// The log that holds what became of it.
+pub(crate) const fn of(told: &Told) -> &'static str {
+    match told.what {
+        What::Invoiced(_) => INVOICES,
+        What::Acknowledged { .. } | What::Shipped { .. } | What::Cancelled { .. } => ORDERS,
+    }
+}
 
 /// A change log for a query, all of its pages. None: the vendor does not know the request yet.
 pub(crate) fn read(api: &Api<'_>, log: &str, query: &str) -> Result<Option<Read>, Failure> {

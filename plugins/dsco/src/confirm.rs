@@ -1,12 +1,12 @@
 //! What became of queued writes: one query of the change log per request, whatever the number of its orders.
 
 use crate::api::{Api, encode};
-use crate::change_log::{self, ORDERS, Read, Said};
+use crate::change_log::{self, Read, Said};
 use crate::lookup::{self, Shown};
 use crate::queue::Member;
 use crate::refusal;
 use crate::stock_log;
-use crate::told::{Scope, Sent, Told, What};
+use crate::told::{Bill, Scope, Sent, Told, What};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -48,6 +48,9 @@ pub(crate) struct Handle {
     /// Of a cancel: the units of each line.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     cancelled: Option<BTreeMap<String, i64>>,
+    /// Of an invoice.
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    bill: Option<Bill>,
     /// Of a shipment: the PO number.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     po: Option<String>,
@@ -64,6 +67,7 @@ impl Handle {
             refused: None,
             parcels: None,
             cancelled: None,
+            bill: None,
             po: None,
         };
         match &told.what {
@@ -75,6 +79,7 @@ impl Handle {
                 handle.po.clone_from(po);
             }
             What::Cancelled { lines } => handle.cancelled = Some(lines.clone()),
+            What::Invoiced(bill) => handle.bill = Some(bill.clone()),
         }
         handle
     }
@@ -98,6 +103,7 @@ impl Handle {
 
     fn told(&self) -> Told {
         let what = match &self.parcels {
+            _ if self.bill.is_some() => What::Invoiced(self.bill.clone().unwrap_or_default()),
             _ if self.cancelled.is_some() => What::Cancelled {
                 lines: self.cancelled.clone().unwrap_or_default(),
             },
@@ -205,9 +211,9 @@ fn unreadable() -> Failure {
     ))
 }
 
-fn log(api: &Api<'_>, request: &str, status: &str) -> Result<Read, Failure> {
+fn log(api: &Api<'_>, path: &str, request: &str, status: &str) -> Result<Read, Failure> {
     let query = format!("requestId={}&status={status}", encode(request));
-    Ok(change_log::read(api, ORDERS, &query)?.unwrap_or_default())
+    Ok(change_log::read(api, path, &query)?.unwrap_or_default())
 }
 
 /// The members of one request. A list of the failures is enough, and short: what a request that is done does not name
@@ -220,9 +226,12 @@ fn of_request(
     looks: &mut usize,
 ) -> Result<Vec<Verdict>, Failure> {
     let now = api.host.now_ms();
+    let Some(path) = group.first().map(|asked| change_log::of(&asked.told)) else {
+        return Ok(Vec::new());
+    };
     let youngest = group.iter().map(|asked| now - asked.handle.sent).min();
     if youngest.is_some_and(|age| age >= WHOLE_MS) {
-        let read = log(api, request, "failure")?;
+        let read = log(api, path, request, "failure")?;
         let whole = read.is_complete() && read.names_all();
         if whole || read.is_in_work() {
             let silent = |asked: &Asked| {
@@ -235,7 +244,7 @@ fn of_request(
             return Ok(judge(api, &read, group, looks, silent));
         }
     }
-    let read = log(api, request, "success_or_failure")?;
+    let read = log(api, path, request, "success_or_failure")?;
     let complete = read.is_complete();
     let mut reads = lookup::SINGLE_READS;
     let silent = |asked: &Asked| {

@@ -26,6 +26,7 @@ pub(crate) fn descriptor() -> Descriptor {
         pushes: vec![
             intake(Entity::Shipment, 1000, false),
             intake(Entity::Cancellation, 1000, false),
+            intake(Entity::Invoice, 1000, false),
             // Lowered by DSCO itself for each order it hands out.
             intake(Entity::InventoryLevel, 25_000, true),
         ],
@@ -60,6 +61,7 @@ fn reach() -> Vec<Reach> {
         limit("/order/?", 400, 8),
         limit("/order/page", 400, 8),
         limit("/order/acknowledge", 800, 12),
+        limit("/invoice?", 800, 12),
     ]
 }
 
@@ -121,6 +123,7 @@ const ORDERS: &str = "orders";
 const SHIPMENTS: &str = "shipments";
 const CANCELS: &str = "cancellations";
 const STOCK: &str = "stock";
+const INVOICES: &str = "invoices";
 const TIMING: &str = "timing";
 
 fn setting(
@@ -136,7 +139,7 @@ fn setting(
         help: help.to_owned(),
         group: group.to_owned(),
         required: false,
-        per_retailer: group == SHIPMENTS || group == CANCELS,
+        per_retailer: [SHIPMENTS, CANCELS, INVOICES].contains(&group),
         default: Some(default.to_owned()).filter(|text| !text.is_empty()),
         field,
         was: Vec::new(),
@@ -219,6 +222,7 @@ fn settings() -> Vec<Setting> {
         ),
     ];
     all.extend(shipments());
+    all.extend(invoices());
     all.push(setting(
         STOCK,
         key::SKIP_UNKNOWN,
@@ -228,6 +232,32 @@ fn settings() -> Vec<Setting> {
     ));
     all.extend(numbers());
     all
+}
+
+fn invoices() -> Vec<Setting> {
+    vec![
+        setting(
+            INVOICES,
+            key::INVOICE_SHIP,
+            "Tracking number",
+            "Most retailers want the parcel's number on the invoice; some refuse it.",
+            Field::Toggle,
+        ),
+        setting(
+            INVOICES,
+            key::INVOICE_SUBTOTALS,
+            "Subtotals",
+            "Whether the amount of each line, the sum of the lines and the sum of the rest are sent beside the total.",
+            Field::Toggle,
+        ),
+        setting(
+            INVOICES,
+            (key::INVOICE_DAYS, ""),
+            "Days to pay",
+            "For retailers that want payment terms on the invoice. Left out where it is empty.",
+            Field::Integer,
+        ),
+    ]
 }
 
 fn shipments() -> Vec<Setting> {
@@ -335,7 +365,7 @@ fn numbers() -> Vec<Setting> {
             TIMING,
             key::ACK_WAIT,
             "First look at the log after, seconds",
-            "How soon the change log is asked what became of acknowledgements, shipments and stock. DSCO takes some seconds; asking sooner costs a second call.",
+            "How soon the change log is asked what became of acknowledgements, shipments, invoices and stock. DSCO takes some seconds; asking sooner costs a second call.",
         ),
         number(
             TIMING,

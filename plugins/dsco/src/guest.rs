@@ -3,8 +3,8 @@
 use crate::bindings::exports::waybill::connector::{base, listing, sink, source, tickets};
 use crate::settings::Config;
 use crate::{
-    acknowledge, api::Api, cancel, confirm, describe, listing as lists, ship, source as feeds,
-    stock,
+    acknowledge, api::Api, cancel, confirm, describe, invoice, listing as lists, ship,
+    source as feeds, stock,
 };
 use waybill_sdk::WasmHost;
 use waybill_sdk::commerce::{Body, Document, Entity};
@@ -81,6 +81,7 @@ impl sink::Guest for Dsco {
         // A batch is of one kind.
         Ok(match batch.first().map(|member| &member.document.body) {
             Some(Body::Cancellation(_)) => cancel::push(&api, &batch),
+            Some(Body::Invoice(_)) => invoice::push(&api, ctx.attempt, &batch),
             Some(Body::InventoryLevel(_)) => stock::push(&api, &batch),
             _ => ship::push(&api, ctx.attempt, &batch),
         })

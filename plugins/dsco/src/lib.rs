@@ -14,6 +14,8 @@ mod cursor;
 mod describe;
 mod feed;
 mod guest;
+mod invoice;
+mod invoice_look;
 mod line;
 mod listing;
 mod lookup;

@@ -3,9 +3,10 @@
 
 use crate::api::{Api, encode};
 use crate::backfill;
-use crate::change_log::{self, ORDERS, Said};
+use crate::change_log::{self, Said};
 use crate::confirm::Handle;
 use crate::cursor::Window;
+use crate::invoice_look;
 use crate::line::contents;
 use crate::queue::Member;
 use crate::refusal;
@@ -42,8 +43,8 @@ pub(crate) fn shows(told: &Told, order: &Order) -> Shown {
     let cancelled = order.dsco_status.as_deref() == Some("cancelled");
     match &told.what {
         What::Cancelled { .. } if cancelled => there(),
-        // Which cancel made a line what it is, an order does not say: the log does.
-        What::Cancelled { .. } => Shown::Nothing,
+        // Which cancel made a line what it is, an order does not say: the log does. Invoices are not on it at all.
+        What::Invoiced(_) | What::Cancelled { .. } => Shown::Nothing,
         _ if cancelled => Shown::Verdict(Err(refusal::cancelled(told))),
         What::Acknowledged { number } => {
             let other = number.is_some() && order.supplier_order_number != *number;
@@ -87,6 +88,9 @@ pub(crate) fn is_acknowledged(order: &Order) -> bool {
 
 /// The verdict that the order itself proves; none where it proves nothing.
 pub(crate) fn shown(api: &Api<'_>, told: &Told) -> Result<Option<Verdict>, Failure> {
+    if let What::Invoiced(bill) = &told.what {
+        return invoice_look::shown(api, told, bill);
+    }
     let order = order_by_key(api, &told.order)?;
     Ok(match order.map(|order| shows(told, &order)) {
         Some(Shown::Verdict(verdict)) => Some(verdict),
@@ -111,7 +115,10 @@ pub(crate) fn find(
         encode(&date::format(sent - window)),
         encode(&date::format(until.max(sent + window)))
     );
-    let entries = change_log::read(api, ORDERS, &query)?
+    let Some(first) = members.first() else {
+        return Ok(Found::new());
+    };
+    let entries = change_log::read(api, change_log::of(&first.told), &query)?
         .unwrap_or_default()
         .entries;
     let theirs = sent + (api.vendor_now_ms() - api.host.now_ms());
@@ -148,6 +155,10 @@ pub(crate) fn on_orders(
     since: i64,
     search: bool,
 ) -> Result<Found, Failure> {
+    let invoice = |member: &&Member| matches!(member.told.what, What::Invoiced(_));
+    if members.iter().any(invoice) {
+        return invoice_look::all(api, members);
+    }
     let shipped = |member: &&&Member| matches!(member.told.what, What::Shipped { .. });
     let many = members.len() > SINGLE_READS;
     let mut found = Found::new();

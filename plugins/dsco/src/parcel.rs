@@ -180,7 +180,8 @@ fn find_line<'a>(source: &Source<'a>, key: &str) -> Result<&'a OrderLine, Failur
     })
 }
 
-fn item(line: &OrderLine, units: i64, span: bool) -> Value {
+/// A line of a parcel or an invoice: its number, its ids, the units.
+pub(crate) fn item(line: &OrderLine, units: i64, span: bool) -> Value {
     let mut fields = ids(line);
     fields.insert("quantity".to_owned(), json!(units));
     if span {

@@ -2,6 +2,7 @@
 //! that there is nothing to mend, the order itself is looked at first.
 
 use crate::api::Api;
+use crate::invoice_look;
 use crate::lookup::{self, Shown};
 use crate::source::order_by_key;
 use crate::told::{Told, What};
@@ -15,7 +16,8 @@ pub(crate) fn verdict(
     words: &str,
     looks: &mut usize,
 ) -> Option<Verdict> {
-    let topic = match told.what {
+    let topic = match &told.what {
+        What::Invoiced(bill) => return invoice_look::refused(api, told, bill, words, looks),
         What::Acknowledged { .. } => None,
         What::Shipped { .. } | What::Cancelled { .. } => Some(Topic::of(words)),
     };
@@ -69,6 +71,11 @@ pub(crate) fn cancelled(told: &Told) -> Failure {
             "cancelled-by-retailer",
             "This order is cancelled at DSCO, which takes no shipment for it.",
             "If the parcel has left, stop it, or ask the retailer what becomes of it.",
+        ),
+        What::Invoiced(_) => Problem::new(
+            "cancelled-by-retailer",
+            "This order is cancelled at DSCO, which takes no invoice for it.",
+            "If the parcel has left, ask the retailer what becomes of it.",
         ),
         What::Cancelled { .. } => {
             Problem::bare("cancelled-by-retailer", "This order is cancelled already.")

@@ -24,6 +24,10 @@ pub(crate) mod key {
 
     pub(crate) const SKIP_UNKNOWN: (&str, &str) = ("skip-unknown-items", "true");
 
+    pub(crate) const INVOICE_SHIP: (&str, &str) = ("invoice-tracking", "true");
+    pub(crate) const INVOICE_SUBTOTALS: (&str, &str) = ("invoice-subtotals", "true");
+    pub(crate) const INVOICE_DAYS: &str = "invoice-net-days";
+
     pub(crate) const GENERIC: (&str, &str) = ("generic-codes", "GCG,GND,GSE,GCP,GCE");
     pub(crate) const SHIP_WAREHOUSE: (&str, &str) = ("ship-warehouse", "true");
     pub(crate) const SHIP_COST: (&str, &str) = ("ship-cost", "none");
@@ -198,6 +202,33 @@ impl<'a> Config<'a> {
             }
         }
         problems
+    }
+}
+
+/// What stands on the invoices of a retailer beside what DSCO itself wants: some refuse every further field.
+#[derive(Debug, Clone)]
+pub(crate) struct Billing {
+    /// The parcels' tracking numbers.
+    pub(crate) ship: bool,
+    /// Subtotals, and amounts of lines.
+    pub(crate) subtotals: bool,
+    /// Days until it is to be paid.
+    pub(crate) net_days: Option<u16>,
+}
+
+impl Billing {
+    /// The retailer's settings over the connection's.
+    pub(crate) fn read(config: &Config<'_>, own: &[(String, String)]) -> Self {
+        let own = Settings::new(own);
+        let value = |key: &str| own.get(key).or_else(|| config.raw.get(key));
+        let toggle = |(key, default): (&str, &str)| {
+            matches!(value(key).unwrap_or(default), "true" | "yes" | "on" | "1")
+        };
+        Self {
+            ship: toggle(key::INVOICE_SHIP),
+            subtotals: toggle(key::INVOICE_SUBTOTALS),
+            net_days: value(key::INVOICE_DAYS).and_then(|days| days.trim().parse().ok()),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::line::Contents;
 use crate::wire::log::Payload;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,22 @@ pub(crate) enum What {
     },
     /// That so many units of each line are cancelled.
     Cancelled { lines: BTreeMap<String, i64> },
+    /// That this is to be paid.
+    Invoiced(Bill),
+}
+
+/// An invoice that was told, as far as it is recognised by it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Bill {
+    #[serde(rename = "v")]
+    pub(crate) number: String,
+    /// Its total.
+    #[serde(rename = "m")]
+    pub(crate) cents: i64,
+    #[serde(rename = "q")]
+    pub(crate) units: i64,
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) po: Option<String>,
 }
 
 /// A parcel that was told: its tracking number, and the units of each line by the line's key.
@@ -68,6 +85,7 @@ impl Told {
             }
             What::Shipped { parcels, .. } => receipt(&self.order, parcels),
             What::Cancelled { .. } => Receipt::of(format!("{}/cancel", self.order)),
+            What::Invoiced(bill) => Receipt::of(bill.number.clone()),
         }
     }
 
@@ -77,6 +95,7 @@ impl Told {
             What::Acknowledged { .. } => "acknowledgement",
             What::Shipped { .. } => "shipment",
             What::Cancelled { .. } => "cancel",
+            What::Invoiced(_) => "invoice",
         }
     }
 
@@ -110,6 +129,8 @@ impl Told {
                 let shortened = theirs.is_empty() && scope == Scope::Request;
                 order && (shortened || theirs == ours())
             }
+            // No two invoices of an account have one number.
+            What::Invoiced(bill) => payload.invoice_id.as_ref() == Some(&bill.number),
             What::Cancelled { lines } => {
                 payload.order() == Some(&self.order)
                     && (scope == Scope::Request || Self::are_cancelled(&payload.line_items, lines))

@@ -177,6 +177,9 @@ impl Kit {
                     for parcel in list(&order["packages"]) {
                         count(format!("parcel {} of {id}", parcel["trackingNumber"]), 1);
                     }
+                    for invoice in list(&order["invoices"]) {
+                        count(format!("invoice {} of {id}", invoice["invoiceId"]), 1);
+                    }
                     for line in list(&order["lines"]) {
                         let units = line["shipped"].as_u64().unwrap_or(0);
                         count(format!("units of {id} line {}", line["lineNumber"]), units);
@@ -270,7 +273,7 @@ async fn new_orders(stand: &Stand, count: u32) -> anyhow::Result<Vec<String>> {
 
 /// Orders to acknowledge, and shipments of others that are acknowledged already.
 async fn network(stand: &Stand) -> anyhow::Result<Vec<Operation>> {
-    let ids = new_orders(stand, 2 * MEMBERS).await?;
+    let ids = new_orders(stand, 3 * MEMBERS).await?;
     stand.clock.pass(60_000).await?;
     let settled = |ids: &[String]| -> Vec<Settled> {
         let one = |id: &String| Settled {
@@ -280,9 +283,9 @@ async fn network(stand: &Stand) -> anyhow::Result<Vec<Operation>> {
         };
         ids.iter().map(one).collect()
     };
-    let (shipped, open) = ids.split_at(MEMBERS as usize);
-    let first = Act::Settle(Moment::Accepted, settled(shipped));
-    let verdicts = follow(stand, &first, &[101, 102, 103]).await?;
+    let (known, open) = ids.split_at(2 * MEMBERS as usize);
+    let first = Act::Settle(Moment::Accepted, settled(known));
+    let verdicts = follow(stand, &first, &[101, 102, 103, 104, 105, 106]).await?;
     ensure!(
         verdicts
             .iter()
@@ -290,26 +293,54 @@ async fn network(stand: &Stand) -> anyhow::Result<Vec<Operation>> {
         "the sandbox's orders could not be acknowledged: {verdicts:?}"
     );
     stand.clock.pass(60_000).await?;
-    let call = stand.poll(Entity::Order, None);
-    let fetched = stand
-        .connector
-        .fetch(call, Entity::Order, shipped.to_vec())
-        .await;
-    let orders = stand
-        .forget(fetched)
-        .map_err(|e| anyhow::anyhow!("orders cannot be fetched: {e:?}"))?;
+    let (shipped, billed) = known.split_at(MEMBERS as usize);
     let now = stand.clock.now_ms();
-    let deliveries = (1..)
-        .zip(orders)
-        .map(|(n, order)| shipment_of(&order, n, now));
+    let shipments = |orders: Vec<Document>| -> Vec<Delivery> {
+        let all = (1..).zip(orders);
+        all.map(|(n, order)| shipment_of(&order, n, now)).collect()
+    };
+    let before = Act::Push(shipments(fetched(stand, billed).await?));
+    follow(stand, &before, &[111, 112, 113]).await?;
+    stand.clock.pass(60_000).await?;
+    let invoices = (1..).zip(fetched(stand, billed).await?);
+    let now = stand.clock.now_ms();
+    let invoices = invoices.map(|(n, order)| invoice_of(&order, n, now));
     Ok(vec![
-        Operation::push("shipments", deliveries.collect()),
+        Operation::push("shipments", shipments(fetched(stand, shipped).await?)),
+        Operation::push("invoices", invoices.collect()),
         Operation::push("stock", levels(now)),
         Operation {
             name: "acknowledgements".to_owned(),
             act: Act::Settle(Moment::Accepted, settled(open)),
         },
     ])
+}
+
+/// Orders as the connector gives them now.
+async fn fetched(stand: &Stand, ids: &[String]) -> anyhow::Result<Vec<Document>> {
+    let call = stand.poll(Entity::Order, None);
+    let answer = stand.connector.fetch(call, Entity::Order, ids.to_vec());
+    let orders = stand.forget(answer.await);
+    orders.map_err(|e| anyhow::anyhow!("orders cannot be fetched: {e:?}"))
+}
+
+/// One unit of the first line.
+fn invoice_of(order: &Document, number: u32, now: i64) -> Delivery {
+    let mut delivery = sample::delivery(Entity::Invoice, number, now);
+    if let (Body::Invoice(invoice), Some(known)) = (&mut delivery.document.body, order.order()) {
+        invoice.order_key.clone_from(&order.key);
+        invoice.lines = known.lines.iter().take(1).cloned().collect();
+        invoice.charges.clear();
+        for line in &mut invoice.lines {
+            line.quantity = Decimal::whole(1);
+            line.unit_price = Some(Decimal::new(950, 2));
+        }
+        invoice.total.net = Decimal::new(950, 2);
+        invoice.total.tax = Decimal::ZERO;
+        invoice.total.gross = Decimal::new(950, 2);
+    }
+    delivery.origin = Some(order.clone());
+    delivery
 }
 
 /// Levels of two items, one of them in two warehouses.

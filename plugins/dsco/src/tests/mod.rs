@@ -3,11 +3,13 @@
 mod acknowledge;
 mod confirm;
 mod describe;
+mod invoice;
 mod order;
 mod partners;
 mod pull;
 mod sandbox;
 mod sandbox_cancel;
+mod sandbox_invoice;
 mod sandbox_ship;
 mod sandbox_stock;
 mod ship;

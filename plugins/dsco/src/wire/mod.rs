@@ -1,5 +1,6 @@
 //! The vendor's JSON as it is: every field optional, every shape it was seen in accepted. Knows no canonical type.
 
+pub(crate) mod invoice;
 pub(crate) mod log;
 pub(crate) mod order;
 pub(crate) mod partner;
