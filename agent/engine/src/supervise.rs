@@ -559,6 +559,8 @@ impl Engine {
                 _ if look.full => true,
                 // An order that leads nowhere would be acknowledged and then forgotten.
                 Entity::Order => !leads(Entity::Order) || look.backlog > HIGH_WATER,
+                // What is cancelled of orders nobody reads concerns nobody.
+                Entity::Cancellation => !leads(Entity::Order),
                 // The sale of a note may be in a batch whose end is not known yet.
                 Entity::Shipment => !leads(Entity::Shipment) || resuming,
                 // So may the sale of a state.

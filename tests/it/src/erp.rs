@@ -71,6 +71,11 @@ pub fn descriptor() -> Descriptor {
                 poll_secs: 5,
                 settles: Vec::new(),
             },
+            Feed {
+                entity: Entity::OrderState,
+                poll_secs: 5,
+                settles: Vec::new(),
+            },
         ],
         pushes: vec![
             intake(Entity::Customer, 1),
@@ -189,6 +194,7 @@ impl Erp {
                     reference: reference.to_owned(),
                     customer,
                     at,
+                    cancelled: false,
                 });
                 id.to_string()
             }
@@ -274,6 +280,9 @@ impl Connector for Erp {
         if entity == Entity::Shipment {
             return answer(Ok(notes(&mut world, cursor.as_deref())));
         }
+        if entity == Entity::OrderState {
+            return answer(Ok(crate::cancels::states(&world, cursor.as_deref())));
+        }
         let item = |(key, value): &(String, String)| Document {
             key: key.clone(),
             revision: "1".to_owned(),
@@ -318,7 +327,11 @@ impl Connector for Erp {
     async fn push(&self, call: Call, batch: Vec<Delivery>) -> Answer<Vec<Verdict>> {
         let mut verdicts = Vec::new();
         for (member, delivery) in (0_u32..).zip(&batch) {
-            match self.write(&call, member, delivery).await {
+            let written = match &delivery.document.body {
+                Body::Cancellation(_) => self.cancel(&call, member, delivery).await,
+                _ => self.write(&call, member, delivery).await,
+            };
+            match written {
                 Ok(verdict) => verdicts.push(verdict),
                 Err(error) => return answer(Err(error)),
             }

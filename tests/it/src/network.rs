@@ -52,11 +52,18 @@ pub fn descriptor() -> Descriptor {
             was: Vec::new(),
         }],
         tables: Vec::new(),
-        pulls: vec![Feed {
-            entity: Entity::Order,
-            poll_secs: 5,
-            settles: vec![Moment::Accepted, Moment::Delivered],
-        }],
+        pulls: vec![
+            Feed {
+                entity: Entity::Order,
+                poll_secs: 5,
+                settles: vec![Moment::Accepted, Moment::Delivered],
+            },
+            Feed {
+                entity: Entity::Cancellation,
+                poll_secs: 5,
+                settles: Vec::new(),
+            },
+        ],
         pushes: [Entity::Shipment, Entity::Cancellation]
             .map(|entity| Intake {
                 entity,
@@ -251,12 +258,15 @@ impl Connector for Network {
     async fn choices(&self, _: Call, _: String, _: Option<String>) -> Answer<ChoicePage> {
         answer(Err(not_exported()))
     }
-    async fn pull(&self, _: Call, _: Entity, cursor: Option<Vec<u8>>) -> Answer<Page> {
+    async fn pull(&self, _: Call, entity: Entity, cursor: Option<Vec<u8>>) -> Answer<Page> {
         self.clock.sleep_ms(40).await;
         let mut world = lock(&self.world);
         world.tick(self.clock.now_ms());
         if world.luck() != Luck::Good {
             return answer(Err(CallError::Failure(Failure::Retry(None))));
+        }
+        if entity == Entity::Cancellation {
+            return answer(Ok(crate::cancels::requests(&world, cursor.as_deref())));
         }
         let mut from: usize = cursor
             .and_then(|c| String::from_utf8(c).ok())
@@ -295,7 +305,11 @@ impl Connector for Network {
     }
     async fn push(&self, call: Call, batch: Vec<Delivery>) -> Answer<Vec<Verdict>> {
         self.clock.sleep_ms(60).await;
-        answer(self.ship(&call, &batch).await)
+        let kind = batch.first().map(|d| d.document.body.entity());
+        answer(match kind {
+            Some(Entity::Cancellation) => self.cancel(&call, &batch).await,
+            _ => self.ship(&call, &batch).await,
+        })
     }
     async fn confirm(&self, _: Call, handles: Vec<String>) -> Answer<Vec<Verdict>> {
         self.clock.sleep_ms(30).await;

@@ -177,8 +177,12 @@ impl Network {
                 self.journal.finish(effect, nothing).await.map_err(host)?;
                 return Err(CallError::Failure(Failure::Retry(Some(1))));
             }
+            // What was adopted is done: it must not lend its age to what was sent just now.
             Luck::CutBefore | Luck::CutAfter => {
-                return Err(CallError::Failure(Failure::Retry(None)));
+                let kept = |at: usize| adopted.get(&at).cloned();
+                let verdicts =
+                    (0..told.len()).map(|at| kept(at).unwrap_or(Err(Failure::Retry(None))));
+                return Ok(verdicts.collect());
             }
             Luck::Good => {}
         }

@@ -1,5 +1,6 @@
 //! Both vendors as plain state that survives the agent's crashes, and the chance that makes them fail.
 
+use crate::cancels::Cancels;
 use crate::ships::{Shipping, Told};
 use crate::warehouse::{Held, Warehouse};
 use std::collections::BTreeMap;
@@ -98,6 +99,8 @@ pub struct Sale {
     pub customer: u64,
     /// Made at; a search shows it only later.
     pub at: Millis,
+    /// Cancelled there, by whoever.
+    pub cancelled: bool,
 }
 
 /// A queued acknowledgement and when it is processed.
@@ -130,6 +133,8 @@ pub struct Outside {
     pub taken: Vec<Told>,
     /// The ERP's warehouse.
     pub warehouse: Warehouse,
+    /// What is cancelled after its sale was made.
+    pub cancels: Cancels,
     /// Sales in the order of creation.
     pub sales: Vec<Sale>,
     /// Customers: code and when made.
@@ -173,6 +178,7 @@ impl Outside {
             shippings: BTreeMap::new(),
             taken: Vec::new(),
             warehouse: Warehouse::default(),
+            cancels: Cancels::default(),
             sales: Vec::new(),
             customers: Vec::new(),
             items: (0..20)
@@ -243,7 +249,8 @@ impl Outside {
                 continue;
             };
             // What the merchant cancelled in time is not packed; what was cancelled too late may be.
-            if chance.per_mille(if order.cancelled { 10 } else { 150 }) {
+            let packs = !sale.cancelled;
+            if packs && chance.per_mille(if order.cancelled { 10 } else { 150 }) {
                 let (units, kit) = (order.units, order.kit);
                 self.warehouse.pack(sale, key, units, kit, now, chance);
             }
@@ -259,7 +266,9 @@ impl Outside {
             let key = sale.reference.trim_start_matches("order:");
             self.orders.get(key).is_some_and(|order| {
                 let left = self.warehouse.left(sale.id, order.units, order.kit);
-                !order.cancelled && !matches!(left, Held::Units(0) | Held::Parts([0, 0]))
+                !order.cancelled
+                    && !sale.cancelled
+                    && !matches!(left, Held::Units(0) | Held::Parts([0, 0]))
             })
         };
         self.warehouse.is_busy() || self.sales.iter().any(left)
