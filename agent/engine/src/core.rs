@@ -118,6 +118,8 @@ pub(crate) struct Core {
     pub(crate) swaps: Swaps,
     /// Counts what builds do.
     pub(crate) watch: Arc<Watch>,
+    /// When levels may leave next, by who is told: they gather in between.
+    pub(crate) level_rests: Mutex<BTreeMap<ConnectionId, Millis>>,
     /// Free space, as it was found last.
     pub(crate) disk: Disk,
 }
@@ -143,6 +145,21 @@ impl Core {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert((connection, batch));
+    }
+
+    /// When levels may leave next for a connection.
+    pub(crate) fn levels_rest(&self, to: ConnectionId) -> Millis {
+        let rests = self.level_rests.lock();
+        let rests = rests.unwrap_or_else(PoisonError::into_inner);
+        rests.get(&to).copied().unwrap_or(0)
+    }
+
+    /// No level leaves for a connection before then.
+    pub(crate) fn rest_levels(&self, to: ConnectionId, until: Millis) {
+        let rests = self.level_rests.lock();
+        rests
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(to, until);
     }
 
     /// Takes the open batches of a connection that nobody runs.

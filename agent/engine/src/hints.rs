@@ -4,7 +4,7 @@
 use crate::calls;
 use crate::core::{Core, Desk, Slot};
 use crate::event::Event;
-use crate::{intake, pull, shipment};
+use crate::{intake, pull, shipment, stock};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use waybill_host::connector::{CallError, Mode};
@@ -64,7 +64,13 @@ pub(crate) async fn run(
     if rows.is_empty() || !may_call {
         return Ok(());
     }
-    if slot.descriptor().is_none_or(|d| d.feed(entity).is_none()) {
+    let leads = desk
+        .routes
+        .iter()
+        .any(|r| r.entity == entity && r.from == connection);
+    // What a system holds is of use only where somebody is told.
+    let unused = entity == Entity::InventoryLevel && !leads;
+    if unused || slot.descriptor().is_none_or(|d| d.feed(entity).is_none()) {
         return forget(&core, rows).await;
     }
     let priority = if near {
@@ -212,6 +218,11 @@ async fn take(
             // Before the documents: what they ask for may be the same document again, later.
             for row in &rows {
                 tx.take_hint(row)?;
+            }
+            if entity == Entity::InventoryLevel {
+                let asked: Vec<String> = rows.iter().map(|row| row.key.clone()).collect();
+                stock::take(tx, &desk, connection, &asked, &documents, &writes, now)?;
+                return Ok(intake::Taken::default());
             }
             tx.kv_apply(connection, &writes)?;
             let taken = intake::documents(tx, &desk, connection, &documents, now)?;

@@ -36,6 +36,7 @@ mod schedule;
 mod settle;
 mod shipment;
 mod status;
+mod stock;
 pub mod supervise;
 pub mod support;
 pub mod swap;

@@ -38,6 +38,11 @@ fn port(error: StoreError) -> PortError {
     PortError(error.to_string())
 }
 
+/// Under which the effects of a batch of levels are kept, and forgotten once it is judged.
+pub(crate) fn level_scope(connection: ConnectionId, batch: &str) -> String {
+    format!("{connection}/levels/{batch}")
+}
+
 /// What the journal looks an effect up by. A job belongs to one connection; a scope's word does not, so its key names
 /// the connection and the kind of scope.
 fn keyed(
@@ -47,6 +52,7 @@ fn keyed(
 ) -> Result<(String, Vec<JobId>), PortError> {
     match scope {
         EffectScope::Poll(key) => Ok((format!("{connection}/poll/{key}"), Vec::new())),
+        EffectScope::Levels(key) => Ok((level_scope(connection, key), Vec::new())),
         EffectScope::Setup(key) => Ok((format!("{connection}/setup/{key}"), Vec::new())),
         EffectScope::Jobs(jobs) => {
             let chosen = members

@@ -1,16 +1,18 @@
 //! What of the ready work leaves now: settles and shipments gathered, tickets that are due, pushes in the order in which
 //! they matter. Part of the loop in `supervise.rs`; decides from one look at the store and from what is running.
 
-use crate::core::Desk;
+use crate::core::{Desk, Slot};
 use crate::event::CallKey;
 use crate::gather::{self, ReadyJob};
+use crate::stock::Turn;
 use crate::supervise::{Engine, Look};
-use crate::{settle, tickets, work};
+use crate::{settle, stock, tickets, work};
 use std::collections::BTreeSet;
 use waybill_model::contract::{Descriptor, Moment};
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::{JobState, Work};
+use waybill_store::StoreError;
 
 /// Pushes of one kind to one connection that may run beside each other.
 const HANDS: usize = 2;
@@ -97,6 +99,32 @@ impl Engine {
             let core = self.core.clone();
             self.start(CallKey::Confirm(id, work), tickets::run(core, id, work));
         }
+    }
+
+    /// Levels leave when the orders of their network were read, one batch on a route at a time.
+    pub(crate) fn schedule_levels(
+        &mut self,
+        id: ConnectionId,
+        slot: &Slot,
+        desk: &Desk,
+        now: Millis,
+    ) -> Result<Millis, StoreError> {
+        let push = CallKey::Push(id, Entity::InventoryLevel, 0);
+        let confirm = CallKey::Confirm(id, Work::Push(Entity::InventoryLevel));
+        if self.running.contains_key(&push) || self.running.contains_key(&confirm) {
+            return Ok(Millis::MAX);
+        }
+        let core = self.core.clone();
+        let turn = core
+            .store
+            .read(|rx| stock::turn(&core, rx, desk, slot, now))?;
+        match turn {
+            Some(Turn::Push) => self.start(push, stock::push(core, id)),
+            Some(Turn::Confirm) => self.start(confirm, stock::confirm(core, id)),
+            Some(Turn::At(at)) => return Ok(at),
+            None => {}
+        }
+        Ok(Millis::MAX)
     }
 
     /// Cancellations first, since every minute ships more; then shipments, since their parcels are on their way; then customers, which orders wait for; then orders.

@@ -8,7 +8,7 @@ use crate::event::{CallKey, Event};
 use crate::gather::{self, ReadyJob};
 use crate::handle::Handle;
 use crate::swap::{self, Swaps, Watch};
-use crate::{ensure, hints, hooks, pull, retention, work};
+use crate::{ensure, hints, hooks, pull, retention, stock, work};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -179,6 +179,7 @@ impl Engine {
             hooks: hooks::Hooks::default(),
             swaps: Swaps::default(),
             watch,
+            level_rests: Mutex::default(),
             disk: Disk::default(),
         });
         swap::go_on(&core)?;
@@ -438,7 +439,7 @@ impl Engine {
             if row.paused || slot.connector().is_none() {
                 continue;
             }
-            next = next.min(self.schedule_connection(*id, slot, &desk, &look, now));
+            next = next.min(self.schedule_connection(*id, slot, &desk, &look, now)?);
         }
         Ok(next.max(now + 1))
     }
@@ -514,9 +515,9 @@ impl Engine {
         desk: &Desk,
         look: &Look,
         now: Millis,
-    ) -> Millis {
+    ) -> Result<Millis, StoreError> {
         let Some(connector) = slot.connector().cloned() else {
-            return Millis::MAX;
+            return Ok(Millis::MAX);
         };
         for batch in self.core.take_stranded(id) {
             let core = self.core.clone();
@@ -526,10 +527,11 @@ impl Engine {
         let mut next = self.schedule_settles(id, desk, look, now);
         self.schedule_tickets(id, look);
         next = next.min(self.schedule_pushes(id, descriptor, desk, look, now));
+        next = next.min(self.schedule_levels(id, slot, desk, now)?);
         if connector.roles().contains(&Role::Source) {
             next = next.min(self.schedule_pulls(id, descriptor, desk, look, now));
         }
-        next
+        Ok(next)
     }
 
     fn schedule_pulls(
@@ -563,6 +565,10 @@ impl Engine {
                 Entity::Cancellation => !leads(Entity::Order),
                 // The sale of a note may be in a batch whose end is not known yet.
                 Entity::Shipment => !leads(Entity::Shipment) || resuming,
+                // Item by item: without a complete catalogue, the round would miss some.
+                Entity::InventoryLevel => {
+                    !leads(Entity::InventoryLevel) || !look.caught_up.contains(&id)
+                }
                 // So may the sale of a state.
                 Entity::OrderState => !leads(Entity::Cancellation) || resuming,
                 _ => false,
@@ -570,10 +576,12 @@ impl Engine {
             if (due <= now || wanted) && !held_back {
                 self.wanted.remove(&key);
                 let core = self.core.clone();
-                self.start(
-                    CallKey::Pull(id, feed.entity),
-                    pull::run(core, id, feed.entity),
-                );
+                let pull = CallKey::Pull(id, feed.entity);
+                if feed.entity == Entity::InventoryLevel {
+                    self.start(pull, stock::sweep(core, id));
+                } else {
+                    self.start(pull, pull::run(core, id, feed.entity));
+                }
             } else if due > now {
                 next = next.min(due);
             }

@@ -179,6 +179,7 @@ fn shown(field: Option<&Field>, value: &str) -> Value {
 fn settings(slot: &Slot) -> Value {
     let mut known: Vec<_> = waybill_model::settings::agent_settings();
     known.extend(waybill_model::settings::timing_settings());
+    known.extend(waybill_model::settings::stock_settings());
     known.extend(waybill_model::settings::connection_settings());
     known.extend(
         slot.descriptor()

@@ -6,7 +6,7 @@ use crate::shipment::rest::Rest;
 use std::collections::BTreeMap;
 use waybill_model::contract::{Delivery, Gap, Pairs, Problem};
 use waybill_model::crosswalk::{self, IdFields, Match, Tables, Untranslated};
-use waybill_model::document::{Address, Body, Customer, Document, Entity, Order};
+use waybill_model::document::{Address, Body, Customer, Document, Entity, Order, OrderLine};
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::{Ending, Reason};
 use waybill_model::money;
@@ -148,6 +148,28 @@ fn look_at_order(
             }
         }
     }
+}
+
+/// The receiving system's item that a line of an order stands for, where that is known.
+pub(crate) fn item_of(
+    tx: &Tx<'_>,
+    (from, to): (ConnectionId, ConnectionId),
+    order: &Order,
+    line: &OrderLine,
+) -> Result<Option<String>, StoreError> {
+    let values = tx.effective(None, Some(&order.retailer))?;
+    let defaults = settings::agent_settings();
+    let value = |key: &str| settings::value(&values, key, &defaults).unwrap_or("sku");
+    let Some(name) = line.identifier(value(SOURCE_ID)) else {
+        return Ok(None);
+    };
+    if let Some(key) = tx.cell(from, to, crosswalk::ITEMS, &order.retailer, name)? {
+        return Ok(Some(key));
+    }
+    Ok(match tx.items(to, value(TARGET_ID), name)? {
+        Match::One(key) => Some(key),
+        Match::Missing | Match::Ambiguous(_) => None,
+    })
 }
 
 /// Where it is kept that a person accepted an order's lines although the stated total differs.

@@ -67,6 +67,7 @@ pub(crate) fn misuse(effect: &Effect, call: &Call) -> Option<String> {
                 jobs.len()
             ))
         }
+        EffectScope::Levels(_) => None,
         EffectScope::Poll(_) | EffectScope::Setup(_) => (!effect.members.is_empty())
             .then(|| format!("the effect `{step}` names members outside a batch")),
     }

@@ -20,6 +20,9 @@ pub enum EffectScope {
     Jobs(Vec<JobId>),
     /// A poll that moves something at the vendor; the key holds connection, entity and a hash of the committed cursor.
     Poll(String),
+    /// Levels sent together; an effect may name members of the batch, which are not told apart: a level that is sent
+    /// twice is the same level.
+    Levels(String),
     /// Set-up at the vendor (a stream, a webhook), by purpose.
     Setup(String),
 }

@@ -46,5 +46,13 @@ pub const POINTS: &[&str] = &[
     "hints.committed",
     "fetch.answered",
     "fetch.committed",
+    "stock.before-commit",
+    "stock.committed",
+    "levels.before-claim",
+    "levels.claimed",
+    "levels.before-commit",
+    "levels.committed",
+    "levels.before-judged",
+    "levels.judged",
     "ensure.answered",
 ];

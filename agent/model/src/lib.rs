@@ -11,6 +11,7 @@ pub mod grant;
 pub mod ids;
 pub mod job;
 pub mod kits;
+pub mod levels;
 pub mod money;
 pub mod order_state;
 pub mod quantities;

@@ -240,6 +240,80 @@ fn order_settings() -> Vec<Setting> {
     ]
 }
 
+/// Key of the setting: whether stock is sent.
+pub const STOCK_MODE: &str = "stock.mode";
+/// Key of the setting: identifier kind of a product that the network knows its item by.
+pub const STOCK_ID: &str = "stock.item-id";
+/// Key of the setting: percent of what is free that is told.
+pub const STOCK_PERCENT: &str = "stock.percent";
+/// Key of the setting: units held back of each item in each warehouse.
+pub const STOCK_BUFFER: &str = "stock.buffer";
+/// Key of the setting: most units that are told of an item in a warehouse.
+pub const STOCK_CAP: &str = "stock.cap";
+/// Key of the setting: keys of the warehouses whose stock counts, separated by commas.
+pub const STOCK_WAREHOUSES: &str = "stock.warehouses";
+/// Key of the setting: hours after which every level is sent again.
+pub const STOCK_FULL: &str = "stock.full-set-hours";
+
+/// How stock is told, agent-wide; never per retailer, since a network holds one number per item and warehouse.
+pub fn stock_settings() -> Vec<Setting> {
+    let one = |key: &str, label: &str, help: &str, default: Option<&str>, field: Field| Setting {
+        per_retailer: false,
+        ..setting(key, label, help, default, field)
+    };
+    vec![
+        one(
+            STOCK_MODE,
+            "Send stock",
+            "Off: nothing is sent; what the network holds stays as it is.",
+            Some("on"),
+            Field::OneOf(vec![choice("on", "On"), choice("off", "Off")]),
+        ),
+        one(
+            STOCK_ID,
+            "Item id in your ERP for stock",
+            "The field of your products that holds the network's SKU: sku, ean, upc, isbn, mpn, barcode or custom:NAME. What you matched by hand wins.",
+            Some("sku"),
+            Field::Text,
+        ),
+        one(
+            STOCK_PERCENT,
+            "Percent of the free units",
+            "Of what no order has taken, this share is told, rounded down. A cell of the table stock-percent wins.",
+            Some("100"),
+            Field::Integer,
+        ),
+        one(
+            STOCK_BUFFER,
+            "Units held back",
+            "Off each item in each warehouse. A cell of the table stock-buffer wins.",
+            Some("0"),
+            Field::Integer,
+        ),
+        one(
+            STOCK_CAP,
+            "Most units told",
+            "Of an item in a warehouse. Empty: no bound. A cell of the table stock-cap wins.",
+            None,
+            Field::Integer,
+        ),
+        one(
+            STOCK_WAREHOUSES,
+            "Warehouses that count",
+            "Keys of your warehouses, separated by commas. Empty: every warehouse that is matched to one of the network's.",
+            None,
+            Field::Text,
+        ),
+        one(
+            STOCK_FULL,
+            "Full set every so many hours",
+            "Networks score how fresh stock is: every level is sent again after this time, changed or not.",
+            Some("24"),
+            Field::Integer,
+        ),
+    ]
+}
+
 /// Timings, agent-wide or per connection; never per retailer. Decimal seconds.
 pub fn timing_settings() -> Vec<Setting> {
     let timing = |key: &str, label: &str, help: &str, default: Option<&str>| Setting {

@@ -1,7 +1,7 @@
 //! Filled cells of the crosswalks, and the jobs that wait for empty ones. Knows no wildcard when reading a cell:
 //! `model` asks for the wildcard itself. A retailer's own cell wins over the one for all.
 
-use crate::access::{Access, Tx};
+use crate::access::{Access, Entry, Tx};
 use crate::codec::{Key, Parts, Span, tail_u64};
 use crate::error::StoreError;
 use crate::jobs;
@@ -28,6 +28,52 @@ fn cell_key(
         .text(table)
         .text_or_none(retailer)
         .text(value)
+}
+
+/// A cell found by its code.
+pub(crate) fn code_entry(from: ConnectionId, to: ConnectionId, row: &CellRow) -> Entry {
+    let key = pair(from, to).text(&row.table).text(&row.code);
+    let key = key.text_or_none(row.retailer.as_deref()).text(&row.value);
+    Entry::mark(Tab::CellCodes, key)
+}
+
+/// Values of the cells with that code.
+pub(crate) fn values_of(
+    a: &dyn Access,
+    from: ConnectionId,
+    to: ConnectionId,
+    table: &str,
+    code: &str,
+) -> Result<Vec<String>, StoreError> {
+    let span = Span::prefix(pair(from, to).text(table).text(code));
+    let keys = a.keys(Tab::CellCodes, &span, usize::MAX)?;
+    keys.iter()
+        .map(|key| {
+            let mut parts = Parts::of(Tab::CellCodes.name(), key);
+            parts.u32()?;
+            parts.u32()?;
+            parts.text()?;
+            parts.text()?;
+            if parts.byte()? == 1 {
+                parts.text()?;
+            }
+            parts.text()
+        })
+        .collect()
+}
+
+/// Lists the codes of all cells: files of older versions have the cells alone.
+pub(crate) fn index_codes(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    let mut all = Vec::new();
+    tx.dynamic()
+        .scan(Tab::Cells, &Span::all(), &mut |key, value| {
+            let row: CellRow = crate::codec::decode(Tab::Cells.name(), key, value)?;
+            let mut parts = Parts::of(Tab::Cells.name(), key);
+            let (from, to) = (ConnectionId(parts.u32()?), ConnectionId(parts.u32()?));
+            all.push(code_entry(from, to, &row));
+            Ok(true)
+        })?;
+    tx.reindex(&[], &all)
 }
 
 /// Where a job that waits for a cell is listed. Value before retailer: a cell for all fills every retailer's.
@@ -158,8 +204,11 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         self.at(now);
         let key = cell_key(from, to, table, retailer, value);
+        let old = self.dynamic().row::<CellRow>(Tab::Cells, &key.0)?;
+        let old = old.map(|row| code_entry(from, to, &row));
         let Some(code) = code else {
             self.del(Tab::Cells, &key.0)?;
+            self.reindex(old.as_slice(), &[])?;
             return self.keep_named(from, to, table, retailer, value);
         };
         let row = CellRow {
@@ -172,6 +221,7 @@ impl Tx<'_> {
             at: now,
         };
         self.put_row(Tab::Cells, &key.0, &row)?;
+        self.reindex(old.as_slice(), &[code_entry(from, to, &row)])?;
         self.keep_named(from, to, table, retailer, value)
     }
 

@@ -8,7 +8,8 @@ use crate::schema::Tab;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::crosswalk::Match;
-use waybill_model::document::Item;
+use waybill_model::decimal::Decimal;
+use waybill_model::document::{Body, Entity, Item};
 use waybill_model::ids::ConnectionId;
 
 /// Nobody reads more keys than this of one ambiguous value.
@@ -19,6 +20,12 @@ pub(crate) struct ItemRow {
     pub(crate) title: String,
     pub(crate) active: bool,
     pub(crate) identifiers: BTreeSet<(String, String)>,
+    /// Whether its system counts it.
+    #[serde(default)]
+    pub(crate) tracked: bool,
+    /// Components of a kit, and how many of each one kit needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) components: Vec<(String, Decimal)>,
 }
 
 fn item_key(connection: ConnectionId, key: &str) -> Key {
@@ -39,6 +46,13 @@ pub(crate) fn entries(connection: ConnectionId, key: &str, row: &ItemRow) -> Vec
             )
         })
         .collect();
+    let parts = row.components.iter().filter(|_| row.active);
+    out.extend(parts.map(|(part, _)| {
+        Entry::mark(
+            Tab::KitParts,
+            Key::new().u32(connection.0).text(part).text(key),
+        )
+    }));
     if row.active {
         let words = title_words(&row.title).into_iter();
         out.extend(
@@ -76,6 +90,30 @@ pub(crate) fn index_words(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     tx.reindex(&[], &all)
 }
 
+fn components(item: &Item) -> Vec<(String, Decimal)> {
+    let parts = item.components.iter();
+    parts.map(|c| (c.item.clone(), c.quantity)).collect()
+}
+
+/// Takes over from each item's newest document what files of older versions do not index.
+pub(crate) fn complete(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    for key in tx.dynamic().keys(Tab::Items, &Span::all(), usize::MAX)? {
+        let mut parts = Parts::of(Tab::Items.name(), &key);
+        let (connection, item) = (ConnectionId(parts.u32()?), parts.text()?);
+        let latest = crate::documents::latest(tx, connection, Entity::Item, &item)?;
+        let (Some(mut row), Some(Body::Item(new))) = (
+            tx.dynamic().row::<ItemRow>(Tab::Items, &key)?,
+            latest.map(|found| found.document.body),
+        ) else {
+            continue;
+        };
+        row.tracked = new.tracked;
+        row.components = components(&new);
+        tx.put_row(Tab::Items, &key, &row)?;
+    }
+    Ok(())
+}
+
 /// An item of a catalogue, as the index knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogueItem {
@@ -87,6 +125,10 @@ pub struct CatalogueItem {
     pub active: bool,
     /// Kind and value.
     pub identifiers: Vec<(String, String)>,
+    /// Whether its system counts it.
+    pub tracked: bool,
+    /// Components of a kit, and how many of each one kit needs.
+    pub components: Vec<(String, Decimal)>,
 }
 
 pub(crate) fn item(
@@ -100,6 +142,8 @@ pub(crate) fn item(
         title: row.title,
         active: row.active,
         identifiers: row.identifiers.into_iter().collect(),
+        tracked: row.tracked,
+        components: row.components,
     }))
 }
 
@@ -215,6 +259,8 @@ pub(crate) fn update(
             .filter(|i| !i.value.trim().is_empty())
             .map(|i| (i.kind.clone(), i.value.clone()))
             .collect(),
+        tracked: item.tracked,
+        components: components(item),
     };
     let listed = |row: &ItemRow| {
         if row.active {

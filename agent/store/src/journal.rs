@@ -208,6 +208,21 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Forgets every effect of a scope: what it was about is over, and its name is never used again.
+    pub fn forget_scope(&mut self, scope: &str) -> Result<(), StoreError> {
+        let span = Span::prefix(Key::new().byte(1).text(scope));
+        let ids = self.dynamic().keys(Tab::EffectKeys, &span, usize::MAX)?;
+        for key in ids {
+            let Some(id) = self.dynamic().number(Tab::EffectKeys, &key)? else {
+                continue;
+            };
+            for row in self.dynamic().named::<EffectRow>(Tab::Effects, &[id])? {
+                self.leave_finished(&row, &[])?;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes members out of an effect that may be answered; with the last of them its answer goes.
     fn leave_finished(&mut self, row: &EffectRow, leaving: &[JobId]) -> Result<(), StoreError> {
         if row.jobs.iter().all(|job| leaving.contains(job))

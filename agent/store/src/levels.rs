@@ -1,24 +1,49 @@
-//! Levels: the newest quantity of each item and warehouse of a route, what was sent, and whether they differ.
-//! Never a queue: a newer quantity takes the place of the older one.
+//! Stock: what a system holds of each item, what open orders take of it, what the other system should think there is,
+//! and what it has taken. Never a queue: a newer quantity takes the place of the older one.
 
 use crate::access::{Access, Entry, Tx};
-use crate::codec::{Key, Span};
+use crate::codec::{Key, Parts, Span};
 use crate::error::StoreError;
-use crate::rows::LevelRow;
+use crate::items::ItemRow;
 use crate::schema::Tab;
-use waybill_model::ids::ConnectionId;
+use crate::stock_rows::{LevelBatchRow, LevelRow, OnHandRow, TakenRow};
+use std::collections::BTreeSet;
+use waybill_model::document::Entity;
+use waybill_model::ids::{ConnectionId, OrderId};
+
+/// An item of a catalogue that has stock of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StockItem {
+    /// Key in its system.
+    pub key: String,
+    /// Whether its system counts it.
+    pub tracked: bool,
+}
 
 fn pair(from: ConnectionId, to: ConnectionId) -> Key {
     Key::new().u32(from.0).u32(to.0)
 }
 
 fn key(row: &LevelRow) -> Key {
-    pair(row.from, row.to).text(&row.item).text(&row.warehouse)
+    pair(row.from, row.to).text(&row.item)
+}
+
+fn of_item(connection: ConnectionId, item: &str) -> Key {
+    Key::new().u32(connection.0).text(item)
 }
 
 pub(crate) fn entries(row: &LevelRow) -> Vec<Entry> {
-    let entry = row.dirty.then(|| Entry::mark(Tab::DirtyLevels, key(row)));
-    entry.into_iter().collect()
+    let mut all = vec![Entry::mark(
+        Tab::LevelSources,
+        pair(row.from, row.to).text(&row.source).text(&row.item),
+    )];
+    if row.is_dirty() {
+        all.push(Entry::mark(Tab::DirtyLevels, key(row)));
+    }
+    if row.problem.is_some() {
+        all.push(Entry::mark(Tab::RefusedLevels, key(row)));
+    }
+    all
 }
 
 pub(crate) fn level(
@@ -26,9 +51,19 @@ pub(crate) fn level(
     from: ConnectionId,
     to: ConnectionId,
     item: &str,
-    warehouse: &str,
 ) -> Result<Option<LevelRow>, StoreError> {
-    a.row(Tab::Levels, &pair(from, to).text(item).text(warehouse).0)
+    a.row(Tab::Levels, &pair(from, to).text(item).0)
+}
+
+fn listed(
+    a: &dyn Access,
+    tab: Tab,
+    route: (ConnectionId, ConnectionId),
+    limit: usize,
+) -> Result<Vec<LevelRow>, StoreError> {
+    let keys = a.keys(tab, &Span::prefix(pair(route.0, route.1)), limit)?;
+    let rows = keys.iter().map(|key| a.row(Tab::Levels, key));
+    rows.filter_map(Result::transpose).collect()
 }
 
 pub(crate) fn dirty(
@@ -37,9 +72,145 @@ pub(crate) fn dirty(
     to: ConnectionId,
     limit: usize,
 ) -> Result<Vec<LevelRow>, StoreError> {
-    let keys = a.keys(Tab::DirtyLevels, &Span::prefix(pair(from, to)), limit)?;
-    let rows = keys.iter().map(|key| a.row(Tab::Levels, key));
-    rows.filter_map(Result::transpose).collect()
+    listed(a, Tab::DirtyLevels, (from, to), limit)
+}
+
+pub(crate) fn refused(
+    a: &dyn Access,
+    from: ConnectionId,
+    to: ConnectionId,
+    limit: usize,
+) -> Result<Vec<LevelRow>, StoreError> {
+    listed(a, Tab::RefusedLevels, (from, to), limit)
+}
+
+pub(crate) fn levels(
+    a: &dyn Access,
+    from: ConnectionId,
+    to: ConnectionId,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<LevelRow>, StoreError> {
+    let span = Span::prefix(pair(from, to));
+    let span = match after {
+        Some(item) => span.after(pair(from, to).text(item)),
+        None => span,
+    };
+    a.rows(Tab::Levels, &span, limit)
+}
+
+/// Names under which the receiving system was told of an item so far.
+pub(crate) fn told_as(
+    a: &dyn Access,
+    from: ConnectionId,
+    to: ConnectionId,
+    source: &str,
+) -> Result<Vec<String>, StoreError> {
+    let span = Span::prefix(pair(from, to).text(source));
+    let keys = a.keys(Tab::LevelSources, &span, usize::MAX)?;
+    keys.iter()
+        .map(|key| {
+            let mut parts = Parts::of(Tab::LevelSources.name(), key);
+            parts.u32()?;
+            parts.u32()?;
+            parts.text()?;
+            parts.text()
+        })
+        .collect()
+}
+
+pub(crate) fn on_hand(
+    a: &dyn Access,
+    connection: ConnectionId,
+    item: &str,
+) -> Result<Option<OnHandRow>, StoreError> {
+    a.row(Tab::OnHand, &of_item(connection, item).0)
+}
+
+pub(crate) fn taken(
+    a: &dyn Access,
+    connection: ConnectionId,
+    item: &str,
+) -> Result<Vec<TakenRow>, StoreError> {
+    let span = Span::prefix(of_item(connection, item));
+    a.rows(Tab::Taken, &span, usize::MAX)
+}
+
+/// Items of which an order takes units.
+pub(crate) fn taken_by(
+    a: &dyn Access,
+    connection: ConnectionId,
+    order: OrderId,
+) -> Result<Vec<String>, StoreError> {
+    let span = Span::prefix(Key::new().u32(connection.0).u64(order.0));
+    let keys = a.keys(Tab::TakenBy, &span, usize::MAX)?;
+    keys.iter()
+        .map(|key| {
+            let mut parts = Parts::of(Tab::TakenBy.name(), key);
+            parts.u32()?;
+            parts.u64()?;
+            parts.text()
+        })
+        .collect()
+}
+
+/// Active items of a catalogue after that key, in its order.
+pub(crate) fn stock_items(
+    a: &dyn Access,
+    connection: ConnectionId,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<StockItem>, StoreError> {
+    let all = Span::prefix(Key::new().u32(connection.0));
+    let span = match after {
+        Some(key) => all.after(of_item(connection, key)),
+        None => all,
+    };
+    let mut found = Vec::new();
+    a.scan(Tab::Items, &span, &mut |key, value| {
+        let row: ItemRow = crate::codec::decode(Tab::Items.name(), key, value)?;
+        if row.active {
+            let mut parts = Parts::of(Tab::Items.name(), key);
+            parts.u32()?;
+            found.push(StockItem {
+                key: parts.text()?,
+                tracked: row.tracked && row.components.is_empty(),
+            });
+        }
+        Ok(found.len() < limit)
+    })?;
+    Ok(found)
+}
+
+/// Kits that need this item.
+pub(crate) fn kits_of(
+    a: &dyn Access,
+    connection: ConnectionId,
+    item: &str,
+) -> Result<Vec<String>, StoreError> {
+    let span = Span::prefix(of_item(connection, item));
+    let keys = a.keys(Tab::KitParts, &span, usize::MAX)?;
+    keys.iter()
+        .map(|key| {
+            let mut parts = Parts::of(Tab::KitParts.name(), key);
+            parts.u32()?;
+            parts.text()?;
+            parts.text()
+        })
+        .collect()
+}
+
+/// Whether an order changed since its units were counted.
+pub(crate) fn orders_marked(a: &dyn Access) -> Result<bool, StoreError> {
+    Ok(!a.keys(Tab::StockOrders, &Span::all(), 1)?.is_empty())
+}
+
+pub(crate) fn batch(
+    a: &dyn Access,
+    from: ConnectionId,
+    to: ConnectionId,
+) -> Result<Option<LevelBatchRow>, StoreError> {
+    a.row(Tab::LevelBatches, &pair(from, to).0)
 }
 
 impl Tx<'_> {
@@ -47,10 +218,112 @@ impl Tx<'_> {
     pub fn put_level(&mut self, row: &LevelRow) -> Result<(), StoreError> {
         let place = key(row);
         let old = self.dynamic().row::<LevelRow>(Tab::Levels, &place.0)?;
+        if old.as_ref() == Some(row) {
+            return Ok(());
+        }
         self.put_row(Tab::Levels, &place.0, row)?;
         self.reindex(
             &old.as_ref().map(entries).unwrap_or_default(),
             &entries(row),
         )
+    }
+
+    /// Forgets a level that the receiving system was never told.
+    pub fn remove_level(&mut self, row: &LevelRow) -> Result<(), StoreError> {
+        self.del(Tab::Levels, &key(row).0)?;
+        self.reindex(&entries(row), &[])
+    }
+
+    /// Stores what a system holds of an item; whether that is news.
+    pub fn put_on_hand(
+        &mut self,
+        connection: ConnectionId,
+        item: &str,
+        row: &OnHandRow,
+    ) -> Result<bool, StoreError> {
+        let old = on_hand(self, connection, item)?;
+        let news = old.as_ref().is_none_or(|old| old.counts != row.counts);
+        // The time alone is not worth a page write.
+        if news {
+            self.put_row(Tab::OnHand, &of_item(connection, item).0, row)?;
+        }
+        Ok(news)
+    }
+
+    /// Stores what an order takes of each item in a connection; the items whose units changed by that.
+    pub fn put_taken(
+        &mut self,
+        connection: ConnectionId,
+        order: OrderId,
+        new: &[(String, TakenRow)],
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let mut changed = BTreeSet::new();
+        let place = |item: &str, number: u32| of_item(connection, item).u64(order.0).u32(number);
+        let by = |item: &str| Key::new().u32(connection.0).u64(order.0).text(item);
+        let before = taken_by(self, connection, order)?;
+        let mut items: BTreeSet<&str> = before.iter().map(String::as_str).collect();
+        items.extend(new.iter().map(|(item, _)| item.as_str()));
+        for item in items {
+            let span = Span::prefix(of_item(connection, item).u64(order.0));
+            let old: Vec<TakenRow> = self.dynamic().rows(Tab::Taken, &span, usize::MAX)?;
+            let now = new.iter().filter(|(of, _)| of == item).map(|(_, row)| row);
+            let now: Vec<&TakenRow> = now.collect();
+            if old.iter().eq(now.iter().copied()) {
+                continue;
+            }
+            changed.insert(item.to_owned());
+            for (number, _) in (0..).zip(&old) {
+                self.del(Tab::Taken, &place(item, number).0)?;
+            }
+            for (number, row) in (0..).zip(&now) {
+                self.put_row(Tab::Taken, &place(item, number).0, row)?;
+            }
+            if now.is_empty() {
+                self.del(Tab::TakenBy, &by(item).0)?;
+            } else {
+                self.put_bytes(Tab::TakenBy, &by(item).0, &[])?;
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Says that an order changed: its units are counted again before the next level is sent. Nothing where no stock is
+    /// sent anywhere.
+    pub fn mark_for_stock(&mut self, order: OrderId) -> Result<(), StoreError> {
+        let routes = Span::prefix(Key::new().text(Entity::InventoryLevel.word()));
+        if self.dynamic().keys(Tab::Routes, &routes, 1)?.is_empty() {
+            return Ok(());
+        }
+        self.put_bytes(Tab::StockOrders, &Key::new().u64(order.0).0, &[])
+    }
+
+    /// Takes orders whose units are to be counted again.
+    pub fn take_stock_orders(&mut self, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+        let marked = self
+            .dynamic()
+            .tails(Tab::StockOrders, &Span::all(), limit)?;
+        for order in &marked {
+            self.del(Tab::StockOrders, &Key::new().u64(*order).0)?;
+        }
+        Ok(marked.into_iter().map(OrderId).collect())
+    }
+
+    /// A number for the next batch of levels.
+    pub fn next_level_batch(&mut self) -> Result<u64, StoreError> {
+        self.next("level-batches")
+    }
+
+    /// Stores the one open batch of a route.
+    pub fn put_level_batch(&mut self, row: &LevelBatchRow) -> Result<(), StoreError> {
+        self.put_row(Tab::LevelBatches, &pair(row.from, row.to).0, row)
+    }
+
+    /// The batch of a route is judged.
+    pub fn close_level_batch(
+        &mut self,
+        from: ConnectionId,
+        to: ConnectionId,
+    ) -> Result<(), StoreError> {
+        self.del(Tab::LevelBatches, &pair(from, to).0).map(drop)
     }
 }

@@ -47,6 +47,7 @@ pub mod rows;
 mod schema;
 mod settings;
 pub mod sim_disk;
+mod stock_rows;
 mod store;
 mod unpack;
 mod vault;
@@ -65,6 +66,7 @@ pub use hints::HintRow;
 pub use hooks::{DeliveryRow, HooksRow};
 pub use items::CatalogueItem;
 pub use kept::{FreeSpace, Home, Kept, Why};
+pub use levels::StockItem;
 pub use named::{NamedCountRow, NamedItemRow, NamedQuery, NewNamedItem};
 pub use overlay::check_file;
 pub use read::{JOB_WORDS, Read};
@@ -73,6 +75,9 @@ pub use rows::*;
 pub use schema::SCHEMA_VERSION;
 #[doc(hidden)]
 pub use schema::Tab;
+pub use stock_rows::{
+    Count, LevelBatchRow, LevelMember, LevelPending, LevelRow, OnHandRow, TakenRow,
+};
 pub use store::{OnRepair, Options, Place, Store, Writer};
 pub use unpack::verify_backup;
 pub use vault::SealKey;

@@ -1,7 +1,8 @@
 //! The schema version in the file: makes the tables of a new file, refuses a newer one, brings an older one up.
 //! A migration is a function from one version to the next, in one commit, with a fixture file of the old version in
 //! `tests/fixtures`. Version 2 added tables (hints, webhook requests), version 3 the words
-//! of items and the items that orders name, version 4 the connectors; no row of version 1 changed.
+//! of items and the items that orders name, version 4 the connectors, version 5 stock: what
+//! items are made of is read from their documents; no other row of version 1 changed.
 
 use crate::access::Access;
 use crate::backup::INSTALL;
@@ -22,7 +23,7 @@ pub(crate) fn prepare(engine: &Engine) -> Result<u32, OpenError> {
     let stored = stored(engine)?;
     match stored {
         Some(SCHEMA_VERSION) => {}
-        None | Some(1..=3) => add_tables(engine)?,
+        None | Some(1..=4) => add_tables(engine)?,
         Some(found) if found > SCHEMA_VERSION => {
             return Err(OpenError::Newer {
                 found,
@@ -62,6 +63,8 @@ fn add_tables(engine: &Engine) -> Result<(), StoreError> {
             // Opening makes the table, so that readers find every one of them.
             tx.dynamic().has(*tab, b"")?;
         }
+        crate::items::complete(tx)?;
+        crate::crosswalk::index_codes(tx)?;
         crate::items::index_words(tx)?;
         if tx.dynamic().bytes(Tab::Meta, INSTALL)?.is_none() {
             // Tells backups of two installations apart.

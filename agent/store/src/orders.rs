@@ -249,6 +249,7 @@ impl Tx<'_> {
             &entries(&row),
         )?;
         self.attach(row.document, row.id)?;
+        self.mark_for_stock(row.id)?;
         self.count_stage(old.as_ref(), &row)?;
         Ok(row.id)
     }

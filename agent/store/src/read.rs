@@ -10,10 +10,11 @@ use crate::items::CatalogueItem;
 use crate::named::{NamedCountRow, NamedItemRow, NamedQuery};
 use crate::rows::{
     AuditRow, BatchRow, CardKinds, CardRow, CellRow, ConnectionRow, Counters, DayCount,
-    DeadlineKind, DocumentRow, EffectRow, FeedRow, JobRow, LevelRow, NoteRow, OrderQuery, OrderRow,
-    RouteRow, Scope, SettingChange, SettingRow,
+    DeadlineKind, DocumentRow, EffectRow, FeedRow, JobRow, NoteRow, OrderQuery, OrderRow, RouteRow,
+    Scope, SettingChange, SettingRow,
 };
 use crate::schema::Tab;
+use crate::stock_rows::{LevelBatchRow, LevelRow, OnHandRow, TakenRow};
 use crate::{
     audit, batches, cards, connections, connectors, crosswalk, documents, feeds, hints, hooks,
     items, jobs, journal, kv, levels, links, named, orders, settings, vault,
@@ -389,14 +390,70 @@ pub trait Read: Access {
         kv::meta(self.dynamic(), key)
     }
     /// A level.
-    fn level(
+    fn level(&self, from: ConnectionId, to: ConnectionId, item: &str) -> Answer<Option<LevelRow>> {
+        levels::level(self.dynamic(), from, to, item)
+    }
+    /// Levels of a route after that item, in their order.
+    fn levels(
         &self,
         from: ConnectionId,
         to: ConnectionId,
-        item: &str,
-        warehouse: &str,
-    ) -> Answer<Option<LevelRow>> {
-        levels::level(self.dynamic(), from, to, item, warehouse)
+        after: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<LevelRow>> {
+        levels::levels(self.dynamic(), from, to, after, limit)
+    }
+    /// Levels that the receiving system refused.
+    fn refused_levels(
+        &self,
+        from: ConnectionId,
+        to: ConnectionId,
+        limit: usize,
+    ) -> Answer<Vec<LevelRow>> {
+        levels::refused(self.dynamic(), from, to, limit)
+    }
+    /// Names under which the receiving system was told of an item so far.
+    fn told_as(&self, from: ConnectionId, to: ConnectionId, source: &str) -> Answer<Vec<String>> {
+        levels::told_as(self.dynamic(), from, to, source)
+    }
+    /// What a system said last that it holds of an item.
+    fn on_hand(&self, connection: ConnectionId, item: &str) -> Answer<Option<OnHandRow>> {
+        levels::on_hand(self.dynamic(), connection, item)
+    }
+    /// What open orders take of an item.
+    fn taken(&self, connection: ConnectionId, item: &str) -> Answer<Vec<TakenRow>> {
+        levels::taken(self.dynamic(), connection, item)
+    }
+    /// Active items of a catalogue after that key, in its order.
+    fn stock_items(
+        &self,
+        connection: ConnectionId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Answer<Vec<levels::StockItem>> {
+        levels::stock_items(self.dynamic(), connection, after, limit)
+    }
+    /// Whether an order changed since its units were counted.
+    fn stock_orders_marked(&self) -> Answer<bool> {
+        levels::orders_marked(self.dynamic())
+    }
+    /// Values that a person gave that code to, for all retailers or for one.
+    fn cells_with(
+        &self,
+        from: ConnectionId,
+        to: ConnectionId,
+        table: &str,
+        code: &str,
+    ) -> Answer<Vec<String>> {
+        crosswalk::values_of(self.dynamic(), from, to, table, code)
+    }
+    /// Kits that need this item.
+    fn kits_of(&self, connection: ConnectionId, item: &str) -> Answer<Vec<String>> {
+        levels::kits_of(self.dynamic(), connection, item)
+    }
+    /// Levels of a route that were sent and are not judged yet.
+    fn level_batch(&self, from: ConnectionId, to: ConnectionId) -> Answer<Option<LevelBatchRow>> {
+        levels::batch(self.dynamic(), from, to)
     }
     /// Levels that differ from what was sent.
     fn dirty_levels(

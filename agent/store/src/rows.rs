@@ -401,21 +401,6 @@ pub enum BegunRow {
     InDoubt(Millis),
 }
 
-/// The newest quantity of one item in one warehouse on one route.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the word says it")]
-pub struct LevelRow {
-    pub from: ConnectionId,
-    pub to: ConnectionId,
-    pub item: String,
-    pub warehouse: String,
-    pub wanted: Decimal,
-    pub sent: Option<Decimal>,
-    /// How `wanted` came about, for people.
-    pub derivation: String,
-    pub dirty: bool,
-}
-
 /// Which deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum DeadlineKind {

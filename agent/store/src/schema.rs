@@ -4,7 +4,7 @@
 use redb::TableDefinition;
 
 /// Version of the schema this build reads and writes.
-pub const SCHEMA_VERSION: u32 = 4;
+pub const SCHEMA_VERSION: u32 = 5;
 
 macro_rules! tables {
     ($($case:ident = $name:literal : $doc:literal),* $(,)?) => {
@@ -64,6 +64,7 @@ tables! {
     EffectKeys = "effect_keys": "job, step or scope, step -> effect",
     Links = "links": "connection, entity, key, connection, entity, key: both ways",
     Cells = "cells": "from, to, table, retailer, value -> row",
+    CellCodes = "cell_codes": "from, to, table, code, retailer, value (from version 5)",
     Items = "items": "connection, key -> title, identifiers, activity",
     ItemValues = "item_values": "connection, kind, value, key: active items only",
     ItemWords = "item_words": "connection, word of the title, key: active items only",
@@ -76,8 +77,16 @@ tables! {
     Vault = "vault": "connection, slot, name -> sealed secret",
     Audit = "audit": "sequence -> row",
     Kv = "kv": "connection, key -> bytes",
-    Levels = "levels": "from, to, item, warehouse -> row",
-    DirtyLevels = "dirty_levels": "from, to, item, warehouse",
+    Levels = "levels": "from, to, item of the receiving system -> row",
+    DirtyLevels = "dirty_levels": "from, to, item: what was sent differs",
+    RefusedLevels = "refused_levels": "from, to, item: wait for a person (from version 5)",
+    LevelSources = "level_sources": "from, to, item of the sending system, item (from version 5)",
+    LevelBatches = "level_batches": "from, to -> row: levels whose verdict is awaited (from version 5)",
+    OnHand = "on_hand": "connection, item -> row: what a system holds (from version 5)",
+    Taken = "taken": "connection, item, order, number -> row: units nobody has set aside yet (from version 5)",
+    TakenBy = "taken_by": "connection, order, item (from version 5)",
+    StockOrders = "stock_orders": "order that changed since its units were counted (from version 5)",
+    KitParts = "kit_parts": "connection, component, kit (from version 5)",
     Hints = "hints": "connection, entity, key -> row (from version 2)",
     HintsDue = "hints_due": "connection, time, entity, key (from version 2)",
     Deliveries = "deliveries": "connection, delivery -> head of a webhook request (from version 2)",

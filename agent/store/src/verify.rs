@@ -8,8 +8,9 @@ use crate::error::StoreError;
 use crate::hints::HintRow;
 use crate::items::{self, ItemRow};
 use crate::named::{self, NamedCountRow, NamedItemRow};
-use crate::rows::{CardRow, EffectRow, JobRow, LevelRow, OrderRow};
+use crate::rows::{CardRow, CellRow, EffectRow, JobRow, OrderRow};
 use crate::schema::Tab;
+use crate::stock_rows::LevelRow;
 use crate::{bodies, cards, hints, hooks, jobs, journal, levels, orders};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +41,10 @@ const DERIVED: &[Tab] = &[
     Tab::NamedStates,
     Tab::NamedWords,
     Tab::DirtyLevels,
+    Tab::RefusedLevels,
+    Tab::LevelSources,
+    Tab::KitParts,
+    Tab::CellCodes,
     Tab::SpoolFiles,
     Tab::HintsDue,
 ];
@@ -107,6 +112,11 @@ pub(crate) fn verify(a: &dyn Access) -> Result<Vec<String>, StoreError> {
         expected.add(items::entries(connection, &parts.text()?, &row));
     }
     named_items(a, &mut expected)?;
+    for (key, row) in rows::<CellRow>(a, Tab::Cells)? {
+        let mut parts = Parts::of(Tab::Cells.name(), &key);
+        let (from, to) = (ConnectionId(parts.u32()?), ConnectionId(parts.u32()?));
+        expected.add([crate::crosswalk::code_entry(from, to, &row)]);
+    }
     for (_, row) in rows::<LevelRow>(a, Tab::Levels)? {
         expected.add(levels::entries(&row));
     }

@@ -12,6 +12,7 @@ use waybill_model::decimal::Decimal;
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Generation, JobId, OrderId};
 use waybill_model::job::{JobState, Reason, Work};
+use waybill_model::levels::{Derived, Rule};
 use waybill_model::order_state::OrderStage;
 use waybill_store::{
     DeadlineKind, LevelRow, NoteKind, NoteRow, OrderQuery, Read, RouteRow, Scope, Store, StoreError,
@@ -558,11 +559,17 @@ fn private_space_links_routes_levels_and_facts_of_the_agent() {
                 from: TARGET,
                 to: SOURCE,
                 item: "i".to_owned(),
-                warehouse: "w".to_owned(),
-                wanted: Decimal::whole(7),
+                source: "1001".to_owned(),
+                wanted: vec![Derived {
+                    warehouse: "w".to_owned(),
+                    on_hand: 7,
+                    taken: 0,
+                    rule: Rule::default(),
+                    available: Decimal::whole(7),
+                }],
                 sent: None,
-                derivation: "7 on hand".to_owned(),
-                dirty: true,
+                sent_at: None,
+                problem: None,
             };
             tx.put_level(&level)
         })
@@ -600,8 +607,8 @@ fn private_space_links_routes_levels_and_facts_of_the_agent() {
         .unwrap();
     store
         .write_blocking(|tx| {
-            let mut level = tx.level(TARGET, SOURCE, "i", "w")?.unwrap();
-            level.dirty = false;
+            let mut level = tx.level(TARGET, SOURCE, "i")?.unwrap();
+            level.sent = Some(level.counts());
             tx.put_level(&level)?;
             tx.remove_connection(TARGET)
         })

@@ -49,6 +49,7 @@ pub fn descriptor() -> Descriptor {
             feed(Entity::Shipment, 60),
             feed(Entity::OrderState, 60),
             feed(Entity::Item, 900),
+            feed(Entity::InventoryLevel, 900),
             feed(Entity::Warehouse, 3600),
             feed(Entity::ShippingMethod, 3600),
         ],

@@ -11,9 +11,14 @@ use waybill_sdk::types::{Context, Failure, Problem};
 
 const PATH: &str = "/integration-service/webhook";
 
-/// What is listened to: everything about goods-out notes, and products that come and go. A webhook on `product.modified`
-/// would bring every movement of stock as well; polling finds changed products.
-const EVENTS: [&str; 3] = ["goods-out-note", "product.created", "product.destroyed"];
+/// What is listened to: everything about goods-out notes, products that come and go, and stock that moves. What else
+/// changes about a product is found by polling.
+const EVENTS: [&str; 4] = [
+    "goods-out-note",
+    "product.created",
+    "product.destroyed",
+    "product.modified.on-hand-modified",
+];
 
 /// Registers what is missing and removes what is ours and wrong; what stands now, in words.
 pub fn ensure(host: &dyn Host, ctx: &Context, callback: &str) -> Result<Vec<String>, Failure> {

@@ -34,4 +34,5 @@ pub mod sink;
 pub mod sold;
 pub mod source;
 pub mod state;
+pub mod stock;
 pub mod wire;

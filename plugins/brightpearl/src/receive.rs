@@ -41,10 +41,12 @@ fn hints(account: &str, body: &[u8]) -> Result<Vec<Hint>, Problem> {
     }
     let entity = match event.resource.as_str() {
         "goods-out-note" => Entity::Shipment,
-        "product" if !event.full.ends_with(STOCK_MOVED) => Entity::Item,
+        "product" if event.full.ends_with(STOCK_MOVED) => Entity::InventoryLevel,
+        "product" => Entity::Item,
         // Understood; nothing is read for them yet.
-        "product" | "order" | "sales-order" | "drop-ship-note" | "goods-in-note"
-        | "quarantine-release" => return Ok(Vec::new()),
+        "order" | "sales-order" | "drop-ship-note" | "goods-in-note" | "quarantine-release" => {
+            return Ok(Vec::new());
+        }
         other => {
             return Err(Problem::new(
                 "webhook-event",

@@ -4,7 +4,7 @@ use crate::own_cargo;
 use anyhow::{Context as _, ensure};
 use std::path::Path;
 
-/// Builds these programs unoptimised, where cargo puts them. With `--workspace` the features of what they depend on are
+/// Builds these programs, where cargo puts them. With `--workspace` the features of what they depend on are
 /// those of the whole check, so that nothing is compiled a second time.
 ///
 /// # Errors

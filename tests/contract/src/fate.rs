@@ -171,7 +171,9 @@ impl<J: Journal> Journal for CutJournal<J> {
                     .iter()
                     .filter_map(|m| jobs.get(*m as usize).map(|job| job.0))
                     .collect(),
-                EffectScope::Poll(_) | EffectScope::Setup(_) => BTreeSet::new(),
+                EffectScope::Poll(_) | EffectScope::Levels(_) | EffectScope::Setup(_) => {
+                    BTreeSet::new()
+                }
             };
             if self.fates.begun(step, jobs) {
                 return Err(stopped());

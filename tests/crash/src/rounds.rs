@@ -204,6 +204,7 @@ impl Rounds {
 fn scene<'a>(pace: &'a Pace, hooks: Option<&'a str>) -> Scene<'a> {
     Scene {
         hooks,
+        stock: Some("3"),
         ..Scene::of(pace)
     }
 }

@@ -3,10 +3,10 @@
 
 use anyhow::{Context as _, ensure};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-const PACKAGES: [&str; 3] = ["waybill", "waybill-sim", "waybill-measure"];
+const PROGRAMS: [&str; 3] = ["waybill", "waybill-sandbox", "waybill-measure"];
 
 /// Where the released programs lie.
 #[derive(Debug)]
@@ -56,19 +56,7 @@ pub(crate) fn hand_over() -> anyhow::Error {
 
 fn released() -> anyhow::Result<PathBuf> {
     crate::say("Building the agent, the sandboxes and this program in release ...");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut cargo = waybill_pack::own_cargo();
-    cargo
-        .current_dir(root)
-        .args(["build", "--release", "--locked", "--bins"]);
-    for package in PACKAGES {
-        cargo.args(["-p", package]);
-    }
-    let status = cargo.status().context("cannot start cargo")?;
-    ensure!(
-        status.success(),
-        "cargo build --release ended with {status}"
-    );
+    waybill_pack::build_programs(&PROGRAMS, &["--release"])?;
     let own = std::env::current_exe()?;
     let name = own.file_name().context("this program has no name")?;
     let target = own

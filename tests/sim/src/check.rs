@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::check_shipments::{self, Warehouse};
+use crate::check_stock;
 
 /// One finding about one order or sale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,6 +45,8 @@ pub struct Report {
     pub unwanted: Vec<Finding>,
     /// Shipments that differ from what left the warehouse.
     pub shipments: Vec<Finding>,
+    /// Items of which the network holds another number than the warehouse has left.
+    pub stock: Vec<Finding>,
     /// Sales with a reference that fits no order.
     pub strays: Vec<Finding>,
     /// Goods-out notes that left, of sales that belong to orders.
@@ -66,7 +69,7 @@ impl Report {
 
     /// All findings with the name of their list.
     pub fn problems(&self) -> impl Iterator<Item = (&'static str, &Finding)> {
-        let lists: [(&'static str, &Vec<Finding>); 8] = [
+        let lists: [(&'static str, &Vec<Finding>); 9] = [
             ("lost", &self.lost),
             ("doubled", &self.doubled),
             ("rows", &self.rows),
@@ -74,6 +77,7 @@ impl Report {
             ("numbers", &self.numbers),
             ("unwanted", &self.unwanted),
             ("shipments", &self.shipments),
+            ("stock", &self.stock),
             ("strays", &self.strays),
         ];
         lists
@@ -116,6 +120,7 @@ pub fn check(network: &Value, erp: &Value, cards: &BTreeSet<String>) -> Report {
         ..Report::default()
     };
     let (by_order, strays) = assign(orders, &sales);
+    report.stock = check_stock::compare(network, erp);
     report.strays = strays;
     for order in orders {
         let id = text(&order["dscoOrderId"]);

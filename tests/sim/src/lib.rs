@@ -6,6 +6,7 @@ pub mod brightpearl;
 pub mod catalogue;
 pub mod check;
 mod check_shipments;
+mod check_stock;
 pub mod client;
 pub mod counters;
 pub mod dice;

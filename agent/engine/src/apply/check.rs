@@ -9,7 +9,9 @@ use waybill_model::contract::{Descriptor, Field, Setting};
 use waybill_model::crosswalk::{ANY, CUSTOMERS, ITEMS, SHIPPING_METHODS, WAREHOUSES};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::Entity;
-use waybill_model::settings::{HOOKS_URL, agent_settings, connection_settings, timing_settings};
+use waybill_model::settings::{
+    HOOKS_URL, agent_settings, connection_settings, stock_settings, timing_settings,
+};
 
 impl Plan {
     /// Every mistake the connectors' descriptors show, for a file that stands alone.
@@ -50,6 +52,7 @@ impl Plan {
         let own: Vec<Setting> = agent_settings()
             .into_iter()
             .chain(timing_settings())
+            .chain(stock_settings())
             .collect();
         check.settings(&self.settings, &own, "the agent", false);
         for retailer in &self.retailers {
@@ -107,6 +110,7 @@ impl<'a> Check<'a> {
         let mut known = descriptor.settings.clone();
         known.extend(agent_settings());
         known.extend(timing_settings());
+        known.extend(stock_settings());
         known.extend(connection_settings());
         self.settings(&connection.settings, &known, &descriptor.title, false);
         for retailer in &connection.retailers {

@@ -457,7 +457,7 @@ fn wherever_a_call_is_cut_one_webhook_stands_for_each_event() {
             }
             assert_eq!(
                 told.map(|words| words.len()),
-                Ok(3),
+                Ok(4),
                 "{fate:?} after {skip}"
             );
             let registered = net.truth()["webhooks"]["registered"].clone();
@@ -471,7 +471,12 @@ fn wherever_a_call_is_cut_one_webhook_stands_for_each_event() {
             each.sort_unstable();
             assert_eq!(
                 each,
-                ["goods-out-note", "product.created", "product.destroyed"],
+                [
+                    "goods-out-note",
+                    "product.created",
+                    "product.destroyed",
+                    "product.modified.on-hand-modified"
+                ],
                 "{fate:?} after {skip}"
             );
             for _ in 0..3 {
@@ -519,4 +524,32 @@ fn a_delivery_leads_to_the_note_it_names() {
     let documents = fetch(&net, &ctx, Entity::Shipment, &keys).unwrap();
     assert_eq!(documents.len(), 3);
     assert_eq!(net.count(), 2);
+}
+
+/// What the account says of its stock is what the connector says, one document per warehouse that holds some.
+#[test]
+fn stock_is_what_is_on_hand_by_warehouse() {
+    let net = Net::new(&plain());
+    let keys: Vec<String> = (1001..1040).map(|id: i64| id.to_string()).collect();
+    let documents = fetch(&net, &Net::context(&[]), Entity::InventoryLevel, &keys).unwrap();
+    let truth = net.truth();
+    let mut told = BTreeMap::new();
+    for document in &documents {
+        let Body::InventoryLevel(level) = &document.body else {
+            panic!("not a level: {document:?}");
+        };
+        assert_eq!(document.key, format!("{}@{}", level.item, level.warehouse));
+        told.insert(document.key.clone(), level.available.units);
+    }
+    assert!(told.len() > 20, "{told:?}");
+    let stock = truth["stock"]
+        .as_array()
+        .expect("the sandbox tells its stock");
+    for row in stock {
+        let key = format!("{}@{}", row["productId"], row["warehouseId"]);
+        if let Some(units) = told.remove(&key) {
+            assert_eq!(Some(units), row["onHand"].as_i64(), "{key}");
+        }
+    }
+    assert!(told.is_empty(), "{told:?}");
 }

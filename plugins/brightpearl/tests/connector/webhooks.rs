@@ -16,6 +16,7 @@ const CALLBACK: &str = "https://hooks.test/hooks/erp/s3cret";
 const NOTES: &str = "goods-out-note";
 const CREATED: &str = "product.created";
 const DESTROYED: &str = "product.destroyed";
+const MOVED: &str = "product.modified.on-hand-modified";
 
 fn delivered(account: &str, resource: &str, event: &str, ids: &str) -> Delivered {
     let body = json!({"accountCode": account, "resourceType": resource, "id": ids,
@@ -42,8 +43,13 @@ fn hook(id: i64, event: &str) -> Value {
         "bodyTemplate": template.to_string(), "contentType": "application/json",
         "idSetAccepted": true, "qualityOfService": 1})
 }
-fn all_three() -> Vec<Value> {
-    vec![hook(121, NOTES), hook(122, CREATED), hook(123, DESTROYED)]
+fn all_four() -> Vec<Value> {
+    vec![
+        hook(121, NOTES),
+        hook(122, CREATED),
+        hook(123, DESTROYED),
+        hook(120, MOVED),
+    ]
 }
 fn list(hooks: &[Value]) -> Answer {
     Answer::json(200, &json!({ "response": hooks }))
@@ -68,7 +74,7 @@ fn steps(host: &TestHost) -> Vec<(String, bool)> {
         .collect()
 }
 fn words() -> Vec<String> {
-    [(NOTES, 121), (CREATED, 122), (DESTROYED, 123)]
+    [(NOTES, 121), (CREATED, 122), (DESTROYED, 123), (MOVED, 120)]
         .iter()
         .map(|(event, id)| format!("{event}: webhook {id}"))
         .collect()
@@ -90,8 +96,14 @@ fn deliveries_become_hints_with_their_ranges() {
     );
     let product = told(delivered("SimAccount", "product", "modified", "1007")).unwrap();
     assert_eq!(keys(&product), [(Entity::Item, "1007")]);
+    let moved = told(delivered(
+        "simaccount",
+        "product",
+        "modified.on-hand-modified",
+        "1007",
+    ));
+    assert_eq!(keys(&moved.unwrap()), [(Entity::InventoryLevel, "1007")]);
     for (resource, event) in [
-        ("product", "modified.on-hand-modified"),
         ("order", "modified.order-status"),
         ("sales-order", "created"),
     ] {
@@ -144,10 +156,11 @@ fn what_is_missing_is_registered() {
         .expect(&get(PATH), none())
         .expect_body(&post(PATH), body, id(121))
         .expect(&post(PATH), id(122))
-        .expect(&post(PATH), id(123));
+        .expect(&post(PATH), id(123))
+        .expect(&post(PATH), id(120));
     assert_eq!(ensure(&host, &context(1), CALLBACK), Ok(words()));
     host.finish();
-    let named: Vec<(String, bool)> = [NOTES, CREATED, DESTROYED]
+    let named: Vec<(String, bool)> = [NOTES, CREATED, DESTROYED, MOVED]
         .iter()
         .map(|event| (format!("create-webhook/{event}"), false))
         .collect();
@@ -156,14 +169,14 @@ fn what_is_missing_is_registered() {
 
 #[test]
 fn what_stands_costs_one_call() {
-    let host = TestHost::at(NOW).expect(&get(PATH), list(&all_three()));
+    let host = TestHost::at(NOW).expect(&get(PATH), list(&all_four()));
     assert_eq!(ensure(&host, &context(1), CALLBACK), Ok(words()));
     host.finish();
 }
 
 #[test]
 fn ours_that_are_wrong_or_doubled_go_and_nobody_elses() {
-    let mut all = all_three();
+    let mut all = all_four();
     all.push(hook(124, NOTES));
     let mut old = hook(125, "order.modified");
     old["uriTemplate"] = json!(format!("{CALLBACK}/orders"));
@@ -190,6 +203,7 @@ fn ours_that_are_wrong_or_doubled_go_and_nobody_elses() {
         .expect(&delete(121), gone())
         .expect(&delete(122), gone())
         .expect(&delete(123), gone())
+        .expect(&delete(120), gone())
         .expect(&delete(124), gone())
         .expect(&delete(125), gone())
         .expect(&delete(126), gone());
@@ -217,11 +231,11 @@ fn a_lost_registration_is_settled_by_the_list() {
         Err(Failure::Retry(None))
     );
     host.finish();
-    let host = TestHost::at(NOW).expect(&get(PATH), list(&all_three()));
+    let host = TestHost::at(NOW).expect(&get(PATH), list(&all_four()));
     assert_eq!(ensure(&host, &context(1), CALLBACK), Ok(words()));
     // Cut before it: once that has rested, it is sent again.
     let host = TestHost::at(NOW)
-        .expect(&get(PATH), list(&all_three()[1..]))
+        .expect(&get(PATH), list(&all_four()[1..]))
         .expect(&post(PATH), lost(30_000))
         .expect(&post(PATH), id(121));
     assert_eq!(ensure(&host, &context(1), CALLBACK), Ok(words()));
@@ -241,13 +255,13 @@ fn a_kept_answer_counts_only_while_its_webhook_is_there() {
         })
     };
     let host = TestHost::at(NOW)
-        .expect(&get(PATH), list(&all_three()[1..]))
+        .expect(&get(PATH), list(&all_four()[1..]))
         .expect(&post(PATH), replayed(121))
-        .expect(&get(&format!("{PATH}/121")), list(&all_three()[..1]));
+        .expect(&get(&format!("{PATH}/121")), list(&all_four()[..1]));
     assert_eq!(ensure(&host, &context(1), CALLBACK), Ok(words()));
     host.finish();
     let host = TestHost::at(NOW)
-        .expect(&get(PATH), list(&all_three()[1..]))
+        .expect(&get(PATH), list(&all_four()[1..]))
         .expect(&post(PATH), replayed(99))
         .expect(
             &get(&format!("{PATH}/99")),
@@ -271,7 +285,8 @@ fn a_refused_event_does_not_hold_the_others() {
             errors(400, "INTC-064", "The event cannot be subscribed to"),
         )
         .expect(&post(PATH), id(122))
-        .expect(&post(PATH), id(123));
+        .expect(&post(PATH), id(123))
+        .expect(&post(PATH), id(120));
     let refused = ensure(&host, &context(1), CALLBACK);
     host.finish();
     assert!(matches!(refused, Err(Failure::Rejected(problem)) if problem.code == "intc-064"));
@@ -301,6 +316,7 @@ fn trouble_and_practice_register_nothing() {
     let practice = || Answer::Error(IoError::Denied(Denial::Practice));
     let host = TestHost::at(NOW)
         .expect(&get(PATH), none())
+        .expect(&post(PATH), practice())
         .expect(&post(PATH), practice())
         .expect(&post(PATH), practice())
         .expect(&post(PATH), practice());

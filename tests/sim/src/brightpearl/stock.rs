@@ -76,6 +76,19 @@ impl Stock {
         self.levels.entry((product, warehouse)).or_default()
     }
 
+    /// Every level, for who compares.
+    pub(super) fn held(&self) -> Vec<Value> {
+        let levels = self.levels.iter();
+        levels
+            .map(|((product, warehouse), level)| {
+                json!({
+                    "productId": product, "warehouseId": warehouse,
+                    "onHand": level.in_stock - level.allocated,
+                })
+            })
+            .collect()
+    }
+
     fn of(&self, product: i64) -> impl Iterator<Item = (i64, Level)> {
         self.levels
             .range((product, i64::MIN)..=(product, i64::MAX))

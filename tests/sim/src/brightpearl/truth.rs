@@ -36,6 +36,7 @@ impl Brightpearl {
             .collect();
         json!({
             "orders": self.orders.all.values().map(order).collect::<Vec<_>>(),
+            "stock": self.stock.held(),
             "contacts": contacts, "products": products, "goodsOutNotes": self.notes.truth(),
             "deletedNotes": self.notes.deleted_truth(), "webhooks": self.hooks.report(),
         })

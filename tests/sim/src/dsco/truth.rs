@@ -25,7 +25,7 @@ impl Sandbox {
             .collect();
         let warehouses: Vec<&str> = WAREHOUSES.iter().map(|w| w.code).collect();
         json!({"orders": orders, "products": products, "retailers": retailers,
-            "warehouses": warehouses})
+            "warehouses": warehouses, "inventory": self.inventory.truth(None)["items"]})
     }
 
     /// How far the orders are, without their details: for those who ask often.

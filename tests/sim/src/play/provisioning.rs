@@ -67,6 +67,8 @@ pub struct Scene<'a> {
     pub every_method: bool,
     /// Calls a minute that the ERP agreed to; `None`: the limit it publishes.
     pub erp_calls: Option<u32>,
+    /// Stock is sent, and the ERP asked for it this often in seconds; `None`: no stock.
+    pub stock: Option<&'a str>,
 }
 
 impl<'a> Scene<'a> {
@@ -78,6 +80,7 @@ impl<'a> Scene<'a> {
             mistaken: false,
             every_method: false,
             erp_calls: None,
+            stock: None,
         }
     }
 }
@@ -147,6 +150,7 @@ pub fn plan(house: &House, scene: &Scene<'_>) -> String {
     let erp = lines(&[
         ("poll-secs.shipment", pace.notes),
         ("poll-secs.order-state", pace.states),
+        ("poll-secs.inventory-level", scene.stock.unwrap_or_default()),
         ("calls-per-minute", &agreed),
         ("search-settle-secs", &settle),
         ("hooks.public-url", scene.hooks.unwrap_or_default()),
@@ -169,6 +173,11 @@ pub fn plan(house: &House, scene: &Scene<'_>) -> String {
          [[crosswalk]]\nfrom = \"erp\"\nto = \"network\"\ntable = \"cancel-codes\"\n[crosswalk.pairs]\n\"*\" = \"CXSO\"\n\n",
         house.network.api, house.erp.api,
     );
+    if scene.stock.is_some() {
+        text.push_str(
+            "[[route]]\nentity = \"inventory-level\"\nfrom = \"erp\"\nto = \"network\"\n\n",
+        );
+    }
     text.push_str("[[crosswalk]]\nfrom = \"network\"\nto = \"erp\"\ntable = \"shipping-methods\"\n[crosswalk.pairs]\n");
     for (id, service) in (FIRST_METHOD..).zip(SERVICES) {
         let _infallible = writeln!(text, "{} = \"{id}\"", service.code.to_lowercase());

@@ -124,6 +124,7 @@ async fn scenes(wishes: &Wishes, house: &House, place: &Place) -> anyhow::Result
     let mut cast = Cast::default();
     let mut scene = Scene {
         mistaken: true,
+        stock: Some("5"),
         ..Scene::of(&DEMO)
     };
     let early = wishes.orders / 3;

@@ -32,7 +32,9 @@ pub(crate) const BEGUN_AT: Millis = 1_000;
 
 fn keys(scope: &EffectScope, members: &[u32], step: &str) -> Vec<(String, String)> {
     let names = match scope {
-        EffectScope::Poll(name) | EffectScope::Setup(name) => vec![name.clone()],
+        EffectScope::Poll(name) | EffectScope::Setup(name) | EffectScope::Levels(name) => {
+            vec![name.clone()]
+        }
         EffectScope::Jobs(jobs) => members
             .iter()
             .map(|m| format!("job {}", jobs[*m as usize]))
