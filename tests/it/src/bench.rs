@@ -1,7 +1,7 @@
 //! One engine between two scripted sides whose every answer a test chooses. Time is simulated; nothing is left to chance.
 
 use crate::erp::{answer, not_exported};
-use crate::simulation::{START, SimClock, connection, open};
+use crate::simulation::{START, SimClock, open};
 use crate::swapped::Folder;
 use crate::world::{Chance, SeededRng};
 use async_trait::async_trait;
@@ -16,16 +16,19 @@ use waybill_engine::{Engine, EngineOptions, EngineParts, FreeSpace, Handle};
 use waybill_host::connector::{Answer, Call, CallError, Connector};
 use waybill_host::ports::{Clock, Journal};
 use waybill_model::contract::{
-    ChoicePage, Delivery, Descriptor, Feed, Intake, Moment, Outcome, Page, Pairs, Problem, Receipt,
-    Role, Scope, Settled, Verdict,
+    ChoicePage, Delivery, Descriptor, Moment, Outcome, Page, Pairs, Problem, Receipt, Role, Scope,
+    Settled, Verdict,
 };
 use waybill_model::document::{Body, Document, Entity, Shipment};
 use waybill_model::ids::{ConnectionId, Generation, Millis};
 use waybill_model::job::Priority;
 use waybill_store::sim_disk::SimDisk;
-use waybill_store::{CardRow, JobRow, OrderRow, Read, RouteRow, Store};
+use waybill_store::{CardRow, JobRow, OrderRow, Read, Store};
 
+use crate::documents::level;
 pub use crate::documents::{item, note, order, parcel};
+pub use crate::start::Start;
+use crate::start::{erp, network, set_up};
 
 /// The network's connection.
 pub const NETWORK: ConnectionId = ConnectionId(1);
@@ -72,6 +75,8 @@ pub struct Side {
     pub gone: Mutex<BTreeSet<String>>,
     /// Calls with their priority.
     pub priorities: Mutex<Vec<(&'static str, Priority)>>,
+    /// Units on hand of each item, in its one warehouse.
+    pub stock: Mutex<BTreeMap<String, i64>>,
     /// Documents that pulls show.
     hidden: Mutex<Option<usize>>,
     /// The stages that pulls were told.
@@ -112,6 +117,7 @@ impl Side {
             calls: Mutex::default(),
             gone: Mutex::default(),
             priorities: Mutex::default(),
+            stock: Mutex::default(),
             hidden: Mutex::default(),
             stages: Mutex::default(),
             pushes: Mutex::default(),
@@ -201,6 +207,11 @@ impl Connector for Side {
     async fn fetch(&self, _: Call, entity: Entity, keys: Vec<String>) -> Answer<Vec<Document>> {
         self.clock.sleep_ms(10).await;
         self.call("fetch", keys.len());
+        if entity == Entity::InventoryLevel {
+            let stock = held(&self.stock);
+            let known = keys.iter().filter_map(|key| stock.get_key_value(key));
+            return answer(Ok(known.map(|(key, units)| level(key, *units)).collect()));
+        }
         let (documents, gone) = (held(&self.documents), held(&self.gone));
         let newest = keys.iter().filter(|key| !gone.contains(*key)).map(|key| {
             let mut revisions = documents.iter().rev();
@@ -231,6 +242,7 @@ impl Connector for Side {
             Some(Entity::Customer) => "customer",
             Some(Entity::Shipment) => "shipment",
             Some(Entity::Cancellation) => "cancel",
+            Some(Entity::InventoryLevel) => "levels",
             _ => "push",
         };
         self.call(what, batch.len());
@@ -305,108 +317,6 @@ pub struct Bench {
     running: tokio::task::JoinHandle<()>,
 }
 
-fn network() -> Descriptor {
-    crate::network::descriptor()
-}
-
-fn erp(max_batch: u32, poll_secs: u32) -> Descriptor {
-    let mut descriptor = crate::erp::descriptor();
-    for Intake {
-        entity,
-        max_batch: most,
-        ..
-    } in &mut descriptor.pushes
-    {
-        if *entity == Entity::Order {
-            *most = max_batch;
-        }
-    }
-    let feed = |entity| Feed {
-        entity,
-        poll_secs,
-        settles: Vec::new(),
-    };
-    descriptor.pulls = [Entity::Item, Entity::Shipment, Entity::OrderState]
-        .map(feed)
-        .to_vec();
-    descriptor
-}
-
-/// What a bench starts with.
-#[derive(Debug, Clone, Copy)]
-pub struct Start {
-    /// Orders of one push.
-    pub max_batch: u32,
-    /// Whether orders lead from the network to the ERP.
-    pub route: bool,
-    /// Whether cancellations lead both ways.
-    pub cancels: bool,
-    /// How often the ERP's items are read.
-    pub poll_secs: u32,
-    /// How long answers are gathered at most, in seconds.
-    pub gather_secs: u32,
-}
-
-impl Default for Start {
-    fn default() -> Self {
-        Self {
-            max_batch: 4,
-            route: true,
-            cancels: false,
-            poll_secs: 5,
-            gather_secs: 1,
-        }
-    }
-}
-
-/// Both connections, their routes, and what is matched from the start.
-fn set_up(store: &Store, start: Start) {
-    store
-        .write_blocking(move |tx| {
-            let from = tx.put_connection(&connection("network", "Network"))?;
-            let to = tx.put_connection(&connection("erp", "ERP"))?;
-            if start.route {
-                tx.put_route(&RouteRow {
-                    entity: Entity::Order,
-                    from,
-                    to,
-                    paused: false,
-                })?;
-            }
-            tx.put_route(&RouteRow {
-                entity: Entity::Shipment,
-                from: to,
-                to: from,
-                paused: false,
-            })?;
-            if start.cancels {
-                crate::documents::routes_of_cancels(tx, from, to)?;
-            }
-            // Method 12 of the ERP is known at the network, and so is its warehouse.
-            for (table, value, code) in [
-                ("shipping-methods", "12", "UPS|Ground|UPSG"),
-                ("warehouses", "2", "EAST"),
-            ] {
-                tx.set_cell(
-                    to,
-                    from,
-                    table,
-                    None,
-                    value,
-                    Some(code),
-                    None,
-                    "test",
-                    START,
-                )?;
-            }
-            let agent = waybill_store::Scope::default();
-            let gather = start.gather_secs.to_string();
-            tx.set_setting(&agent, "gather-secs", Some(&gather), "test", START)?;
-            tx.set_setting(&agent, "retry-cap-secs", Some("5"), "test", START)
-        })
-        .expect("the set-up is stored");
-}
-
 impl Bench {
     /// Starts an engine on a fresh database. Every item `SKU-n` is known.
     ///
@@ -443,7 +353,7 @@ impl Bench {
             start: tokio::time::Instant::now(),
         });
         let network = Side::new(
-            network(),
+            network(start.stock),
             &[Role::Source, Role::Sink, Role::Tickets],
             clock.clone(),
         );

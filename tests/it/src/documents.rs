@@ -3,7 +3,8 @@
 use crate::simulation::START;
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{
-    Body, Document, Entity, Identifier, Item, Method, Order, PackedLine, Parcel, Shipment, Stage,
+    Body, Document, Entity, Identifier, InventoryLevel, Item, Method, Order, PackedLine, Parcel,
+    Shipment, Stage,
 };
 use waybill_model::ids::ConnectionId;
 use waybill_store::{RouteRow, StoreError, Tx};
@@ -23,6 +24,21 @@ pub(crate) fn routes_of_cancels(
         })?;
     }
     Ok(())
+}
+
+/// What the ERP's warehouse holds of an item.
+pub(crate) fn level(item: &str, units: i64) -> Document {
+    Document {
+        key: format!("{item}@2"),
+        revision: "1".to_owned(),
+        occurred_at: 0,
+        body: Body::InventoryLevel(InventoryLevel {
+            item: item.to_owned(),
+            warehouse: "2".to_owned(),
+            available: Decimal::whole(units),
+            expected_at: None,
+        }),
+    }
 }
 
 /// An item of the ERP.

@@ -10,6 +10,7 @@ pub mod hooked;
 pub mod network;
 pub mod ships;
 pub mod simulation;
+pub mod start;
 pub mod swapped;
 pub mod warehouse;
 pub mod world;

@@ -72,6 +72,16 @@ fn full_set(
     Ok(known)
 }
 
+fn keep_full(
+    tx: &mut Tx<'_>,
+    from: ConnectionId,
+    to: ConnectionId,
+    full: &FullSet,
+) -> Result<(), StoreError> {
+    let bytes = serde_json::to_vec(full).unwrap_or_default();
+    tx.put_meta(&full_key(from, to), &bytes)
+}
+
 fn full_ms(desk: &Desk) -> Millis {
     let defaults = settings::stock_settings();
     let hours = settings::value(&desk.agent, STOCK_FULL, &defaults);
@@ -215,9 +225,7 @@ async fn push_all(core: &Arc<Core>, to: ConnectionId) -> Result<(), StoreError> 
                     Ok(verdicts) => {
                         calls::mark_verdicts(tx, to, verdicts, now)?;
                         if let Some(full) = &claim.full {
-                            let bytes = serde_json::to_vec(full).unwrap_or_default();
-                            let key = full_key(claim.batch.from, to);
-                            tx.put_meta(&key, &bytes)?;
+                            keep_full(tx, claim.batch.from, to, full)?;
                         }
                         let told = by_member(claim.batch.members.len(), &of, verdicts);
                         settle(tx, &claim.batch, &told, first, now)
@@ -303,7 +311,7 @@ fn member(row: &LevelRow) -> LevelMember {
 
 /// What differs, and what the full set has next.
 fn all(
-    tx: &Tx<'_>,
+    tx: &mut Tx<'_>,
     desk: &Desk,
     route: &Route,
     most: usize,
@@ -341,7 +349,10 @@ fn all(
     }
     let full = (full != before || full.began == now).then_some(full);
     if members.is_empty() {
-        // Nothing is there to send: the set is complete as it is, unless no unit was ever read.
+        // The set ends here, without a call.
+        if let Some(full) = full {
+            keep_full(tx, route.from, route.to, &full)?;
+        }
         return Ok(None);
     }
     Ok(Some((members, full)))

@@ -1,0 +1,133 @@
+//! What a bench starts with: both descriptors, connections, routes, and what is matched from the start. Must not know what
+//! the sides answer.
+
+use crate::simulation::{START, connection};
+use waybill_model::contract::{Descriptor, Feed, Intake};
+use waybill_model::document::Entity;
+use waybill_store::{RouteRow, Store};
+
+pub(crate) fn network(stock: bool) -> Descriptor {
+    let mut descriptor = crate::network::descriptor();
+    if stock {
+        descriptor.pushes.push(Intake {
+            entity: Entity::InventoryLevel,
+            max_batch: 100,
+            self_decrementing: true,
+        });
+    }
+    descriptor
+}
+
+pub(crate) fn erp(max_batch: u32, poll_secs: u32) -> Descriptor {
+    let mut descriptor = crate::erp::descriptor();
+    for Intake {
+        entity,
+        max_batch: most,
+        ..
+    } in &mut descriptor.pushes
+    {
+        if *entity == Entity::Order {
+            *most = max_batch;
+        }
+    }
+    let feed = |entity| Feed {
+        entity,
+        poll_secs,
+        settles: Vec::new(),
+    };
+    descriptor.pulls = [
+        Entity::Item,
+        Entity::Shipment,
+        Entity::OrderState,
+        Entity::InventoryLevel,
+    ]
+    .map(feed)
+    .to_vec();
+    descriptor
+}
+
+/// What a bench starts with.
+#[derive(Debug, Clone, Copy)]
+pub struct Start {
+    /// Orders of one push.
+    pub max_batch: u32,
+    /// Whether orders lead from the network to the ERP.
+    pub route: bool,
+    /// Whether cancellations lead both ways.
+    pub cancels: bool,
+    /// Whether stock leads from the ERP to the network.
+    pub stock: bool,
+    /// How often the ERP's items are read.
+    pub poll_secs: u32,
+    /// How long answers are gathered at most, in seconds.
+    pub gather_secs: u32,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self {
+            max_batch: 4,
+            route: true,
+            cancels: false,
+            stock: false,
+            poll_secs: 5,
+            gather_secs: 1,
+        }
+    }
+}
+
+/// Both connections, their routes, and what is matched from the start.
+pub(crate) fn set_up(store: &Store, start: Start) {
+    store
+        .write_blocking(move |tx| {
+            let from = tx.put_connection(&connection("network", "Network"))?;
+            let to = tx.put_connection(&connection("erp", "ERP"))?;
+            if start.route {
+                tx.put_route(&RouteRow {
+                    entity: Entity::Order,
+                    from,
+                    to,
+                    paused: false,
+                })?;
+            }
+            tx.put_route(&RouteRow {
+                entity: Entity::Shipment,
+                from: to,
+                to: from,
+                paused: false,
+            })?;
+            if start.cancels {
+                crate::documents::routes_of_cancels(tx, from, to)?;
+            }
+            if start.stock {
+                tx.put_route(&RouteRow {
+                    entity: Entity::InventoryLevel,
+                    from: to,
+                    to: from,
+                    paused: false,
+                })?;
+            }
+            // Method 12 of the ERP is known at the network, and so is its warehouse.
+            for (table, value, code) in [
+                ("shipping-methods", "12", "UPS|Ground|UPSG"),
+                ("warehouses", "2", "EAST"),
+            ] {
+                tx.set_cell(
+                    to,
+                    from,
+                    table,
+                    None,
+                    value,
+                    Some(code),
+                    None,
+                    "test",
+                    START,
+                )?;
+            }
+            let agent = waybill_store::Scope::default();
+            let gather = start.gather_secs.to_string();
+            tx.set_setting(&agent, "gather-secs", Some(&gather), "test", START)?;
+            tx.set_setting(&agent, "retry-cap-secs", Some("5"), "test", START)
+        })
+        .expect("the set-up is stored");
+}

@@ -1,0 +1,256 @@
+//! What the network must be told of stock: the newest number, less what its open orders take, and never twice the same
+//! way wrong.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use waybill_it::bench::{Bench, ERP, NETWORK, Start, held, item, note, order, receipt};
+use waybill_model::contract::{Failure, Outcome, Problem, Ticket, Verdict};
+use waybill_model::decimal::Decimal;
+use waybill_model::document::{Body, OrderPhase};
+use waybill_store::Read;
+
+/// What the network holds of each item in its warehouse, and every number it was told.
+#[derive(Default)]
+struct Told {
+    now: BTreeMap<String, i64>,
+    all: Vec<(String, i64)>,
+}
+
+type Network = Arc<Mutex<Told>>;
+
+/// The network takes levels as `verdict` says, and everything else.
+fn listen(bench: &Bench, verdict: impl Fn(&str, i64) -> Verdict + Send + 'static) -> Network {
+    let told: Network = Arc::default();
+    let own = told.clone();
+    *held(&bench.network.on_push) = Box::new(move |batch| {
+        let verdicts = batch.iter().map(|delivery| {
+            let Body::InventoryLevel(level) = &delivery.document.body else {
+                return receipt("told");
+            };
+            assert_eq!(level.warehouse, "EAST");
+            let verdict = verdict(&level.item, level.available.units);
+            let mut told = held(&own);
+            told.all.push((level.item.clone(), level.available.units));
+            if verdict.is_ok() {
+                told.now.insert(level.item.clone(), level.available.units);
+            }
+            verdict
+        });
+        Ok(verdicts.collect())
+    });
+    told
+}
+
+fn case<F: Future<Output = ()>>(test: impl FnOnce(Bench) -> F) {
+    let start = Start {
+        stock: true,
+        ..Start::default()
+    };
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime")
+        .block_on(async {
+            let bench = Bench::start(start);
+            let stock = [("1", 10), ("2", 7)].map(|(key, units)| (key.to_owned(), units));
+            held(&bench.erp.stock).extend(stock);
+            test(bench).await;
+        });
+}
+
+fn good(_: &str, _: i64) -> Verdict {
+    receipt("taken")
+}
+
+fn of(told: &Network, item: &str) -> Option<i64> {
+    held(told).now.get(item).copied()
+}
+
+fn accepted(order: &mut waybill_model::document::Order) {
+    order.phase = OrderPhase::Accepted;
+}
+
+#[test]
+fn the_network_holds_what_is_there_and_hears_of_changes() {
+    case(|bench| async move {
+        let told = listen(&bench, good);
+        bench.pass(60).await;
+        assert_eq!(of(&told, "SKU-1"), Some(10));
+        assert_eq!(of(&told, "SKU-2"), Some(7));
+        // An item that no warehouse holds has none.
+        assert_eq!(of(&told, "SKU-3"), Some(0));
+        let before = held(&told).all.len();
+        bench.pass(600).await;
+        assert_eq!(held(&told).all.len(), before, "nothing changed");
+        held(&bench.erp.stock).insert("1".to_owned(), 4);
+        bench.pass(60).await;
+        assert_eq!(of(&told, "SKU-1"), Some(4));
+        assert_eq!(
+            held(&told).all.len(),
+            before + 1,
+            "only what changed is told"
+        );
+        // The full set began long ago: it is sent again, once.
+        let full = |bench: &Bench| {
+            let stored = bench.store.read(|rx| rx.meta("stock-full/2/1"));
+            String::from_utf8(stored.expect("read").expect("begun")).expect("text")
+        };
+        assert!(full(&bench).contains("\"done\":true"), "{}", full(&bench));
+        bench
+            .store
+            .write_blocking(|tx| {
+                tx.put_meta("stock-full/2/1", br#"{"began":1,"after":null,"done":true}"#)
+            })
+            .expect("stored");
+        bench.pass(120).await;
+        assert_eq!(held(&told).all.len(), before + 6);
+        assert!(full(&bench).contains("\"done\":true"), "{}", full(&bench));
+        bench.end().await;
+    });
+}
+
+#[test]
+fn units_of_open_orders_are_taken_off_until_they_have_left() {
+    case(|bench| async move {
+        let told = listen(&bench, good);
+        bench.pass(60).await;
+        bench.send(order("1", 1, accepted));
+        bench.pass(60).await;
+        assert_eq!(of(&told, "SKU-1"), Some(5), "the ERP does not know of them");
+        // They leave: the ERP has five less, and the order takes none any more.
+        held(&bench.erp.stock).insert("1".to_owned(), 5);
+        let sale = bench.order("1").sale_key.expect("a sale");
+        bench.ship(note("700", &sale, 1, |_| {}));
+        bench.pass(120).await;
+        assert_eq!(of(&told, "SKU-1"), Some(5));
+        let low = held(&told).all.iter().map(|(_, units)| *units).min();
+        assert_eq!(low, Some(0));
+        assert!(!held(&told).all.contains(&("SKU-1".to_owned(), 10 + 5)));
+        bench.end().await;
+    });
+}
+
+#[test]
+fn rules_of_an_item_and_of_a_warehouse_are_kept() {
+    case(|bench| async move {
+        let told = listen(&bench, good);
+        bench
+            .store
+            .write_blocking(|tx| {
+                for (table, value, code) in [
+                    ("stock-buffer", "*@EAST", "2"),
+                    ("stock-cap", "SKU-2@EAST", "1"),
+                    ("stock-percent", "*", "50"),
+                ] {
+                    tx.set_cell(
+                        ERP,
+                        NETWORK,
+                        table,
+                        None,
+                        value,
+                        Some(code),
+                        None,
+                        "test",
+                        1,
+                    )?;
+                }
+                Ok(())
+            })
+            .expect("stored");
+        bench.pass(60).await;
+        // Half of ten less two; half of seven, rounded down, less two.
+        assert_eq!(of(&told, "SKU-1"), Some(3));
+        assert_eq!(of(&told, "SKU-2"), Some(1));
+        held(&bench.erp.stock).insert("2".to_owned(), 70);
+        bench.pass(60).await;
+        assert_eq!(of(&told, "SKU-2"), Some(1), "the cap of that item");
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_kit_is_there_as_often_as_its_components() {
+    case(|bench| async move {
+        let told = listen(&bench, good);
+        let mut kit = item("KIT", "9");
+        if let Body::Item(kit) = &mut kit.body {
+            kit.tracked = false;
+            kit.components = [("1", 3), ("2", 1)]
+                .map(|(item, units)| waybill_model::document::Component {
+                    item: item.to_owned(),
+                    quantity: Decimal::whole(units),
+                })
+                .to_vec();
+        }
+        held(&bench.erp.documents).push(kit);
+        bench.pass(60).await;
+        assert_eq!(of(&told, "KIT"), Some(3));
+        held(&bench.erp.stock).insert("2".to_owned(), 1);
+        bench.pass(60).await;
+        assert_eq!(of(&told, "KIT"), Some(1));
+        bench.end().await;
+    });
+}
+
+#[test]
+fn what_is_refused_waits_until_its_number_changes() {
+    case(|bench| async move {
+        let told = listen(&bench, |item, units| {
+            if item == "SKU-1" && units == 10 {
+                let why = Problem::new("warehouse", "No warehouse EAST.", "Look it up.");
+                return Err(Failure::Rejected(why));
+            }
+            good(item, units)
+        });
+        bench.pass(600).await;
+        let tries = held(&told).all.iter().filter(|(i, _)| i == "SKU-1").count();
+        assert_eq!(tries, 1, "the same number is refused again");
+        let refused = bench.store.read(|rx| rx.refused_levels(ERP, NETWORK, 9));
+        assert_eq!(refused.expect("read").len(), 1);
+        held(&bench.erp.stock).insert("1".to_owned(), 9);
+        bench.pass(60).await;
+        assert_eq!(of(&told, "SKU-1"), Some(9));
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_queued_level_counts_once_it_is_judged() {
+    case(|bench| async move {
+        let told = listen(&bench, |item, _| {
+            Ok(Outcome::Pending(Ticket {
+                handle: item.to_owned(),
+                check_in_secs: 2,
+            }))
+        });
+        let mut asked = 0;
+        *held(&bench.network.on_confirm) = Box::new(move |handles| {
+            asked += 1;
+            let later = |_: &String| Err(Failure::Retry(Some(3)));
+            let judged = |handle: &String| match handle.as_str() {
+                "SKU-2" => Err(Failure::InDoubt(Problem::new(
+                    "lost",
+                    "Nobody knows.",
+                    "Look.",
+                ))),
+                _ => receipt("taken"),
+            };
+            let all = handles.iter();
+            Ok(if asked == 1 {
+                all.map(later).collect()
+            } else {
+                all.map(judged).collect()
+            })
+        });
+        bench.pass(20).await;
+        let level = bench.store.read(|rx| rx.level(ERP, NETWORK, "SKU-1"));
+        let level = level.expect("read").expect("a level");
+        assert_eq!(level.sent, Some(level.counts()));
+        // Nobody knows what became of it: it is told again.
+        bench.pass(60).await;
+        let tries = held(&told).all.iter().filter(|(i, _)| i == "SKU-2").count();
+        assert!(tries > 1, "{tries}");
+        bench.end().await;
+    });
+}
