@@ -109,6 +109,10 @@ impl Engine {
         desk: &Desk,
         now: Millis,
     ) -> Result<Millis, StoreError> {
+        // Most connections are told of no stock: nothing is read for them.
+        if !stock::level_routes(desk).any(|row| row.to == id) {
+            return Ok(Millis::MAX);
+        }
         let push = CallKey::Push(id, Entity::InventoryLevel, 0);
         let confirm = CallKey::Confirm(id, Work::Push(Entity::InventoryLevel));
         if self.running.contains_key(&push) || self.running.contains_key(&confirm) {

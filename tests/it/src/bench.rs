@@ -54,6 +54,19 @@ pub fn receipt(key: &str) -> Verdict {
     }))
 }
 
+/// Runs a case in simulated time.
+///
+/// # Panics
+/// When no runtime starts.
+pub fn in_simulated_time<T>(case: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime")
+        .block_on(case)
+}
+
 /// One side: what it hands out, and what it answers.
 pub struct Side {
     descriptor: Descriptor,

@@ -1,7 +1,7 @@
 //! What must happen to a cancellation, whoever wants it and whenever it comes, one case at a time.
 
 use std::sync::{Arc, Mutex};
-use waybill_it::bench::{Bench, ERP, Start, held, note, order, receipt};
+use waybill_it::bench::{Bench, ERP, Start, held, in_simulated_time, note, order, receipt};
 use waybill_model::contract::{Failure, Gap, Problem, Verdict};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{
@@ -52,25 +52,20 @@ fn sold<F: Future<Output = ()>>(
         cancels: true,
         ..Start::default()
     };
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime")
-        .block_on(async {
-            let bench = Bench::start(start);
-            let erp = listen(&bench.erp, erp);
-            let network = listen(&bench.network, |_| receipt("told"));
-            bench.send(order("1", 1, plain));
-            bench.pass(30).await;
-            assert_eq!(bench.order("1").stage, OrderStage::Created);
-            test(Case {
-                bench,
-                erp,
-                network,
-            })
-            .await;
-        });
+    in_simulated_time(async {
+        let bench = Bench::start(start);
+        let erp = listen(&bench.erp, erp);
+        let network = listen(&bench.network, |_| receipt("told"));
+        bench.send(order("1", 1, plain));
+        bench.pass(30).await;
+        assert_eq!(bench.order("1").stage, OrderStage::Created);
+        test(Case {
+            bench,
+            erp,
+            network,
+        })
+        .await;
+    });
 }
 
 fn plain(order: &mut Order) {
@@ -348,33 +343,28 @@ fn a_request_that_comes_before_the_sale_makes_none() {
         cancels: true,
         ..Start::default()
     };
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime")
-        .block_on(async {
-            let bench = Bench::start(start);
-            let network = listen(&bench.network, |_| receipt("told"));
-            // An item that nobody knows keeps the sale from being made.
-            bench.send(order("1", 1, |o| {
-                plain(o);
-                o.lines[0].identifiers[0].value = "ODD".to_owned();
-            }));
-            bench.pass(10).await;
-            bench.send(request("2", CancelPhase::Requested, None));
-            bench.pass(20).await;
-            assert_eq!(came(&network), [(CancelPhase::Accepted, None, 5)]);
-            assert!(codes(&bench).is_empty());
-            // A revision that does not show it yet takes nothing up again.
-            bench.send(order("1", 3, plain));
-            bench.pass(20).await;
-            assert!(bench.order("1").sale_key.is_none());
-            bench.send(order("1", 4, cancelled(5)));
-            bench.pass(20).await;
-            assert_eq!(bench.order("1").stage, OrderStage::Cancelled);
-            assert_eq!(bench.erp.count("push"), 0);
-        });
+    in_simulated_time(async {
+        let bench = Bench::start(start);
+        let network = listen(&bench.network, |_| receipt("told"));
+        // An item that nobody knows keeps the sale from being made.
+        bench.send(order("1", 1, |o| {
+            plain(o);
+            o.lines[0].identifiers[0].value = "ODD".to_owned();
+        }));
+        bench.pass(10).await;
+        bench.send(request("2", CancelPhase::Requested, None));
+        bench.pass(20).await;
+        assert_eq!(came(&network), [(CancelPhase::Accepted, None, 5)]);
+        assert!(codes(&bench).is_empty());
+        // A revision that does not show it yet takes nothing up again.
+        bench.send(order("1", 3, plain));
+        bench.pass(20).await;
+        assert!(bench.order("1").sale_key.is_none());
+        bench.send(order("1", 4, cancelled(5)));
+        bench.pass(20).await;
+        assert_eq!(bench.order("1").stage, OrderStage::Cancelled);
+        assert_eq!(bench.erp.count("push"), 0);
+    });
 }
 
 #[test]

@@ -16,12 +16,7 @@ use waybill_store::{Cause, Read, Scope};
 
 /// Runs a case on simulated time.
 fn case<F: Future<Output = ()>>(start: Start, test: impl FnOnce(Bench) -> F) {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime")
-        .block_on(async { test(Bench::start(start)).await });
+    waybill_it::bench::in_simulated_time(async { test(Bench::start(start)).await });
 }
 
 fn problem(code: &str) -> Problem {

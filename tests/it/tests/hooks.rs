@@ -11,12 +11,7 @@ use waybill_store::sim_disk::SimDisk;
 use waybill_store::{Read, Scope};
 
 fn simulated<F: Future>(test: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime")
-        .block_on(test)
+    waybill_it::bench::in_simulated_time(test)
 }
 
 /// An engine beside a vendor that never fails; polls are an hour apart, so that only webhooks bring anything.

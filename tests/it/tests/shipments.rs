@@ -16,12 +16,7 @@ const HOUR: u64 = 3_600;
 
 /// Runs a case on simulated time.
 fn case<F: Future<Output = ()>>(start: Start, test: impl FnOnce(Bench) -> F) {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime")
-        .block_on(async { test(Bench::start(start)).await });
+    waybill_it::bench::in_simulated_time(async { test(Bench::start(start)).await });
 }
 
 /// Runs a case with order 1, whose sale is made.

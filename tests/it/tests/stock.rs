@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use waybill_it::bench::{Bench, ERP, NETWORK, Start, held, item, note, order, receipt};
+use waybill_it::bench::{
+    Bench, ERP, NETWORK, Start, held, in_simulated_time, item, note, order, receipt,
+};
 use waybill_model::contract::{Failure, Outcome, Problem, Ticket, Verdict};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{Body, OrderPhase};
@@ -46,17 +48,12 @@ fn case<F: Future<Output = ()>>(test: impl FnOnce(Bench) -> F) {
         stock: true,
         ..Start::default()
     };
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime")
-        .block_on(async {
-            let bench = Bench::start(start);
-            let stock = [("1", 10), ("2", 7)].map(|(key, units)| (key.to_owned(), units));
-            held(&bench.erp.stock).extend(stock);
-            test(bench).await;
-        });
+    in_simulated_time(async {
+        let bench = Bench::start(start);
+        let stock = [("1", 10), ("2", 7)].map(|(key, units)| (key.to_owned(), units));
+        held(&bench.erp.stock).extend(stock);
+        test(bench).await;
+    });
 }
 
 fn good(_: &str, _: i64) -> Verdict {

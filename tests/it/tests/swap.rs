@@ -14,16 +14,11 @@ use waybill_store::{ConnectorRow, Read, Scope};
 
 /// Runs a case on simulated time.
 fn case<F: Future<Output = ()>>(test: impl FnOnce(Bench, Arc<Folder>) -> F) {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime")
-        .block_on(async {
-            let folder = Folder::new();
-            let bench = Bench::with_folder(Start::default(), &folder, None).await;
-            test(bench, folder).await;
-        });
+    waybill_it::bench::in_simulated_time(async {
+        let folder = Folder::new();
+        let bench = Bench::with_folder(Start::default(), &folder, None).await;
+        test(bench, folder).await;
+    });
 }
 
 fn nothing(_: &mut Order) {}

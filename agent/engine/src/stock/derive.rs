@@ -5,12 +5,13 @@ use crate::core::Desk;
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::crosswalk::{ITEMS, Match, WAREHOUSES};
 use waybill_model::decimal::Decimal;
+use waybill_model::document::Entity;
 use waybill_model::ids::ConnectionId;
 use waybill_model::levels::{self, Rule, Units};
 use waybill_model::settings::{
     self, STOCK_BUFFER, STOCK_CAP, STOCK_ID, STOCK_MODE, STOCK_PERCENT, STOCK_WAREHOUSES,
 };
-use waybill_store::{CatalogueItem, LevelRow, Read, StoreError, Tx};
+use waybill_store::{CatalogueItem, LevelRow, Read, RouteRow, StoreError, Tx};
 
 /// Table: SKU, `SKU@WAREHOUSE`, `*@WAREHOUSE` or `*` -> percent of the free units.
 pub(crate) const PERCENT: &str = "stock-percent";
@@ -36,35 +37,40 @@ pub(crate) struct Route {
     filled: BTreeSet<&'static str>,
 }
 
-/// The routes that stock of a connection takes; none while it is switched off.
-pub(crate) fn routes_from(
+/// The routes of stock that nobody paused.
+pub(crate) fn level_routes(desk: &Desk) -> impl Iterator<Item = &RouteRow> {
+    let routes = desk.routes.iter();
+    routes.filter(|row| row.entity == Entity::InventoryLevel && !row.paused)
+}
+
+/// Whether stock is sent at all.
+pub(crate) fn is_on(desk: &Desk) -> bool {
+    let defaults = settings::stock_settings();
+    settings::value(&desk.agent, STOCK_MODE, &defaults) != Some("off")
+}
+
+/// The routes that `wanted` says, with what their items have in common; none while stock is switched off.
+pub(crate) fn routes(
     rows: &dyn Read,
     desk: &Desk,
-    from: ConnectionId,
+    wanted: impl Fn(&RouteRow) -> bool,
 ) -> Result<Vec<Route>, StoreError> {
-    let mut all = Vec::new();
-    for row in &desk.routes {
-        let stock = row.entity == waybill_model::document::Entity::InventoryLevel;
-        if stock && !row.paused && row.from == from {
-            all.extend(Route::read(rows, desk, row.from, row.to)?);
-        }
-    }
-    Ok(all)
+    level_routes(desk)
+        .filter(|row| is_on(desk) && wanted(row))
+        .map(|row| Route::read(rows, desk, row.from, row.to))
+        .collect()
 }
 
 impl Route {
-    /// Reads what the items have in common; `None`: stock is switched off.
-    pub(crate) fn read(
+    /// Reads what the items have in common.
+    fn read(
         rows: &dyn Read,
         desk: &Desk,
         from: ConnectionId,
         to: ConnectionId,
-    ) -> Result<Option<Self>, StoreError> {
+    ) -> Result<Self, StoreError> {
         let defaults = settings::stock_settings();
         let value = |key: &str| settings::value(&desk.agent, key, &defaults);
-        if value(STOCK_MODE) == Some("off") {
-            return Ok(None);
-        }
         let counted: BTreeSet<&str> = value(STOCK_WAREHOUSES)
             .unwrap_or_default()
             .split(',')
@@ -92,7 +98,7 @@ impl Route {
             }
         }
         let number = |key: &str| value(key).and_then(|text| text.trim().parse().ok());
-        Ok(Some(Self {
+        Ok(Self {
             from,
             to,
             places,
@@ -103,7 +109,7 @@ impl Route {
                 cap: number(STOCK_CAP),
             },
             filled,
-        }))
+        })
     }
 
     /// What the receiver calls this item: what a person matched, and what the product says of itself where no other

@@ -100,7 +100,7 @@ async fn chunk(core: &Arc<Core>, connection: ConnectionId) -> Result<bool, Store
     let (feed, keys, next, may_call) = core.store.read(|rx| {
         let feed = rx.feed(connection, Entity::InventoryLevel)?;
         let place = place(feed.as_ref());
-        let routes = derive::routes_from(rx, &desk, connection)?;
+        let routes = derive::routes(rx, &desk, |row| row.from == connection)?;
         let (keys, next) = wanted(rx, &routes, connection, place.after.as_deref())?;
         Ok((feed, keys, next, core.may_call(rx, connection, now)?))
     })?;
@@ -238,7 +238,7 @@ pub(crate) fn take(
         // Also where the units are the same: rules and names may have changed since.
         changed.push(item);
     }
-    for route in derive::routes_from(tx, desk, connection)? {
+    for route in derive::routes(tx, desk, |row| row.from == connection)? {
         route.follow_all(tx, changed.iter().copied())?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Telling the network: one batch on a route at a time, the newest numbers, all warehouses of an item together, and each
 //! followed to its verdict. No job and no queue: a batch that is lost is sent again as it stands then.
 
-use super::derive::Route;
+use super::derive::{self, Route};
 use super::taken;
 use crate::calls;
 use crate::core::{Core, Desk, Slot};
@@ -55,11 +55,11 @@ fn full_key(from: ConnectionId, to: ConnectionId) -> String {
 /// The full set as it stands, begun anew where its time has come.
 fn full_set(
     rows: &dyn Read,
-    route: &Route,
+    (from, to): (ConnectionId, ConnectionId),
     desk: &Desk,
     now: Millis,
 ) -> Result<FullSet, StoreError> {
-    let stored = rows.meta(&full_key(route.from, route.to))?;
+    let stored = rows.meta(&full_key(from, to))?;
     let known: FullSet = stored
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_default();
@@ -117,16 +117,6 @@ fn orders(rows: &dyn Read, slot: &Slot, now: Millis) -> Result<Orders, StoreErro
     })
 }
 
-fn routes(rows: &dyn Read, desk: &Desk, to: ConnectionId) -> Result<Vec<Route>, StoreError> {
-    let mut all = Vec::new();
-    for row in &desk.routes {
-        if row.entity == Entity::InventoryLevel && !row.paused && row.to == to {
-            all.extend(Route::read(rows, desk, row.from, row.to)?);
-        }
-    }
-    Ok(all)
-}
-
 /// When levels may leave for this connection; `None`: none go there.
 pub(crate) fn turn(
     core: &Core,
@@ -141,11 +131,7 @@ pub(crate) fn turn(
         .is_some_and(|d| d.intake(Entity::InventoryLevel).is_some());
     let mut next: Option<Millis> = None;
     let mut sooner = |at: Millis| next = Some(next.map_or(at, |other| other.min(at)));
-    for row in desk
-        .routes
-        .iter()
-        .filter(|r| takes && r.entity == Entity::InventoryLevel && !r.paused && r.to == to)
-    {
+    for row in derive::level_routes(desk).filter(|row| takes && row.to == to) {
         if let Some(batch) = rows.level_batch(row.from, to)?
             && let Some(pending) = batch.pending
         {
@@ -155,10 +141,10 @@ pub(crate) fn turn(
             sooner(pending.due);
             continue;
         }
-        let Some(route) = Route::read(rows, desk, row.from, to)? else {
+        if !derive::is_on(desk) {
             continue;
-        };
-        let full = full_set(rows, &route, desk, now)?;
+        }
+        let full = full_set(rows, (row.from, to), desk, now)?;
         let any = !full.done
             || rows.stock_orders_marked()?
             || !rows.dirty_levels(row.from, to, 1)?.is_empty();
@@ -260,7 +246,7 @@ async fn claim(core: &Arc<Core>, slot: &Slot) -> Result<Option<Claim>, StoreErro
             if !shared.may_call(tx, to, now)? {
                 return Ok(None);
             }
-            let routes = routes(tx, &desk, to)?;
+            let routes = derive::routes(tx, &desk, |row| row.to == to)?;
             while taken::catch_up(tx, &routes)? {}
             for route in &routes {
                 match tx.level_batch(route.from, to)? {
@@ -329,7 +315,7 @@ fn all(
         chosen.insert(row.item.clone());
         members.push(member(&row));
     }
-    let mut full = full_set(tx, route, desk, now)?;
+    let mut full = full_set(tx, (route.from, route.to), desk, now)?;
     let before = full.clone();
     while room > 0 && !full.done {
         let rows = tx.levels(route.from, route.to, full.after.as_deref(), room.min(1_000))?;
