@@ -48,6 +48,7 @@ pub fn descriptor() -> Descriptor {
         pulls: vec![
             feed(Entity::Shipment, 60),
             feed(Entity::OrderState, 60),
+            feed(Entity::Invoice, 300),
             feed(Entity::Item, 900),
             feed(Entity::InventoryLevel, 900),
             feed(Entity::Warehouse, 3600),

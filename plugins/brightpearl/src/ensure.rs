@@ -11,10 +11,11 @@ use waybill_sdk::types::{Context, Failure, Problem};
 
 const PATH: &str = "/integration-service/webhook";
 
-/// What is listened to: everything about goods-out notes, products that come and go, and stock that moves. What else
-/// changes about a product is found by polling.
-const EVENTS: [&str; 4] = [
+/// What is listened to: everything about goods-out notes, orders whose status changes (an invoice has no event of its
+/// own), products that come and go, and stock that moves. What else changes is found by polling.
+const EVENTS: [&str; 5] = [
     "goods-out-note",
+    "order.modified.order-status",
     "product.created",
     "product.destroyed",
     "product.modified.on-hand-modified",

@@ -1,4 +1,4 @@
-//! Brightpearl: retailers become contacts, orders become sales, goods-out notes become shipments; products, warehouses and shipping methods are read.
+//! Brightpearl: retailers become contacts, orders become sales, goods-out notes become shipments, closed sales invoices; products, warehouses and shipping methods are read.
 //! Knows one vendor's dialect; never another vendor, the agent's queue, or a secret.
 //!
 //! Read `describe.rs` first, then `push_order.rs`; `api.rs` is one call, `wire/` the vendor's JSON.
@@ -6,7 +6,9 @@
 pub mod address;
 pub mod amount;
 pub mod api;
+pub mod billed;
 pub mod bindings;
+pub mod changed;
 pub mod choices;
 mod component;
 pub mod country;
@@ -14,6 +16,7 @@ pub mod cut;
 pub mod describe;
 pub mod doubt;
 pub mod ensure;
+pub mod invoice;
 pub mod item;
 pub mod listing;
 pub mod lookup;

@@ -1,11 +1,11 @@
-//! Owns the full comparison and the back-fill of the catalogue and of shipments. Must not know the feeds' positions: these are its own.
+//! Owns the full comparison and the back-fill of the catalogue, of shipments and of invoices. Must not know the feeds' positions: these are its own.
 
 use crate::api::Api;
 use crate::bindings::exports::waybill::connector::listing::Scope;
 use crate::bindings::exports::waybill::connector::source::Page;
 use crate::item::{self, Filter};
 use crate::settings::Settings;
-use crate::{shipment, source};
+use crate::{invoice, shipment, source};
 use serde::{Deserialize, Serialize};
 use waybill_sdk::Host;
 use waybill_sdk::commerce::Entity;
@@ -36,6 +36,9 @@ pub fn read(
     }
     if entity == Entity::Shipment {
         return shipments(host, ctx, scope, cursor);
+    }
+    if entity == Entity::Invoice {
+        return invoices(host, ctx, scope, cursor);
     }
     if entity == Entity::OrderState {
         return source::pull(host, ctx, entity, cursor);
@@ -87,6 +90,28 @@ fn shipments(
     let first = cursor.and_then(|bytes| serde_json::from_slice(bytes).ok());
     let api = Api::new(host, Settings::of(&ctx.settings))?;
     let (documents, next) = shipment::list(&api, from, to, first.unwrap_or(1))?;
+    Ok(Page {
+        documents,
+        cursor: item::bytes(&next.unwrap_or(1)),
+        more: next.is_some(),
+    })
+}
+
+/// Invoices of sales that changed since the beginning of a time; the position is the row to go on with.
+fn invoices(
+    host: &dyn Host,
+    ctx: &Context,
+    scope: &Scope,
+    cursor: Option<&[u8]>,
+) -> Result<Page, Failure> {
+    let from = match scope {
+        Scope::Between((from, _)) => *from,
+        Scope::Everything | Scope::Keys(_) => 0,
+    };
+    let first = cursor.and_then(|bytes| serde_json::from_slice(bytes).ok());
+    let settings = Settings::of(&ctx.settings);
+    let api = Api::new(host, settings)?;
+    let (documents, next) = invoice::list(&api, settings, from, first.unwrap_or(1))?;
     Ok(Page {
         documents,
         cursor: item::bytes(&next.unwrap_or(1)),

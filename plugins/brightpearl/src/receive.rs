@@ -14,6 +14,9 @@ const MOST: usize = 10_000;
 /// Ends the name of the event that says that stock moved; no product changes with it.
 const STOCK_MOVED: &str = ".on-hand-modified";
 
+/// Ends the name of the event that says that an order has another status: an invoiced one has.
+const STATUS: &str = ".order-status";
+
 /// One result per delivery, in the same order.
 pub fn receive(ctx: &Context, batch: &[Delivered]) -> Vec<Result<Vec<Hint>, Problem>> {
     let account = Settings::of(&ctx.settings).account();
@@ -43,7 +46,8 @@ fn hints(account: &str, body: &[u8]) -> Result<Vec<Hint>, Problem> {
         "goods-out-note" => Entity::Shipment,
         "product" if event.full.ends_with(STOCK_MOVED) => Entity::InventoryLevel,
         "product" => Entity::Item,
-        // Understood; nothing is read for them yet.
+        "order" if event.full.ends_with(STATUS) => Entity::Invoice,
+        // Understood; nothing is read for them.
         "order" | "sales-order" | "drop-ship-note" | "goods-in-note" | "quarantine-release" => {
             return Ok(Vec::new());
         }

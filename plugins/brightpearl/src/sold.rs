@@ -9,6 +9,7 @@ use crate::memory;
 use crate::wire::ids::id_sets;
 use crate::wire::sale::Sale;
 use crate::wire::sold::{self, SentLine, Sold};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_sdk::types::Failure;
 
@@ -57,17 +58,9 @@ pub fn read(api: &Api<'_>, wanted: &BTreeMap<i64, Wanted>) -> Result<BTreeMap<i6
             continue;
         };
         let at = reply.date_ms.unwrap_or_else(|| api.host.now_ms()) + SECOND_MS;
-        for (id, reference, mut sale) in sold::sales(&reply.value) {
+        for (id, mut sale) in named(api, &reply.value) {
             if !wanted.contains_key(&id) {
                 continue;
-            }
-            if sale
-                .rows
-                .values()
-                .any(|row| row.line.is_none() && !row.child)
-                && let Some(sent) = reference.and_then(|reference| sent(api, &reference))
-            {
-                sale.name_rows(&sent);
             }
             mark_untracked(api, &mut sale);
             memory::put(api.host, &format!("{SALES}{id}"), at, &sale);
@@ -79,6 +72,21 @@ pub fn read(api: &Api<'_>, wanted: &BTreeMap<i64, Wanted>) -> Result<BTreeMap<i6
         known.entry(id).or_insert(sale);
     }
     Ok(known)
+}
+
+/// The sales of an answer, their rows named as far as one line of the order can be meant.
+pub fn named(api: &Api<'_>, response: &Value) -> BTreeMap<i64, Sold> {
+    let mut all = BTreeMap::new();
+    for (id, reference, mut sale) in sold::sales(response) {
+        let mut rows = sale.rows.values();
+        if rows.any(|row| row.line.is_none() && !row.child)
+            && let Some(sent) = reference.and_then(|reference| sent(api, &reference))
+        {
+            sale.name_rows(&sent);
+        }
+        all.insert(id, sale);
+    }
+    all
 }
 
 /// Parts without stock are never packed: a kit must not wait for them.

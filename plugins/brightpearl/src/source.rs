@@ -3,7 +3,7 @@
 use crate::api::Api;
 use crate::bindings::exports::waybill::connector::source::Page;
 use crate::settings::Settings;
-use crate::{item, places, shipment, state, stock};
+use crate::{invoice, item, places, shipment, state, stock};
 use waybill_sdk::Host;
 use waybill_sdk::commerce::{Document, Entity};
 use waybill_sdk::types::{Context, Failure};
@@ -21,6 +21,7 @@ pub fn pull(
         Entity::Item => item::pull(&api, settings, cursor),
         Entity::Shipment => shipment::pull(&api, settings, cursor),
         Entity::OrderState => state::pull(&api, settings, cursor),
+        Entity::Invoice => invoice::pull(&api, settings, cursor),
         Entity::Warehouse => places::pull(&api, places::Kind::Warehouse, cursor),
         Entity::ShippingMethod => places::pull(&api, places::Kind::ShippingMethod, cursor),
         // Nothing at the vendor says which stock changed: the agent asks for items by name.
@@ -46,6 +47,7 @@ pub fn fetch(
         Entity::Item => return item::fetch(&api, settings, keys),
         Entity::Shipment => return shipment::fetch(&api, keys),
         Entity::OrderState => return state::fetch(&api, settings, keys),
+        Entity::Invoice => return invoice::fetch(&api, settings, keys),
         Entity::InventoryLevel => return stock::fetch(&api, keys),
         Entity::Warehouse => places::pull(&api, places::Kind::Warehouse, None)?.documents,
         Entity::ShippingMethod => places::pull(&api, places::Kind::ShippingMethod, None)?.documents,

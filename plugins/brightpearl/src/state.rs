@@ -4,22 +4,19 @@
 
 use crate::api::Api;
 use crate::bindings::exports::waybill::connector::source::Page;
+use crate::changed;
 use crate::cut::{UNITS, Units};
 use crate::memory;
 use crate::notes;
 use crate::settings::Settings;
-use crate::wire::ids::{encode, id_sets, stamp};
-use crate::wire::search::Search;
+use crate::wire::ids::id_sets;
 use crate::wire::standing::{self, Standing};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use waybill_sdk::commerce::{Body, Decimal, Document, LineState, OrderState};
 use waybill_sdk::decimal::ZERO;
-use waybill_sdk::log::Level;
 use waybill_sdk::types::Failure;
 
-/// Rows of one search page.
-const PAGE: usize = 500;
 /// Most ids of one read.
 const MOST: usize = 200;
 /// Where a sale's state is kept that was looked at.
@@ -56,35 +53,11 @@ pub fn pull(api: &Api<'_>, settings: Settings<'_>, cursor: Option<&[u8]>) -> Res
         since: api.host.now_ms() - settings.shipment_sweep_ms(),
         ..Cursor::default()
     });
-    let first = cursor.first.max(1);
-    let from = stamp(cursor.since - settings.shipment_overlap_ms()).unwrap_or_default();
-    let path = format!(
-        "/order-service/order-search?orderTypeId=1&updatedOn={}&columns=orderId,orderStatusId,updatedOn&sort=orderId.ASC&pageSize={PAGE}&firstResult={first}",
-        encode(&format!("{from}/"))
-    );
-    let reply = api.get_found(&path)?;
-    let date = reply.as_ref().and_then(|reply| reply.date_ms);
-    let started = cursor.started.or(date).unwrap_or_else(|| api.host.now_ms());
-    let mut marks: BTreeMap<i64, String> = BTreeMap::new();
-    let mut next = None;
-    if let Some(reply) = reply {
-        let Some(page) = Search::read(reply.value) else {
-            let words = "A page of changed sales is not readable.";
-            api.host.log(Level::Warn, words, &[]);
-            return Err(Failure::Retry(None));
-        };
-        next = page.next(first, PAGE);
-        for row in page.rows() {
-            if let Some(id) = row.whole("orderId") {
-                let status = row.whole("orderStatusId").unwrap_or_default();
-                let at = row.instant("updatedOn").unwrap_or_default();
-                marks.insert(id, format!("{status} {at}"));
-            }
-        }
-    }
-    let ours = notes::ours(api.host, marks.keys().copied());
-    marks.retain(|id, _| ours.contains(id));
-    let documents = changed(api, settings, &marks)?;
+    let since = cursor.since - settings.shipment_overlap_ms();
+    let found = changed::search(api, since, cursor.first.max(1))?;
+    let started = cursor.started.unwrap_or(found.now_ms);
+    let next = found.next;
+    let documents = read_changed(api, settings, &found.marks)?;
     cursor = match next {
         Some(first) => Cursor {
             first,
@@ -107,7 +80,7 @@ pub fn pull(api: &Api<'_>, settings: Settings<'_>, cursor: Option<&[u8]>) -> Res
 }
 
 /// Reads the sales whose search shows another state than before.
-fn changed(
+fn read_changed(
     api: &Api<'_>,
     settings: Settings<'_>,
     marks: &BTreeMap<i64, String>,

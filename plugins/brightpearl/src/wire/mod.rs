@@ -1,5 +1,6 @@
 //! Owns the shapes of Brightpearl's JSON. Must not know canonical documents or how a call is made.
 
+pub mod billed;
 pub mod contact;
 pub mod envelope;
 pub mod hook;

@@ -248,7 +248,7 @@ fn a_listing_reads_by_time_or_by_key() {
 #[test]
 fn other_kinds_are_refused() {
     let host = TestHost::at(NOW);
-    let refused = pull(&host, &context(1), Entity::Invoice, None);
+    let refused = pull(&host, &context(1), Entity::Customer, None);
     assert!(matches!(refused, Err(Failure::Rejected(p)) if p.code == "unsupported"));
 }
 

@@ -8,6 +8,8 @@ mod catalogue;
 #[cfg(test)]
 mod customers;
 #[cfg(test)]
+mod invoices;
+#[cfg(test)]
 mod net;
 #[cfg(test)]
 mod orders;

@@ -457,7 +457,7 @@ fn wherever_a_call_is_cut_one_webhook_stands_for_each_event() {
             }
             assert_eq!(
                 told.map(|words| words.len()),
-                Ok(4),
+                Ok(5),
                 "{fate:?} after {skip}"
             );
             let registered = net.truth()["webhooks"]["registered"].clone();
@@ -473,6 +473,7 @@ fn wherever_a_call_is_cut_one_webhook_stands_for_each_event() {
                 each,
                 [
                     "goods-out-note",
+                    "order.modified.order-status",
                     "product.created",
                     "product.destroyed",
                     "product.modified.on-hand-modified"

@@ -14,6 +14,7 @@ use waybill_sdk::types::{Failure, Problem};
 const PATH: &str = "/integration-service/webhook";
 const CALLBACK: &str = "https://hooks.test/hooks/erp/s3cret";
 const NOTES: &str = "goods-out-note";
+const STATUS: &str = "order.modified.order-status";
 const CREATED: &str = "product.created";
 const DESTROYED: &str = "product.destroyed";
 const MOVED: &str = "product.modified.on-hand-modified";
@@ -43,9 +44,10 @@ fn hook(id: i64, event: &str) -> Value {
         "bodyTemplate": template.to_string(), "contentType": "application/json",
         "idSetAccepted": true, "qualityOfService": 1})
 }
-fn all_four() -> Vec<Value> {
+fn all_five() -> Vec<Value> {
     vec![
         hook(121, NOTES),
+        hook(119, STATUS),
         hook(122, CREATED),
         hook(123, DESTROYED),
         hook(120, MOVED),
@@ -74,10 +76,15 @@ fn steps(host: &TestHost) -> Vec<(String, bool)> {
         .collect()
 }
 fn words() -> Vec<String> {
-    [(NOTES, 121), (CREATED, 122), (DESTROYED, 123), (MOVED, 120)]
-        .iter()
-        .map(|(event, id)| format!("{event}: webhook {id}"))
-        .collect()
+    let all = [
+        (NOTES, 121),
+        (STATUS, 119),
+        (CREATED, 122),
+        (DESTROYED, 123),
+        (MOVED, 120),
+    ];
+    let word = |(event, id): &(&str, i64)| format!("{event}: webhook {id}");
+    all.iter().map(word).collect()
 }
 
 #[test]
@@ -103,10 +110,10 @@ fn deliveries_become_hints_with_their_ranges() {
         "1007",
     ));
     assert_eq!(keys(&moved.unwrap()), [(Entity::InventoryLevel, "1007")]);
-    for (resource, event) in [
-        ("order", "modified.order-status"),
-        ("sales-order", "created"),
-    ] {
+    let status = delivered("simaccount", "order", "modified.order-status", "100245");
+    let invoice = (Entity::Invoice, "100245");
+    assert_eq!(keys(&told(status).unwrap()), [invoice]);
+    for (resource, event) in [("order", "modified"), ("sales-order", "created")] {
         assert_eq!(
             told(delivered("simaccount", resource, event, "1-9")),
             Ok(Vec::new())
@@ -155,12 +162,13 @@ fn what_is_missing_is_registered() {
     let host = TestHost::at(NOW)
         .expect(&get(PATH), none())
         .expect_body(&post(PATH), body, id(121))
+        .expect(&post(PATH), id(119))
         .expect(&post(PATH), id(122))
         .expect(&post(PATH), id(123))
         .expect(&post(PATH), id(120));
     assert_eq!(ensure(&host, &context(1), CALLBACK), Ok(words()));
     host.finish();
-    let named: Vec<(String, bool)> = [NOTES, CREATED, DESTROYED, MOVED]
+    let named: Vec<(String, bool)> = [NOTES, STATUS, CREATED, DESTROYED, MOVED]
         .iter()
         .map(|event| (format!("create-webhook/{event}"), false))
         .collect();
@@ -169,14 +177,14 @@ fn what_is_missing_is_registered() {
 
 #[test]
 fn what_stands_costs_one_call() {
-    let host = TestHost::at(NOW).expect(&get(PATH), list(&all_four()));
+    let host = TestHost::at(NOW).expect(&get(PATH), list(&all_five()));
     assert_eq!(ensure(&host, &context(1), CALLBACK), Ok(words()));
     host.finish();
 }
 
 #[test]
 fn ours_that_are_wrong_or_doubled_go_and_nobody_elses() {
-    let mut all = all_four();
+    let mut all = all_five();
     all.push(hook(124, NOTES));
     let mut old = hook(125, "order.modified");
     old["uriTemplate"] = json!(format!("{CALLBACK}/orders"));
@@ -201,6 +209,7 @@ fn ours_that_are_wrong_or_doubled_go_and_nobody_elses() {
         .expect(&get(PATH), list(&all))
         .expect(&delete(121), lost(10))
         .expect(&delete(121), gone())
+        .expect(&delete(119), gone())
         .expect(&delete(122), gone())
         .expect(&delete(123), gone())
         .expect(&delete(120), gone())
@@ -231,11 +240,11 @@ fn a_lost_registration_is_settled_by_the_list() {
         Err(Failure::Retry(None))
     );
     host.finish();
-    let host = TestHost::at(NOW).expect(&get(PATH), list(&all_four()));
+    let host = TestHost::at(NOW).expect(&get(PATH), list(&all_five()));
     assert_eq!(ensure(&host, &context(1), CALLBACK), Ok(words()));
     // Cut before it: once that has rested, it is sent again.
     let host = TestHost::at(NOW)
-        .expect(&get(PATH), list(&all_four()[1..]))
+        .expect(&get(PATH), list(&all_five()[1..]))
         .expect(&post(PATH), lost(30_000))
         .expect(&post(PATH), id(121));
     assert_eq!(ensure(&host, &context(1), CALLBACK), Ok(words()));
@@ -255,13 +264,13 @@ fn a_kept_answer_counts_only_while_its_webhook_is_there() {
         })
     };
     let host = TestHost::at(NOW)
-        .expect(&get(PATH), list(&all_four()[1..]))
+        .expect(&get(PATH), list(&all_five()[1..]))
         .expect(&post(PATH), replayed(121))
-        .expect(&get(&format!("{PATH}/121")), list(&all_four()[..1]));
+        .expect(&get(&format!("{PATH}/121")), list(&all_five()[..1]));
     assert_eq!(ensure(&host, &context(1), CALLBACK), Ok(words()));
     host.finish();
     let host = TestHost::at(NOW)
-        .expect(&get(PATH), list(&all_four()[1..]))
+        .expect(&get(PATH), list(&all_five()[1..]))
         .expect(&post(PATH), replayed(99))
         .expect(
             &get(&format!("{PATH}/99")),
@@ -284,6 +293,7 @@ fn a_refused_event_does_not_hold_the_others() {
             &post(PATH),
             errors(400, "INTC-064", "The event cannot be subscribed to"),
         )
+        .expect(&post(PATH), id(119))
         .expect(&post(PATH), id(122))
         .expect(&post(PATH), id(123))
         .expect(&post(PATH), id(120));
@@ -316,6 +326,7 @@ fn trouble_and_practice_register_nothing() {
     let practice = || Answer::Error(IoError::Denied(Denial::Practice));
     let host = TestHost::at(NOW)
         .expect(&get(PATH), none())
+        .expect(&post(PATH), practice())
         .expect(&post(PATH), practice())
         .expect(&post(PATH), practice())
         .expect(&post(PATH), practice())

@@ -310,9 +310,12 @@ impl Brightpearl {
         Ok(json!({ "orderId": id }))
     }
 
-    /// Invoices at once.
+    /// Invoices: at once, or with `pending` as long as the account's accounting takes.
     fn invoice_in_ui(&mut self, now: i64, id: &str, body: &Value) -> Done {
-        let delay = std::mem::replace(&mut self.settings.invoice_delay_ms, 0);
+        let delay = self.settings.invoice_delay_ms;
+        if body["pending"] != true {
+            self.settings.invoice_delay_ms = 0;
+        }
         let call = Call::new("POST", "", Vec::new(), body.to_string().into_bytes());
         let closed = self.close(now, id, &call);
         self.settings.invoice_delay_ms = delay;
