@@ -571,6 +571,7 @@ impl Engine {
                 }
                 // So may the sale of a state.
                 Entity::OrderState => !leads(Entity::Cancellation) || resuming,
+                Entity::Invoice => !leads(Entity::Invoice) || resuming,
                 _ => false,
             };
             if (due <= now || wanted) && !held_back {
