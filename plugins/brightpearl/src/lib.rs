@@ -6,6 +6,7 @@
 pub mod address;
 pub mod amount;
 pub mod api;
+pub mod aside;
 pub mod billed;
 pub mod bindings;
 pub mod changed;

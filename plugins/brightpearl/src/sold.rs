@@ -90,7 +90,7 @@ pub fn named(api: &Api<'_>, response: &Value) -> BTreeMap<i64, Sold> {
 }
 
 /// Parts without stock are never packed: a kit must not wait for them.
-fn mark_untracked(api: &Api<'_>, sale: &mut Sold) {
+pub fn mark_untracked(api: &Api<'_>, sale: &mut Sold) {
     let parts: Vec<_> = sale
         .rows
         .values_mut()

@@ -1,16 +1,19 @@
 //! Owns the feed of order states: what became of our sales in Brightpearl, as far as it concerns the order's source. One
-//! search tells which sales changed; only those of ours are read, and only one that is cancelled, or lacks units that were
-//! sold, is told. Must not know what follows from it.
+//! search tells which sales changed; only those of ours are read, and only one that is cancelled, lacks units that were
+//! sold, or whose units are all set aside, is told. Must not know what follows from it.
 
 use crate::api::Api;
+use crate::aside::{self, Units as Held};
 use crate::bindings::exports::waybill::connector::source::Page;
 use crate::changed;
 use crate::cut::{UNITS, Units};
 use crate::memory;
 use crate::notes;
 use crate::settings::Settings;
+use crate::sold;
 use crate::wire::ids::id_sets;
-use crate::wire::standing::{self, Standing};
+use crate::wire::sold::Sold;
+use crate::wire::standing::{self, Aside, Standing};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use waybill_sdk::commerce::{Body, Decimal, Document, LineState, OrderState};
@@ -44,7 +47,20 @@ struct Seen {
     mark: String,
     /// It was told before: from then on every change is.
     told: bool,
+    /// What was set aside, in words; nothing at first.
+    aside: String,
+    /// When that was first seen so. A sale's time of change need not move with it.
+    aside_at: i64,
 }
+
+/// A sale, and which row is which line.
+struct Sale {
+    stands: Standing,
+    sold: Sold,
+}
+
+/// Units of the lines of a sale that is set aside in part.
+type Parts = BTreeMap<i64, BTreeMap<String, Held>>;
 
 /// The next page of the feed.
 pub fn pull(api: &Api<'_>, settings: Settings<'_>, cursor: Option<&[u8]>) -> Result<Page, Failure> {
@@ -85,42 +101,58 @@ fn read_changed(
     settings: Settings<'_>,
     marks: &BTreeMap<i64, String>,
 ) -> Result<Vec<Document>, Failure> {
-    let keys: Vec<String> = marks.keys().map(|id| format!("{STATES}{id}")).collect();
-    let known = memory::get::<Seen>(api.host, &keys);
-    let mut news: BTreeMap<i64, (&String, bool)> = BTreeMap::new();
-    for ((id, mark), known) in marks.iter().zip(known) {
-        let seen = known.map(|kept| kept.value).unwrap_or_default();
+    let known = seen(api, marks.keys());
+    let mut news: BTreeMap<i64, (&String, Seen)> = BTreeMap::new();
+    for ((id, mark), seen) in marks.iter().zip(known) {
         if seen.mark != *mark {
-            news.insert(*id, (mark, seen.told));
+            news.insert(*id, (mark, seen));
         }
     }
     let ids: Vec<i64> = news.keys().copied().collect();
-    let mut documents = Vec::new();
+    let mut told = Vec::new();
     for sale in read(api, &ids)? {
-        let Some((mark, told)) = news.get(&sale.id) else {
+        let id = sale.stands.id;
+        let Some((mark, mut seen)) = news.remove(&id) else {
             continue;
         };
-        let (document, concerns) = document(api, settings, &sale);
-        let seen = Seen {
-            mark: (*mark).clone(),
-            told: *told || concerns,
-        };
+        seen.mark.clone_from(mark);
+        let aside = matches!(sale.stands.aside, Aside::All | Aside::Left);
+        seen.told |= aside || concerns(api, settings, &sale.stands);
         if seen.told {
-            documents.push(document);
+            told.push((sale, seen));
+        } else {
+            keep(api, id, &seen);
         }
-        let key = format!("{STATES}{}", sale.id);
-        memory::put(api.host, &key, api.host.now_ms(), &seen);
     }
-    Ok(documents)
+    documents(api, settings, told)
 }
 
-fn read(api: &Api<'_>, ids: &[i64]) -> Result<Vec<Standing>, Failure> {
+fn seen<'a>(api: &Api<'_>, ids: impl Iterator<Item = &'a i64>) -> Vec<Seen> {
+    let keys: Vec<String> = ids.map(|id| format!("{STATES}{id}")).collect();
+    let known = memory::get::<Seen>(api.host, &keys).into_iter();
+    known
+        .map(|kept| kept.map(|kept| kept.value).unwrap_or_default())
+        .collect()
+}
+
+fn keep(api: &Api<'_>, id: i64, seen: &Seen) {
+    memory::put(api.host, &format!("{STATES}{id}"), api.host.now_ms(), seen);
+}
+
+fn read(api: &Api<'_>, ids: &[i64]) -> Result<Vec<Sale>, Failure> {
     let mut all = Vec::new();
     for set in id_sets(ids, MOST) {
         let path = format!("/order-service/sales-order/{set}");
         if let Some(reply) = api.get_found(&path)? {
+            let mut sold = sold::named(api, &reply.value);
+            sold.values_mut()
+                .for_each(|sale| sold::mark_untracked(api, sale));
             let found = standing::standing(&reply.value).into_iter();
-            all.extend(found.filter(|sale| ids.contains(&sale.id)));
+            let ours = found.filter(|sale| ids.contains(&sale.id));
+            all.extend(ours.map(|stands| Sale {
+                sold: sold.remove(&stands.id).unwrap_or_default(),
+                stands,
+            }));
         }
     }
     Ok(all)
@@ -136,31 +168,108 @@ pub fn fetch(
     let ours = notes::ours(api.host, ids.filter(|id| *id > 0));
     let ids: Vec<i64> = ours.into_iter().collect();
     let sales = read(api, &ids)?;
-    let documents = sales.iter().map(|sale| document(api, settings, sale).0);
-    Ok(documents.collect())
+    let known = seen(api, sales.iter().map(|sale| &sale.stands.id));
+    documents(api, settings, sales.into_iter().zip(known).collect())
 }
 
-/// A sale's state, and whether it concerns the order's source.
-fn document(api: &Api<'_>, settings: Settings<'_>, sale: &Standing) -> (Document, bool) {
+/// The documents of these sales, which are told.
+fn documents(
+    api: &Api<'_>,
+    settings: Settings<'_>,
+    sales: Vec<(Sale, Seen)>,
+) -> Result<Vec<Document>, Failure> {
+    let in_part = sales
+        .iter()
+        .filter(|(sale, _)| sale.stands.aside == Aside::Part);
+    let in_part = in_part.map(|(sale, _)| (sale.stands.id, sale.sold.clone()));
+    let parts = aside::read(api, &in_part.collect())?;
+    let mut all = Vec::with_capacity(sales.len());
+    for (sale, mut seen) in sales {
+        let stands = &sale.stands;
+        let lines = lines(api, stands, &parts);
+        let aside = in_words(stands.aside, &lines);
+        if seen.aside != aside {
+            seen.aside = aside;
+            seen.aside_at = api.host.now_ms();
+            seen.told = true;
+        }
+        keep(api, stands.id, &seen);
+        let at = stands.updated_on.unwrap_or_else(|| api.host.now_ms());
+        let revision = if seen.aside_at == 0 {
+            at.to_string()
+        } else {
+            format!("{at} {} {}", stands.aside.word(), seen.aside_at)
+        };
+        all.push(Document {
+            key: stands.id.to_string(),
+            revision,
+            occurred_at: at,
+            body: Body::OrderState(OrderState {
+                order_key: stands.id.to_string(),
+                status: stands.status.unwrap_or_default().to_string(),
+                cancelled: is_cancelled(settings, stands),
+                invoices: Vec::new(),
+                lines,
+            }),
+        });
+    }
+    Ok(all)
+}
+
+fn in_words(aside: Aside, lines: &[LineState]) -> String {
+    match aside {
+        Aside::Nothing => String::new(),
+        Aside::All | Aside::Left => aside.word().to_owned(),
+        Aside::Part => {
+            let units = |l: &LineState| {
+                format!("{}={}+{}", l.line, l.allocated.normal(), l.shipped.normal())
+            };
+            lines.iter().map(units).collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+fn is_cancelled(settings: Settings<'_>, sale: &Standing) -> bool {
     let own = settings.id("cancel-status").ok().flatten();
     let others = settings.get("cancelled-statuses").unwrap_or_default();
     let mut others = others.split(',').filter_map(|id| id.trim().parse().ok());
     let status = sale.status.unwrap_or_default();
-    let cancelled = sale.cancelled || own == Some(status) || others.any(|id: i64| id == status);
+    sale.cancelled || own == Some(status) || others.any(|id: i64| id == status)
+}
+
+/// Whether the order's source has to know, whatever is set aside.
+fn concerns(api: &Api<'_>, settings: Settings<'_>, sale: &Standing) -> bool {
+    let lines = lines(api, sale, &Parts::new());
+    is_cancelled(settings, sale) || lines.iter().any(|line| line.cancelled.is_positive())
+}
+
+fn lines(api: &Api<'_>, sale: &Standing, parts: &Parts) -> Vec<LineState> {
     let reference = sale.external_ref.as_deref().unwrap_or_default();
     let sold = memory::one::<Units>(api.host, &format!("{UNITS}{reference}"));
     let sold = sold.map(|kept| kept.value).unwrap_or_default();
-    let lines: Vec<LineState> = sold
-        .iter()
+    let parts = parts.get(&sale.id);
+    sold.iter()
         .filter_map(|(line, units)| {
             let mut rows = sale.rows.iter();
             let row = rows.find(|row| row.line.as_ref() == Some(line));
             let stands = row.map_or(ZERO, |row| row.quantity);
             let gone = Decimal::parse(units)?.minus(stands)?;
+            let held = match sale.aside {
+                Aside::Nothing => Held::default(),
+                Aside::Part => parts.and_then(|p| p.get(line)).copied().unwrap_or_default(),
+                Aside::All => Held {
+                    aside: stands,
+                    ..Held::default()
+                },
+                Aside::Left => Held {
+                    left: stands,
+                    ..Held::default()
+                },
+            };
             Some(LineState {
                 line: line.clone(),
-                allocated: ZERO,
-                shipped: ZERO,
+                allocated: held.aside,
+                shipped: held.left,
                 cancelled: if gone.is_positive() {
                     gone.normal()
                 } else {
@@ -169,20 +278,5 @@ fn document(api: &Api<'_>, settings: Settings<'_>, sale: &Standing) -> (Document
                 invoiced: ZERO,
             })
         })
-        .collect();
-    let concerns = cancelled || lines.iter().any(|line| line.cancelled.is_positive());
-    let at = sale.updated_on.unwrap_or_else(|| api.host.now_ms());
-    let document = Document {
-        key: sale.id.to_string(),
-        revision: format!("{at}"),
-        occurred_at: at,
-        body: Body::OrderState(OrderState {
-            order_key: sale.id.to_string(),
-            status: status.to_string(),
-            cancelled,
-            invoices: Vec::new(),
-            lines,
-        }),
-    };
-    (document, concerns)
+        .collect()
 }

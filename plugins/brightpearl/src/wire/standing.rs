@@ -1,5 +1,5 @@
-//! Owns how a sale is read that is to be cancelled: whether it can be, and its rows with their amounts. Must not know what
-//! is done with it.
+//! Owns how a sale is read as it stands: whether it can be cancelled, how much of it is set aside, and its rows with their
+//! amounts. Must not know what is done with it.
 
 use super::ids;
 use serde_json::Value;
@@ -22,6 +22,42 @@ pub struct StandingRow {
     pub bundle: bool,
 }
 
+/// How much of a sale is set aside or has left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Aside {
+    /// Nothing, or nobody says.
+    #[default]
+    Nothing,
+    /// A part; the sale does not say which.
+    Part,
+    /// All that has stock.
+    All,
+    /// All of it has left.
+    Left,
+}
+
+impl Aside {
+    /// From the codes of allocation and shipping. One that is not known says nothing: then less is told as free.
+    fn read(allocation: &str, shipping: &str) -> Self {
+        match (allocation, shipping) {
+            (_, "ASS") => Self::Left,
+            ("AAA" | "ANR", _) | (_, "NST") => Self::All,
+            ("APA", _) | (_, "SPS") => Self::Part,
+            _ => Self::Nothing,
+        }
+    }
+
+    /// A word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Part => "part",
+            Self::All => "all",
+            Self::Left => "left",
+        }
+    }
+}
+
 /// A sale as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
@@ -35,6 +71,8 @@ pub struct Standing {
     pub invoiced: bool,
     /// Something was paid.
     pub paid: bool,
+    /// How much of it is set aside.
+    pub aside: Aside,
     /// By which we find it again.
     pub external_ref: Option<String>,
     /// When it was changed last.
@@ -52,6 +90,7 @@ fn read(sale: &Value) -> Option<Standing> {
     let text = |name: &str| sale.get(name).and_then(ids::text);
     let invoice = sale.get("invoice").and_then(|i| i.get("invoiceReference"));
     let paid = text("orderPaymentStatus").unwrap_or_default();
+    let code = |name: &str| text(name).unwrap_or_default().trim().to_ascii_uppercase();
     let rows = sale.get("rows").and_then(Value::as_array);
     Some(Standing {
         id: sale.get("id").and_then(ids::whole).filter(|id| *id > 0)?,
@@ -59,6 +98,7 @@ fn read(sale: &Value) -> Option<Standing> {
         cancelled: sale.get("isCanceled").and_then(ids::flag) == Some(true),
         invoiced: invoice.and_then(ids::text).is_some(),
         paid: matches!(paid.as_str(), "PAID" | "PARTIALLY_PAID"),
+        aside: Aside::read(&code("allocationStatusCode"), &code("shippingStatusCode")),
         external_ref: text("externalRef"),
         updated_on: sale.get("updatedOn").and_then(ids::instant),
         rows: rows.into_iter().flatten().filter_map(row).collect(),
@@ -119,6 +159,24 @@ mod tests {
         assert_eq!(of("10.00", "2", "3"), Some(decimal("6.6667").normal()));
         assert_eq!(of("-10.00", "1", "3"), Some(decimal("-3.3333").normal()));
         assert_eq!(of("1", "1", "0"), None);
+    }
+
+    #[test]
+    fn codes_that_nobody_knows_set_nothing_aside() {
+        for (allocation, shipping, aside) in [
+            ("ANA", "SNS", Aside::Nothing),
+            ("APA", "SNS", Aside::Part),
+            ("AAA", "SPS", Aside::All),
+            ("aaa ", "", Aside::All),
+            ("AAA", "ASS", Aside::Left),
+            ("ANR", "NST", Aside::All),
+            ("ANA", "SPS", Aside::Part),
+            ("AXX", "SXX", Aside::Nothing),
+            ("", "", Aside::Nothing),
+        ] {
+            let sale = json!([{"id": 7, "allocationStatusCode": allocation, "shippingStatusCode": shipping}]);
+            assert_eq!(standing(&sale)[0].aside, aside, "{allocation} {shipping}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::net::{FATES, Net, key, plain};
 use crate::script::{delivery, line, order};
 use serde_json::{Value, json};
 use waybill_brightpearl::bindings::exports::waybill::connector::sink::Delivery;
-use waybill_brightpearl::source::pull;
+use waybill_brightpearl::source::{fetch, pull};
 use waybill_sdk::commerce::{
     Body, CancelPhase, Cancellation, Decimal, Document, Entity, LineQuantity, OrderState,
 };
@@ -308,4 +308,52 @@ fn what_the_merchant_cancels_comes_back_once() {
         &json!({"orderStatusId": 22}),
     );
     assert!(!states.round()[0].cancelled, "taken back");
+}
+
+/// Units of L1 and L2 that are set aside and that have left, and the revision.
+fn aside(net: &Net, sale: &str) -> ([i64; 4], String) {
+    let keys = [sale.to_owned()];
+    let mut documents = fetch(net, &Net::context(&[]), Entity::OrderState, &keys).unwrap();
+    let document = documents.remove(0);
+    let Body::OrderState(state) = document.body else {
+        panic!("{:?}", document.body)
+    };
+    let of = |line: &str| state.lines.iter().find(|l| l.line == line).unwrap();
+    let units = [
+        of("L1").allocated,
+        of("L2").allocated,
+        of("L1").shipped,
+        of("L2").shipped,
+    ];
+    (units.map(|u| u.to_whole().unwrap()), document.revision)
+}
+
+#[test]
+fn what_is_set_aside_is_told_and_read_apart_only_where_it_is_a_part() {
+    let net = Net::new(&plain());
+    let sale = sold(&net);
+    let (units, first) = aside(&net, &sale);
+    assert_eq!(units, [0; 4]);
+    assert_eq!(net.count(), 1);
+    net.control(&format!("order/{sale}/reserve"), &json!({"units": 1}));
+    let (units, part) = aside(&net, &sale);
+    assert_eq!((units[0], units[2]), (1, 0));
+    assert_eq!(net.count(), 3, "the sale, its notes, its reservation");
+    assert_ne!(part, first);
+    assert_eq!(aside(&net, &sale).1, part, "the same is told as the same");
+    net.pass(1_000);
+    net.control(&format!("order/{sale}/reserve"), &json!({}));
+    net.count();
+    let (units, all) = aside(&net, &sale);
+    assert_eq!(units, [3, 2, 0, 0]);
+    assert_eq!(net.count(), 1);
+    assert_ne!(all, part);
+    // Given back: not the same revision as before, which was seen.
+    net.pass(1_000);
+    net.control(&format!("order/{sale}/release"), &json!({}));
+    let (units, none) = aside(&net, &sale);
+    assert_eq!(units, [0; 4]);
+    assert_ne!(none, first);
+    note(&net, &sale, "shipped");
+    assert_eq!(aside(&net, &sale).0, [0, 0, 3, 2]);
 }

@@ -85,8 +85,10 @@ impl Brightpearl {
             ["ship"] => self.ship_as_user(now, id, body),
             ["note"] => self.new_note_as_user(now, id, body),
             ["invoice"] => self.invoice_in_ui(now, id, body),
+            ["reserve"] => self.reserve_as_user(now, id, body),
+            ["release"] => self.release_as_user(now, id),
             _ => Err(Refusal::missing(
-                "a control of an order is status, row, ship, note or invoice",
+                "a control of an order is status, row, ship, note, invoice, reserve or release",
             )),
         }
     }

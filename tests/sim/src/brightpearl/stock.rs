@@ -182,6 +182,45 @@ impl Brightpearl {
                 format!("Invalid warehouse id: {warehouse}"),
             ));
         }
+        self.set_aside(now, id, warehouse, wanted)?;
+        Ok(Reply::done())
+    }
+
+    /// A user, or the account's own automation, sets units aside for an order: all of its rows, or at most `units` of each.
+    pub(super) fn reserve_as_user(
+        &mut self,
+        now: i64,
+        order: &str,
+        body: &Value,
+    ) -> Result<Value, Refusal> {
+        let id = self.order_id(order)?;
+        let most = body["units"].as_i64().unwrap_or(i64::MAX);
+        let known = self.orders.get(id);
+        let warehouse = integer(&body["warehouseId"]).or_else(|| Some(known?.warehouse_id));
+        let rows = known.map(|o| o.rows.as_slice()).unwrap_or_default();
+        let wanted = rows.iter().filter(|row| row.tracked).map(|row| {
+            let units = row.quantity.normalize().to_string();
+            (row.id, row.product_id, units.parse().unwrap_or(0).min(most))
+        });
+        let wanted: Vec<_> = wanted.collect();
+        self.set_aside(now, id, warehouse.unwrap_or(0), wanted)?;
+        Ok(json!({ "order": id }))
+    }
+
+    /// A user gives back what is set aside for an order.
+    pub(super) fn release_as_user(&mut self, now: i64, order: &str) -> Result<Value, Refusal> {
+        let id = self.order_id(order)?;
+        self.release(now, id);
+        Ok(json!({ "order": id }))
+    }
+
+    fn set_aside(
+        &mut self,
+        now: i64,
+        id: i64,
+        warehouse: i64,
+        wanted: Vec<(i64, i64, i64)>,
+    ) -> Result<(), Refusal> {
         self.release(now, id);
         let mut rows = BTreeMap::new();
         for (row, product, quantity) in wanted {
@@ -203,7 +242,7 @@ impl Brightpearl {
             order.refresh_codes();
         }
         self.hooks.raise(now, "order", "modified", id);
-        Ok(Reply::done())
+        Ok(())
     }
 
     /// The rows a request names, checked: row, product and quantity.
