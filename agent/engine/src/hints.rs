@@ -177,26 +177,31 @@ async fn fetch(
     let scope = EffectScope::Poll(format!("fetch/{entity}"));
     let call = core.call(slot, scope, priority, Mode::Live, 1);
     let keys: Vec<String> = rows.iter().map(|row| row.key.clone()).collect();
+    let asked_at = core.now();
     let answer = connector.fetch(call, entity, keys).await;
     crash::point("fetch.answered");
     match answer.value {
         Ok(documents) => {
-            take(
-                core,
-                desk,
-                connection,
-                entity,
-                rows,
+            let came = Came {
                 documents,
-                answer.writes,
-            )
-            .await?;
+                writes: answer.writes,
+                asked_at,
+            };
+            take(core, desk, connection, entity, rows, came).await?;
             crash::point("fetch.committed");
             core.hooks.went_well(connection, Some(entity));
             Ok(Fetched::Yes)
         }
         Err(error) => failed(core, connection, entity, rows, error).await,
     }
+}
+
+/// What a call brought.
+struct Came {
+    documents: Vec<Document>,
+    writes: Vec<KvWrite>,
+    /// Before the call.
+    asked_at: Millis,
 }
 
 /// Documents, what follows from them, and the hints that led to them: one commit.
@@ -206,25 +211,29 @@ async fn take(
     connection: ConnectionId,
     entity: Entity,
     rows: &[HintRow],
-    documents: Vec<Document>,
-    writes: Vec<KvWrite>,
+    came: Came,
 ) -> Result<(), StoreError> {
     let (now, desk, rows) = (core.now(), desk.clone(), rows.to_vec());
+    let Came {
+        documents,
+        writes,
+        asked_at,
+    } = came;
     let asked = rows.len();
     let taken = core
         .store
         .write(move |tx| {
             calls::mark_ok(tx, connection, now)?;
+            tx.kv_apply(connection, &writes)?;
             // Before the documents: what they ask for may be the same document again, later.
             for row in &rows {
                 tx.take_hint(row)?;
             }
             if entity == Entity::InventoryLevel {
                 let asked: Vec<String> = rows.iter().map(|row| row.key.clone()).collect();
-                stock::take(tx, &desk, connection, &asked, &documents, &writes, now)?;
+                stock::take(tx, &desk, connection, &asked, &documents, (asked_at, now))?;
                 return Ok(intake::Taken::default());
             }
-            tx.kv_apply(connection, &writes)?;
             let taken = intake::documents(tx, &desk, connection, &documents, now)?;
             let came: BTreeSet<&str> = documents.iter().map(|d| d.key.as_str()).collect();
             for row in rows.iter().filter(|row| !came.contains(row.key.as_str())) {

@@ -569,8 +569,10 @@ impl Engine {
                 Entity::InventoryLevel => {
                     !leads(Entity::InventoryLevel) || !look.caught_up.contains(&id)
                 }
-                // So may the sale of a state.
-                Entity::OrderState => !leads(Entity::Cancellation) || resuming,
+                // So may the sale of a state, which tells what is cancelled and what is set aside.
+                Entity::OrderState => {
+                    resuming || !leads(Entity::Cancellation) && !leads(Entity::InventoryLevel)
+                }
                 Entity::Invoice => !leads(Entity::Invoice) || resuming,
                 _ => false,
             };

@@ -6,10 +6,11 @@ use crate::codec::{Key, Parts, Span};
 use crate::error::StoreError;
 use crate::items::ItemRow;
 use crate::schema::Tab;
-use crate::stock_rows::{LevelBatchRow, LevelRow, OnHandRow, TakenRow};
-use std::collections::BTreeSet;
+use crate::stock_rows::{Fewer, LevelBatchRow, LevelRow, OnHandRow, TakenRow};
+use std::collections::{BTreeMap, BTreeSet};
+use waybill_model::decimal::Decimal;
 use waybill_model::document::Entity;
-use waybill_model::ids::{ConnectionId, OrderId};
+use waybill_model::ids::{ConnectionId, Millis, OrderId};
 
 /// An item of a catalogue that has stock of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -213,6 +214,38 @@ pub(crate) fn batch(
     a.row(Tab::LevelBatches, &pair(from, to).0)
 }
 
+/// Items of which an order takes another number than before.
+#[derive(Debug, Default)]
+pub struct Counted {
+    /// More, or they are counted for another warehouse.
+    pub changed: BTreeSet<String>,
+    /// Fewer: worth asking what is held of them now.
+    pub fewer: BTreeSet<String>,
+}
+
+fn taken_now(
+    order: OrderId,
+    warehouse: Option<String>,
+    old: Option<&TakenRow>,
+    units: Decimal,
+    now: Millis,
+) -> TakenRow {
+    let row = |units, fewer| TakenRow {
+        order,
+        warehouse,
+        units,
+        fewer,
+    };
+    match old {
+        Some(old) if units.checked_sub(old.units).is_some_and(|d| d.units < 0) => {
+            let known = old.fewer.clone().filter(|fewer| fewer.units == units);
+            let fewer = known.unwrap_or(Fewer { units, since: now });
+            row(old.units, Some(fewer))
+        }
+        _ => row(units, None),
+    }
+}
+
 impl Tx<'_> {
     /// Stores a level.
     pub fn put_level(&mut self, row: &LevelRow) -> Result<(), StoreError> {
@@ -250,41 +283,106 @@ impl Tx<'_> {
         Ok(news)
     }
 
-    /// Stores what an order takes of each item in a connection; the items whose units changed by that.
+    /// Stores what an order takes of each item in a connection, by warehouse. What became fewer counts until
+    /// [`Tx::settle_taken`].
     pub fn put_taken(
         &mut self,
         connection: ConnectionId,
         order: OrderId,
-        new: &[(String, TakenRow)],
-    ) -> Result<BTreeSet<String>, StoreError> {
-        let mut changed = BTreeSet::new();
-        let place = |item: &str, number: u32| of_item(connection, item).u64(order.0).u32(number);
-        let by = |item: &str| Key::new().u32(connection.0).u64(order.0).text(item);
+        new: &[(String, Option<String>, Decimal)],
+        now: Millis,
+    ) -> Result<Counted, StoreError> {
+        let mut counted = Counted::default();
         let before = taken_by(self, connection, order)?;
         let mut items: BTreeSet<&str> = before.iter().map(String::as_str).collect();
-        items.extend(new.iter().map(|(item, _)| item.as_str()));
+        items.extend(new.iter().map(|(item, ..)| item.as_str()));
         for item in items {
             let span = Span::prefix(of_item(connection, item).u64(order.0));
             let old: Vec<TakenRow> = self.dynamic().rows(Tab::Taken, &span, usize::MAX)?;
-            let now = new.iter().filter(|(of, _)| of == item).map(|(_, row)| row);
-            let now: Vec<&TakenRow> = now.collect();
-            if old.iter().eq(now.iter().copied()) {
+            let mut places: BTreeMap<Option<String>, (Option<&TakenRow>, Decimal)> =
+                BTreeMap::new();
+            for row in &old {
+                places.insert(row.warehouse.clone(), (Some(row), Decimal::ZERO));
+            }
+            for (_, place, units) in new.iter().filter(|(of, ..)| of == item) {
+                places.entry(place.clone()).or_insert((None, *units)).1 = *units;
+            }
+            let rows: Vec<TakenRow> = places
+                .into_iter()
+                .map(|(warehouse, (old, units))| taken_now(order, warehouse, old, units, now))
+                .collect();
+            if rows == old {
                 continue;
             }
-            changed.insert(item.to_owned());
-            for (number, _) in (0..).zip(&old) {
-                self.del(Tab::Taken, &place(item, number).0)?;
+            let sum = |rows: &[TakenRow]| -> Vec<_> {
+                let units = rows.iter().map(|row| (row.warehouse.clone(), row.units));
+                units.collect()
+            };
+            if sum(&rows) != sum(&old) {
+                counted.changed.insert(item.to_owned());
             }
-            for (number, row) in (0..).zip(&now) {
-                self.put_row(Tab::Taken, &place(item, number).0, row)?;
+            if rows
+                .iter()
+                .any(|row| row.fewer.as_ref().is_some_and(|f| f.since == now))
+            {
+                counted.fewer.insert(item.to_owned());
             }
-            if now.is_empty() {
-                self.del(Tab::TakenBy, &by(item).0)?;
-            } else {
-                self.put_bytes(Tab::TakenBy, &by(item).0, &[])?;
+            self.write_taken(connection, order, item, old.len(), &rows)?;
+        }
+        Ok(counted)
+    }
+
+    /// What a system holds of an item was said by a call that began then: units that were fewer before it count no more.
+    /// Whether any were.
+    pub fn settle_taken(
+        &mut self,
+        connection: ConnectionId,
+        item: &str,
+        began: Millis,
+    ) -> Result<bool, StoreError> {
+        let mut orders: BTreeMap<OrderId, Vec<TakenRow>> = BTreeMap::new();
+        for row in taken(self, connection, item)? {
+            orders.entry(row.order).or_default().push(row);
+        }
+        let mut any = false;
+        for (order, mut rows) in orders {
+            let (before, mut news) = (rows.len(), false);
+            for row in &mut rows {
+                if let Some(fewer) = row.fewer.take_if(|fewer| fewer.since <= began) {
+                    row.units = fewer.units;
+                    news = true;
+                }
+            }
+            if news {
+                rows.retain(|row| !row.units.is_zero() || row.fewer.is_some());
+                self.write_taken(connection, order, item, before, &rows)?;
+                any = true;
             }
         }
-        Ok(changed)
+        Ok(any)
+    }
+
+    fn write_taken(
+        &mut self,
+        connection: ConnectionId,
+        order: OrderId,
+        item: &str,
+        before: usize,
+        rows: &[TakenRow],
+    ) -> Result<(), StoreError> {
+        let place = |number: u32| of_item(connection, item).u64(order.0).u32(number);
+        for (number, _) in (0..).zip(0..before).skip(rows.len()) {
+            self.del(Tab::Taken, &place(number).0)?;
+        }
+        for (number, row) in (0..).zip(rows) {
+            self.put_row(Tab::Taken, &place(number).0, row)?;
+        }
+        let by = Key::new().u32(connection.0).u64(order.0).text(item);
+        if rows.is_empty() {
+            self.del(Tab::TakenBy, &by.0).map(drop)
+        } else {
+            self.put_bytes(Tab::TakenBy, &by.0, &[])
+        }
     }
 
     /// Says that an order changed: its units are counted again before the next level is sent. Nothing where no stock is

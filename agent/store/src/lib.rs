@@ -66,7 +66,7 @@ pub use hints::HintRow;
 pub use hooks::{DeliveryRow, HooksRow};
 pub use items::CatalogueItem;
 pub use kept::{FreeSpace, Home, Kept, Why};
-pub use levels::StockItem;
+pub use levels::{Counted, StockItem};
 pub use named::{NamedCountRow, NamedItemRow, NamedQuery, NewNamedItem};
 pub use overlay::check_file;
 pub use read::{JOB_WORDS, Read};
@@ -76,7 +76,7 @@ pub use schema::SCHEMA_VERSION;
 #[doc(hidden)]
 pub use schema::Tab;
 pub use stock_rows::{
-    Count, LevelBatchRow, LevelMember, LevelPending, LevelRow, OnHandRow, TakenRow,
+    Count, Fewer, LevelBatchRow, LevelMember, LevelPending, LevelRow, OnHandRow, TakenRow,
 };
 pub use store::{OnRepair, Options, Place, Store, Writer};
 pub use unpack::verify_backup;

@@ -78,6 +78,19 @@ pub struct TakenRow {
     pub warehouse: Option<String>,
     /// So many.
     pub units: Decimal,
+    /// They became fewer, and the system has not said yet what it holds since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fewer: Option<Fewer>,
+}
+
+/// Units that an order takes less, since its system set them aside or sent them off. They count until the system has said
+/// what it holds after that: what it said before does not know of it, and they would be offered twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fewer {
+    /// So many are left.
+    pub units: Decimal,
+    /// Since then.
+    pub since: Millis,
 }
 
 /// Levels that were sent together, until all of them are judged. There is at most one on a route.

@@ -8,7 +8,7 @@ use waybill_it::bench::{
 };
 use waybill_model::contract::{Failure, Outcome, Problem, Ticket, Verdict};
 use waybill_model::decimal::Decimal;
-use waybill_model::document::{Body, OrderPhase};
+use waybill_model::document::{Body, Document, LineState, OrderPhase, OrderState};
 use waybill_store::Read;
 
 /// What the network holds of each item in its warehouse, and every number it was told.
@@ -124,6 +124,66 @@ fn units_of_open_orders_are_taken_off_until_they_have_left() {
         let low = held(&told).all.iter().map(|(_, units)| *units).min();
         assert_eq!(low, Some(0));
         assert!(!held(&told).all.contains(&("SKU-1".to_owned(), 10 + 5)));
+        bench.end().await;
+    });
+}
+
+/// The sale of that order as the ERP shows it, with so many units of its line set aside.
+fn set_aside(bench: &Bench, revision: &str, units: i64) {
+    let sale = bench.order("1").sale_key.expect("the sale is made");
+    held(&bench.erp.documents).push(Document {
+        key: sale.clone(),
+        revision: revision.to_owned(),
+        occurred_at: 0,
+        body: Body::OrderState(OrderState {
+            order_key: sale,
+            status: "22".to_owned(),
+            cancelled: false,
+            invoices: Vec::new(),
+            lines: vec![LineState {
+                line: "1".to_owned(),
+                allocated: Decimal::whole(units),
+                shipped: Decimal::ZERO,
+                cancelled: Decimal::ZERO,
+                invoiced: Decimal::ZERO,
+            }],
+        }),
+    });
+}
+
+/// Changes what the ERP holds, and lets some time pass: every number that the network was told of it then.
+async fn told_within_a_while(bench: &Bench, told: &Network, units: i64) -> Vec<i64> {
+    held(told).all.clear();
+    held(&bench.erp.stock).insert("1".to_owned(), units);
+    bench.pass(900).await;
+    let told = held(told);
+    let of_it = told.all.iter().filter(|(item, _)| item == "SKU-1");
+    of_it.map(|(_, units)| *units).collect()
+}
+
+#[test]
+fn units_that_the_erp_has_set_aside_come_off_once() {
+    case(|bench| async move {
+        let told = listen(&bench, good);
+        bench.pass(60).await;
+        bench.send(order("1", 1, accepted));
+        bench.pass(60).await;
+        assert_eq!(of(&told, "SKU-1"), Some(5));
+        // Two of five: no webhook says so, the sale is looked at again.
+        set_aside(&bench, "a", 2);
+        let two = told_within_a_while(&bench, &told, 8).await;
+        assert_eq!(of(&told, "SKU-1"), Some(5));
+        assert!(two.iter().all(|units| *units <= 5), "{two:?}");
+        set_aside(&bench, "b", 5);
+        let all = told_within_a_while(&bench, &told, 5).await;
+        assert_eq!(of(&told, "SKU-1"), Some(5));
+        assert!(all.iter().all(|units| *units <= 5), "{all:?}");
+        // Given back: the order takes them again, as soon as that is seen.
+        set_aside(&bench, "c", 0);
+        let before = told_within_a_while(&bench, &told, 5).await;
+        assert_eq!(before, [0], "seen before the ERP's own number rises");
+        told_within_a_while(&bench, &told, 10).await;
+        assert_eq!(of(&told, "SKU-1"), Some(5));
         bench.end().await;
     });
 }

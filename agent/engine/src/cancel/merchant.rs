@@ -22,12 +22,25 @@ pub(crate) fn take(
     let Some(row) = tx.order_linked(connection, &state.order_key)? else {
         return Ok(false);
     };
-    if !count::leads(tx, connection, row.connection)?
-        || tx.accept(connection, document, now)?.is_none()
-    {
+    let cancels = count::leads(tx, connection, row.connection)?;
+    let stock = desk
+        .routes
+        .iter()
+        .any(|r| (r.entity, r.from, r.to) == (Entity::InventoryLevel, connection, row.connection));
+    if stock {
+        // Also where it is as before: then it is looked at again later.
+        tx.mark_for_stock(row.id)?;
+    }
+    // What is set aside concerns stock alone.
+    let cut = state.cancelled || state.lines.iter().any(|l| l.cancelled.is_positive());
+    let known = || tx.latest_document(connection, Entity::OrderState, &state.order_key);
+    let wanted = stock || (cancels && (cut || known()?.is_some()));
+    if !wanted || tx.accept(connection, document, now)?.is_none() {
         return Ok(false);
     }
-    consider(tx, desk, row.id, now)?;
+    if cancels {
+        consider(tx, desk, row.id, now)?;
+    }
     Ok(true)
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use waybill_host::connector::{CallError, Mode};
 use waybill_host::ports::EffectScope;
-use waybill_model::contract::{Failure, KvWrite};
+use waybill_model::contract::Failure;
 use waybill_model::crash;
 use waybill_model::document::{Body, Document, Entity};
 use waybill_model::ids::{ConnectionId, Millis};
@@ -113,6 +113,7 @@ async fn chunk(core: &Arc<Core>, connection: ConnectionId) -> Result<bool, Store
     }
     let feed = feed.unwrap_or_else(|| pull::fresh_feed(connection, Entity::InventoryLevel));
     let attempt = feed.failures + 1;
+    let asked_at = core.now();
     let (documents, writes) = if keys.is_empty() {
         (Vec::new(), Vec::new())
     } else {
@@ -139,7 +140,8 @@ async fn chunk(core: &Arc<Core>, connection: ConnectionId) -> Result<bool, Store
     core.store
         .write(move |tx| {
             calls::mark_ok(tx, connection, now)?;
-            take(tx, &inner, connection, &keys, &documents, &writes, now)?;
+            tx.kv_apply(connection, &writes)?;
+            take(tx, &inner, connection, &keys, &documents, (asked_at, now))?;
             let feed = FeedRow {
                 cursor: serde_json::to_vec(&at).ok(),
                 last_ok: Some(now),
@@ -207,17 +209,15 @@ async fn failed(
     Ok(())
 }
 
-/// Takes what was said of these items: of one that is not named, nothing is held.
+/// Takes what was said of these items, between the time it was asked and now: of one that is not named, nothing is held.
 pub(crate) fn take(
     tx: &mut Tx<'_>,
     desk: &Desk,
     connection: ConnectionId,
     asked: &[String],
     documents: &[Document],
-    writes: &[KvWrite],
-    now: Millis,
+    (asked_at, now): (Millis, Millis),
 ) -> Result<(), StoreError> {
-    tx.kv_apply(connection, writes)?;
     let mut held: BTreeMap<&str, Vec<Count>> =
         asked.iter().map(|key| (key.as_str(), Vec::new())).collect();
     for document in documents {
@@ -235,6 +235,7 @@ pub(crate) fn take(
         counts.sort_by(|a, b| a.warehouse.cmp(&b.warehouse));
         let row = OnHandRow { counts, at: now };
         tx.put_on_hand(connection, item, &row)?;
+        tx.settle_taken(connection, item, asked_at)?;
         // Also where the units are the same: rules and names may have changed since.
         changed.push(item);
     }

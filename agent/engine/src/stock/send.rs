@@ -247,7 +247,7 @@ async fn claim(core: &Arc<Core>, slot: &Slot) -> Result<Option<Claim>, StoreErro
                 return Ok(None);
             }
             let routes = derive::routes(tx, &desk, |row| row.to == to)?;
-            while taken::catch_up(tx, &routes)? {}
+            while taken::catch_up(tx, &routes, now)? {}
             for route in &routes {
                 match tx.level_batch(route.from, to)? {
                     Some(open) if open.pending.is_some() => continue,

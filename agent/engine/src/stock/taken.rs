@@ -1,5 +1,8 @@
 //! What open orders take of the ERP's stock and nobody there has set aside yet. The network has lowered its own number
 //! for them already; the ERP's number does not know of them.
+//!
+//! What the ERP has set aside is off its own number, but only once that is read again: until then the units count here.
+//! Sales are looked at again until that is so, since nothing tells of it by itself.
 
 use super::derive::Route;
 use crate::order;
@@ -8,21 +11,28 @@ use crate::translate;
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{Body, Entity, Order, OrderPhase};
-use waybill_model::ids::OrderId;
+use waybill_model::ids::{Millis, OrderId};
 use waybill_model::levels;
 use waybill_model::order_state::OrderStage;
-use waybill_store::{OrderRow, Read, StoreError, TakenRow, Tx};
+use waybill_store::{OrderRow, Read, StoreError, Tx};
 
 /// Orders that are counted in one commit.
 const MOST: usize = 500;
+/// A sale is looked at again after a quarter of its age, within these bounds.
+const FIRST_MS: Millis = 60_000;
+const LONGEST_MS: Millis = 3_600_000;
+/// A sale that is set aside and has not left may be given back.
+const SET_ASIDE_MS: Millis = 6 * LONGEST_MS;
+/// What is held is asked for so long after units were set aside, so that several orders share a call.
+const GATHER_MS: Millis = 15_000;
 
 /// Counts orders that changed, and what follows for the levels. Whether more are left.
-pub(crate) fn catch_up(tx: &mut Tx<'_>, routes: &[Route]) -> Result<bool, StoreError> {
+pub(crate) fn catch_up(tx: &mut Tx<'_>, routes: &[Route], now: Millis) -> Result<bool, StoreError> {
     let orders = tx.take_stock_orders(MOST)?;
     for route in routes {
         let mut changed = BTreeSet::new();
         for id in &orders {
-            changed.extend(count(tx, route, *id)?);
+            changed.extend(count(tx, route, *id, now)?);
         }
         route.follow_all(tx, changed.iter().map(String::as_str))?;
     }
@@ -30,17 +40,41 @@ pub(crate) fn catch_up(tx: &mut Tx<'_>, routes: &[Route]) -> Result<bool, StoreE
 }
 
 /// Counts one order; the items whose units changed by that.
-fn count(tx: &mut Tx<'_>, route: &Route, id: OrderId) -> Result<BTreeSet<String>, StoreError> {
+fn count(
+    tx: &mut Tx<'_>,
+    route: &Route,
+    id: OrderId,
+    now: Millis,
+) -> Result<BTreeSet<String>, StoreError> {
     let Some(row) = tx.order(id)?.filter(|row| row.connection == route.to) else {
         return Ok(BTreeSet::new());
     };
     let document = tx.document(row.document)?;
     let order = document.as_ref().and_then(|stored| stored.document.order());
-    let units = match order.filter(|order| is_open(&row, order)) {
+    let open = match order.filter(|order| is_open(&row, order)) {
         Some(order) => units(tx, route, &row, order)?,
-        None => Vec::new(),
+        None => Open::default(),
     };
-    tx.put_taken(route.from, id, &units)
+    if let Some(sale) = row.sale_key.as_deref().filter(|_| open.in_house) {
+        let due = again(&row, !open.units.is_empty(), now);
+        tx.hint(route.from, Entity::OrderState, sale, due)?;
+    }
+    let counted = tx.put_taken(route.from, id, &open.units, now)?;
+    for item in &counted.fewer {
+        tx.hint(route.from, Entity::InventoryLevel, item, now + GATHER_MS)?;
+    }
+    Ok(counted.changed)
+}
+
+/// When the sale is worth another look. Rounded up, so that many sales are read in one call.
+fn again(row: &OrderRow, takes: bool, now: Millis) -> Millis {
+    let wait = if takes {
+        ((now - row.received_at) / 4).clamp(FIRST_MS, LONGEST_MS)
+    } else {
+        SET_ASIDE_MS
+    };
+    let step = (wait / 4).max(FIRST_MS);
+    (now + wait).div_euclid(step) * step + step
 }
 
 fn is_open(row: &OrderRow, order: &Order) -> bool {
@@ -51,25 +85,29 @@ fn is_open(row: &OrderRow, order: &Order) -> bool {
     workable && row.stage != OrderStage::Refused && !order::is_cancelled(order)
 }
 
+/// What is open of an order.
+#[derive(Default)]
+struct Open {
+    /// Neither set aside nor shipped, by item and warehouse.
+    units: Vec<(String, Option<String>, Decimal)>,
+    /// Something of it has not left.
+    in_house: bool,
+}
+
 /// Units of each line that are neither set aside by the ERP nor shipped, by item; a kit is what it is made of.
-fn units(
-    tx: &Tx<'_>,
-    route: &Route,
-    row: &OrderRow,
-    order: &Order,
-) -> Result<Vec<(String, TakenRow)>, StoreError> {
-    let set_aside = set_aside(tx, route, row)?;
-    let shipped = reported::told(&tx.jobs_of_order(row.id)?);
+fn units(tx: &Tx<'_>, route: &Route, row: &OrderRow, order: &Order) -> Result<Open, StoreError> {
+    let held = held(tx, route, row)?;
+    let told = reported::told(&tx.jobs_of_order(row.id)?);
     let mut all: BTreeMap<(String, Option<String>), i64> = BTreeMap::new();
+    let mut in_house = false;
     for line in &order.lines {
-        let known = |units: &BTreeMap<String, Decimal>| {
-            units.get(&line.line).copied().map_or(0, levels::whole)
-        };
+        let held = held.get(&line.line).copied().unwrap_or_default();
+        let told = told.get(&line.line).copied().map_or(0, levels::whole);
         // The ERP may tell of what it shipped before its shipment is told, and the other way round.
-        let done = known(&set_aside)
-            .max(known(&shipped))
-            .max(levels::whole(line.shipped));
-        let open = levels::whole(line.wanted()) - done;
+        let left = held.left.max(told).max(levels::whole(line.shipped));
+        let wanted = levels::whole(line.wanted());
+        in_house |= left < wanted;
+        let open = wanted - left.max(held.aside + held.left);
         if open <= 0 {
             continue;
         }
@@ -85,30 +123,23 @@ fn units(
             *all.entry((part, place.clone())).or_default() += open * each;
         }
     }
-    Ok(all
+    let units = all
         .into_iter()
-        .map(|((item, warehouse), units)| {
-            let units = Decimal::whole(units);
-            let order = row.id;
-            (
-                item,
-                TakenRow {
-                    order,
-                    warehouse,
-                    units,
-                },
-            )
-        })
-        .collect())
+        .map(|((item, place), units)| (item, place, Decimal::whole(units)))
+        .collect();
+    Ok(Open { units, in_house })
+}
+
+/// Whole units of a line.
+#[derive(Clone, Copy, Default)]
+struct Held {
+    aside: i64,
+    left: i64,
 }
 
 /// Units of each line that the ERP says it has set aside or sent off. Nothing is known before it was asked: then the
 /// order's units count as taken, which tells the network less, never more.
-fn set_aside(
-    tx: &Tx<'_>,
-    route: &Route,
-    row: &OrderRow,
-) -> Result<BTreeMap<String, Decimal>, StoreError> {
+fn held(tx: &Tx<'_>, route: &Route, row: &OrderRow) -> Result<BTreeMap<String, Held>, StoreError> {
     let Some(sale) = &row.sale_key else {
         return Ok(BTreeMap::new());
     };
@@ -119,8 +150,8 @@ fn set_aside(
     let lines = state.lines.into_iter();
     Ok(lines
         .map(|l| {
-            let units = levels::whole(l.allocated) + levels::whole(l.shipped);
-            (l.line, Decimal::whole(units))
+            let (aside, left) = (levels::whole(l.allocated), levels::whole(l.shipped));
+            (l.line, Held { aside, left })
         })
         .collect())
 }
