@@ -7,7 +7,7 @@ use crate::kept::{Home, Kept};
 use crate::overlay::Overlay;
 use crate::rows::Stats;
 use crate::vault::SealKey;
-use crate::writer::{Engine, Pending, QUEUE, Quick, Reply, Request};
+use crate::writer::{Allowance, Engine, Pending, QUEUE, Quick, Reply, Request};
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError};
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -37,7 +37,10 @@ pub struct Options {
     /// Up to this length of the file every commit also writes which pages are free, so that opening after a kill is as
     /// quick as after a close. It costs some 100 kB a commit and GiB of the file.
     pub quick_repair_below: u64,
-    /// A longer file's writer does so once nothing came for that long; a kill before that costs a walk through the file.
+    /// With a longer file, so many commits may do so one behind the other, and one more each second.
+    pub quick_repairs: u32,
+    /// When they are used up, its writer does so once nothing came for that long; a kill before that costs a walk through
+    /// the file.
     pub settle_after: Option<Duration>,
     /// Where a snapshot goes before an older schema is migrated, and the time of it; `None`: there is none.
     pub snapshot: Option<(Home, Millis)>,
@@ -46,8 +49,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// The usual: 8 MiB of cache, a writer thread, no spool folder; every commit makes opening quick up to 512 MiB, and a
-    /// quarter of a second of quiet above.
+    /// The usual: 8 MiB of cache, a writer thread, no spool folder; every commit makes opening quick up to 512 MiB; above
+    /// 16 in a row, then a quarter of a second of quiet.
     pub fn new(place: Place, key: SealKey) -> Self {
         Self {
             place,
@@ -56,6 +59,7 @@ impl Options {
             key,
             spool_dir: None,
             quick_repair_below: 512 * 1024 * 1024,
+            quick_repairs: 16,
             settle_after: Some(Duration::from_millis(250)),
             snapshot: None,
             on_repair: None,
@@ -132,6 +136,7 @@ impl Store {
         }
         let quick = Quick {
             below: options.quick_repair_below,
+            in_a_row: options.quick_repairs,
             after: options.settle_after,
         };
         let backend = backend_of(options.place, &builder, &env, quick, &what)?;
@@ -346,6 +351,7 @@ fn start(
         env,
         meter,
         quick,
+        allowance: Mutex::new(Allowance::full(quick)),
         slow_to_open: AtomicBool::new(false),
         commits: AtomicU64::new(0),
         writes: AtomicU64::new(0),

@@ -25,8 +25,39 @@ const MERGE: Duration = Duration::from_millis(2);
 pub(crate) struct Quick {
     /// Always, up to this length of the file.
     pub(crate) below: u64,
+    /// Else so many times in a row, and once more each second.
+    pub(crate) in_a_row: u32,
     /// Else in a commit of its own, once nothing came for that long.
     pub(crate) after: Option<Duration>,
+}
+
+/// How many commits to a long file may still say which pages are free.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Allowance {
+    left: u32,
+    /// Up to when the seconds are counted.
+    counted: Instant,
+}
+
+impl Allowance {
+    pub(crate) fn full(quick: Quick) -> Self {
+        Self {
+            left: quick.in_a_row,
+            counted: timer(),
+        }
+    }
+
+    fn take(&mut self, quick: Quick, now: Instant) -> bool {
+        let seconds = now.saturating_duration_since(self.counted).as_secs();
+        self.counted += Duration::from_secs(seconds);
+        self.left = u32::try_from(seconds)
+            .unwrap_or(u32::MAX)
+            .saturating_add(self.left)
+            .min(quick.in_a_row);
+        let any = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        any
+    }
 }
 
 /// The database and what is counted about it.
@@ -35,6 +66,7 @@ pub(crate) struct Engine {
     pub(crate) env: Arc<Env>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) quick: Quick,
+    pub(crate) allowance: Mutex<Allowance>,
     /// The last commit did not say which pages are free.
     pub(crate) slow_to_open: AtomicBool,
     pub(crate) commits: AtomicU64,
@@ -200,7 +232,7 @@ impl Engine {
         }
         let mut txn = self.db.begin_write().map_err(|e| self.engine(e.into()))?;
         txn.set_two_phase_commit(true);
-        let quick = self.meter.length.load(Ordering::Relaxed) < self.quick.below;
+        let quick = self.is_quick();
         txn.set_quick_repair(quick);
         let mut tx = Tx::new(&txn, &self.env);
         // The transaction of a closure that panicked is dropped whole, so no half-done state is seen afterwards.
@@ -231,6 +263,16 @@ impl Engine {
             remove(&unneeded);
         }
         Ok(())
+    }
+
+    /// Whether the next commit says which pages are free.
+    fn is_quick(&self) -> bool {
+        self.meter.length.load(Ordering::Relaxed) < self.quick.below
+            || self
+                .allowance
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(self.quick, timer())
     }
 
     /// A commit of nothing but which pages are free: a kill from here on costs no walk through the file.

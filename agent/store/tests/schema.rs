@@ -8,9 +8,12 @@ use redb::{Database, TableDefinition};
 use sample::{SOURCE, TARGET, assert_sound, in_file, key, order_document, take_order};
 use secrecy::ExposeSecret;
 use std::io::Read as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use waybill_model::document::Entity;
 use waybill_model::ids::{BatchId, JobId, OrderId};
 use waybill_model::order_state::OrderStage;
+use waybill_store::sim_disk::{Loss, SimDisk};
 use waybill_store::{BegunRow, OpenError, Options, Place, Read, SCHEMA_VERSION, Store};
 
 #[test]
@@ -206,77 +209,77 @@ fn a_repair_can_be_watched_and_cut_short() {
     assert_sound(&store);
 }
 
+/// A store on a simulated disk, and whether the file had to be walked through.
+fn watched(image: Vec<u8>, as_set: impl FnOnce(&mut Options)) -> (SimDisk, Store, bool) {
+    let walked = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&walked);
+    let disk = SimDisk::with_image(2, image);
+    let mut options = Options {
+        settle_after: None,
+        on_repair: Some(Box::new(move |_| {
+            seen.store(true, Ordering::Relaxed);
+            true
+        })),
+        ..Options::new(Place::Backend(disk.backend()), key())
+    };
+    as_set(&mut options);
+    let store = Store::open(options).expect("a simulated disk opens");
+    assert_sound(&store);
+    (disk, store, walked.load(Ordering::Relaxed))
+}
+
+/// As if the file were long.
+fn long(options: &mut Options, quick_repairs: u32) {
+    options.quick_repair_below = 0;
+    options.quick_repairs = quick_repairs;
+}
+
 #[test]
 fn a_kill_costs_a_walk_through_the_file_only_above_the_bound() {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use waybill_store::sim_disk::{Loss, SimDisk};
-    let opened = |image: Vec<u8>, quick_repair_below| {
-        let walked = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&walked);
-        let disk = SimDisk::with_image(2, image);
-        let store = Store::open(Options {
-            quick_repair_below,
-            settle_after: None,
-            on_repair: Some(Box::new(move |_| {
-                seen.store(true, Ordering::Relaxed);
-                true
-            })),
-            ..Options::new(Place::Backend(disk.backend()), key())
-        })
-        .unwrap();
-        assert_sound(&store);
-        (disk, store, walked.load(Ordering::Relaxed))
-    };
-    for (bound, walks) in [
-        (0, true),
-        (
-            Options::new(Place::Backend(SimDisk::new(1).backend()), key()).quick_repair_below,
-            false,
-        ),
-    ] {
-        let (disk, store, walked) = opened(Vec::new(), bound);
+    type Set = fn(&mut Options);
+    let cases: [(Set, bool); 2] = [(|options| long(options, 0), true), (|_| {}, false)];
+    for (set, walks) in cases {
+        let (disk, store, walked) = watched(Vec::new(), set);
         assert!(!walked, "a new file needs no repair");
         sample::with_connections(&store);
         let killed = disk.crash_with(Loss::All);
-        let (disk, store, walked) = opened(killed, bound);
-        assert_eq!(walked, walks, "killed, {bound}");
+        let (disk, store, walked) = watched(killed, set);
+        assert_eq!(walked, walks, "killed");
         store.close().unwrap();
-        let (.., walked) = opened(disk.bytes(), bound);
-        assert!(!walked, "closed, {bound}");
+        let (.., walked) = watched(disk.bytes(), set);
+        assert!(!walked, "closed");
     }
 }
 
 #[test]
 fn a_large_file_is_quick_to_open_once_its_writer_had_a_rest() {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use waybill_store::sim_disk::{Loss, SimDisk};
-    let open = |image: Vec<u8>| {
-        let walked = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&walked);
-        let disk = SimDisk::with_image(2, image);
-        let store = Store::open(Options {
-            // As if the file were long.
-            quick_repair_below: 0,
-            settle_after: Some(std::time::Duration::from_millis(20)),
-            on_repair: Some(Box::new(move |_| {
-                seen.store(true, Ordering::Relaxed);
-                true
-            })),
-            ..Options::new(Place::Backend(disk.backend()), key())
-        })
-        .unwrap();
-        (disk, store, walked.load(Ordering::Relaxed))
-    };
-    let (disk, store, _) = open(Vec::new());
+    let (disk, store, _) = watched(Vec::new(), |options| {
+        long(options, 0);
+        options.settle_after = Some(std::time::Duration::from_millis(20));
+    });
     sample::with_connections(&store);
     let before = store.stats().commits;
     while store.stats().commits == before {
         std::thread::yield_now();
     }
-    let (_, store, walked) = open(disk.crash_with(Loss::All));
+    let (_, store, walked) = watched(disk.crash_with(Loss::All), |options| long(options, 0));
     assert!(!walked, "it had a rest");
-    assert_sound(&store);
     assert_eq!(store.read(Read::connections).unwrap().len(), 2);
+}
+
+#[test]
+fn a_short_burst_on_a_large_file_is_quick_to_open_at_any_moment() {
+    let commits = |store: &Store, count| {
+        for _ in 0..count {
+            store.write_blocking(|_| Ok(())).unwrap();
+        }
+    };
+    let (disk, store, _) = watched(Vec::new(), |options| long(options, 1_000));
+    sample::with_connections(&store);
+    commits(&store, 100);
+    let (disk, store, walked) = watched(disk.crash_with(Loss::All), |options| long(options, 20));
+    assert!(!walked, "there were enough for all of them");
+    commits(&store, 1_000);
+    let (.., walked) = watched(disk.crash_with(Loss::All), |options| long(options, 20));
+    assert!(walked, "a long burst uses them up");
 }

@@ -27,6 +27,8 @@ const PER_CALL: usize = 5;
 const APART: Millis = 20_000;
 /// Where orders are asked for, they are spread over this time up to now, and retention does its work.
 const THREE_YEARS: Millis = 3 * 365 * 86_400_000;
+/// Orders between two runs of retention: with a million of three years, half a day.
+const BETWEEN_PRUNES: u64 = 500;
 /// Commits that are looked at to say what one costs.
 const SMALL_COMMITS: u32 = 100;
 
@@ -106,17 +108,14 @@ pub(crate) fn fill(wanted: &Wanted) -> anyhow::Result<Filled> {
     let sides = sides(&store)?;
     let before = on_disk(&file)?;
     let started = now();
-    let orders = until_full(wanted, &file, &store, sides)?;
+    let (orders, pruned) = until_full(wanted, &file, &store, sides)?;
     let took = started.elapsed();
-    let pruned = match wanted.until {
-        Until::Mib(_) => (0, 0),
-        Until::Orders(_) => prune(&store)?,
-    };
     let written = store.stats().bytes;
     let commit = small_commits(&store, sides)?;
     store.close()?;
     let store = Store::open(Options {
         quick_repair_below: 0,
+        quick_repairs: 0,
         settle_after: None,
         ..options(wanted, &file)?
     })?;
@@ -155,8 +154,13 @@ fn sides(store: &Store) -> anyhow::Result<Sides> {
     sides.context("the database has no connections `network` and `erp`")
 }
 
-/// Stores orders until the file takes what is wanted; how many.
-fn until_full(wanted: &Wanted, file: &Path, store: &Store, sides: Sides) -> anyhow::Result<u64> {
+/// Stores orders until the file takes what is wanted; how many, and what retention removed meanwhile.
+fn until_full(
+    wanted: &Wanted,
+    file: &Path,
+    store: &Store,
+    sides: Sides,
+) -> anyhow::Result<(u64, (u64, u64))> {
     // How many orders there will be is not always known before the end: the last ones would lie in the future, so the
     // first one lies far enough back for the most there can be.
     let (most, apart) = match wanted.until {
@@ -165,6 +169,7 @@ fn until_full(wanted: &Wanted, file: &Path, store: &Store, sides: Sides) -> anyh
     };
     let first = wall_clock()? - Millis::try_from(most)? * apart;
     let mut orders = 0;
+    let mut pruned = (0, 0);
     loop {
         match wanted.until {
             Until::Mib(mib) if on_disk(file)? >= mib * 1024 * 1024 => break,
@@ -181,14 +186,20 @@ fn until_full(wanted: &Wanted, file: &Path, store: &Store, sides: Sides) -> anyh
                 .try_for_each(|chunk| store_orders(tx, sides, chunk))
         })?;
         orders += stored;
+        let retained = matches!(wanted.until, Until::Orders(_));
+        if retained && (orders % BETWEEN_PRUNES == 0 || orders >= most) {
+            let now = first + Millis::try_from(orders)? * apart;
+            pruned = prune(store, now, pruned)?;
+        }
     }
-    Ok(orders)
+    Ok((orders, pruned))
 }
 
-/// What the agent's retention removes, as it is set from the start: documents and transcripts.
-fn prune(store: &Store) -> anyhow::Result<(u64, u64)> {
-    let (now, retention) = (wall_clock()?, Retention::default());
-    let mut removed = (0, 0);
+/// What the agent's retention removes at that time, as it is set from the start: documents and transcripts. The agent
+/// does so all along, and what it frees is used again: only so is the file as long as a merchant's.
+fn prune(store: &Store, now: Millis, so_far: (u64, u64)) -> anyhow::Result<(u64, u64)> {
+    let retention = Retention::default();
+    let mut removed = so_far;
     loop {
         let pruned = store.write_blocking(move |tx| tx.prune(now, &retention))?;
         removed = (removed.0 + pruned.documents, removed.1 + pruned.transcripts);

@@ -228,10 +228,12 @@ async fn large(arguments: &Arguments, place: &Place) -> anyhow::Result<()> {
     say(&times.line("start after a stop", Some(START)));
     let times = after_kill(arguments, place, Kill::Resting).await?;
     say(&times.line("start after kill -9", Some(START_LARGE)));
-    let times = after_kill(arguments, place, Kill::RestingAndCold).await?;
-    say(&times.line("the same, file not in the kernel's memory", None));
     let times = after_kill(arguments, place, Kill::Busy).await?;
-    say(&times.line("start after kill -9 right behind a commit", None));
+    say(&times.line("the same, right behind a commit", Some(START_LARGE)));
+    let times = after_kill(arguments, place, Kill::RestingAndCold).await?;
+    say(&times.line("at rest, file not in the kernel's memory", None));
+    let times = after_kill(arguments, place, Kill::Burst).await?;
+    say(&times.line("start after kill -9 in a long burst", None));
     let (mut agent, _) = starts::timed(place).await?;
     memory("idle on it", &agent, Some(IDLE_MIB)).await?;
     idle_work(arguments, &agent).await?;
@@ -253,6 +255,8 @@ async fn after_stop(arguments: &Arguments, place: &Place) -> anyhow::Result<Trie
 enum Kill {
     /// Right behind a commit.
     Busy,
+    /// Right behind more commits than may say which pages are free: the file is walked through.
+    Burst,
     /// Some time after it.
     Resting,
     /// The same, and nothing of the file is in the kernel's memory.
@@ -264,11 +268,13 @@ async fn after_kill(arguments: &Arguments, place: &Place, kill: Kill) -> anyhow:
     let mut times = Vec::new();
     let (mut agent, _) = starts::timed(place).await?;
     for _ in 0..arguments.runs {
-        // Two commits that nothing follows.
-        for word in ["pause", "resume"] {
+        // Commits that nothing follows.
+        let words = ["pause", "resume"];
+        let count = if kill == Kill::Burst { 60 } else { 2 };
+        for word in words.into_iter().cycle().take(count) {
             place.ask(&[word, "erp"]).await?;
         }
-        if kill != Kill::Busy {
+        if matches!(kill, Kill::Resting | Kill::RestingAndCold) {
             tokio::time::sleep(REST).await;
         }
         agent.kill().await?;
