@@ -52,7 +52,7 @@ pub(crate) struct Gathering {
 pub(crate) fn of(work: Work, most: usize, gather: Millis) -> Option<Gathering> {
     let most = most.clamp(1, MOST);
     match work {
-        Work::Settle(_) | Work::Push(Entity::Shipment) => Some(Gathering {
+        Work::Settle(_) | Work::Push(Entity::Shipment | Entity::Invoice) => Some(Gathering {
             most,
             longest: gather,
             quiet: gather.min(QUIET_MS),

@@ -3,6 +3,7 @@
 
 use crate::cancel;
 use crate::core::Desk;
+use crate::invoice;
 use crate::matching;
 use crate::order;
 use crate::shipment;
@@ -75,9 +76,12 @@ pub(crate) fn documents(
             take_shipment(tx, desk, connection, document, shipment, &mut taken, now)?;
             continue;
         }
-        if matches!(document.body, Body::Invoice(_)) {
-            // Left where it is: nothing is made of it yet.
-            taken.seen += 1;
+        if let Body::Invoice(made) = &document.body {
+            if invoice::intake::take(tx, desk, connection, document, made, now)? {
+                taken.new += 1;
+            } else {
+                taken.seen += 1;
+            }
             continue;
         }
         if let Body::OrderState(state) = &document.body {
@@ -335,6 +339,7 @@ fn update_order(
     matching::name_items(tx, desk, row.connection, new, now)?;
     take_up(tx, desk, &row, new, now)?;
     shipment::intake::wake(tx, desk, id, now)?;
+    invoice::intake::wake(tx, desk, id, now)?;
     order::refresh(tx, id, now)
 }
 
@@ -349,7 +354,12 @@ fn take_revision(
         if job.state.is_done() {
             continue;
         }
-        tx.set_urgent_by(job.id, order::urgent_by(row))?;
+        let urgent_by = if invoice::count::is_invoice(&job) {
+            row.invoice_by.as_ref().map(|by| by.at)
+        } else {
+            order::urgent_by(row)
+        };
+        tx.set_urgent_by(job.id, urgent_by)?;
         if job.work != Work::Push(Entity::Order) || order::has_begun(tx, &job)? {
             continue;
         }

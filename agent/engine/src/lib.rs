@@ -23,6 +23,7 @@ mod hints;
 mod hooks;
 pub mod hosted;
 mod intake;
+mod invoice;
 mod mapping_rows;
 pub mod mappings;
 pub mod matching;

@@ -2,6 +2,7 @@
 //! hand: two ways of changing it cannot disagree.
 
 use crate::cancel::{self, retailer::Care};
+use crate::invoice;
 use crate::shipment::count;
 use crate::words;
 use sha2::{Digest, Sha256};
@@ -151,6 +152,7 @@ pub(crate) fn refresh(tx: &mut Tx<'_>, id: OrderId, now: Millis) -> Result<(), S
     let (stage, problem) = match (parked, shipped) {
         (Some(problem), _) => (OrderStage::Waiting, Some(problem)),
         (None, _) if row.phase == OrderPhase::Cancelled => (OrderStage::Cancelled, None),
+        (None, Progress::All) if invoiced(tx, &row, &jobs)? => (OrderStage::Invoiced, None),
         (None, Progress::All) => (OrderStage::Shipped, None),
         (None, Progress::Part) => (OrderStage::PartShipped, None),
         (None, Progress::Nothing) if sale => (OrderStage::Created, None),
@@ -181,6 +183,16 @@ fn progress(tx: &Tx<'_>, row: &OrderRow, jobs: &[JobRow]) -> Result<Progress, St
     Ok(order.map_or(Progress::Nothing, |order| {
         quantities::progress(order, &count::told(jobs))
     }))
+}
+
+/// Whether all that is shipped is invoiced. Nothing is read where there is no invoice.
+fn invoiced(tx: &Tx<'_>, row: &OrderRow, jobs: &[JobRow]) -> Result<bool, StoreError> {
+    if !jobs.iter().any(invoice::count::is_invoice) {
+        return Ok(false);
+    }
+    let stored = tx.document(row.document)?;
+    let order = stored.as_ref().and_then(|s| s.document.order());
+    Ok(order.is_some_and(|order| invoice::count::is_all(order, jobs)))
 }
 
 /// What the network changed after the sale was made is a person's to carry over: one card for each change. Whether there

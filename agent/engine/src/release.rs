@@ -1,6 +1,7 @@
 //! Filling a cell, retrying, leaving alone: what a person does about a card, each in one commit.
 
 use crate::cancel;
+use crate::invoice;
 use crate::order;
 use crate::shipment;
 use waybill_model::contract::{Gap, Problem};
@@ -146,7 +147,17 @@ pub(crate) fn retry(
     if let (Work::Push(Entity::Shipment), Reason::Problem(problem)) = (job.work, reason) {
         retry_shipment(tx, job, problem, now)?;
     }
+    if let (Work::Push(Entity::Invoice), Reason::Problem(problem)) = (job.work, reason) {
+        retry_invoice(tx, job, problem)?;
+    }
     let state = match (job.work, reason) {
+        _ if invoice::intake::is_card(job) => {
+            return Ok(Retried::No(Problem::new(
+                "not-by-retry",
+                crate::words::reason(reason),
+                "Settle it with the retailer yourself, then leave the card with a reason.",
+            )));
+        }
         _ if shipment::change::is_card(job) => {
             return Ok(Retried::No(Problem::new(
                 "not-by-retry",
@@ -223,6 +234,15 @@ fn retry_shipment(
     }
 }
 
+/// What a card of an invoice said is accepted, in these very words.
+fn retry_invoice(tx: &mut Tx<'_>, job: &JobRow, problem: &Problem) -> Result<(), StoreError> {
+    if !invoice::look::BY_RETRY.contains(&&*problem.code) {
+        return Ok(());
+    }
+    let key = invoice::look::accepted_key(job);
+    tx.put_meta(&key, problem.message.as_bytes())
+}
+
 /// Retries every job behind a card: how many, or why none.
 pub(crate) fn retry_card(
     tx: &mut Tx<'_>,
@@ -262,7 +282,13 @@ pub(crate) fn ignore_card(
         let Some(row) = job.order.map(|o| tx.order(o)).transpose()?.flatten() else {
             continue;
         };
-        let task = job.work == Work::Push(Entity::Cancellation) || shipment::change::is_card(&job);
+        let task = job.work == Work::Push(Entity::Cancellation)
+            || shipment::change::is_card(&job)
+            || invoice::count::is_invoice(&job);
+        if let Some(units) = invoice::look::left_alone(tx, &job)? {
+            // He sees to what it is over: nothing of it is sent under another number.
+            tx.set_job_units(job.id, cancel::count::lines(&units))?;
+        }
         if cancel::count::is_cancel(&job) && cancel::count::is_answer(tx, &job)? {
             // Nothing was taken off the sale: the order goes on.
             tx.set_job_units(job.id, Vec::new())?;

@@ -131,7 +131,8 @@ impl Engine {
         Ok(Millis::MAX)
     }
 
-    /// Cancellations first, since every minute ships more; then shipments, since their parcels are on their way; then customers, which orders wait for; then orders.
+    /// Cancellations first, since every minute ships more; then shipments, since their parcels are on their way; then customers, which orders wait
+    /// for; then orders, and their invoices last.
     pub(crate) fn schedule_pushes(
         &mut self,
         id: ConnectionId,
@@ -146,6 +147,7 @@ impl Engine {
             Entity::Shipment,
             Entity::Customer,
             Entity::Order,
+            Entity::Invoice,
         ] {
             let Some(intake) = descriptor.intake(entity) else {
                 continue;
@@ -166,7 +168,7 @@ impl Engine {
             }
             // Two hands would tear apart what was gathered; a second one takes full calls only.
             let hands = match entity {
-                Entity::Shipment | Entity::Cancellation => 1,
+                Entity::Shipment | Entity::Cancellation | Entity::Invoice => 1,
                 Entity::Order => (waiting / most).clamp(1, HANDS),
                 _ => waiting.div_ceil(most).clamp(1, HANDS),
             };

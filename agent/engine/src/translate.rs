@@ -68,6 +68,9 @@ pub(crate) fn look(
     if job.entity == Entity::Shipment {
         return shipment::look::look(tx, desk, job, now);
     }
+    if job.entity == Entity::Invoice {
+        return crate::invoice::look::look(tx, desk, job, now);
+    }
     if job.entity == Entity::Cancellation {
         return crate::cancel::look::look(tx, desk, job, now);
     }

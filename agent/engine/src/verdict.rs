@@ -2,6 +2,7 @@
 
 use crate::cancel;
 use crate::core::{Core, Desk};
+use crate::invoice;
 use crate::order;
 use crate::shipment;
 use crate::words;
@@ -188,6 +189,9 @@ impl Judge {
             (Work::Push(Entity::Customer), _) => self.customer_created(tx, job, receipt),
             (Work::Push(Entity::Shipment), Some(row)) => {
                 shipment::verdict::done(tx, desk, job, &row, receipt, self.now)
+            }
+            (Work::Push(Entity::Invoice), Some(row)) => {
+                invoice::verdict::done(tx, desk, job, &row, receipt, self.now)
             }
             (Work::Push(Entity::Cancellation), Some(row)) => {
                 cancel::verdict::done(tx, desk, job, &row, receipt, self.now)
@@ -461,6 +465,12 @@ impl Judge {
         job: &JobRow,
         why: &str,
     ) -> Result<(), StoreError> {
+        if invoice::count::is_invoice(job) {
+            return match job.order.map(|o| tx.order(o)).transpose()?.flatten() {
+                Some(row) => invoice::verdict::withdrawn(tx, job, &row, why, self.now),
+                None => Ok(()),
+            };
+        }
         if shipment::count::is_shipment(job) {
             return match job.order.map(|o| tx.order(o)).transpose()?.flatten() {
                 Some(row) => shipment::verdict::withdrawn(tx, job, &row, why, self.now),

@@ -6,6 +6,7 @@ use crate::cancel;
 use crate::core::{Core, Slot};
 use crate::event::Event;
 use crate::gather;
+use crate::invoice;
 use crate::order::CUSTOMER_TABLE;
 use crate::shipment;
 use crate::translate::{self, Looked};
@@ -13,6 +14,7 @@ use crate::verdict::{self, Judge};
 use std::sync::Arc;
 use waybill_host::connector::{Answer, CallError, Mode};
 use waybill_host::ports::EffectScope;
+use waybill_model::billing;
 use waybill_model::contract::{Delivery, Failure, Gap, Problem, Verdict};
 use waybill_model::crash;
 use waybill_model::document::{Body, Entity, LineQuantity};
@@ -112,6 +114,7 @@ async fn claim(
                 if members.len() == max {
                     break;
                 }
+                invoice::cut::before_look(tx, &inner, &job, now)?;
                 match translate::look(tx, &inner, &job, now)? {
                     Looked::Go(delivery) => {
                         tell(tx, &job, &delivery)?;
@@ -161,7 +164,9 @@ fn set_aside(tx: &mut Tx<'_>, job: &JobRow, looked: Looked, now: Millis) -> Resu
     match looked {
         Looked::Go(_) => return Ok(()),
         Looked::Park(reason) => {
-            let told = shipment::count::is_shipment(job) || cancel::count::is_cancel(job);
+            let told = shipment::count::is_shipment(job)
+                || cancel::count::is_cancel(job)
+                || invoice::count::is_invoice(job);
             if let Some(order) = job.order.filter(|_| told) {
                 let what = crate::words::work(job.work);
                 let text = format!("{what} waits for you: {}", crate::words::reason(&reason));
@@ -185,7 +190,7 @@ fn set_aside(tx: &mut Tx<'_>, job: &JobRow, looked: Looked, now: Millis) -> Resu
     }
 }
 
-/// What a shipment or a cancellation tells is kept with its job before it is sent: from now on it counts.
+/// What a shipment, a cancellation or an invoice tells is kept with its job before it is sent: from now on it counts.
 fn tell(tx: &mut Tx<'_>, job: &JobRow, delivery: &Delivery) -> Result<(), StoreError> {
     let units: Vec<LineQuantity> = match &delivery.document.body {
         Body::Shipment(shipment) => kits::pieces(shipment)
@@ -193,6 +198,7 @@ fn tell(tx: &mut Tx<'_>, job: &JobRow, delivery: &Delivery) -> Result<(), StoreE
             .map(|((line, _), quantity)| LineQuantity { line, quantity })
             .collect(),
         Body::Cancellation(cancellation) => cancel::look::units(tx, job, cancellation)?,
+        Body::Invoice(sent) => cancel::count::lines(&billing::billed(sent)),
         _ => return Ok(()),
     };
     if units == job.units {

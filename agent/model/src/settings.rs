@@ -55,6 +55,14 @@ pub const CANCEL_NOTE: &str = "cancel.note";
 pub const CANCEL_ELSE: &str = "cancel.otherwise";
 /// Key of the setting: whether the retailer takes a cancel of a part.
 pub const CANCEL_FILL_KILL: &str = "cancel.fill-kill";
+/// Key of the setting: how a retailer wants its invoices cut.
+pub const INVOICE_POLICY: &str = "invoices.policy";
+/// Key of the setting: how far an invoice may be off what the order expects, in the order's currency.
+pub const INVOICE_TOLERANCE: &str = "invoices.tolerance";
+/// Key of the setting: the same in percent of what is expected.
+pub const INVOICE_PERCENT: &str = "invoices.tolerance-percent";
+/// Key of the setting: hours after which an invoice that waits for its shipments becomes a card.
+pub const INVOICE_WAIT: &str = "invoices.wait-hours";
 /// Key of the setting: country of addresses that name none.
 pub const COUNTRY: &str = "orders.default-country";
 
@@ -175,11 +183,53 @@ fn cancel_settings() -> Vec<Setting> {
     ]
 }
 
+/// How invoices are cut, and what they may be off.
+fn invoice_settings() -> Vec<Setting> {
+    let choices =
+        |of: &[(&str, &str)]| Field::OneOf(of.iter().map(|(v, l)| choice(v, l)).collect());
+    vec![
+        setting(
+            INVOICE_POLICY,
+            "Invoices",
+            "How the retailer wants its invoices, as the network's portal shows it. Each is sent once its shipment is confirmed.",
+            Some("order"),
+            choices(&[
+                ("none", "None: nothing is sent"),
+                ("order", "One per order, once all of it has shipped"),
+                ("shipment", "One per shipment"),
+                ("lines", "Whole lines, each once all of it has shipped"),
+            ]),
+        ),
+        setting(
+            INVOICE_TOLERANCE,
+            "Amount an invoice may be off",
+            "Against the prices of the order. All differences are added up; what is off by more waits for you.",
+            Some("0.00"),
+            Field::Decimal,
+        ),
+        setting(
+            INVOICE_PERCENT,
+            "Percent an invoice may be off",
+            "Of what the order expects. The larger of the two counts.",
+            Some("0"),
+            Field::Decimal,
+        ),
+        setting(
+            INVOICE_WAIT,
+            "Hours an invoice may wait for its shipment",
+            "After that it is shown to you; it goes on by itself all the same. 0: it waits without a word.",
+            Some("72"),
+            Field::Integer,
+        ),
+    ]
+}
+
 /// The agent's own settings, all of them overridable per retailer.
 pub fn agent_settings() -> Vec<Setting> {
     let mut all = order_settings();
     all.extend(shipment_settings());
     all.extend(cancel_settings());
+    all.extend(invoice_settings());
     all
 }
 

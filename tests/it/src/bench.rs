@@ -26,7 +26,7 @@ use waybill_store::sim_disk::SimDisk;
 use waybill_store::{CardRow, JobRow, OrderRow, Read, Store};
 
 use crate::documents::level;
-pub use crate::documents::{item, note, order, parcel};
+pub use crate::documents::{billed, invoice, item, note, order, parcel};
 pub use crate::start::Start;
 use crate::start::{erp, network, set_up};
 
@@ -255,6 +255,7 @@ impl Connector for Side {
             Some(Entity::Customer) => "customer",
             Some(Entity::Shipment) => "shipment",
             Some(Entity::Cancellation) => "cancel",
+            Some(Entity::Invoice) => "invoice",
             Some(Entity::InventoryLevel) => "levels",
             _ => "push",
         };
@@ -366,7 +367,7 @@ impl Bench {
             start: tokio::time::Instant::now(),
         });
         let network = Side::new(
-            network(start.stock),
+            network(start),
             &[Role::Source, Role::Sink, Role::Tickets],
             clock.clone(),
         );

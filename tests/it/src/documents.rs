@@ -3,8 +3,8 @@
 use crate::simulation::START;
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{
-    Body, Document, Entity, Identifier, InventoryLevel, Item, Method, Order, PackedLine, Parcel,
-    Shipment, Stage,
+    Body, Document, Entity, Identifier, InventoryLevel, Invoice, Item, Method, Order, OrderLine,
+    PackedLine, Parcel, Shipment, Stage, Totals,
 };
 use waybill_model::ids::ConnectionId;
 use waybill_store::{RouteRow, StoreError, Tx};
@@ -108,6 +108,55 @@ pub fn note(key: &str, sale: &str, revision: u32, change: impl FnOnce(&mut Shipm
         revision: revision.to_string(),
         occurred_at: START,
         body: Body::Shipment(shipment),
+    }
+}
+
+/// A line of an invoice: units and price in cents.
+pub fn billed(line: &str, units: i64, cents: i64) -> OrderLine {
+    OrderLine {
+        line: line.to_owned(),
+        number: None,
+        identifiers: Vec::new(),
+        title: "A thing".to_owned(),
+        quantity: Decimal::whole(units),
+        cancelled: Decimal::ZERO,
+        shipped: Decimal::ZERO,
+        unit_price: Some(Decimal::new(cents, 2)),
+        tax: Some(Decimal::ZERO),
+        ship_by: None,
+        warehouse: None,
+        extras: Vec::new(),
+    }
+}
+
+/// The ERP's invoice of a sale, over these lines.
+///
+/// # Panics
+/// When the amounts do not fit.
+pub fn invoice(sale: &str, number: &str, lines: Vec<OrderLine>) -> Document {
+    let net = lines.iter().fold(Decimal::ZERO, |sum, line| {
+        let price = line.unit_price.unwrap_or_default();
+        let amount = price.checked_mul(line.quantity).expect("a small amount");
+        sum.checked_add(amount).expect("a small amount")
+    });
+    Document {
+        key: sale.to_owned(),
+        revision: format!("{number} {net}"),
+        occurred_at: START,
+        body: Body::Invoice(Invoice {
+            number: number.to_owned(),
+            order_key: sale.to_owned(),
+            issued_at: START,
+            currency: "USD".to_owned(),
+            lines,
+            charges: Vec::new(),
+            total: Totals {
+                net,
+                tax: Decimal::ZERO,
+                gross: net,
+            },
+            extras: Vec::new(),
+        }),
     }
 }
 

@@ -6,9 +6,16 @@ use waybill_model::contract::{Descriptor, Feed, Intake};
 use waybill_model::document::Entity;
 use waybill_store::{RouteRow, Store};
 
-pub(crate) fn network(stock: bool) -> Descriptor {
+pub(crate) fn network(start: Start) -> Descriptor {
     let mut descriptor = crate::network::descriptor();
-    if stock {
+    if start.invoices {
+        descriptor.pushes.push(Intake {
+            entity: Entity::Invoice,
+            max_batch: 1_000,
+            self_decrementing: false,
+        });
+    }
+    if start.stock {
         descriptor.pushes.push(Intake {
             entity: Entity::InventoryLevel,
             max_batch: 100,
@@ -39,6 +46,7 @@ pub(crate) fn erp(max_batch: u32, poll_secs: u32) -> Descriptor {
         Entity::Item,
         Entity::Shipment,
         Entity::OrderState,
+        Entity::Invoice,
         Entity::InventoryLevel,
     ]
     .map(feed)
@@ -57,6 +65,8 @@ pub struct Start {
     pub cancels: bool,
     /// Whether stock leads from the ERP to the network.
     pub stock: bool,
+    /// Whether invoices lead from the ERP to the network.
+    pub invoices: bool,
     /// How often the ERP's items are read.
     pub poll_secs: u32,
     /// How long answers are gathered at most, in seconds.
@@ -70,6 +80,7 @@ impl Default for Start {
             route: true,
             cancels: false,
             stock: false,
+            invoices: false,
             poll_secs: 5,
             gather_secs: 1,
         }
@@ -99,13 +110,18 @@ pub(crate) fn set_up(store: &Store, start: Start) {
             if start.cancels {
                 crate::documents::routes_of_cancels(tx, from, to)?;
             }
-            if start.stock {
-                tx.put_route(&RouteRow {
-                    entity: Entity::InventoryLevel,
-                    from: to,
-                    to: from,
-                    paused: false,
-                })?;
+            for (entity, leads) in [
+                (Entity::InventoryLevel, start.stock),
+                (Entity::Invoice, start.invoices),
+            ] {
+                if leads {
+                    tx.put_route(&RouteRow {
+                        entity,
+                        from: to,
+                        to: from,
+                        paused: false,
+                    })?;
+                }
             }
             // Method 12 of the ERP is known at the network, and so is its warehouse.
             for (table, value, code) in [

@@ -33,6 +33,7 @@ pub(crate) fn done(
             )
         };
         order::note(tx, row.id, now, NoteKind::Ok, "ok", &text, None)?;
+        crate::invoice::intake::wake(tx, desk, row.id, now)?;
         return merchant::consider(tx, desk, row.id, now);
     }
     let sale = row.sale_number.as_deref().unwrap_or_default();

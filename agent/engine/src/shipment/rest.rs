@@ -44,7 +44,12 @@ pub(crate) fn lay(
         && job.last_failure.as_ref() != Some(&rest.why)
         && let Some(order) = job.order
     {
-        let text = format!("Goods-out note {}: {}.", job.key, rest.why);
+        let what = if crate::invoice::count::is_invoice(job) {
+            "Invoice"
+        } else {
+            "Goods-out note"
+        };
+        let text = format!("{what} {}: {}.", job.key, rest.why);
         order::note(tx, order, now, NoteKind::Hold, "hold", &text, None)?;
     }
     tx.set_attempt(job.id, job.attempt, Some(&rest.why))?;

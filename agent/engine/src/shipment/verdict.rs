@@ -49,7 +49,8 @@ pub(crate) fn done(
         change::compare(tx, desk, row, &told, newest.id, now)?;
     }
     crate::cancel::retailer::shipped(tx, row, now)?;
-    super::intake::wake(tx, desk, row.id, now)
+    super::intake::wake(tx, desk, row.id, now)?;
+    crate::invoice::intake::wake(tx, desk, row.id, now)
 }
 
 /// Refused, and the note was changed meanwhile: it is sent as it is now. Whether that is so.
