@@ -145,8 +145,9 @@ fn read(api: &Api<'_>, ids: &[i64]) -> Result<Vec<Sale>, Failure> {
         let path = format!("/order-service/sales-order/{set}");
         if let Some(reply) = api.get_found(&path)? {
             let mut sold = sold::named(api, &reply.value);
-            sold.values_mut()
-                .for_each(|sale| sold::mark_untracked(api, sale));
+            for sale in sold.values_mut() {
+                sold::mark_untracked(api, sale);
+            }
             let found = standing::standing(&reply.value).into_iter();
             let ours = found.filter(|sale| ids.contains(&sale.id));
             all.extend(ours.map(|stands| Sale {
