@@ -37,7 +37,7 @@ mod schedule;
 mod settle;
 mod shipment;
 mod status;
-mod stock;
+pub mod stock;
 pub mod supervise;
 pub mod support;
 pub mod swap;

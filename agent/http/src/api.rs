@@ -3,6 +3,7 @@
 use crate::answer::{self, Answer, Failure};
 use crate::api_connectors;
 use crate::api_matching;
+use crate::api_stock;
 use crate::openapi;
 use crate::routes::Route;
 use crate::site::{Asked, Peer};
@@ -166,13 +167,23 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::ApiSupport => support(asked).await?,
         Route::ApiBackup => answer::pieces(handle.backup(who)),
         Route::ApiApply => apply_file(asked).await?,
+        _ => further(asked).await?,
+    })
+}
+
+/// What has a file of its own.
+async fn further(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    match asked.entry.route {
         Route::ApiConnectors
         | Route::ApiAcceptConnector
         | Route::ApiRollBackConnector
         | Route::ApiChooseConnector
-        | Route::ApiRetryConnector => api_connectors::answer(asked).await?,
-        _ => return Err(Failure::not_found("This address")),
-    })
+        | Route::ApiRetryConnector => api_connectors::answer(asked).await,
+        Route::ApiStock | Route::ApiStockItem | Route::ApiSwitchStock | Route::ApiSendStock => {
+            api_stock::answer(asked).await
+        }
+        _ => Err(Failure::not_found("This address")),
+    }
 }
 
 async fn doctor(asked: &Asked<'_>) -> Result<Answer, Failure> {

@@ -93,7 +93,36 @@ fn body(route: Route) -> Option<Value> {
                 ),
             ],
         )),
-        _ => matching_body(route).or_else(|| connectors_body(route)),
+        _ => matching_body(route)
+            .or_else(|| connectors_body(route))
+            .or_else(|| stock_body(route)),
+    }
+}
+
+/// The body a write about stock takes.
+fn stock_body(route: Route) -> Option<Value> {
+    match route {
+        Route::ApiSwitchStock => Some(object(
+            &["on"],
+            &[(
+                "on",
+                json!({"type": "boolean", "description": "Off: nothing is sent, the network keeps the numbers it has."}),
+            )],
+        )),
+        Route::ApiSendStock => Some(object(
+            &[],
+            &[
+                (
+                    "item",
+                    text("The item's id at the receiving system; all when left out."),
+                ),
+                (
+                    "route",
+                    text("`FROM-TO`, ids of connections; the first route when left out."),
+                ),
+            ],
+        )),
+        _ => None,
     }
 }
 
@@ -219,6 +248,26 @@ fn query(route: Route) -> Vec<Value> {
             parameter("after_value", "string", "Second part of it."),
             parameter("limit", "integer", "Rows, at most 500."),
         ],
+        Route::ApiStock => vec![
+            parameter(
+                "route",
+                "string",
+                "`FROM-TO`, ids of connections; the first route when left out.",
+            ),
+            parameter("show", "string", "One of all, waiting, refused."),
+            parameter(
+                "q",
+                "string",
+                "Start of the item's id at the receiving system.",
+            ),
+            parameter("after", "string", "`next` of the last answer."),
+            parameter("limit", "integer", "Items, at most 500."),
+        ],
+        Route::ApiStockItem => vec![parameter(
+            "route",
+            "string",
+            "`FROM-TO`, ids of connections.",
+        )],
         Route::ApiHistory => vec![parameter("limit", "integer", "Rows, at most 500.")],
         _ => Vec::new(),
     }
@@ -234,6 +283,10 @@ const fn answer(route: Route) -> &'static str {
             "order, document, deadlines, timeline, jobs, money, money_sentence, exchanges"
         }
         Route::ApiCards => "cards",
+        Route::ApiStock => {
+            "routes, route, on, sentence, all, waiting, refused, full_set, rows, next"
+        }
+        Route::ApiStockItem => "route, item, title, key, places: row and steps, orders",
         Route::ApiItems => "route, source, target, compared, counts, retailers, rows, next",
         Route::ApiMappings => "the CSV file",
         Route::ApiImport => {

@@ -6,7 +6,7 @@ use crate::codec::{Key, Parts, Span};
 use crate::error::StoreError;
 use crate::items::ItemRow;
 use crate::schema::Tab;
-use crate::stock_rows::{Fewer, LevelBatchRow, LevelRow, OnHandRow, TakenRow};
+use crate::stock_rows::{Fewer, LevelBatchRow, LevelList, LevelRow, OnHandRow, TakenRow};
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::Entity;
@@ -56,48 +56,49 @@ pub(crate) fn level(
     a.row(Tab::Levels, &pair(from, to).text(item).0)
 }
 
-fn listed(
+const fn tab(list: LevelList) -> Tab {
+    match list {
+        LevelList::All => Tab::Levels,
+        LevelList::Waiting => Tab::DirtyLevels,
+        LevelList::Refused => Tab::RefusedLevels,
+    }
+}
+
+/// Levels of a route whose item begins so, behind that item.
+pub(crate) fn listed(
     a: &dyn Access,
-    tab: Tab,
     route: (ConnectionId, ConnectionId),
+    list: LevelList,
+    (begins, after): (&str, Option<&str>),
     limit: usize,
 ) -> Result<Vec<LevelRow>, StoreError> {
-    let keys = a.keys(tab, &Span::prefix(pair(route.0, route.1)), limit)?;
+    let of_route = || pair(route.0, route.1);
+    let mut span = Span::prefix(of_route().text_prefix(begins));
+    if let Some(item) = after.filter(|item| *item >= begins) {
+        span = span.after(of_route().text(item));
+    }
+    if list == LevelList::All {
+        return a.rows(Tab::Levels, &span, limit);
+    }
+    let keys = a.keys(tab(list), &span, limit)?;
     let rows = keys.iter().map(|key| a.row(Tab::Levels, key));
     rows.filter_map(Result::transpose).collect()
 }
 
-pub(crate) fn dirty(
+/// How many there are, counted up to that many.
+pub(crate) fn count(
     a: &dyn Access,
-    from: ConnectionId,
-    to: ConnectionId,
-    limit: usize,
-) -> Result<Vec<LevelRow>, StoreError> {
-    listed(a, Tab::DirtyLevels, (from, to), limit)
-}
-
-pub(crate) fn refused(
-    a: &dyn Access,
-    from: ConnectionId,
-    to: ConnectionId,
-    limit: usize,
-) -> Result<Vec<LevelRow>, StoreError> {
-    listed(a, Tab::RefusedLevels, (from, to), limit)
-}
-
-pub(crate) fn levels(
-    a: &dyn Access,
-    from: ConnectionId,
-    to: ConnectionId,
-    after: Option<&str>,
-    limit: usize,
-) -> Result<Vec<LevelRow>, StoreError> {
-    let span = Span::prefix(pair(from, to));
-    let span = match after {
-        Some(item) => span.after(pair(from, to).text(item)),
-        None => span,
-    };
-    a.rows(Tab::Levels, &span, limit)
+    route: (ConnectionId, ConnectionId),
+    list: LevelList,
+    most: usize,
+) -> Result<usize, StoreError> {
+    let mut found = 0;
+    let span = Span::prefix(pair(route.0, route.1));
+    a.scan(tab(list), &span, &mut |_, _| {
+        found += 1;
+        Ok(found < most)
+    })?;
+    Ok(found)
 }
 
 /// Names under which the receiving system was told of an item so far.

@@ -76,7 +76,8 @@ pub use schema::SCHEMA_VERSION;
 #[doc(hidden)]
 pub use schema::Tab;
 pub use stock_rows::{
-    Count, Fewer, LevelBatchRow, LevelMember, LevelPending, LevelRow, OnHandRow, TakenRow,
+    Count, Fewer, LevelBatchRow, LevelList, LevelMember, LevelPending, LevelRow, OnHandRow,
+    TakenRow,
 };
 pub use store::{OnRepair, Options, Place, Store, Writer};
 pub use unpack::verify_backup;

@@ -14,7 +14,7 @@ use crate::rows::{
     Scope, SettingChange, SettingRow,
 };
 use crate::schema::Tab;
-use crate::stock_rows::{LevelBatchRow, LevelRow, OnHandRow, TakenRow};
+use crate::stock_rows::{LevelBatchRow, LevelList, LevelRow, OnHandRow, TakenRow};
 use crate::{
     audit, batches, cards, connections, connectors, crosswalk, documents, feeds, hints, hooks,
     items, jobs, journal, kv, levels, links, named, orders, settings, vault,
@@ -401,16 +401,37 @@ pub trait Read: Access {
         after: Option<&str>,
         limit: usize,
     ) -> Answer<Vec<LevelRow>> {
-        levels::levels(self.dynamic(), from, to, after, limit)
+        let place = ("", after);
+        levels::listed(self.dynamic(), (from, to), LevelList::All, place, limit)
     }
-    /// Levels that the receiving system refused.
-    fn refused_levels(
+    /// Levels that the receiving system does not have yet.
+    fn dirty_levels(
         &self,
         from: ConnectionId,
         to: ConnectionId,
         limit: usize,
     ) -> Answer<Vec<LevelRow>> {
-        levels::refused(self.dynamic(), from, to, limit)
+        let route = (from, to);
+        levels::listed(self.dynamic(), route, LevelList::Waiting, ("", None), limit)
+    }
+    /// Levels of a route whose item begins so, behind that item.
+    fn listed_levels(
+        &self,
+        route: (ConnectionId, ConnectionId),
+        list: LevelList,
+        place: (&str, Option<&str>),
+        limit: usize,
+    ) -> Answer<Vec<LevelRow>> {
+        levels::listed(self.dynamic(), route, list, place, limit)
+    }
+    /// How many levels of a route there are, counted up to that many.
+    fn count_levels(
+        &self,
+        route: (ConnectionId, ConnectionId),
+        list: LevelList,
+        most: usize,
+    ) -> Answer<usize> {
+        levels::count(self.dynamic(), route, list, most)
     }
     /// Names under which the receiving system was told of an item so far.
     fn told_as(&self, from: ConnectionId, to: ConnectionId, source: &str) -> Answer<Vec<String>> {
@@ -454,15 +475,6 @@ pub trait Read: Access {
     /// Levels of a route that were sent and are not judged yet.
     fn level_batch(&self, from: ConnectionId, to: ConnectionId) -> Answer<Option<LevelBatchRow>> {
         levels::batch(self.dynamic(), from, to)
-    }
-    /// Levels that differ from what was sent.
-    fn dirty_levels(
-        &self,
-        from: ConnectionId,
-        to: ConnectionId,
-        limit: usize,
-    ) -> Answer<Vec<LevelRow>> {
-        levels::dirty(self.dynamic(), from, to, limit)
     }
     /// A hint.
     fn hint(&self, connection: ConnectionId, entity: Entity, key: &str) -> Answer<Option<HintRow>> {

@@ -124,3 +124,15 @@ pub struct LevelPending {
     pub due: Millis,
     pub asked: u32,
 }
+
+/// Which levels of a route.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LevelList {
+    /// All.
+    #[default]
+    All,
+    /// The receiving system has something else.
+    Waiting,
+    /// It refused them.
+    Refused,
+}

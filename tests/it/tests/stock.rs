@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use waybill_engine::stock::view::{Shown, StockQuery};
 use waybill_it::bench::{
     Bench, ERP, NETWORK, Start, held, in_simulated_time, item, note, order, receipt,
 };
 use waybill_model::contract::{Failure, Outcome, Problem, Ticket, Verdict};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{Body, Document, LineState, OrderPhase, OrderState};
-use waybill_store::Read;
+use waybill_store::{LevelList, Read};
 
 /// What the network holds of each item in its warehouse, and every number it was told.
 #[derive(Default)]
@@ -263,8 +264,10 @@ fn what_is_refused_waits_until_its_number_changes() {
         bench.pass(600).await;
         let tries = held(&told).all.iter().filter(|(i, _)| i == "SKU-1").count();
         assert_eq!(tries, 1, "the same number is refused again");
-        let refused = bench.store.read(|rx| rx.refused_levels(ERP, NETWORK, 9));
-        assert_eq!(refused.expect("read").len(), 1);
+        let refused = bench
+            .store
+            .read(|rx| rx.count_levels((ERP, NETWORK), LevelList::Refused, 9));
+        assert_eq!(refused.expect("read"), 1);
         held(&bench.erp.stock).insert("1".to_owned(), 9);
         bench.pass(60).await;
         assert_eq!(of(&told, "SKU-1"), Some(9));
@@ -308,6 +311,79 @@ fn a_queued_level_counts_once_it_is_judged() {
         bench.pass(60).await;
         let tries = held(&told).all.iter().filter(|(i, _)| i == "SKU-2").count();
         assert!(tries > 1, "{tries}");
+        bench.end().await;
+    });
+}
+
+fn listed(shown: Shown, begins: &str, after: Option<&str>, limit: usize) -> StockQuery {
+    StockQuery {
+        route: None,
+        shown,
+        begins: begins.to_owned(),
+        after: after.map(str::to_owned),
+        limit,
+    }
+}
+
+#[test]
+fn a_number_is_explained_by_steps_that_add_up_to_it() {
+    case(|bench| async move {
+        let told = listen(&bench, |item, units| {
+            if item == "SKU-2" {
+                let why = Problem::new("warehouse", "No warehouse EAST.", "Look it up.");
+                return Err(Failure::Rejected(why));
+            }
+            good(item, units)
+        });
+        bench
+            .store
+            .write_blocking(|tx| {
+                for (table, code) in [("stock-buffer", "2"), ("stock-percent", "50")] {
+                    tx.set_cell(ERP, NETWORK, table, None, "*", Some(code), None, "test", 1)?;
+                }
+                Ok(())
+            })
+            .expect("stored");
+        bench.send(order("1", 1, accepted));
+        bench.pass(120).await;
+        assert_eq!(of(&told, "SKU-1"), Some(0));
+        let handle = &bench.handle;
+        let first = handle
+            .stock(listed(Shown::All, "SKU-", Some("SKU-0"), 2))
+            .await;
+        let first = first.expect("a list");
+        assert_eq!((first.all.items, first.refused.items), (5, 1));
+        let names: Vec<&str> = first.rows.iter().map(|row| row.item.as_str()).collect();
+        assert_eq!(names, ["SKU-1", "SKU-2"]);
+        assert_eq!(first.rows[1].sentence, "No warehouse EAST.");
+        let next = handle
+            .stock(listed(Shown::All, "SKU-", first.next.as_deref(), 9))
+            .await;
+        let next = next.expect("a list");
+        assert_eq!(next.rows[0].item, "SKU-3");
+        assert!(next.next.is_none());
+        let refused = handle.stock(listed(Shown::Refused, "", None, 9)).await;
+        assert_eq!(refused.expect("a list").rows.len(), 1);
+        let item = handle.stock_item(None, "SKU-1").await.expect("read");
+        let item = item.expect("an item");
+        let steps = &item.places[0].steps;
+        let units: Vec<i64> = steps.iter().map(|step| step.units).collect();
+        // Ten, five of them in an order; half of five, less two.
+        assert_eq!(units, [10, -5, -3, -2], "{steps:?}");
+        assert_eq!(item.orders.len(), 1);
+        // Refused numbers are tried again when a person asks; nothing leaves while stock is off.
+        let tries = |told: &Network| held(told).all.iter().filter(|(i, _)| i == "SKU-2").count();
+        let before = tries(&told);
+        handle.switch_stock(false, "test").await.expect("off");
+        handle
+            .send_stock_again((ERP, NETWORK), "SKU-2", "test")
+            .await
+            .expect("again");
+        bench.pass(120).await;
+        assert_eq!(tries(&told), before);
+        handle.switch_stock(true, "test").await.expect("on");
+        bench.pass(120).await;
+        assert_eq!(tries(&told), before + 1);
         bench.end().await;
     });
 }

@@ -30,7 +30,7 @@ pub(crate) struct Route {
     /// Who is told.
     pub(crate) to: ConnectionId,
     /// The sender's warehouses that count, and what the receiver calls each.
-    places: BTreeMap<String, String>,
+    pub(super) places: BTreeMap<String, String>,
     kind: String,
     rule: Rule,
     /// Tables that hold anything.
@@ -63,7 +63,7 @@ pub(crate) fn routes(
 
 impl Route {
     /// Reads what the items have in common.
-    fn read(
+    pub(super) fn read(
         rows: &dyn Read,
         desk: &Desk,
         from: ConnectionId,

@@ -1,15 +1,20 @@
 //! Stock: a level, never an event. What the ERP holds (`read.rs`), what open orders take of it (`taken.rs`), what the
-//! network should think there is (`derive.rs`), and telling it (`send.rs`). Read them in that order.
+//! network should think there is (`derive.rs`), and telling it (`send.rs`). Read them in that order; people see it through
+//! `show.rs` and ask for it in `commands.rs`.
 //!
 //! What is on disk at each step is told in `ARCHITECTURE.md`, Stock.
 //!
 //! A network lowers its own number when it hands out an order, so levels leave right after its orders were read, when
 //! every order it knows of is counted here. While its orders cannot be read, only lower numbers leave.
 
+mod commands;
 mod derive;
+mod full;
 mod read;
 mod send;
+mod show;
 mod taken;
+pub mod view;
 
 pub(crate) use derive::level_routes;
 pub(crate) use read::{sweep, take};

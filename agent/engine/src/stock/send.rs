@@ -2,6 +2,7 @@
 //! followed to its verdict. No job and no queue: a batch that is lost is sent again as it stands then.
 
 use super::derive::{self, Route};
+use super::full::{FullSet, full_ms, full_set, keep_full};
 use super::taken;
 use crate::calls;
 use crate::core::{Core, Desk, Slot};
@@ -17,14 +18,13 @@ use waybill_model::crash;
 use waybill_model::document::{Body, Document, Entity, InventoryLevel};
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::Priority;
-use waybill_model::settings::{self, CONFIRM, STOCK_FULL};
+use waybill_model::settings::CONFIRM;
 use waybill_store::{LevelBatchRow, LevelMember, LevelPending, LevelRow, Read, StoreError, Tx};
 
 /// The network's orders count as read for so long after they were.
 const FRESH_MS: Millis = 15_000;
 /// Orders that were not read for two polls and this long are behind.
 const BEHIND_MS: Millis = 60_000;
-const HOUR_MS: Millis = 3_600_000;
 /// A verdict that does not come is given up after so many questions: the levels are sent again.
 const ASKED_MOST: u32 = 30;
 
@@ -39,54 +39,9 @@ pub(crate) enum Turn {
     At(Millis),
 }
 
-/// How far the full set has been sent.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-struct FullSet {
-    began: Millis,
-    /// Last item; `None`: none yet.
-    after: Option<String>,
-    done: bool,
-}
-
-fn full_key(from: ConnectionId, to: ConnectionId) -> String {
-    format!("stock-full/{from}/{to}")
-}
-
-/// The full set as it stands, begun anew where its time has come.
-fn full_set(
-    rows: &dyn Read,
-    (from, to): (ConnectionId, ConnectionId),
-    desk: &Desk,
-    now: Millis,
-) -> Result<FullSet, StoreError> {
-    let stored = rows.meta(&full_key(from, to))?;
-    let known: FullSet = stored
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default();
-    if known.done && now - known.began >= full_ms(desk) || known.began == 0 {
-        return Ok(FullSet {
-            began: now,
-            ..FullSet::default()
-        });
-    }
-    Ok(known)
-}
-
-fn keep_full(
-    tx: &mut Tx<'_>,
-    from: ConnectionId,
-    to: ConnectionId,
-    full: &FullSet,
-) -> Result<(), StoreError> {
-    let bytes = serde_json::to_vec(full).unwrap_or_default();
-    tx.put_meta(&full_key(from, to), &bytes)
-}
-
-fn full_ms(desk: &Desk) -> Millis {
-    let defaults = settings::stock_settings();
-    let hours = settings::value(&desk.agent, STOCK_FULL, &defaults);
-    let hours: Millis = hours.and_then(|h| h.trim().parse().ok()).unwrap_or(24);
-    hours.max(1) * HOUR_MS
+/// Whether the orders of this connection cannot be read.
+pub(super) fn is_behind(rows: &dyn Read, slot: &Slot, now: Millis) -> Result<bool, StoreError> {
+    Ok(orders(rows, slot, now)? == Orders::Behind)
 }
 
 /// Whether the orders of this connection were read so far that every order it has handed out is counted here.

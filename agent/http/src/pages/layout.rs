@@ -78,6 +78,7 @@ const MENU: &[(&str, &str, &[Entry])] = &[
             ("/today", "Today"),
             ("/attention", "Needs attention"),
             ("/orders", "Orders"),
+            ("/stock", "Stock"),
         ],
     ),
     ("n-set", "Set up", &[("/matching/items", "Matching")]),

@@ -13,6 +13,7 @@ mod orders;
 mod replay;
 #[cfg(test)]
 mod sample;
+mod stock;
 mod today;
 
 use crate::answer::{self, Answer, Failure};
@@ -63,6 +64,8 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::FillCard => attention::fill(asked).await,
         Route::RetryCard => attention::retry(asked).await,
         Route::RetryCards => attention::retry_many(asked).await,
+        Route::Stock => stock::show(asked).await,
+        Route::ChangeStock => stock::command(asked).await,
         Route::Items => matching::show(asked).await,
         Route::MatchItem => matching::fill(asked).await,
         Route::UnmatchItem => matching::undo(asked).await,
