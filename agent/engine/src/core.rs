@@ -4,6 +4,7 @@ use crate::connectors::{Binding, CallsUsed, Connectors};
 use crate::disk::Disk;
 use crate::event::Event;
 use crate::hooks::{self, Hooks};
+use crate::shipment::trigger;
 use crate::supervise::EngineOptions;
 use crate::swap::{Swaps, Watch, Watched};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,11 +15,10 @@ use waybill_host::connector::{Call, Connector, Mode};
 use waybill_host::ports::{Clock, EffectScope, Rng};
 use waybill_model::backoff::Backoff;
 use waybill_model::contract::{Context, Descriptor, Pairs};
-use waybill_model::document::Stage;
 use waybill_model::ids::{BatchId, ConnectionId, Millis};
 use waybill_model::job::Priority;
 use waybill_model::settings::{self, Values};
-use waybill_store::{ConnectionRow, Read, RouteRow, Rx, Store, StoreError};
+use waybill_store::{ConnectionRow, Read, RouteRow, Store, StoreError};
 
 /// Called after each commit with the time and one line; the simulation hashes the lines.
 pub type Observer = Arc<dyn Fn(Millis, &str) + Send + Sync>;
@@ -61,8 +61,8 @@ pub(crate) struct Desk {
     pub(crate) agent: Values,
     /// Whether shipments are held against what is open.
     pub(crate) counts_open: bool,
-    /// The earliest stage at which any retailer's shipments are reported.
-    pub(crate) earliest: Stage,
+    /// When shipments are reported, over all retailers.
+    pub(crate) shipments: trigger::Wanted,
 }
 
 impl Default for Desk {
@@ -72,7 +72,7 @@ impl Default for Desk {
             routes: Vec::new(),
             agent: Values::new(),
             counts_open: true,
-            earliest: Stage::Shipped,
+            shipments: trigger::Wanted::default(),
         }
     }
 }
@@ -88,15 +88,6 @@ impl Desk {
 /// Whether neither a person nor the vendor has stopped calls.
 pub(crate) fn is_callable(row: &ConnectionRow, now: Millis) -> bool {
     !row.paused && row.hold_until.is_none_or(|until| until <= now)
-}
-
-/// The earliest trigger of shipments, over all retailers.
-fn earliest(rx: &Rx) -> Result<Stage, StoreError> {
-    let rows = rx.agent_values(settings::SHIP_TRIGGER)?;
-    let set = rows.iter().filter_map(|row| Stage::from_word(&row.value));
-    let for_all = rows.iter().any(|row| row.scope.retailer.is_none());
-    let default = (!for_all).then_some(Stage::Shipped);
-    Ok(set.chain(default).min().unwrap_or(Stage::Shipped))
 }
 
 pub(crate) struct Core {
@@ -239,8 +230,13 @@ impl Core {
             .iter()
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
-        let stage = self.desk().earliest.word().to_owned();
+        let wanted = &self.desk().shipments;
+        let stage = wanted.earliest.word().to_owned();
         settings.push((settings::SHIP_STAGE.to_owned(), stage));
+        if !wanted.statuses.is_empty() {
+            let statuses = wanted.statuses.join(",");
+            settings.push((settings::TOLD_STATUSES.to_owned(), statuses));
+        }
         Call {
             connection: slot.row.id,
             context: Context { settings, attempt },
@@ -258,7 +254,7 @@ impl Core {
 
     /// Reads connections, routes and settings again and binds every connection.
     pub(crate) fn reload(&self) -> Result<(), StoreError> {
-        let earliest = self.store.read(earliest)?;
+        let shipments = self.store.read(|rx| trigger::wanted(rx))?;
         let (rows, routes, agent, values, addresses) = self.store.read(|rx| {
             let rows = rx.connections()?;
             let values = rows
@@ -299,7 +295,7 @@ impl Core {
             routes,
             agent,
             counts_open: self.options.counts_open,
-            earliest,
+            shipments,
         });
         match self.desk.write() {
             Ok(mut held) => *held = desk,

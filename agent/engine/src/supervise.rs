@@ -569,9 +569,12 @@ impl Engine {
                 Entity::InventoryLevel => {
                     !leads(Entity::InventoryLevel) || !look.caught_up.contains(&id)
                 }
-                // So may the sale of a state, which tells what is cancelled and what is set aside.
+                // So may the sale of a state, which tells what is cancelled, what is set aside, and that it may be told of.
                 Entity::OrderState => {
-                    resuming || !leads(Entity::Cancellation) && !leads(Entity::InventoryLevel)
+                    let ships = leads(Entity::Shipment) && !desk.shipments.statuses.is_empty();
+                    let wanted =
+                        ships || leads(Entity::Cancellation) || leads(Entity::InventoryLevel);
+                    resuming || !wanted
                 }
                 Entity::Invoice => !leads(Entity::Invoice) || resuming,
                 _ => false,

@@ -37,6 +37,8 @@ pub const DISK_ALARM: &str = "disk-alarm-mib";
 pub const DISK_STOP: &str = "disk-stop-mib";
 /// Key of the setting: how far a goods-out note must be before its shipment is reported.
 pub const SHIP_TRIGGER: &str = "shipments.trigger";
+/// Key of the setting: statuses of a sale at which its shipments are reported, separated by commas.
+pub const SHIP_STATUSES: &str = "shipments.statuses";
 /// Key of the setting: whether a shipment waits for its tracking number.
 pub const SHIP_TRACKING: &str = "shipments.tracking";
 /// Key of the setting: hours after which a missing tracking number becomes a card.
@@ -45,6 +47,8 @@ pub const SHIP_GRACE: &str = "shipments.tracking-grace-hours";
 pub const SHIP_WAREHOUSE: &str = "shipments.warehouse-code";
 /// Key of a context's setting: the earliest trigger any retailer has, so that a source reads open notes only if needed.
 pub const SHIP_STAGE: &str = "shipments.stage";
+/// Key of a context's setting: statuses at which a source must tell a sale's state, separated by commas; missing for none.
+pub const TOLD_STATUSES: &str = "order-states.statuses";
 /// Key of a connector's setting: codes of shipping methods that stand for no one method, separated by commas.
 pub const GENERIC_CODES: &str = "generic-codes";
 /// Key of the setting: whether a retailer's request to cancel is answered by itself.
@@ -102,6 +106,7 @@ fn shipment_settings() -> Vec<Setting> {
         ("picked", "Picked"),
         ("packed", "Packed"),
         ("shipped", "Shipped"),
+        ("status", "Any, once its sale has a chosen status"),
     ];
     let choices =
         |of: &[(&str, &str)]| Field::OneOf(of.iter().map(|(v, l)| choice(v, l)).collect());
@@ -112,6 +117,13 @@ fn shipment_settings() -> Vec<Setting> {
             "How far a goods-out note must be before its shipment is reported.",
             Some("shipped"),
             choices(&stages),
+        ),
+        setting(
+            SHIP_STATUSES,
+            "Statuses that report a shipment",
+            "Codes of the sale's statuses, separated by commas. They count where a shipment waits for a chosen status.",
+            None,
+            Field::Text,
         ),
         setting(
             SHIP_TRACKING,

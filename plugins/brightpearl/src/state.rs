@@ -230,18 +230,31 @@ fn in_words(aside: Aside, lines: &[LineState]) -> String {
     }
 }
 
+/// Whether the agent asked for sales with this status.
+fn is_awaited(settings: Settings<'_>, sale: &Standing) -> bool {
+    is_one_of(settings, "order-states.statuses", sale)
+}
+
+fn is_one_of(settings: Settings<'_>, list: &str, sale: &Standing) -> bool {
+    let ids = settings.get(list).unwrap_or_default();
+    let mut ids = ids.split(',').filter_map(|id| id.trim().parse().ok());
+    sale.status
+        .is_some_and(|status| ids.any(|id: i64| id == status))
+}
+
 fn is_cancelled(settings: Settings<'_>, sale: &Standing) -> bool {
     let own = settings.id("cancel-status").ok().flatten();
-    let others = settings.get("cancelled-statuses").unwrap_or_default();
-    let mut others = others.split(',').filter_map(|id| id.trim().parse().ok());
-    let status = sale.status.unwrap_or_default();
-    sale.cancelled || own == Some(status) || others.any(|id: i64| id == status)
+    sale.cancelled
+        || own.is_some() && own == sale.status
+        || is_one_of(settings, "cancelled-statuses", sale)
 }
 
 /// Whether the order's source has to know, whatever is set aside.
 fn concerns(api: &Api<'_>, settings: Settings<'_>, sale: &Standing) -> bool {
     let lines = lines(api, sale, &Parts::new());
-    is_cancelled(settings, sale) || lines.iter().any(|line| line.cancelled.is_positive())
+    is_cancelled(settings, sale)
+        || is_awaited(settings, sale)
+        || lines.iter().any(|line| line.cancelled.is_positive())
 }
 
 fn lines(api: &Api<'_>, sale: &Standing, parts: &Parts) -> Vec<LineState> {

@@ -23,7 +23,7 @@ use waybill_model::document::{Body, Document, Entity, Shipment};
 use waybill_model::ids::{ConnectionId, Generation, Millis};
 use waybill_model::job::Priority;
 use waybill_store::sim_disk::SimDisk;
-use waybill_store::{CardRow, JobRow, OrderRow, Read, Store};
+use waybill_store::{CardRow, Cause, JobRow, OrderRow, Read, Store};
 
 use crate::documents::level;
 pub use crate::documents::{billed, invoice, item, note, order, parcel};
@@ -450,6 +450,28 @@ impl Bench {
     pub fn note(&self, key: &str, order: &str, change: impl FnOnce(&mut Shipment)) -> Document {
         let sale = self.order(order).sale_key.expect("the sale is made");
         note(key, &sale, 1, change)
+    }
+
+    /// Codes of the problems on the cards, and table and value of the gaps.
+    pub fn codes(&self) -> Vec<String> {
+        let cause = |cause| match cause {
+            Cause::Gap { gap, .. } => format!("{} {}", gap.table, gap.value),
+            Cause::Problem { problem, .. } | Cause::InDoubt { problem, .. } => problem.code,
+        };
+        let cards = self.cards().into_iter();
+        cards.map(|card| cause(card.cause)).collect()
+    }
+
+    /// Sets one of the agent's settings for every retailer.
+    ///
+    /// # Panics
+    /// When the store cannot be written.
+    pub fn set(&self, key: &'static str, value: &'static str) {
+        let everybody = waybill_store::Scope::default();
+        let stored = self
+            .store
+            .write_blocking(move |tx| tx.set_setting(&everybody, key, Some(value), "ann", 0));
+        stored.expect("the store takes a setting");
     }
 
     /// Whether an order was not taken yet.

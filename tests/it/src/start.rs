@@ -4,7 +4,7 @@
 use crate::simulation::{START, connection};
 use waybill_model::contract::{Descriptor, Feed, Intake};
 use waybill_model::document::Entity;
-use waybill_store::{RouteRow, Store};
+use waybill_store::{RouteRow, Scope, Store};
 
 pub(crate) fn network(start: Start) -> Descriptor {
     let mut descriptor = crate::network::descriptor();
@@ -67,6 +67,8 @@ pub struct Start {
     pub stock: bool,
     /// Whether invoices lead from the ERP to the network.
     pub invoices: bool,
+    /// Settings of the agent, for every retailer.
+    pub settings: &'static [(&'static str, &'static str)],
     /// How often the ERP's items are read.
     pub poll_secs: u32,
     /// How long answers are gathered at most, in seconds.
@@ -81,6 +83,7 @@ impl Default for Start {
             cancels: false,
             stock: false,
             invoices: false,
+            settings: &[],
             poll_secs: 5,
             gather_secs: 1,
         }
@@ -107,6 +110,10 @@ pub(crate) fn set_up(store: &Store, start: Start) {
                 to: from,
                 paused: false,
             })?;
+            let everybody = Scope::default();
+            for (key, value) in start.settings {
+                tx.set_setting(&everybody, key, Some(value), "ann", 0)?;
+            }
             if start.cancels {
                 crate::documents::routes_of_cancels(tx, from, to)?;
             }

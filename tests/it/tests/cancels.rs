@@ -10,7 +10,7 @@ use waybill_model::document::{
 };
 use waybill_model::job::{Ending, JobState, Work};
 use waybill_model::order_state::OrderStage;
-use waybill_store::{Cause, Read, Scope};
+use waybill_store::Read;
 
 /// Cancels that came to one side, newest last.
 type Seen = Arc<Mutex<Vec<Cancellation>>>;
@@ -147,15 +147,6 @@ fn came(seen: &Seen) -> Vec<(CancelPhase, Option<String>, i64)> {
         .collect()
 }
 
-fn codes(bench: &Bench) -> Vec<String> {
-    let cause = |cause| match cause {
-        Cause::Gap { gap, .. } => format!("{} {}", gap.table, gap.value),
-        Cause::Problem { problem, .. } | Cause::InDoubt { problem, .. } => problem.code,
-    };
-    let cards = bench.cards().into_iter();
-    cards.map(|card| cause(card.cause)).collect()
-}
-
 fn timeline(bench: &Bench) -> String {
     let id = bench.order("1").id;
     let notes = bench.store.read(|rx| rx.timeline(id, 100));
@@ -165,13 +156,6 @@ fn timeline(bench: &Bench) -> String {
         .map(|n| n.text)
         .collect();
     texts.join("\n")
-}
-
-fn set(bench: &Bench, key: &'static str, value: &'static str) {
-    bench
-        .store
-        .write_blocking(move |tx| tx.set_setting(&Scope::default(), key, Some(value), "ann", 0))
-        .expect("the setting is stored");
 }
 
 async fn retry(bench: &Bench) {
@@ -189,7 +173,7 @@ fn a_cancel_that_stands_cancels_the_sale_once() {
         assert_eq!(came(&case.erp), [(CancelPhase::Ordered, None, 0)]);
         assert_eq!(held(&case.erp)[0].order_key, "502");
         assert_eq!(bench.order("1").stage, OrderStage::Cancelled);
-        assert!(codes(bench).is_empty());
+        assert!(bench.codes().is_empty());
         // The sale shows it now, and the order comes again: nobody is told anything.
         bench.ship(state(bench, "1", true, 5));
         bench.send(order("1", 3, cancelled(5)));
@@ -215,7 +199,7 @@ fn parts_that_are_cancelled_are_taken_off_as_they_come() {
         bench.send(order("1", 4, cancelled(5)));
         bench.pass(20).await;
         assert_eq!(came(&case.erp)[2], ordered(0), "the rest is all of it");
-        assert!(came(&case.network).is_empty() && codes(bench).is_empty());
+        assert!(came(&case.network).is_empty() && bench.codes().is_empty());
         assert_eq!(bench.order("1").stage, OrderStage::Cancelled);
     });
 }
@@ -229,7 +213,7 @@ fn units_that_are_added_are_a_persons_to_carry_over() {
             o.lines[0].quantity = Decimal::whole(6);
         }));
         bench.pass(20).await;
-        assert_eq!(codes(bench), ["changed-after-sale"]);
+        assert_eq!(bench.codes(), ["changed-after-sale"]);
         assert!(came(&case.erp).is_empty());
     });
 }
@@ -247,7 +231,7 @@ fn a_request_cancels_the_sale_and_the_retailer_is_told() {
         let reason = Some("REGRET".to_owned());
         assert_eq!(came(&case.erp), [(CancelPhase::Requested, reason, 0)]);
         assert_eq!(came(&case.network), [(CancelPhase::Accepted, None, 5)]);
-        assert!(codes(bench).is_empty());
+        assert!(bench.codes().is_empty());
         bench.send(order("1", 3, cancelled(5)));
         bench.pass(20).await;
         assert_eq!((came(&case.erp).len(), came(&case.network).len()), (1, 1));
@@ -275,17 +259,17 @@ fn a_request_for_some_units_takes_them_alone() {
 fn a_request_waits_where_the_merchant_wants_to_be_asked() {
     sold(good, |case| async move {
         let bench = &case.bench;
-        set(bench, "cancel.requests", "ask");
+        bench.set("cancel.requests", "ask");
         bench.send(request("2", CancelPhase::Requested, None));
         bench.pass(20).await;
-        assert_eq!(codes(bench), ["cancel-asked"]);
+        assert_eq!(bench.codes(), ["cancel-asked"]);
         assert!(came(&case.erp).is_empty());
         retry(bench).await;
         assert_eq!(came(&case.network), [(CancelPhase::Accepted, None, 5)]);
     });
     sold(good, |case| async move {
         let bench = &case.bench;
-        set(bench, "cancel.requests", "ask");
+        bench.set("cancel.requests", "ask");
         bench.send(request("2", CancelPhase::Requested, None));
         bench.pass(20).await;
         let card = bench.cards().remove(0).id;
@@ -310,28 +294,28 @@ fn picked_goods_are_the_merchants_decision() {
         let bench = &case.bench;
         bench.send(request("2", CancelPhase::Requested, None));
         bench.pass(20).await;
-        assert_eq!(codes(bench), ["cancel-stage"]);
+        assert_eq!(bench.codes(), ["cancel-stage"]);
         assert_eq!(bench.order("1").stage, OrderStage::Waiting);
         assert!(came(&case.network).is_empty());
         // It ships meanwhile: the request is over by itself, and so is its card.
         bench.ship(note("7", "502", 1, |_| {}));
         bench.pass(30).await;
-        assert!(codes(bench).is_empty(), "{:?}", codes(bench));
+        assert!(bench.codes().is_empty(), "{:?}", bench.codes());
         assert!(timeline(bench).contains("refused: it has shipped."));
         assert_eq!(bench.order("1").stage, OrderStage::Shipped);
     });
     sold(too_far, |case| async move {
         let bench = &case.bench;
-        set(bench, "cancel.otherwise", "refuse");
+        bench.set("cancel.otherwise", "refuse");
         bench.send(request("2", CancelPhase::Requested, None));
         bench.pass(20).await;
-        assert!(codes(bench).is_empty() && came(&case.network).is_empty());
+        assert!(bench.codes().is_empty() && came(&case.network).is_empty());
         assert_eq!(bench.order("1").stage, OrderStage::Created);
         assert!(timeline(bench).contains("is refused: Goods-out note 7"));
         // A cancel that stands cannot be refused.
         bench.send(order("1", 3, cancelled(5)));
         bench.pass(20).await;
-        assert_eq!(codes(bench), ["cancel-stage"]);
+        assert_eq!(bench.codes(), ["cancel-stage"]);
         retry(bench).await;
         assert_eq!(came(&case.erp).len(), 3);
     });
@@ -355,7 +339,7 @@ fn a_request_that_comes_before_the_sale_makes_none() {
         bench.send(request("2", CancelPhase::Requested, None));
         bench.pass(20).await;
         assert_eq!(came(&network), [(CancelPhase::Accepted, None, 5)]);
-        assert!(codes(&bench).is_empty());
+        assert!(bench.codes().is_empty());
         // A revision that does not show it yet takes nothing up again.
         bench.send(order("1", 3, plain));
         bench.pass(20).await;
@@ -373,7 +357,7 @@ fn the_merchants_cancel_is_told_with_his_reason() {
         let bench = &case.bench;
         bench.ship(state(bench, "1", true, 5));
         bench.pass(20).await;
-        assert_eq!(codes(bench), ["cancel-codes 5"]);
+        assert_eq!(bench.codes(), ["cancel-codes 5"]);
         assert!(came(&case.network).is_empty());
         let gap = Gap {
             table: "cancel-codes".to_owned(),
@@ -433,7 +417,7 @@ fn lines_that_the_merchant_drops_are_told_as_far_as_they_are_open() {
             n.parcels[0].lines[0].quantity = Decimal::whole(4);
         }));
         bench.pass(20).await;
-        assert_eq!(codes(bench), ["above-open"]);
+        assert_eq!(bench.codes(), ["above-open"]);
     });
 }
 
@@ -441,14 +425,14 @@ fn lines_that_the_merchant_drops_are_told_as_far_as_they_are_open() {
 fn a_part_is_not_told_where_the_retailer_wants_all_or_nothing() {
     sold(good, |case| async move {
         let bench = &case.bench;
-        set(bench, "cancel.fill-kill", "line");
+        bench.set("cancel.fill-kill", "line");
         bench.ship(state(bench, "1", false, 2));
         bench.pass(20).await;
-        assert_eq!(codes(bench), ["cancel-partial"]);
+        assert_eq!(bench.codes(), ["cancel-partial"]);
         // The merchant takes it back: the card is gone.
         bench.ship(state(bench, "2", false, 0));
         bench.pass(20).await;
-        assert!(codes(bench).is_empty() && came(&case.network).is_empty());
+        assert!(bench.codes().is_empty() && came(&case.network).is_empty());
     });
 }
 
@@ -456,13 +440,13 @@ fn a_part_is_not_told_where_the_retailer_wants_all_or_nothing() {
 fn a_request_that_the_merchant_answered_by_hand_is_told() {
     sold(good, |case| async move {
         let bench = &case.bench;
-        set(bench, "cancel.requests", "ask");
+        bench.set("cancel.requests", "ask");
         bench.send(request("2", CancelPhase::Requested, None));
         bench.pass(20).await;
         bench.ship(state(bench, "1", true, 5));
         bench.pass(20).await;
         assert_eq!(came(&case.network), [(CancelPhase::Accepted, None, 5)]);
-        assert!(codes(bench).is_empty());
+        assert!(bench.codes().is_empty());
     });
 }
 
@@ -470,12 +454,12 @@ fn a_request_that_the_merchant_answered_by_hand_is_told() {
 fn a_request_is_over_when_the_network_says_so() {
     sold(good, |case| async move {
         let bench = &case.bench;
-        set(bench, "cancel.requests", "ask");
+        bench.set("cancel.requests", "ask");
         bench.send(request("2", CancelPhase::Requested, None));
         bench.pass(20).await;
         bench.send(request("3", CancelPhase::Refused, None));
         bench.pass(20).await;
-        assert!(codes(bench).is_empty());
+        assert!(bench.codes().is_empty());
         let jobs = bench.jobs("1");
         let cancel = jobs
             .iter()

@@ -10,7 +10,7 @@ use waybill_model::document::{
 use waybill_model::ids::Millis;
 use waybill_model::job::{Ending, JobState, Priority, Work};
 use waybill_model::order_state::OrderStage;
-use waybill_store::{Cause, DeadlineKind, JobRow, Read, Scope};
+use waybill_store::{DeadlineKind, JobRow, Read};
 
 const HOUR: u64 = 3_600;
 
@@ -97,15 +97,6 @@ fn line(note: &str, line: &str, units: i64) -> (String, String, i64) {
     (note.to_owned(), line.to_owned(), units)
 }
 
-fn codes(bench: &Bench) -> Vec<String> {
-    let cause = |cause| match cause {
-        Cause::Gap { gap, .. } => format!("{} {}", gap.table, gap.value),
-        Cause::Problem { problem, .. } | Cause::InDoubt { problem, .. } => problem.code,
-    };
-    let cards = bench.cards().into_iter();
-    cards.map(|card| cause(card.cause)).collect()
-}
-
 fn words(bench: &Bench) -> String {
     bench.order("1").problem.unwrap_or_default()
 }
@@ -122,14 +113,6 @@ fn timeline(bench: &Bench) -> String {
     let notes = notes.expect("the store reads");
     let texts: Vec<String> = notes.into_iter().map(|n| n.text).collect();
     texts.join("\n")
-}
-
-fn set(bench: &Bench, key: &'static str, value: &'static str) {
-    let everybody = Scope::default();
-    bench
-        .store
-        .write_blocking(move |tx| tx.set_setting(&everybody, key, Some(value), "ann", 0))
-        .expect("the setting is stored");
 }
 
 fn part(item: &str, per_unit: i64, parts: u32) -> Part {
@@ -252,7 +235,7 @@ fn a_note_before_the_retailers_trigger_waits_without_a_card() {
         bench.ship(picked);
         bench.pass(30).await;
         assert!(held(&told).is_empty());
-        assert!(codes(&bench).is_empty());
+        assert!(bench.codes().is_empty());
         assert!(matches!(
             shipments(&bench)[0].state,
             JobState::Resting { .. }
@@ -269,11 +252,11 @@ fn a_note_before_the_retailers_trigger_waits_without_a_card() {
         bench.pass(30).await;
         assert_eq!(lines(&told), [line("701", "1", 1)]);
         // The merchant reports at an earlier stage from now on: what waits is looked at again.
-        set(&bench, "shipments.trigger", "picked");
+        bench.set("shipments.trigger", "picked");
         let hint = bench.store.read(|rx| rx.hint(ERP, Entity::Shipment, "700"));
         assert!(hint.unwrap().is_some());
         bench.pass(4 * 60).await;
-        assert_eq!(codes(&bench), ["above-open"]);
+        assert_eq!(bench.codes(), ["above-open"]);
         bench.end().await;
     });
 }
@@ -282,19 +265,19 @@ fn a_note_before_the_retailers_trigger_waits_without_a_card() {
 fn a_tracking_number_may_come_late_but_not_for_ever() {
     sold(|bench| async move {
         let told = told(&bench);
-        set(&bench, "shipments.tracking-grace-hours", "1");
+        bench.set("shipments.tracking-grace-hours", "1");
         let sale = bench.order("1").sale_key.unwrap();
         let bare = |revision| note("700", &sale, revision, |n| n.parcels[0].tracking = None);
         bench.ship(bare(1));
         bench.pass(HOUR / 2).await;
-        assert!(codes(&bench).is_empty());
+        assert!(bench.codes().is_empty());
         assert!(timeline(&bench).contains("Waits for its tracking number"));
         bench.pass(HOUR).await;
-        assert_eq!(codes(&bench), ["no-tracking"]);
+        assert_eq!(bench.codes(), ["no-tracking"]);
         assert_eq!(words(&bench), "No tracking number on goods-out note 700.");
         bench.ship(note("700", &sale, 2, whole));
         bench.pass(30).await;
-        assert!(codes(&bench).is_empty());
+        assert!(bench.codes().is_empty());
         assert_eq!(lines(&told), [line("700", "1", 5)]);
         assert_eq!(bench.order("1").stage, OrderStage::Shipped);
         bench.end().await;
@@ -335,7 +318,7 @@ fn a_note_that_is_gone_is_withdrawn_and_one_that_was_told_is_a_card() {
             shipments(&bench)[0].state,
             JobState::Done(Ending::Withdrawn)
         );
-        assert!(codes(&bench).is_empty());
+        assert!(bench.codes().is_empty());
         let (erp, now) = (ERP, bench.clock.now_ms());
         for _ in 0..2 {
             bench
@@ -344,7 +327,7 @@ fn a_note_that_is_gone_is_withdrawn_and_one_that_was_told_is_a_card() {
                 .unwrap();
             bench.pass(120).await;
         }
-        assert_eq!(codes(&bench), ["gone-after-report"]);
+        assert_eq!(bench.codes(), ["gone-after-report"]);
         assert_eq!(lines(&told), [line("701", "1", 2)]);
         bench.end().await;
     });
@@ -354,7 +337,7 @@ fn a_note_that_is_gone_is_withdrawn_and_one_that_was_told_is_a_card() {
 fn a_merchant_may_report_without_tracking() {
     sold(|bench| async move {
         let told = told(&bench);
-        set(&bench, "shipments.tracking", "send");
+        bench.set("shipments.tracking", "send");
         bench.ship(bench.note("700", "1", |n| n.parcels[0].tracking = None));
         bench.pass(30).await;
         assert_eq!(lines(&told), [line("700", "1", 5)]);
@@ -370,7 +353,7 @@ fn more_than_is_open_is_a_card_with_both_figures() {
         bench.pass(30).await;
         bench.ship(bench.note("701", "1", units(4)));
         bench.pass(30).await;
-        assert_eq!(codes(&bench), ["above-open"]);
+        assert_eq!(bench.codes(), ["above-open"]);
         assert_eq!(
             words(&bench),
             "Goods-out note 701 of order PO-1 ships 4 of line 1 (A thing), and 2 are open."
@@ -398,7 +381,7 @@ fn the_networks_own_count_closes_what_is_open() {
         bench.pass(20).await;
         bench.ship(bench.note("700", "1", units(1)));
         bench.pass(30).await;
-        assert!(codes(&bench).contains(&"above-open".to_owned()));
+        assert!(bench.codes().contains(&"above-open".to_owned()));
         assert!(held(&told).is_empty());
         bench.end().await;
     });
@@ -410,7 +393,7 @@ fn a_note_with_a_line_of_nobody_is_a_card() {
         let told = told(&bench);
         bench.ship(bench.note("700", "1", |n| n.parcels[0].lines[0].line = "9".to_owned()));
         bench.pass(30).await;
-        assert_eq!(codes(&bench), ["line-unknown"]);
+        assert_eq!(bench.codes(), ["line-unknown"]);
         assert!(held(&told).is_empty());
         bench.end().await;
     });
@@ -429,7 +412,7 @@ fn a_method_without_a_counterpart_is_one_cell() {
         };
         bench.ship(bench.note("700", "1", other));
         bench.pass(30).await;
-        assert_eq!(codes(&bench), ["shipping-methods 13"]);
+        assert_eq!(bench.codes(), ["shipping-methods 13"]);
         let gap = Gap {
             table: "shipping-methods".to_owned(),
             retailer: Some("R1".to_owned()),
@@ -445,7 +428,7 @@ fn a_method_without_a_counterpart_is_one_cell() {
             (method.carrier.as_deref(), method.name),
             (Some("FedEx"), None)
         );
-        assert!(codes(&bench).is_empty());
+        assert!(bench.codes().is_empty());
         bench.end().await;
     });
 }
@@ -505,7 +488,7 @@ fn a_refusal_is_a_card_with_the_vendors_words_and_a_new_revision_tries_again() {
         });
         bench.ship(bench.note("700", "1", whole));
         bench.pass(30).await;
-        assert_eq!(codes(&bench), ["bad-tracking"]);
+        assert_eq!(bench.codes(), ["bad-tracking"]);
         assert_eq!(words(&bench), "Tracking number 1Z700 is not one of UPS.");
         // What was refused counts no more: nothing stands in the way of what follows.
         *held(&refusing) = false;
@@ -514,7 +497,7 @@ fn a_refusal_is_a_card_with_the_vendors_words_and_a_new_revision_tries_again() {
             n.parcels[0].tracking = Some("1Z9".to_owned());
         }));
         bench.pass(30).await;
-        assert!(codes(&bench).is_empty());
+        assert!(bench.codes().is_empty());
         assert_eq!(lines(&told), [line("700", "1", 5), line("700", "1", 5)]);
         assert_eq!(bench.order("1").stage, OrderStage::Shipped);
         bench.end().await;
@@ -553,12 +536,12 @@ fn a_change_after_the_report_is_a_persons_to_carry_over() {
         // Nothing the network was told has changed.
         bench.ship(note("700", &sale, 2, |n| n.warehouse = None));
         bench.pass(30).await;
-        assert!(codes(&bench).is_empty());
+        assert!(bench.codes().is_empty());
         bench.ship(note("700", &sale, 3, |n| {
             n.parcels[0].tracking = Some("1Z9".to_owned());
         }));
         bench.pass(30).await;
-        assert_eq!(codes(&bench), ["changed-after-report"]);
+        assert_eq!(bench.codes(), ["changed-after-report"]);
         let text = words(&bench);
         assert!(
             text.contains("tracking number 1Z9 instead of 1Z700"),
@@ -572,13 +555,13 @@ fn a_change_after_the_report_is_a_persons_to_carry_over() {
             .await
             .unwrap();
         bench.pass(30).await;
-        assert!(codes(&bench).is_empty());
+        assert!(bench.codes().is_empty());
         assert_eq!(bench.order("1").stage, OrderStage::Shipped);
         assert_eq!(held(&told).len(), 1);
         // Back as it was, and changed again: one card each.
         bench.ship(note("700", &sale, 4, units(4)));
         bench.pass(30).await;
-        assert_eq!(codes(&bench), ["changed-after-report"]);
+        assert_eq!(bench.codes(), ["changed-after-report"]);
         assert!(
             words(&bench).contains("line 1: 4 instead of 5"),
             "{}",
@@ -586,7 +569,7 @@ fn a_change_after_the_report_is_a_persons_to_carry_over() {
         );
         bench.ship(note("700", &sale, 5, whole));
         bench.pass(30).await;
-        assert!(codes(&bench).is_empty());
+        assert!(bench.codes().is_empty());
         let days = bench.store.read(|rx| rx.day_counts(1)).unwrap();
         assert_eq!(days[0].shipped, 1);
         bench.end().await;
@@ -601,7 +584,7 @@ fn nothing_cancelled_is_shipped_in_silence() {
         bench.pass(20).await;
         bench.ship(bench.note("700", "1", whole));
         bench.pass(30).await;
-        let mut found = codes(&bench);
+        let mut found = bench.codes();
         found.sort();
         assert_eq!(found, ["cancelled-after-sale", "shipped-though-cancelled"]);
         assert!(held(&told).is_empty());
@@ -629,7 +612,7 @@ fn the_network_says_that_it_was_cancelled_first() {
         });
         bench.ship(bench.note("700", "1", whole));
         bench.pass(30).await;
-        assert_eq!(codes(&bench), ["shipped-though-cancelled"]);
+        assert_eq!(bench.codes(), ["shipped-though-cancelled"]);
         assert!(words(&bench).ends_with("Order 1 is cancelled."));
         assert_eq!(held(&told).len(), 1);
         bench.end().await;

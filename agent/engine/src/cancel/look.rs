@@ -5,7 +5,7 @@ use super::count::{self, Sight};
 use super::retailer;
 use crate::core::Desk;
 use crate::shipment::count::Units;
-use crate::shipment::rest::{LONGEST_MS, Rest};
+use crate::shipment::rest::{LONGEST_MS, Reads, Rest};
 use crate::translate::{self, Looked};
 use waybill_model::contract::{Delivery, Gap, Problem};
 use waybill_model::crosswalk::{ANY, CANCEL_CODES, CANCELLED_LINES};
@@ -77,7 +77,7 @@ fn to_sale(
         return Ok(if making {
             Looked::Rest(Rest {
                 why: "Waits until it is known whether the sale was made".to_owned(),
-                reads: false,
+                reads: Reads::Nothing,
                 until: Some(now + LONGEST_MS),
                 said: false,
             })

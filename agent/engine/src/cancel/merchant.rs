@@ -5,6 +5,7 @@ use super::count::{self, Sight};
 use super::look;
 use crate::core::Desk;
 use crate::order;
+use crate::shipment::trigger;
 use waybill_model::document::{Body, Document, Entity, OrderState};
 use waybill_model::ids::{ConnectionId, Millis, OrderId};
 use waybill_model::job::{Ending, JobState, Reason, Work};
@@ -34,9 +35,13 @@ pub(crate) fn take(
     // What is set aside concerns stock alone.
     let cut = state.cancelled || state.lines.iter().any(|l| l.cancelled.is_positive());
     let known = || tx.latest_document(connection, Entity::OrderState, &state.order_key);
-    let wanted = stock || (cancels && (cut || known()?.is_some()));
+    let ships = !desk.shipments.statuses.is_empty();
+    let wanted = stock || ships || (cancels && (cut || known()?.is_some()));
     if !wanted || tx.accept(connection, document, now)?.is_none() {
         return Ok(false);
+    }
+    if ships {
+        trigger::wake(tx, row.id, now)?;
     }
     if cancels {
         consider(tx, desk, row.id, now)?;

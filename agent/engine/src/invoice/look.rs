@@ -105,7 +105,7 @@ pub(crate) fn look(
 fn rest_of_parts() -> Looked {
     Looked::Rest(crate::shipment::rest::Rest {
         why: "Is cut into parts".to_owned(),
-        reads: false,
+        reads: crate::shipment::rest::Reads::Nothing,
         until: None,
         said: false,
     })

@@ -6,7 +6,7 @@ use super::count;
 use super::look::{self, park};
 use crate::core::Desk;
 use crate::shipment::count::{self as shipped, Units};
-use crate::shipment::rest::Rest;
+use crate::shipment::rest::{Reads, Rest};
 use crate::translate::Looked;
 use waybill_model::billing::{Policy, billed};
 use waybill_model::decimal::Decimal;
@@ -172,7 +172,7 @@ impl Sum<'_, '_> {
         }
         Plan::Not(Looked::Rest(Rest {
             why: format!("Waits for {what}"),
-            reads: false,
+            reads: Reads::Nothing,
             until,
             said: true,
         }))

@@ -2,24 +2,24 @@
 //! What may be at the network already is not judged again: the connector finds out, with what was sent.
 
 use super::count::{self, Units};
-use super::rest::Rest;
+use super::rest::{Reads, Rest};
 use super::show;
 use super::tables::BothWays;
+use super::trigger::{self, Trigger};
 use crate::cancel::count::Sight;
 use crate::core::Desk;
 use crate::translate::{self, Looked};
 use std::cell::RefCell;
 use waybill_model::contract::{Delivery, Problem};
 use waybill_model::decimal::Decimal;
-use waybill_model::document::{
-    Body, Document, Entity, LineQuantity, Order, OrderPhase, Shipment, Stage,
-};
+use waybill_model::document::{Body, Document, Entity, LineQuantity, Order, OrderPhase, Shipment};
 use waybill_model::ids::Millis;
 use waybill_model::job::{Ending, JobState, Reason};
 use waybill_model::kits::{self, Note, Share};
 use waybill_model::quantities;
 use waybill_model::settings::{
-    self, GENERIC_CODES, SHIP_GRACE, SHIP_TRACKING, SHIP_TRIGGER, SHIP_WAREHOUSE, Values,
+    self, GENERIC_CODES, SHIP_GRACE, SHIP_STATUSES, SHIP_TRACKING, SHIP_TRIGGER, SHIP_WAREHOUSE,
+    Values,
 };
 use waybill_model::shipping::{self, Target};
 use waybill_store::{DocumentRow, JobRow, OrderRow, Read, StoreError, Tx};
@@ -30,6 +30,8 @@ pub(crate) const ABOVE_OPEN: &str = "above-open";
 pub(crate) const NO_TRACKING: &str = "no-tracking";
 /// Code: shipped, and the order is cancelled.
 pub(crate) const CANCELLED: &str = "shipped-though-cancelled";
+/// Code: reported at a status, and none is chosen.
+const NO_STATUS: &str = "no-status";
 /// Code: a line that the order does not have.
 const UNKNOWN_LINE: &str = "line-unknown";
 /// What a change of the order or of another note may mend.
@@ -113,13 +115,9 @@ impl Case<'_> {
         value.unwrap_or_default().trim().to_owned()
     }
 
-    fn trigger(&self) -> Stage {
-        Stage::from_word(&self.setting(SHIP_TRIGGER)).unwrap_or(Stage::Shipped)
-    }
-
     /// Units of each line to tell, or why nothing is told now.
     fn units(&self, tx: &Tx<'_>, desk: &Desk) -> Result<Result<Units, Looked>, StoreError> {
-        if let Some(looked) = self.too_early().or_else(|| self.cancelled(desk)) {
+        if let Some(looked) = self.too_early(tx)?.or_else(|| self.cancelled(desk)) {
             return Ok(Err(looked));
         }
         if let Some(looked) = self.without_tracking() {
@@ -138,16 +136,44 @@ impl Case<'_> {
         self.open(tx, share.units)
     }
 
-    fn too_early(&self) -> Option<Looked> {
-        let (is, wanted) = (self.shipment.stage, self.trigger());
-        (is < wanted).then(|| {
-            Looked::Rest(Rest {
-                why: format!("Waits until it is {wanted}; it is {is}"),
-                reads: true,
-                until: None,
-                said: false,
-            })
-        })
+    fn too_early(&self, tx: &Tx<'_>) -> Result<Option<Looked>, StoreError> {
+        let (why, reads) = match Trigger::of(self.values) {
+            Trigger::Note(wanted) => {
+                let is = self.shipment.stage;
+                if is >= wanted {
+                    return Ok(None);
+                }
+                let why = format!("Waits until it is {wanted}; it is {is}");
+                (why, Reads::Note)
+            }
+            Trigger::Sale(wanted) if wanted.is_empty() => {
+                return Ok(Some(park(
+                    NO_STATUS,
+                    format!(
+                        "No status is chosen that reports goods-out note {}.",
+                        self.job.key
+                    ),
+                    &format!("Set `{SHIP_STATUSES}`, or another `{SHIP_TRIGGER}`; then try again."),
+                )));
+            }
+            Trigger::Sale(wanted) => {
+                let sale = &self.shipment.order_key;
+                let is = trigger::status(tx, self.job.from, sale)?;
+                if is.as_ref().is_some_and(|is| wanted.contains(is)) {
+                    return Ok(None);
+                }
+                let is = is.map_or_else(|| "another".to_owned(), |is| format!("`{is}`"));
+                let wanted = wanted.join("` or `");
+                let why = format!("Waits until its sale has the status `{wanted}`; it has {is}");
+                (why, Reads::Sale(sale.clone()))
+            }
+        };
+        Ok(Some(Looked::Rest(Rest {
+            why,
+            reads,
+            until: None,
+            said: false,
+        })))
     }
 
     /// Nothing that was cancelled is shipped in silence.
@@ -186,7 +212,7 @@ impl Case<'_> {
         }
         Some(Looked::Rest(Rest {
             why: "Waits for its tracking number".to_owned(),
-            reads: true,
+            reads: Reads::Note,
             until: Some(until),
             said: true,
         }))
@@ -194,7 +220,7 @@ impl Case<'_> {
 
     /// What this note has to tell, whole kits counted over all notes of the order.
     fn share(&self, tx: &Tx<'_>) -> Result<Share, StoreError> {
-        let trigger = self.trigger();
+        let counts_from = Trigger::of(self.values).stage();
         let mut others = Vec::new();
         for job in self.jobs.iter().filter(|j| count::is_shipment(j)) {
             let withdrawn = matches!(
@@ -219,7 +245,7 @@ impl Case<'_> {
                 (count::is_counted(job) || super::change::is_told(job)).then_some(&*job.units);
             notes.extend(
                 as_note(&note.document, told)
-                    .filter(|n| told.is_some() || n.shipment.stage >= trigger),
+                    .filter(|n| told.is_some() || n.shipment.stage >= counts_from),
             );
         }
         let mut shares = kits::shares(&notes);
@@ -233,7 +259,7 @@ impl Case<'_> {
         Some(match &share.with {
             _ if share.waits => Looked::Rest(Rest {
                 why: "Holds part of a kit; waits for the note that makes it whole".to_owned(),
-                reads: false,
+                reads: Reads::Nothing,
                 until: None,
                 said: true,
             }),

@@ -7,5 +7,6 @@ pub(crate) mod look;
 pub(crate) mod rest;
 pub(crate) mod show;
 mod tables;
+pub(crate) mod trigger;
 pub(crate) mod unclaimed;
 pub(crate) mod verdict;

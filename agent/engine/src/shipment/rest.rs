@@ -13,13 +13,23 @@ pub(crate) const LONGEST_MS: Millis = 3_600_000;
 /// So much later than the hint the job is looked at, whatever became of the hint.
 const AFTER_HINT_MS: Millis = 30_000;
 
+/// What is read again while a note rests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reads {
+    Nothing,
+    /// The note itself.
+    Note,
+    /// The state of its sale.
+    Sale(String),
+}
+
 /// Why a note is not reported yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rest {
     /// One sentence for the page.
     pub(crate) why: String,
-    /// The note itself must change: it is read again.
-    pub(crate) reads: bool,
+    /// What must change for it, and is read again.
+    pub(crate) reads: Reads,
     /// Looked at again then at the latest.
     pub(crate) until: Option<Millis>,
     /// Worth a line of the timeline.
@@ -36,8 +46,13 @@ pub(crate) fn lay(
     let since = tx.document(job.document)?.map_or(now, |d| d.stored_at);
     let wait = (now - since).clamp(FIRST_MS, LONGEST_MS);
     let mut due = now + LONGEST_MS;
-    if rest.reads {
-        read_again(tx, job.from, &job.key, now + wait)?;
+    let again = match &rest.reads {
+        Reads::Nothing => None,
+        Reads::Note => Some((Entity::Shipment, &job.key)),
+        Reads::Sale(key) => Some((Entity::OrderState, key)),
+    };
+    if let Some((entity, key)) = again {
+        tx.hint(job.from, entity, key, now + wait)?;
         due = now + wait + AFTER_HINT_MS;
     }
     if rest.said

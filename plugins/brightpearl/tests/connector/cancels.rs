@@ -249,12 +249,18 @@ fn a_part_on_an_open_note_needs_the_merchants_leave() {
 struct States<'a> {
     net: &'a Net,
     cursor: Option<Vec<u8>>,
+    /// Statuses that somebody waits for.
+    awaited: &'a str,
 }
 
 impl States<'_> {
     fn round(&mut self) -> Vec<OrderState> {
         self.net.pass(60_000);
-        let ctx = Net::context(&[("cancel-status", "5"), ("cancelled-statuses", "19")]);
+        let ctx = Net::context(&[
+            ("cancel-status", "5"),
+            ("cancelled-statuses", "19"),
+            ("order-states.statuses", self.awaited),
+        ]);
         let page = pull(self.net, &ctx, Entity::OrderState, self.cursor.as_deref()).unwrap();
         assert!(!page.more);
         self.cursor = Some(page.cursor);
@@ -272,12 +278,38 @@ fn gone(state: &OrderState, line: &str) -> Option<i64> {
 }
 
 #[test]
+fn a_status_that_is_waited_for_is_told() {
+    let net = Net::new(&plain());
+    let sale = sold(&net);
+    let mut states = States {
+        net: &net,
+        cursor: None,
+        awaited: "3, 22",
+    };
+    let set = |id: i64| {
+        net.control(
+            &format!("order/{sale}/status"),
+            &json!({"orderStatusId": id}),
+        );
+    };
+    assert!(states.round().is_empty());
+    set(4);
+    assert!(states.round().is_empty(), "nobody waits for it");
+    set(22);
+    let told = states.round();
+    assert_eq!((told.len(), &*told[0].status), (1, "22"));
+    assert!(!told[0].cancelled);
+    assert!(states.round().is_empty(), "told once");
+}
+
+#[test]
 fn what_the_merchant_cancels_comes_back_once() {
     let net = Net::new(&plain());
     let sale = sold(&net);
     let mut states = States {
         net: &net,
         cursor: None,
+        awaited: "",
     };
     assert!(states.round().is_empty());
     // Any other change of the sale is nobody's business.
