@@ -97,23 +97,15 @@ pub(crate) fn granted<'a>(
             "the connector declares no credential `{slot}`"
         ))));
     };
-    if reach::is_one_of(&hosts(bound, credential), url) {
+    let filled = bound.filled();
+    let hosts = filled.hosts.get(slot);
+    if hosts.is_some_and(|hosts| reach::is_one_of(hosts, url)) {
         return Ok(credential);
     }
     Err(CredentialError::Denied(Denial::NotGranted(format!(
         "the credential `{slot}` may not be sent to `{}`",
         url.host_str().unwrap_or_default()
     ))))
-}
-
-/// The slot's hosts; those whose settings are missing do not count.
-fn hosts(bound: &Bound, credential: &Credential) -> Vec<String> {
-    let values = bound.values();
-    credential
-        .hosts
-        .iter()
-        .filter_map(|host| reach::fill(host, |name| values.get(name).cloned()).ok())
-        .collect()
 }
 
 /// The headers of a slot for this URL. `refused` is a token the vendor has just refused.
@@ -142,12 +134,13 @@ pub(crate) async fn prepare(
         }
         Scheme::OAuth2Client(oauth) => {
             let secrets = entered(bound, credential).await?;
+            let filled_in = bound.filled();
             let asking = Asking {
                 bound,
                 credential,
                 oauth,
                 secrets: &secrets,
-                hosts: &hosts(bound, credential),
+                hosts: filled_in.hosts.get(slot).map_or(&[], Vec::as_slice),
                 timeout_ms,
             };
             let token = bound.ports.tokens.get(&asking, refused, exchanges).await?;
@@ -215,12 +208,12 @@ fn filled(
     templates: &[(String, String)],
     secrets: &BTreeMap<String, SecretString>,
 ) -> Result<Vec<(String, String)>, CredentialError> {
-    let values = bound.values();
+    let known = bound.filled();
     let mut headers = Vec::new();
     for (name, template) in templates {
         let value = reach::fill(template, |name| {
             let secret = secrets.get(name).map(|s| s.expose_secret().to_owned());
-            secret.or_else(|| values.get(name).cloned())
+            secret.or_else(|| known.values.get(name).cloned())
         })?;
         if value.chars().any(char::is_control) {
             return Err(CredentialError::Unprintable(slot.to_owned()));

@@ -1,6 +1,7 @@
 //! The wasmtime engine all connectors share: its configuration, its cache of compiled code, and the ticker that lets
 //! busy guests yield. The ticker's thread sleeps while no call runs. It knows no connectors.
 
+use crate::places::{self, Places, Taken};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -47,6 +48,7 @@ pub struct HostEngine {
     engine: Engine,
     kept: Option<Cache>,
     ticker: Arc<Ticker>,
+    places: Places,
 }
 
 impl HostEngine {
@@ -56,19 +58,17 @@ impl HostEngine {
     /// When the folder cannot be made private, or the platform does not run wasmtime.
     pub fn new(cache: Option<&Path>) -> Result<Self, EngineError> {
         let mut config = Config::new();
-        config
-            .epoch_interruption(true)
-            .memory_reservation(64 << 20)
-            .memory_guard_size(64 << 10)
-            .memory_reservation_for_growth(1 << 20);
+        // Without the table of where in the file each instruction came from: a trap's sentence names its function.
+        config.epoch_interruption(true).generate_address_map(false);
         let kept = cache.map(code_cache).transpose()?;
         config.cache(kept.clone());
-        let engine = Engine::new(&config).map_err(|e| EngineError::Machine(format!("{e:#}")))?;
+        let engine = places::engine(&config).map_err(|e| EngineError::Machine(format!("{e:#}")))?;
         let ticker = Ticker::start(engine.clone())?;
         Ok(Self {
             engine,
             kept,
             ticker,
+            places: Places::default(),
         })
     }
 
@@ -80,6 +80,11 @@ impl HostEngine {
     /// that the process does not give back.
     pub fn compiled(&self) -> usize {
         self.kept.as_ref().map_or(0, Cache::cache_misses)
+    }
+
+    /// Waits for room for a call of a component with so many memories.
+    pub(crate) async fn place(&self, memories: u32) -> Taken {
+        self.places.take(memories).await
     }
 
     /// Keeps the ticker awake until the guard is dropped.
@@ -142,6 +147,10 @@ struct Shared {
 #[derive(Default)]
 struct Ticks {
     calls: usize,
+    /// A call began since the last tick. The ticker goes to sleep after a tick without any, not at the end of each call:
+    /// waking it costs a call more than ticking once more.
+    began: bool,
+    asleep: bool,
     closing: bool,
 }
 
@@ -176,13 +185,15 @@ impl Drop for Ticker {
 fn tick(engine: &Engine, shared: &Shared) {
     let mut state = shared.lock();
     while !state.closing {
-        if state.calls == 0 {
+        if state.calls == 0 && !state.began {
+            state.asleep = true;
             state = shared
                 .wake
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
             continue;
         }
+        state.began = false;
         state = shared
             .wake
             .wait_timeout(state, TICK)
@@ -200,10 +211,12 @@ impl Running {
     fn start(shared: &Arc<Shared>) -> Self {
         let mut state = shared.lock();
         state.calls += 1;
-        if state.calls == 1 {
+        state.began = true;
+        let asleep = std::mem::take(&mut state.asleep);
+        drop(state);
+        if asleep {
             shared.wake.notify_all();
         }
-        drop(state);
         Self(Arc::clone(shared))
     }
 }

@@ -4,6 +4,7 @@
 use crate::budget::Budgets;
 use crate::caps;
 use crate::connector::{Answer, Call, CallError, Connector, Received};
+use crate::filled::Kept;
 use crate::knock::{self, Knock};
 use crate::limits::Limits;
 use crate::passport::Passport;
@@ -108,6 +109,7 @@ impl Generation {
             ports,
             budgets,
             limits: self.limits.clone(),
+            filled: Kept::default(),
         };
         Arc::new(BoundGeneration {
             generation: Arc::clone(self),
@@ -122,7 +124,7 @@ struct BoundGeneration {
 }
 
 impl BoundGeneration {
-    async fn call<T, F>(&self, call: Call, access: Access, work: F) -> Answer<T>
+    async fn call<T, F>(&self, mut call: Call, access: Access, work: F) -> Answer<T>
     where
         T: Checked,
         F: for<'a> FnOnce(&'a Exports, &'a mut Live, Context) -> BoxFuture<'a, Result<T, Stop>>
@@ -134,7 +136,7 @@ impl BoundGeneration {
                 call.connection, self.bound.setup.id
             )));
         }
-        let mut context = call.context.clone();
+        let mut context = std::mem::take(&mut call.context);
         context.settings.extend(self.bound.exposed());
         let deadline = Instant::now() + Duration::from_millis(call.limit_ms);
         let visitor = Visitor {

@@ -2,7 +2,7 @@
 //! made by the host itself. No guest runs, nothing is journalled.
 
 use crate::ports::{WireError, WireRequest, WireResponse};
-use crate::reach::{self, ReachError};
+use crate::reach::ReachError;
 use crate::setup::Bound;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -131,11 +131,11 @@ async fn knock(
 pub(crate) async fn at_reach(bound: &Bound) -> Vec<Knock> {
     let (mut known, mut unset) = (BTreeSet::new(), Vec::new());
     let mut knocks = Vec::new();
-    for prefix in reach::resolve_with(&bound.descriptor, &bound.values()) {
+    for prefix in &bound.filled().prefixes {
         let prefix = match prefix {
             Ok(prefix) => prefix,
             Err(error) => {
-                unset.push(not_set(&error));
+                unset.push(not_set(error));
                 continue;
             }
         };

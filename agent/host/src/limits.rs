@@ -2,6 +2,15 @@
 
 use wasmtime::ResourceLimiter;
 
+/// Bytes of linear memory: no call may be given more.
+pub(crate) const MEMORY: usize = 64 << 20;
+/// Linear memories of a component.
+pub(crate) const MEMORIES: u32 = 4;
+/// Tables of a component.
+pub(crate) const TABLES: u32 = 8;
+/// Elements of one table: no call may be given more.
+pub(crate) const TABLE_ELEMENTS: usize = 100_000;
+
 /// What one call may use. The defaults serve a connector that pages through a vendor's API.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -50,8 +59,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            memory: 64 << 20,
-            table_elements: 100_000,
+            memory: MEMORY,
+            table_elements: TABLE_ELEMENTS,
             instances: 32,
             resources: 256,
             request_body: 8 << 20,

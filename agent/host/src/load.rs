@@ -7,6 +7,7 @@ use crate::engine::HostEngine;
 use crate::generation::Generation;
 use crate::limits::Limits;
 use crate::passport::{CONTRACT, Passport, SERVED, line, numbers};
+use crate::places::memories;
 use crate::state::{Access, CallState};
 use crate::trust::{SignatureError, Signer, Trust};
 use crate::v0_1::exports::{Exports, Stop};
@@ -286,6 +287,7 @@ impl Loader {
             engine: self.engine.clone(),
             pre,
             exports,
+            memories: memories(component),
         })
     }
 

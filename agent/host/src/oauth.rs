@@ -132,10 +132,10 @@ fn encode<'a>(fields: &'a [Field], value: impl Fn(&'a Field) -> &'a str) -> Stri
 
 impl Asking<'_> {
     fn fill(&self, template: &str) -> Result<String, CredentialError> {
-        let values = self.bound.values();
+        let known = self.bound.filled();
         let filled = reach::fill(template, |name| {
             let secret = self.secrets.get(name).map(|s| s.expose_secret().to_owned());
-            secret.or_else(|| values.get(name).cloned())
+            secret.or_else(|| known.values.get(name).cloned())
         })?;
         Ok(filled)
     }

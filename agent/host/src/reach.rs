@@ -144,9 +144,12 @@ fn shorten(text: &str) -> String {
 }
 
 /// The longest prefix that covers the URL.
-pub(crate) fn covering<'a>(prefixes: &'a [Prefix], url: &Url) -> Option<&'a Prefix> {
+pub(crate) fn covering<'a>(
+    prefixes: impl IntoIterator<Item = &'a Prefix>,
+    url: &Url,
+) -> Option<&'a Prefix> {
     prefixes
-        .iter()
+        .into_iter()
         .filter(|p| covers(&p.url, url))
         .max_by_key(|p| (p.url.path().len(), p.url.query().map(str::len)))
 }

@@ -1,10 +1,10 @@
 //! What a generation is bound to: the ports of the agent and one merchant's connection. It knows no guests.
 
 use crate::budget::Budgets;
+use crate::filled::Kept;
 use crate::limits::Limits;
 use crate::oauth::Tokens;
 use crate::ports::{Clock, Journal, Kv, Links, Rng, Vault, Wire};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use waybill_model::contract::{Credential, Descriptor, Pairs};
 use waybill_model::ids::{ConnectionId, Millis};
@@ -97,6 +97,7 @@ pub(crate) struct Bound {
     pub(crate) ports: HostPorts,
     pub(crate) budgets: Arc<Budgets>,
     pub(crate) limits: Limits,
+    pub(crate) filled: Kept,
 }
 
 impl Bound {
@@ -106,19 +107,6 @@ impl Bound {
 
     pub(crate) fn credential(&self, slot: &str) -> Option<&Credential> {
         self.descriptor.credentials.iter().find(|c| c.slot == slot)
-    }
-
-    /// Values for templates: defaults of the descriptor, the merchant's settings, fields of tokens that may be read.
-    pub(crate) fn values(&self) -> BTreeMap<String, String> {
-        let mut values: BTreeMap<String, String> = self
-            .descriptor
-            .settings
-            .iter()
-            .filter_map(|s| Some((s.key.clone(), s.default.clone()?)))
-            .collect();
-        values.extend(self.setup.settings.iter().cloned());
-        values.extend(self.exposed());
-        values
     }
 
     /// Fields of the tokens in memory that the descriptor lets the guest read, as `token.FIELD`.

@@ -23,6 +23,8 @@ pub(crate) struct Ready {
     pub(crate) engine: HostEngine,
     pub(crate) pre: InstancePre<CallState>,
     pub(crate) exports: Exports,
+    /// Memories of each call.
+    pub(crate) memories: u32,
 }
 
 impl Ready {
@@ -36,6 +38,12 @@ impl Ready {
         F: for<'a> FnOnce(&'a Exports, &'a mut Live) -> BoxFuture<'a, Result<T, Stop>> + Send,
     {
         let deadline = state.deadline;
+        // Given back when the store is gone: the last to be dropped.
+        let Ok(_place) = timeout_at(deadline, self.engine.place(self.memories)).await else {
+            let busy =
+                "all places for running connectors were taken for as long as the call might last";
+            return (Err(CallError::Host(busy.to_owned())), state);
+        };
         let mut store = self.store(state);
         let running = self.engine.running();
         // The instance lives inside the future, the store outside: after a timeout its data can still be read.

@@ -9,7 +9,7 @@ use wit_component::ComponentEncoder;
 
 /// Built when nobody names a package.
 pub const DEFAULT_PACKAGES: [&str; 2] = ["waybill-dsco", "waybill-brightpearl"];
-/// The profile of the root manifest that makes small files; a package may override it there.
+/// The profile of the root manifest that guests are built with; a package may override it there.
 const PROFILE: &str = "guest";
 
 /// What to build with, and where to put it.

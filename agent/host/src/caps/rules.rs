@@ -51,10 +51,11 @@ pub(crate) fn plan(
     }
     within_limits(state, request)?;
     let url = reach::parse(&request.url).map_err(|e| not_granted(e.to_string()))?;
-    let prefixes = reach::resolve_with(&bound.descriptor, &bound.values());
-    let usable: Vec<_> = prefixes.iter().filter_map(|p| p.clone().ok()).collect();
-    let Some(prefix) = reach::covering(&usable, &url) else {
-        let missing = prefixes
+    let filled = bound.filled();
+    let usable = filled.prefixes.iter().flatten();
+    let Some(prefix) = reach::covering(usable, &url) else {
+        let missing = filled
+            .prefixes
             .iter()
             .find_map(|p| p.as_ref().err().map(|e| format!(" ({e})")));
         return Err(not_granted(format!(
