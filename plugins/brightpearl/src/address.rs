@@ -20,8 +20,17 @@ pub struct Fitted {
 
 /// At most `max` characters, without blanks at either end.
 pub fn fit(text: &str, max: usize) -> String {
-    let short: String = text.trim().chars().take(max).collect();
-    short.trim_end().to_owned()
+    let text = text.trim();
+    let end = end(text, max).unwrap_or(text.len());
+    text[..end].trim_end().to_owned()
+}
+
+/// Where a text of more than `max` characters has to end. Most have not even so many bytes.
+fn end(text: &str, max: usize) -> Option<usize> {
+    if text.len() <= max {
+        return None;
+    }
+    text.char_indices().nth(max).map(|(end, _)| end)
 }
 
 /// Fits an address; a country that is none is a problem.
@@ -29,7 +38,7 @@ pub fn fitted(address: &Address) -> Result<Fitted, Problem> {
     let mut shortened = Vec::new();
     let mut line = |name: &'static str, text: &str| {
         let fit = fit(text, LINE);
-        if fit.chars().count() < text.trim().chars().count() {
+        if fit.len() < text.trim().len() {
             shortened.push(name);
         }
         fit
@@ -113,7 +122,7 @@ fn street(address: &Address) -> (String, Option<String>) {
 }
 
 fn split(line: &str) -> (String, Option<String>) {
-    let Some((end, _)) = line.char_indices().nth(LINE) else {
+    let Some(end) = end(line, LINE) else {
         return (line.to_owned(), None);
     };
     let at = line[..end].rfind(' ').filter(|at| *at > 0).unwrap_or(end);

@@ -41,12 +41,15 @@ pub fn alpha3(code: &str) -> Option<&'static str> {
     if let Some((_, known)) = NAMES.iter().find(|(name, _)| *name == code) {
         return Some(known);
     }
-    CODES
-        .split_ascii_whitespace()
-        .find_map(|word| match word.split_at_checked(2) {
-            Some((two, three)) if two == code || three == code => Some(three),
-            _ => None,
-        })
+    // Five letters and a blank each.
+    let three = |at: usize| CODES.get(at * 6 + 2..at * 6 + 5);
+    let words = CODES.as_bytes().chunks(6);
+    let at = match code.as_bytes() {
+        two @ [_, _] => words.into_iter().position(|word| word.starts_with(two)),
+        wanted @ [_, _, _] => words.into_iter().position(|word| &word[2..5] == wanted),
+        _ => None,
+    };
+    three(at?)
 }
 
 #[cfg(test)]

@@ -28,12 +28,21 @@ impl<'a> Doubt<'a> {
 
     /// When the last attempt ended without a usable answer, in milliseconds.
     fn ended(&self) -> Option<i64> {
-        let bytes = self
-            .api
-            .host
-            .kv_get(std::slice::from_ref(&self.key))
-            .pop()??;
-        String::from_utf8(bytes).ok()?.parse().ok()
+        let key = std::slice::from_ref(&self.key);
+        read(self.api.host.kv_get(key).pop()?)
+    }
+
+    /// [`Self::is_noted`] of several, in their order, asked for in one call.
+    pub fn are_noted<'d>(api: &Api<'_>, doubts: impl Iterator<Item = &'d Self>) -> Vec<bool>
+    where
+        'a: 'd,
+    {
+        let keys: Vec<String> = doubts.map(|doubt| doubt.key.clone()).collect();
+        if keys.is_empty() {
+            return Vec::new();
+        }
+        let values = api.host.kv_get(&keys).into_iter();
+        values.map(|bytes| read(bytes).is_some()).collect()
     }
 
     /// Whether an attempt is known to have ended without a usable answer.
@@ -63,4 +72,8 @@ impl<'a> Doubt<'a> {
         let left = self.settle_ms.checked_sub(age_ms.min(since_end))?;
         (left > 0).then(|| u32::try_from(left.div_ceil(1000)).unwrap_or(u32::MAX))
     }
+}
+
+fn read(bytes: Option<Vec<u8>>) -> Option<i64> {
+    String::from_utf8(bytes?).ok()?.parse().ok()
 }

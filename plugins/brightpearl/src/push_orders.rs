@@ -3,6 +3,7 @@
 //! means (`push_order.rs`).
 
 use crate::api::{Api, Sent};
+use crate::doubt::Doubt;
 use crate::lookup::{self, Found};
 use crate::memory;
 use crate::push_order::{Case, PATH, STEP};
@@ -32,8 +33,9 @@ pub fn push(api: &Api<'_>, cases: Vec<Case<'_>>) -> Vec<Placed> {
     // What is in doubt waits for its look-up; what is new must not wait with it. Labels are told apart within a call.
     let mut groups: [Vec<Case<'_>>; 2] = [Vec::new(), Vec::new()];
     let mut rest = Vec::new();
-    for case in cases {
-        let group = &mut groups[usize::from(case.doubt.is_noted())];
+    let noted = Doubt::are_noted(api, cases.iter().map(|case| &case.doubt));
+    for (case, noted) in cases.into_iter().zip(noted) {
+        let group = &mut groups[usize::from(noted)];
         let labelled = |other: &Case<'_>| other.external_ref == case.external_ref;
         if group.len() < MOST && !group.iter().any(labelled) {
             group.push(case);

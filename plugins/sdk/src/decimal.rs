@@ -78,6 +78,10 @@ impl Decimal {
     }
 
     fn at(self, scale: u8) -> Option<i64> {
+        // Money nearly always has the digits asked for, and to multiply with care is dear in a guest.
+        if scale == self.scale {
+            return Some(self.units);
+        }
         let up = 10_i64.checked_pow(u32::from(scale.checked_sub(self.scale)?))?;
         self.units.checked_mul(up)
     }
@@ -125,6 +129,9 @@ impl Decimal {
 
     /// Which is larger, by value.
     pub fn compare(self, other: Self) -> Ordering {
+        if self.scale == other.scale {
+            return self.units.cmp(&other.units);
+        }
         let scale = self.scale.max(other.scale);
         let wide = |d: Self| i128::from(d.units) * 10_i128.pow(u32::from(scale - d.scale).min(19));
         wide(self).cmp(&wide(other))
