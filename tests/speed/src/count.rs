@@ -7,16 +7,19 @@ use std::process::Command;
 const FEW: u32 = 20;
 const MANY: u32 = 60;
 
-/// Instructions of one call of that kind; `None` where valgrind is missing.
-pub(crate) fn instructions(kind: &str) -> anyhow::Result<Option<u64>> {
-    let Some(few) = run(kind, FEW)? else {
+/// Instructions of one call of that kind with so many members; `None` where valgrind is missing.
+pub(crate) fn instructions(kind: &str, batch: usize, usable: bool) -> anyhow::Result<Option<u64>> {
+    let run = |calls| run(kind, batch, usable, calls);
+    // The first finds no compiled code: under valgrind the processor has other features.
+    if run(1)?.is_none() {
         return Ok(None);
-    };
-    let many = run(kind, MANY)?.context("valgrind went away")?;
+    }
+    let gone = "valgrind went away";
+    let (few, many) = (run(FEW)?.context(gone)?, run(MANY)?.context(gone)?);
     Ok(Some(many.saturating_sub(few) / u64::from(MANY - FEW)))
 }
 
-fn run(kind: &str, calls: u32) -> anyhow::Result<Option<u64>> {
+fn run(kind: &str, batch: usize, usable: bool, calls: u32) -> anyhow::Result<Option<u64>> {
     let own = std::env::current_exe()?;
     let ran = Command::new("valgrind")
         .args([
@@ -26,6 +29,8 @@ fn run(kind: &str, calls: u32) -> anyhow::Result<Option<u64>> {
         ])
         .arg(own)
         .args(["--only", kind, "--calls", &calls.to_string()])
+        .args(["--batch", &batch.to_string()])
+        .args((!usable).then_some("--refused"))
         .output();
     let output = match ran {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
