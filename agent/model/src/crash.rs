@@ -36,6 +36,8 @@ pub const POINTS: &[&str] = &[
     "ticket.before-commit",
     "ticket.committed",
     "settle.created",
+    "invoice.created",
+    "invoice.cut",
     "crosswalk.before-commit",
     "crosswalk.released",
     "apply.before-commit",

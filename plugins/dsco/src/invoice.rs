@@ -272,7 +272,7 @@ fn trackings(invoice: &Invoice, order: &Order) -> Vec<(String, Vec<String>)> {
             .iter()
             .any(|l| l.line == *key && !l.quantity.is_zero())
     };
-    order::parcels(order)
+    let mut all: Vec<(String, Vec<String>)> = order::parcels(order)
         .into_iter()
         .map(|parcel| {
             let lines: Vec<String> = parcel.lines.into_iter().map(|(key, _)| key).collect();
@@ -282,7 +282,14 @@ fn trackings(invoice: &Invoice, order: &Order) -> Vec<(String, Vec<String>)> {
             Some(wanted) => wanted.contains(&tracking.as_str()),
             None => lines.iter().any(invoiced),
         })
-        .collect()
+        .collect();
+    // DSCO has confirmed them; the order we know may be older than that.
+    for tracking in wanted.into_iter().flatten() {
+        if !tracking.is_empty() && !all.iter().any(|(known, _)| known == tracking) {
+            all.push((tracking.to_owned(), Vec::new()));
+        }
+    }
+    all
 }
 
 /// The last parcel with that line.

@@ -45,7 +45,7 @@ impl Rounds {
         place.prepare()?;
         let mut agent = place.start(&[])?;
         place.wait_until_up(&mut agent).await?;
-        house.strict().await?;
+        house.strict_about(&INVOICES).await?;
         let hooks = place.hooks_url();
         place
             .provision_as(&house, &scene(&HURRY, hooks.as_deref()))
@@ -54,7 +54,7 @@ impl Rounds {
         Ok(Self {
             house,
             place,
-            cast: Cast::default(),
+            cast: billing(),
             dice: Dice::new(seed),
             round: 0,
         })
@@ -200,11 +200,26 @@ impl Rounds {
     }
 }
 
+/// How the retailers take invoices here; one of them takes none.
+const INVOICES: [(&str, &str); 3] = [
+    ("1000007001", "order"),
+    ("1000007002", "shipment"),
+    ("1000007003", "none"),
+];
+
+/// Everybody beside the agent, an accountant among them.
+fn billing() -> Cast {
+    let mut cast = Cast::default();
+    cast.worker.books.on = true;
+    cast
+}
+
 /// Everything declared right, with webhooks.
 fn scene<'a>(pace: &'a Pace, hooks: Option<&'a str>) -> Scene<'a> {
     Scene {
         hooks,
         stock: Some("3"),
+        invoices: &INVOICES,
         ..Scene::of(pace)
     }
 }

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::check_invoices;
 use crate::check_shipments::{self, Warehouse};
 use crate::check_stock;
 
@@ -45,6 +46,8 @@ pub struct Report {
     pub unwanted: Vec<Finding>,
     /// Shipments that differ from what left the warehouse.
     pub shipments: Vec<Finding>,
+    /// Invoices that differ from what the merchant made.
+    pub invoices: Vec<Finding>,
     /// Items of which the network holds another number than the warehouse has left.
     pub stock: Vec<Finding>,
     /// Sales with a reference that fits no order.
@@ -53,6 +56,8 @@ pub struct Report {
     pub notes: usize,
     /// Parcels the network knows.
     pub parcels: usize,
+    /// Invoices it took.
+    pub billed: usize,
     /// Every acknowledged order without a sale, waived ones included: the caller may know an open card for each.
     pub acknowledged_without_sale: Vec<String>,
     /// Those of them that have a waiver.
@@ -69,7 +74,7 @@ impl Report {
 
     /// All findings with the name of their list.
     pub fn problems(&self) -> impl Iterator<Item = (&'static str, &Finding)> {
-        let lists: [(&'static str, &Vec<Finding>); 9] = [
+        let lists: [(&'static str, &Vec<Finding>); 10] = [
             ("lost", &self.lost),
             ("doubled", &self.doubled),
             ("rows", &self.rows),
@@ -77,6 +82,7 @@ impl Report {
             ("numbers", &self.numbers),
             ("unwanted", &self.unwanted),
             ("shipments", &self.shipments),
+            ("invoices", &self.invoices),
             ("stock", &self.stock),
             ("strays", &self.strays),
         ];
@@ -88,7 +94,7 @@ impl Report {
     /// One line for people.
     pub fn summary(&self) -> String {
         format!(
-            "{} orders, {} sales, {} matched, {} lost, {} doubled, {} waiting with a card, {} notes, {} parcels, {} other findings",
+            "{} orders, {} sales, {} matched, {} lost, {} doubled, {} waiting with a card, {} notes, {} parcels, {} invoices, {} other findings",
             self.orders,
             self.sales,
             self.matched,
@@ -97,6 +103,7 @@ impl Report {
             self.waived.len(),
             self.notes,
             self.parcels,
+            self.billed,
             self.problems().count() - self.lost.len() - self.doubled.len()
         )
     }
@@ -120,6 +127,7 @@ pub fn check(network: &Value, erp: &Value, cards: &BTreeSet<String>) -> Report {
         ..Report::default()
     };
     let (by_order, strays) = assign(orders, &sales);
+    report.invoices = check_invoices::numbers(orders);
     report.stock = check_stock::compare(network, erp);
     report.strays = strays;
     for order in orders {
@@ -133,7 +141,9 @@ pub fn check(network: &Value, erp: &Value, cards: &BTreeSet<String>) -> Report {
         let case = report.cases.entry(text(&order["case"])).or_default();
         case.0 += 1;
         case.1 += usize::from(!own.is_empty());
-        report.parcels += order["packages"].as_array().map_or(0, Vec::len);
+        let count = |name: &str| order[name].as_array().map_or(0, Vec::len);
+        report.parcels += count("packages");
+        report.billed += count("invoices");
         if order["test"] == true || order["cancelledBeforeAcknowledgement"] == true {
             if let Some(sale) = live.first() {
                 let why = if order["test"] == true {
@@ -163,6 +173,8 @@ pub fn check(network: &Value, erp: &Value, cards: &BTreeSet<String>) -> Report {
                 let found = check_shipments::compare(order, sale, &lines, notes);
                 let found = found.into_iter().map(|what| finding(&id, what));
                 report.shipments.extend(found);
+                let found = check_invoices::compare(order, sale).into_iter();
+                report.invoices.extend(found.map(|what| finding(&id, what)));
             }
             several => {
                 let numbers: Vec<String> = several.iter().map(|s| text(&s["id"])).collect();

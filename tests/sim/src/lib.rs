@@ -5,6 +5,7 @@
 pub mod brightpearl;
 pub mod catalogue;
 pub mod check;
+mod check_invoices;
 mod check_shipments;
 mod check_stock;
 pub mod client;

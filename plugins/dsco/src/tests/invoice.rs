@@ -257,6 +257,27 @@ fn several_parcels_are_named_line_by_line() {
 }
 
 #[test]
+fn a_confirmed_parcel_counts_before_the_order_shows_it() {
+    let order = shipped("1", &[("1Z1", "1: 2")]);
+    let mut both = invoice(
+        &order,
+        "INV-1",
+        &[("1", "2", "9.50"), ("2", "1", "6")],
+        "25",
+    );
+    change(&mut both, |invoice| {
+        invoice.extras.push(Extra {
+            name: "tracking".to_owned(),
+            value: "1Z1,1Z2".to_owned(),
+        });
+    });
+    let body = body_of(&both);
+    assert_eq!(body["ship"]["trackingNumber"], "1Z2");
+    assert_eq!(body["lineItems"][0]["trackingNumber"], "1Z1");
+    assert!(body["lineItems"][1]["trackingNumber"].is_null());
+}
+
+#[test]
 fn what_does_not_add_up_waits_here() {
     let order = shipped("1", &[]);
     let mut strange = one("F");

@@ -54,6 +54,7 @@ impl Brightpearl {
                 let after = req.param("after").and_then(|t| t.parse().ok()).unwrap_or(0);
                 Ok(self.sales_after(after))
             }
+            ("GET", ["uninvoiced"]) => Ok(self.uninvoiced()),
             ("POST", ["hooks", "forget"]) => {
                 self.hooks.registered.clear();
                 Ok(json!({}))

@@ -48,6 +48,17 @@ impl Brightpearl {
         json!({ "orders": newer.map(|(_, o)| order(o)).collect::<Vec<_>>() })
     }
 
+    /// Sales of other systems' orders that stand and are not invoiced, for an accountant who looks often.
+    pub(super) fn uninvoiced(&self) -> Value {
+        let open = |o: &&Order| {
+            let none = o.invoice.reference.is_empty() && !o.external_ref.is_empty();
+            o.type_code == "SO" && !o.cancelled && none
+        };
+        let all = self.orders.all.values().filter(open);
+        let short = |o: &Order| json!({"id": o.id, "externalRef": o.external_ref, "shippingStatus": o.shipping_code});
+        json!({ "orders": all.map(short).collect::<Vec<_>>() })
+    }
+
     /// The truth with the settings, for people.
     pub(super) fn state_view(&self) -> Value {
         let mut view = self.truth_view();

@@ -67,6 +67,7 @@ impl Sandbox {
             "dscoOrderId": order.id.to_string(),
             "poNumber": order.po,
             "retailerId": order.retailer.account_id,
+            "invoicing": self.settings.rules(order.retailer.account_id).invoices,
             "supplierOrderNumber": order.supplier_number,
             "status": order.status.text(),
             "lifecycle": order.lifecycle.text(),

@@ -136,6 +136,11 @@ impl House {
 
     /// Retailers that refuse generic and unknown codes; one wants the warehouse and the line numbers as well.
     pub async fn strict(&self) -> anyhow::Result<()> {
+        self.strict_about(&[]).await
+    }
+
+    /// The same, and they take invoices of one kind only; what does not add up is refused.
+    pub async fn strict_about(&self, invoices: &[(&str, &str)]) -> anyhow::Result<()> {
         let codes = json!({"refuse_generic_codes": true, "refuse_unknown_codes": true});
         let mut all = codes.clone();
         all["require_warehouse"] = json!(true);
@@ -146,8 +151,19 @@ impl House {
             "shipDate",
             "shippingServiceLevelCode"
         ]);
-        let rules =
+        let mut rules =
             json!({"retailers": {"1000007001": codes, "1000007002": codes, "1000007003": all}});
+        for (retailer, policy) in invoices {
+            let word = if *policy == "lines" {
+                "whole-lines"
+            } else {
+                policy
+            };
+            let rules = &mut rules["retailers"][*retailer];
+            rules["invoices"] = json!(word);
+            rules["refuse_wrong_totals"] = json!(true);
+            rules["require_invoice"] = json!(["lineNumber", "sku", "ship.trackingNumber"]);
+        }
         self.network.control("POST", "settings", &rules).await?;
         Ok(())
     }

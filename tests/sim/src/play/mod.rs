@@ -3,6 +3,7 @@
 //! Read `story.rs` first.
 
 pub mod agent;
+pub mod books;
 pub mod house;
 pub mod person;
 pub mod provisioning;

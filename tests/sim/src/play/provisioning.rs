@@ -69,7 +69,16 @@ pub struct Scene<'a> {
     pub erp_calls: Option<u32>,
     /// Stock is sent, and the ERP asked for it this often in seconds; `None`: no stock.
     pub stock: Option<&'a str>,
+    /// Invoices are sent, as these retailers want them; empty: none are.
+    pub invoices: &'a [(&'a str, &'a str)],
 }
+
+/// How the retailers that trade want their invoices: all that the demonstration shows.
+pub const INVOICES: [(&str, &str); 3] = [
+    ("1000007001", "order"),
+    ("1000007002", "shipment"),
+    ("1000007003", "lines"),
+];
 
 impl<'a> Scene<'a> {
     /// Everything right, without webhooks.
@@ -81,6 +90,7 @@ impl<'a> Scene<'a> {
             every_method: false,
             erp_calls: None,
             stock: None,
+            invoices: &[],
         }
     }
 }
@@ -122,7 +132,7 @@ fn lines(pairs: &[(&str, &str)]) -> String {
     text
 }
 
-/// The provisioning file: two connections, orders one way and shipments the other, cancels both ways, the crosswalks. Secrets are named, not
+/// The provisioning file: two connections, orders one way, shipments and invoices the other, cancels both ways, the crosswalks. Secrets are named, not
 /// written.
 pub fn plan(house: &House, scene: &Scene<'_>) -> String {
     let mut text =
@@ -150,6 +160,7 @@ pub fn plan(house: &House, scene: &Scene<'_>) -> String {
     let erp = lines(&[
         ("poll-secs.shipment", pace.notes),
         ("poll-secs.order-state", pace.states),
+        ("poll-secs.invoice", pace.states),
         ("poll-secs.inventory-level", scene.stock.unwrap_or_default()),
         ("calls-per-minute", &agreed),
         ("search-settle-secs", &settle),
@@ -173,11 +184,7 @@ pub fn plan(house: &House, scene: &Scene<'_>) -> String {
          [[crosswalk]]\nfrom = \"erp\"\nto = \"network\"\ntable = \"cancel-codes\"\n[crosswalk.pairs]\n\"*\" = \"CXSO\"\n\n",
         house.network.api, house.erp.api,
     );
-    if scene.stock.is_some() {
-        text.push_str(
-            "[[route]]\nentity = \"inventory-level\"\nfrom = \"erp\"\nto = \"network\"\n\n",
-        );
-    }
+    text.push_str(&wishes(scene));
     text.push_str("[[crosswalk]]\nfrom = \"network\"\nto = \"erp\"\ntable = \"shipping-methods\"\n[crosswalk.pairs]\n");
     for (id, service) in (FIRST_METHOD..).zip(SERVICES) {
         let _infallible = writeln!(text, "{} = \"{id}\"", service.code.to_lowercase());
@@ -201,6 +208,26 @@ pub fn plan(house: &House, scene: &Scene<'_>) -> String {
     text.push_str("\n[[crosswalk]]\nfrom = \"network\"\nto = \"erp\"\ntable = \"warehouses\"\n[crosswalk.pairs]\n");
     for warehouse in WAREHOUSES {
         let _infallible = writeln!(text, "{} = \"{}\"", warehouse.code, warehouse.erp_id);
+    }
+    text
+}
+
+/// The routes that not every scene has, and what single retailers want.
+fn wishes(scene: &Scene<'_>) -> String {
+    let mut text = String::new();
+    if scene.stock.is_some() {
+        text.push_str(
+            "[[route]]\nentity = \"inventory-level\"\nfrom = \"erp\"\nto = \"network\"\n\n",
+        );
+    }
+    if !scene.invoices.is_empty() {
+        text.push_str("[[route]]\nentity = \"invoice\"\nfrom = \"erp\"\nto = \"network\"\n\n");
+    }
+    for (retailer, policy) in scene.invoices {
+        let _infallible = write!(
+            text,
+            "[[retailer]]\ncode = \"{retailer}\"\nsettings = {{ \"invoices.policy\" = \"{policy}\" }}\n\n"
+        );
     }
     text
 }

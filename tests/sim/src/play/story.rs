@@ -1,11 +1,11 @@
 //! The play itself: orders before the agent starts, orders while it runs, a warehouse that ships them in every awkward
-//! way, webhooks that go astray, a person who fills in and corrects what is missing, and the end when nothing moves any
+//! way, an accountant who invoices them, webhooks that go astray, a person who fills in and corrects what is missing, and the end when nothing moves any
 //! more. Prints for people.
 
 use super::agent::{Agent, Place};
 use super::house::House;
 use super::person::Person;
-use super::provisioning::{DEMO, Scene};
+use super::provisioning::{DEMO, INVOICES, Scene};
 use super::verdict::Verdict;
 use super::worker::Worker;
 use anyhow::{bail, ensure};
@@ -114,7 +114,7 @@ fn installed_connectors(agent: &std::path::Path) -> PathBuf {
 }
 
 async fn scenes(wishes: &Wishes, house: &House, place: &Place) -> anyhow::Result<()> {
-    house.strict().await?;
+    house.strict_about(&INVOICES).await?;
     if wishes.faults {
         house.spoil(0.02).await?;
         say(
@@ -122,9 +122,11 @@ async fn scenes(wishes: &Wishes, house: &House, place: &Place) -> anyhow::Result
         );
     }
     let mut cast = Cast::default();
+    cast.worker.books.on = true;
     let mut scene = Scene {
         mistaken: true,
         stock: Some("5"),
+        invoices: &INVOICES,
         ..Scene::of(&DEMO)
     };
     let early = wishes.orders / 3;
@@ -294,11 +296,14 @@ fn fingerprint(network: &Value, erp: &Value) -> String {
     let parcels: usize = orders()
         .map(|o| o["packages"].as_array().map_or(0, Vec::len))
         .sum();
+    let invoices: usize = orders()
+        .map(|o| o["invoices"].as_array().map_or(0, Vec::len))
+        .sum();
     let lines = orders().flat_map(|o| o["lines"].as_array().into_iter().flatten());
     let cancelled: i64 = lines.filter_map(|l| l["cancelled"].as_i64()).sum();
     let length = |name: &str| erp[name].as_array().map_or(0, Vec::len);
     format!(
-        "{acknowledged}/{told}/{parcels}/{cancelled}/{}/{}",
+        "{acknowledged}/{told}/{parcels}/{invoices}/{cancelled}/{}/{}",
         length("orders"),
         length("goodsOutNotes")
     )

@@ -1,6 +1,7 @@
 //! Owns what the warehouse does in the play: for every sale a way to ship it, in steps over time, so that every awkward
 //! kind of goods-out note occurs. Talks to the ERP sandbox's control side only; must not know the agent or the network.
 
+use super::books::Books;
 use super::house::House;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -68,6 +69,14 @@ impl Kind {
                 | Self::CancelLine
                 | Self::CancelOwn
                 | Self::CancelUnit
+        )
+    }
+
+    /// Whether nothing is cancelled or changed about its sale: it may be invoiced before it ships.
+    pub const fn is_plain(self) -> bool {
+        matches!(
+            self,
+            Self::Whole | Self::Partial | Self::Parcels | Self::Late
         )
     }
 
@@ -163,6 +172,8 @@ pub struct Worker {
     notes: HashMap<(i64, usize), i64>,
     steps: BTreeMap<(u64, u64), (i64, usize, Act)>,
     next_step: u64,
+    /// The accountant, who works beside him.
+    pub books: Books,
     /// How each order leaves, by the order's id at the network.
     pub kinds: BTreeMap<String, Kind>,
 }
@@ -177,7 +188,9 @@ impl Worker {
     pub fn done_with(&self, erp: &Value) -> bool {
         let sales = erp["orders"].as_array().into_iter().flatten();
         let mut open = sales.filter(|sale| sale["cancelled"] != true && !order_of(sale).is_empty());
-        self.idle() && open.all(|sale| self.seen.contains(&sale["id"].as_i64().unwrap_or(0)))
+        self.idle()
+            && self.books.done_with(erp)
+            && open.all(|sale| self.seen.contains(&sale["id"].as_i64().unwrap_or(0)))
     }
 
     /// One turn in the warehouse: takes up new sales of orders and does what is due. How many steps were done.
@@ -195,7 +208,7 @@ impl Worker {
             done += 1;
         }
         self.tick += 1;
-        Ok(done)
+        Ok(done + self.books.work(house, &self.kinds).await?)
     }
 
     async fn carry_out(
@@ -444,7 +457,7 @@ impl Sale {
 }
 
 /// The order's id inside the sale's reference; blank for sales of other origin.
-fn order_of(sale: &Value) -> String {
+pub(super) fn order_of(sale: &Value) -> String {
     let reference = sale["externalRef"].as_str().unwrap_or_default();
     reference
         .chars()
