@@ -98,9 +98,9 @@ mod tests {
             .iter()
             .map(|(number, total, _)| json!({"invoiceId": number, "total": total}))
             .collect();
-        let invoiced: i64 = sent.iter().map(|(_, _, units)| units).sum();
+        let units: i64 = sent.iter().map(|(_, _, units)| units).sum();
         json!({"dscoOrderId": "1", "invoicing": policy, "invoices": invoices, "lines": [
-            {"lineNumber": 1, "quantity": 3, "cancelled": 0, "shipped": shipped, "invoiced": invoiced}]})
+            {"lineNumber": 1, "quantity": 3, "cancelled": 0, "shipped": shipped, "invoiced": units}]})
     }
 
     fn sale(number: &str, shipping: &str) -> Value {
@@ -130,7 +130,7 @@ mod tests {
     fn what_is_wrong_is_found() {
         let made = sale("SI-1", "ASS");
         let whole = ("SI-1", "30", 3);
-        for (what, order, sale) in [
+        for (what, sent, of) in [
             (
                 "twice",
                 order("shipment", 3, &[whole, ("SI-1-7", "30", 3)]),
@@ -156,7 +156,7 @@ mod tests {
                 &made,
             ),
         ] {
-            assert!(!compare(&order, sale).is_empty(), "{what}");
+            assert!(!compare(&sent, of).is_empty(), "{what}");
         }
         let mut other = order("order", 3, &[whole]);
         other["dscoOrderId"] = json!("2");
