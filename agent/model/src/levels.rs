@@ -41,6 +41,13 @@ pub struct Derived {
     pub available: Decimal,
 }
 
+/// Table: SKU, `SKU@WAREHOUSE`, `*@WAREHOUSE` or `*` -> percent of the free units.
+pub const PERCENT: &str = "stock-percent";
+/// Table: the same -> units held back.
+pub const BUFFER: &str = "stock-buffer";
+/// Table: the same -> most units.
+pub const CAP: &str = "stock-cap";
+
 /// Units by warehouse of the receiving system.
 pub type Units = BTreeMap<String, i64>;
 

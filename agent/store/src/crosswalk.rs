@@ -205,6 +205,9 @@ impl Tx<'_> {
         self.at(now);
         let key = cell_key(from, to, table, retailer, value);
         let old = self.dynamic().row::<CellRow>(Tab::Cells, &key.0)?;
+        let codes = old.as_ref().map(|row| row.code.clone()).into_iter();
+        let codes: Vec<String> = codes.chain(code.map(str::to_owned)).collect();
+        self.stock_cell_changed((from, to), table, value, &codes, now)?;
         let old = old.map(|row| code_entry(from, to, &row));
         let Some(code) = code else {
             self.del(Tab::Cells, &key.0)?;

@@ -47,6 +47,7 @@ pub mod rows;
 mod schema;
 mod settings;
 pub mod sim_disk;
+mod stock_change;
 mod stock_rows;
 mod store;
 mod unpack;

@@ -90,6 +90,9 @@ impl Tx<'_> {
         if old.as_deref() == value {
             return Ok(());
         }
+        if key.starts_with("stock.") {
+            self.read_stock_again(|_| true, now)?;
+        }
         match value {
             None => self.del(Tab::Settings, &place.0).map(drop)?,
             Some(value) => {

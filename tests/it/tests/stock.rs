@@ -9,7 +9,7 @@ use waybill_it::bench::{
 };
 use waybill_model::contract::{Failure, Outcome, Problem, Ticket, Verdict};
 use waybill_model::decimal::Decimal;
-use waybill_model::document::{Body, Document, LineState, OrderPhase, OrderState};
+use waybill_model::document::{Body, Document, Entity, LineState, OrderPhase, OrderState};
 use waybill_store::{LevelList, Read};
 
 /// What the network holds of each item in its warehouse, and every number it was told.
@@ -384,6 +384,45 @@ fn a_number_is_explained_by_steps_that_add_up_to_it() {
         handle.switch_stock(true, "test").await.expect("on");
         bench.pass(120).await;
         assert_eq!(tries(&told), before + 1);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn what_a_person_changes_is_read_again_at_once() {
+    case(|bench| async move {
+        let told = listen(&bench, good);
+        bench.pass(60).await;
+        let now = bench.handle.now();
+        let set = |table: &'static str, value: &'static str, code: &'static str| {
+            let (from, to) = match table {
+                "items" => (NETWORK, ERP),
+                _ => (ERP, NETWORK),
+            };
+            bench
+                .store
+                .write_blocking(move |tx| {
+                    tx.set_cell(from, to, table, None, value, Some(code), None, "test", now)
+                })
+                .expect("stored");
+        };
+        let hinted = |item: &'static str| {
+            let hint = bench
+                .store
+                .read(|rx| rx.hint(ERP, Entity::InventoryLevel, item));
+            hint.expect("read").is_some()
+        };
+        set("stock-buffer", "SKU-1@EAST", "3");
+        set("items", "HOUSE-NAME", "2");
+        assert!(hinted("1") && hinted("2") && !hinted("3"));
+        bench.pass(60).await;
+        assert_eq!(of(&told, "SKU-1"), Some(7));
+        assert_eq!(of(&told, "HOUSE-NAME"), Some(7), "told by both names");
+        set("stock-cap", "*", "2");
+        let feed = bench.store.read(|rx| rx.feed(ERP, Entity::InventoryLevel));
+        assert!(feed.expect("read").expect("a feed").next_due <= now);
+        bench.pass(60).await;
+        assert_eq!(of(&told, "SKU-1"), Some(2));
         bench.end().await;
     });
 }

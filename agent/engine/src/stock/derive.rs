@@ -7,18 +7,11 @@ use waybill_model::crosswalk::{ITEMS, Match, WAREHOUSES};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::Entity;
 use waybill_model::ids::ConnectionId;
-use waybill_model::levels::{self, Rule, Units};
+use waybill_model::levels::{self, BUFFER, CAP, PERCENT, Rule, Units};
 use waybill_model::settings::{
     self, STOCK_BUFFER, STOCK_CAP, STOCK_ID, STOCK_MODE, STOCK_PERCENT, STOCK_WAREHOUSES,
 };
 use waybill_store::{CatalogueItem, LevelRow, Read, RouteRow, StoreError, Tx};
-
-/// Table: SKU, `SKU@WAREHOUSE`, `*@WAREHOUSE` or `*` -> percent of the free units.
-pub(crate) const PERCENT: &str = "stock-percent";
-/// Table: the same -> units held back.
-pub(crate) const BUFFER: &str = "stock-buffer";
-/// Table: the same -> most units.
-pub(crate) const CAP: &str = "stock-cap";
 
 /// Most warehouses of a network that are read.
 const PLACES: usize = 10_000;
@@ -173,9 +166,11 @@ impl Route {
     fn on_hand(&self, rows: &dyn Read, item: &CatalogueItem) -> Result<Option<Units>, StoreError> {
         let mut parts = Vec::new();
         for (part, per_kit) in &item.components {
-            let counted = rows.item(self.from, part)?.is_some_and(|i| i.tracked);
-            if !counted {
-                continue;
+            match rows.item(self.from, part)? {
+                Some(part) if part.components.is_empty() && !part.tracked => continue,
+                Some(part) if part.components.is_empty() => {}
+                // Not read yet, or a kit itself: then nobody knows how many there are.
+                _ => return Ok(None),
             }
             let Some(held) = self.held(rows, part)? else {
                 return Ok(None);

@@ -19,12 +19,16 @@ use waybill_model::document::{Body, Document, Entity, InventoryLevel};
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::Priority;
 use waybill_model::settings::CONFIRM;
-use waybill_store::{LevelBatchRow, LevelMember, LevelPending, LevelRow, Read, StoreError, Tx};
+use waybill_store::{
+    LevelBatchRow, LevelList, LevelMember, LevelPending, LevelRow, Read, StoreError, Tx,
+};
 
 /// The network's orders count as read for so long after they were.
 const FRESH_MS: Millis = 15_000;
 /// Orders that were not read for two polls and this long are behind.
 const BEHIND_MS: Millis = 60_000;
+/// How often is looked whether the units were read for the first time.
+const FIRST_ROUND_MS: Millis = 5_000;
 /// A verdict that does not come is given up after so many questions: the levels are sent again.
 const ASKED_MOST: u32 = 30;
 
@@ -107,6 +111,10 @@ pub(crate) fn turn(
             sooner(full.began + full_ms(desk));
             continue;
         }
+        if first_round(rows, row.from, row.to, slot)? {
+            sooner(now + FIRST_ROUND_MS);
+            continue;
+        }
         let rest = core.levels_rest(to);
         match orders(rows, slot, now)? {
             _ if rest > now => sooner(rest),
@@ -115,6 +123,33 @@ pub(crate) fn turn(
         }
     }
     Ok(next.map(Turn::At))
+}
+
+/// Whether the units of a connection are being read for the first time, and no batch is full yet: levels of items that are
+/// read one after the other would leave in many small calls.
+fn first_round(
+    rows: &dyn Read,
+    from: ConnectionId,
+    to: ConnectionId,
+    slot: &Slot,
+) -> Result<bool, StoreError> {
+    let feed = rows.feed(from, Entity::InventoryLevel)?;
+    if feed.is_none_or(|feed| feed.caught_up_at.is_some()) {
+        return Ok(false);
+    }
+    let most = most_levels(slot);
+    let items = rows.count_levels((from, to), LevelList::Waiting, most)?;
+    // All items have the same warehouses.
+    let one = rows.dirty_levels(from, to, 1)?;
+    let places = one.first().map_or(1, |row| row.wanted.len().max(1));
+    Ok(items * places < most)
+}
+
+/// Most levels of one call.
+fn most_levels(slot: &Slot) -> usize {
+    slot.descriptor()
+        .and_then(|d| d.intake(Entity::InventoryLevel))
+        .map_or(1, |i| i.max_batch.max(1) as usize)
 }
 
 /// What was claimed.
@@ -156,6 +191,7 @@ async fn push_all(core: &Arc<Core>, to: ConnectionId) -> Result<(), StoreError> 
         });
         let writes = answer.writes;
         let first = slot.millis(CONFIRM);
+        let unanswered = unanswered_ms(core, &claim.batch);
         let now = core.now();
         let went_well = value.is_ok();
         crash::point("levels.before-commit");
@@ -169,7 +205,7 @@ async fn push_all(core: &Arc<Core>, to: ConnectionId) -> Result<(), StoreError> 
                             keep_full(tx, claim.batch.from, to, full)?;
                         }
                         let told = by_member(claim.batch.members.len(), &of, verdicts);
-                        settle(tx, &claim.batch, &told, first, now)
+                        settle(tx, &claim.batch, &told, (first, unanswered), now)
                     }
                     Err(error) => {
                         calls::mark_error(tx, to, error, now)?;
@@ -189,10 +225,7 @@ async fn push_all(core: &Arc<Core>, to: ConnectionId) -> Result<(), StoreError> 
 async fn claim(core: &Arc<Core>, slot: &Slot) -> Result<Option<Claim>, StoreError> {
     let (desk, shared, slot) = (core.desk(), core.clone(), slot.clone());
     let now = core.now();
-    let most = slot
-        .descriptor()
-        .and_then(|d| d.intake(Entity::InventoryLevel))
-        .map_or(1, |i| i.max_batch.max(1) as usize);
+    let most = most_levels(&slot);
     crash::point("levels.before-claim");
     let claimed = core
         .store
@@ -276,7 +309,9 @@ fn all(
         let rows = tx.levels(route.from, route.to, full.after.as_deref(), room.min(1_000))?;
         full.done = rows.is_empty();
         for row in rows {
-            let skip = chosen.contains(&row.item) || row.problem.is_some();
+            // What was told since the set began belongs to it.
+            let told = row.sent_at.is_some_and(|at| at >= full.began) && row.sent.is_some();
+            let skip = chosen.contains(&row.item) || row.problem.is_some() || told;
             if !skip && row.wanted.len() > room {
                 room = 0;
                 break;
@@ -380,12 +415,18 @@ fn by_member(members: usize, of: &[usize], verdicts: &[Verdict]) -> Vec<Option<V
     worst
 }
 
+/// How long the next question waits where one was not answered.
+fn unanswered_ms(core: &Core, batch: &LevelBatchRow) -> Millis {
+    let asked = batch.pending.as_ref().map_or(0, |p| p.asked);
+    core.backoff().wait_ms(asked + 1, core.rng.next_u64())
+}
+
 /// What became of each member; the batch stays open while a verdict is awaited.
 fn settle(
     tx: &mut Tx<'_>,
     batch: &LevelBatchRow,
     told: &[Option<Verdict>],
-    first: Option<Millis>,
+    (first, unanswered): (Option<Millis>, Millis),
     now: Millis,
 ) -> Result<(), StoreError> {
     let asked = batch.pending.as_ref().map_or(0, |p| p.asked + 1);
@@ -404,8 +445,8 @@ fn settle(
             }
             // The question was not answered: what was sent stands as it is.
             Some(Err(Failure::Retry(secs))) if member.handle.is_some() && asked < ASKED_MOST => {
-                let secs = Millis::from(secs.unwrap_or(1 << asked.min(6))) * 1_000;
-                wait = Some(wait.map_or(secs, |w| w.min(secs)));
+                let ms = secs.map_or(unanswered, |secs| Millis::from(secs) * 1_000);
+                wait = Some(wait.map_or(ms, |w| w.min(ms)));
                 open.push(member.clone());
             }
             Some(verdict) => judge(tx, batch, member, verdict, now)?,
@@ -507,6 +548,7 @@ pub(crate) async fn confirm(core: Arc<Core>, to: ConnectionId) -> Result<(), Sto
                 batch.members.len()
             )))
         });
+        let unanswered = unanswered_ms(&core, &batch);
         crash::point("levels.before-judged");
         core.store
             .write(move |tx| {
@@ -520,7 +562,7 @@ pub(crate) async fn confirm(core: Arc<Core>, to: ConnectionId) -> Result<(), Sto
                         vec![Some(Err(Failure::Retry(None))); batch.members.len()]
                     }
                 };
-                settle(tx, &batch, &told, None, now)
+                settle(tx, &batch, &told, (None, unanswered), now)
             })
             .await?;
         crash::point("levels.judged");
