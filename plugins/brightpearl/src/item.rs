@@ -10,7 +10,8 @@ use crate::wire::product::{self, Product};
 use crate::wire::search::Search;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use waybill_sdk::commerce::{Body, Document, Extra, Identifier, Item};
+use std::fmt::Write as _;
+use waybill_sdk::commerce::{Body, Component, Decimal, Document, Extra, Identifier, Item};
 use waybill_sdk::log::Level;
 use waybill_sdk::types::Failure;
 
@@ -186,10 +187,11 @@ pub fn search(
         Some(field) => custom_values(api, &products, field)?,
         None => BTreeMap::new(),
     };
+    let bundles = bundles(api, &products)?;
     let now_ms = date_ms.unwrap_or_else(|| api.host.now_ms());
     let documents = products
         .iter()
-        .map(|p| document(p, field, custom.get(&p.id), now_ms))
+        .map(|p| document(p, field, custom.get(&p.id), bundles.get(&p.id), now_ms))
         .collect();
     Ok(Found {
         documents,
@@ -217,6 +219,26 @@ fn note_untracked(api: &Api<'_>, products: &[Product]) {
     }
 }
 
+/// What bundles are made of: a search does not show it, so products without stock are read one by one.
+fn bundles(
+    api: &Api<'_>,
+    products: &[Product],
+) -> Result<BTreeMap<i64, BTreeMap<i64, i64>>, Failure> {
+    let untracked = products.iter();
+    let ids: Vec<i64> = untracked
+        .filter(|p| p.stock_tracked == Some(false))
+        .map(|p| p.id)
+        .collect();
+    let mut all = BTreeMap::new();
+    for chunk in ids.chunks(CHUNK) {
+        let path = format!("/product-service/product/{}", id_set(chunk));
+        if let Some(reply) = api.get_found(&path)? {
+            all.append(&mut product::bundles(&reply.value));
+        }
+    }
+    Ok(all)
+}
+
 fn custom_values(
     api: &Api<'_>,
     products: &[Product],
@@ -238,6 +260,7 @@ pub fn document(
     product: &Product,
     field: Option<&str>,
     custom: Option<&String>,
+    bundle: Option<&BTreeMap<i64, i64>>,
     now_ms: i64,
 ) -> Document {
     let mut identifiers: Vec<Identifier> = product
@@ -261,6 +284,19 @@ pub fn document(
         revision.push(' ');
         revision.push_str(field);
     }
+    let components: Vec<Component> = bundle
+        .into_iter()
+        .flatten()
+        .map(|(id, units)| Component {
+            item: id.to_string(),
+            quantity: Decimal::whole(*units),
+        })
+        .collect();
+    // So does what a bundle is made of: nobody says that it counts as a change of the product.
+    for (id, units) in bundle.into_iter().flatten() {
+        // Writing to a string cannot fail.
+        let _infallible = write!(revision, " {units}x{id}");
+    }
     let status = product.status.as_deref();
     Document {
         key: product.id.to_string(),
@@ -271,7 +307,7 @@ pub fn document(
             title: product.name.clone(),
             tracked: product.stock_tracked.unwrap_or(false),
             active: status.is_none_or(|s| s.eq_ignore_ascii_case("LIVE")),
-            components: Vec::new(),
+            components,
             extras: status
                 .map(|value| Extra {
                     name: "productStatus".to_owned(),

@@ -64,6 +64,47 @@ impl Product {
     }
 }
 
+/// How deep a bundle may hold bundles.
+const DEPTH: usize = 16;
+
+/// What the bundles of an answer are made of, by product id: products that are no bundles themselves, and how many of each
+/// one bundle needs.
+pub fn bundles(response: &Value) -> BTreeMap<i64, BTreeMap<i64, i64>> {
+    super::lists::items(response)
+        .filter_map(|product| {
+            let id = product.get("id").and_then(ids::whole)?;
+            let mut parts = BTreeMap::new();
+            unpack(product.get("composition"), 1, DEPTH, &mut parts);
+            Some((id, parts)).filter(|(_, parts)| !parts.is_empty())
+        })
+        .collect()
+}
+
+fn unpack(composition: Option<&Value>, times: i64, depth: usize, parts: &mut BTreeMap<i64, i64>) {
+    let list = composition.and_then(|c| c.get("bundleComponents"));
+    for part in list.and_then(Value::as_array).into_iter().flatten() {
+        let id = part.get("productId").and_then(ids::whole);
+        let units = part.get("productQuantity").and_then(ids::decimal);
+        let units = units.and_then(|units| units.normal().to_whole());
+        let Some((id, units)) = id.zip(units).filter(|(_, units)| *units > 0) else {
+            continue;
+        };
+        let units = units.saturating_mul(times);
+        let inner = part.get("composition");
+        let holds = |c: &Value| {
+            c.get("bundleComponents")
+                .and_then(Value::as_array)
+                .is_some()
+        };
+        if depth > 0 && inner.is_some_and(holds) {
+            unpack(inner, units, depth - 1, parts);
+        } else {
+            let known = parts.entry(id).or_insert(0);
+            *known = known.saturating_add(units);
+        }
+    }
+}
+
 /// The value of one custom field by product id; products without it are left out.
 pub fn custom_values(response: &Value, field: &str) -> BTreeMap<i64, String> {
     let Value::Object(map) = response else {
@@ -83,6 +124,22 @@ pub fn custom_values(response: &Value, field: &str) -> BTreeMap<i64, String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn bundles_are_unpacked_to_what_has_stock() {
+        let inner = json!({"bundle": true, "bundleComponents": [
+            {"productId": 1007, "productQuantity": 3, "composition": {"bundle": false}}]});
+        let answer = json!([
+            {"id": 1100, "composition": {"bundle": true, "bundleComponents": [
+                {"productId": "1007", "productQuantity": "2.0000", "composition": {"bundle": false}},
+                {"productId": 1050, "productQuantity": 2, "composition": inner}, null,
+                {"productId": 1008, "productQuantity": 0}, {"productQuantity": 1}]}},
+            {"id": 1007, "composition": {"bundle": false}}, {"id": 1009},
+        ]);
+        let all = bundles(&answer);
+        assert_eq!(all.len(), 1);
+        assert_eq!(all[&1100], BTreeMap::from([(1007, 2 + 2 * 3)]));
+    }
 
     #[test]
     fn custom_fields_of_every_type_become_text() {

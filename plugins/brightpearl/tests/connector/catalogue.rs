@@ -1,10 +1,11 @@
 //! The catalogue is read whole once, then swept for what is new and what changed; small lists are read for differences.
 
 use crate::script::{NOW, Short, answer, context, errors, get, settings_with, throttled};
+use serde_json::json;
 use waybill_brightpearl::bindings::exports::waybill::connector::listing::Scope;
 use waybill_brightpearl::listing::read;
 use waybill_brightpearl::source::{fetch, pull};
-use waybill_sdk::commerce::{Body, Document, Entity, Item};
+use waybill_sdk::commerce::{Body, Decimal, Document, Entity, Item};
 use waybill_sdk::replay::{Answer, TestHost};
 use waybill_sdk::types::{Context, Failure};
 
@@ -46,6 +47,7 @@ fn all_products_first_then_the_sweeps() {
                 "Mon, 03 Nov 2025 14:09:00 GMT",
             ),
         )
+        .expect(&get("/product-service/product/1010"), wrap())
         .expect(
             &search(1, "&createdOn=2025-11-03T13%3A55%3A10.000Z%2F"),
             dated(
@@ -53,6 +55,7 @@ fn all_products_first_then_the_sweeps() {
                 "Mon, 03 Nov 2025 15:00:00 GMT",
             ),
         )
+        .expect(&get("/product-service/product/1010"), wrap())
         .expect(
             &search(1, "&updatedOn=2025-11-03T13%3A55%3A10.000Z%2F"),
             dated(
@@ -60,10 +63,12 @@ fn all_products_first_then_the_sweeps() {
                 "Mon, 03 Nov 2025 15:00:01 GMT",
             ),
         )
+        .expect(&get("/product-service/product/1010"), wrap())
         .expect(
             &search(1, "&createdOn=2025-11-03T14%3A50%3A00.000Z%2F"),
             answer("product-search-last"),
-        );
+        )
+        .expect(&get("/product-service/product/1010"), wrap());
     let ctx = context(1);
     let next = |cursor: Option<&[u8]>| pull(&host, &ctx, Entity::Item, cursor).unwrap();
     let first = next(None);
@@ -228,11 +233,14 @@ fn a_listing_reads_by_time_or_by_key() {
             &search(1, &format!("&createdOn{period}")),
             answer("product-search-last"),
         )
+        .expect(&get("/product-service/product/1010"), wrap())
         .expect(
             &search(1, &format!("&updatedOn{period}")),
             answer("product-search-last"),
         )
-        .expect(&search(1, "&productId=1009"), answer("product-search-last"));
+        .expect(&get("/product-service/product/1010"), wrap())
+        .expect(&search(1, "&productId=1009"), answer("product-search-last"))
+        .expect(&get("/product-service/product/1010"), wrap());
     let ctx = context(1);
     let scope = Scope::Between((NOW, NOW + 1000));
     let first = read(&host, &ctx, Entity::Item, &scope, None).unwrap();
@@ -243,6 +251,35 @@ fn a_listing_reads_by_time_or_by_key() {
     let one = read(&host, &ctx, Entity::Item, &keys, None).unwrap();
     assert_eq!((one.documents.len(), one.more), (1, false));
     host.finish();
+}
+
+/// Gift wrap: no bundle.
+fn wrap() -> Answer {
+    Answer::json(
+        200,
+        &json!({"response": [{"id": 1010, "composition": {"bundle": false}}]}),
+    )
+}
+
+#[test]
+fn a_bundle_is_told_with_what_it_is_made_of() {
+    let bundle = json!({"response": [{"id": 1010, "composition": {"bundle": true, "bundleComponents": [
+        {"productId": 1008, "productQuantity": 2, "composition": {"bundle": false}}]}}]});
+    let host = TestHost::at(NOW)
+        .expect(&search(1, "&productId=1010"), answer("product-search-last"))
+        .expect(
+            &get("/product-service/product/1010"),
+            Answer::json(200, &bundle),
+        );
+    let keys = ["1010".to_owned()];
+    let all = fetch(&host, &context(1), Entity::Item, &keys).unwrap();
+    let parts: Vec<_> = item(&all[0])
+        .components
+        .iter()
+        .map(|c| (c.item.as_str(), c.quantity))
+        .collect();
+    assert_eq!(parts, [("1008", Decimal::whole(2))]);
+    assert!(all[0].revision.ends_with(" 2x1008"), "{}", all[0].revision);
 }
 
 #[test]
