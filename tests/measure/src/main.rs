@@ -3,6 +3,7 @@
 //! `cargo measure -- hooks` takes webhooks instead and fails when one is lost or read twice: `hooks.rs`.
 //! `cargo measure -- calls` counts the calls to both vendors instead and fails when a bar is missed: `calls.rs`.
 //! `cargo measure -- path` sends orders their whole way against sandboxes that throttle nothing: `path.rs`.
+//! `cargo measure -- stock` tells the network of 50,000 and of 1,000,000 items, and fails when a bar is missed: `stock.rs`.
 //! `cargo measure -- swaps` swaps both connectors under load, by good builds and bad ones: `swaps/`.
 
 mod calls;
@@ -15,6 +16,7 @@ mod programs;
 mod rounds;
 mod sample;
 mod starts;
+mod stock;
 mod swaps;
 
 use clap::{Parser, Subcommand};
@@ -52,6 +54,8 @@ enum Other {
     Hooks(hooks::Hooks),
     /// The whole way of an order: processor time and orders a second
     Path(path::Whole),
+    /// Stock of very many items: calls to both vendors, processor time, memory
+    Stock(stock::Stock),
     /// Connectors swapped under load, by good builds and bad ones
     Swaps(swaps::Swaps),
 }
@@ -71,6 +75,7 @@ fn main() -> anyhow::Result<()> {
     let as_built = match &arguments.other {
         Some(Other::Hooks(hooks)) => hooks.as_built,
         Some(Other::Swaps(swaps)) => swaps.as_built,
+        Some(Other::Stock(stock)) => stock.as_built,
         _ => false,
     };
     if cfg!(debug_assertions) && !as_built {
@@ -81,6 +86,7 @@ fn main() -> anyhow::Result<()> {
     match &arguments.other {
         Some(Other::Hooks(hooks)) => runtime.block_on(hooks::measure(hooks)),
         Some(Other::Path(whole)) => runtime.block_on(path::measure(whole)),
+        Some(Other::Stock(wanted)) => runtime.block_on(stock::measure(wanted)),
         Some(Other::Swaps(swaps)) => runtime.block_on(swaps::measure(swaps)),
         _ => runtime.block_on(rounds::all(&arguments)),
     }

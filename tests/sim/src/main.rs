@@ -38,6 +38,9 @@ enum Command {
     Brightpearl {
         #[command(flatten)]
         serving: Serving,
+        /// Products of the catalogue; the usual ones when left out
+        #[arg(long)]
+        products: Option<usize>,
     },
     /// Play orders through their whole life against both sandboxes
     Demo(Demo),
@@ -223,10 +226,12 @@ async fn run_command() -> anyhow::Result<ExitCode> {
                 .map_err(|why| anyhow::anyhow!("bad `--settings`: {why}"))?;
             run(vendor, &serving).await?;
         }
-        Command::Brightpearl { serving } => {
+        Command::Brightpearl { serving, products } => {
+            let usual = brightpearl::Options::default();
             let options = brightpearl::Options {
                 seed: serving.seed,
-                ..brightpearl::Options::default()
+                products: products.unwrap_or(usual.products),
+                ..usual
             };
             run(brightpearl::Brightpearl::new(options), &serving).await?;
         }

@@ -106,6 +106,19 @@ impl House {
         })
     }
 
+    /// Starts both, with so many products at the ERP, and the network knows them too.
+    pub async fn with_products(program: &Path, products: usize) -> anyhow::Result<Self> {
+        let many = ["--products".to_owned(), products.to_string()];
+        let house = Self {
+            network: SandboxProcess::start(program, "dsco", &[]).await?,
+            erp: SandboxProcess::start(program, "brightpearl", &many).await?,
+        };
+        let wish = json!({ "catalogue": products });
+        let network = &house.network;
+        network.control("POST", "inventory/bulk", &wish).await?;
+        Ok(house)
+    }
+
     /// The authorities of both sandboxes as one file beside theirs.
     pub fn roots(folder: &Path) -> anyhow::Result<std::path::PathBuf> {
         let mut all = String::new();
