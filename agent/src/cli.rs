@@ -1,5 +1,6 @@
 //! The command line's grammar. Owns names, help texts and the rules between options; does nothing.
 
+mod backfill;
 mod backup;
 mod connectors;
 
@@ -7,6 +8,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+pub(crate) use backfill::{Backfill, LookForOrders};
 pub(crate) use backup::{Backup, BackupOther, Restore};
 pub(crate) use connectors::{
     AcceptBuild, ChooseBuild, Connectors, Install, Keygen, Remove, Sign, Verify,
@@ -69,6 +71,9 @@ pub(crate) enum Command {
     Mappings(Mappings),
     /// Try what stopped again, from the step that stopped; nothing is sent twice.
     Replay(Replay),
+    /// Orders from before this agent ran, or that got lost on the way: look for them, take what is missing.
+    #[command(subcommand)]
+    Backfill(Backfill),
     /// Read from a connection now.
     Poll(Poll),
     /// Test a connection.

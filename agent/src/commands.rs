@@ -39,6 +39,7 @@ pub(crate) async fn run(out: Out, config: &Config, command: &Command) -> Result<
         Command::Mappings(Mappings::Export(args)) => agent.export(args).await,
         Command::Mappings(Mappings::Import(args)) => agent.import(args).await,
         Command::Replay(args) => agent.replay(args).await,
+        Command::Backfill(command) => crate::backfill::run(&agent, command).await,
         Command::Poll(args) => agent.poll(args).await,
         Command::Probe(args) => agent.probe(&args.connection).await,
         Command::Pause(args) => agent.connection(&args.connection, "pause", "Paused.").await,
@@ -453,7 +454,6 @@ impl Agent {
     }
 }
 
-/// Webhooks of a connection in a few words; nothing where its connector has none.
 /// Version and generation of a connection's connector.
 fn build(connection: &Value) -> String {
     match connection["connector"].as_array().map(Vec::as_slice) {

@@ -1,5 +1,6 @@
 //! The program `waybill`: parse, build, run, exit code. Read `wire.rs` next: it chooses the concrete parts.
 
+mod backfill;
 mod backup;
 mod builds;
 mod bundle;

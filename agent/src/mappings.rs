@@ -11,7 +11,7 @@ use waybill_engine::apply::Mistake;
 use waybill_http::ClientError;
 
 /// A file, or standard input where it is called `-`.
-fn file(path: &Path) -> Result<String, Failure> {
+pub(crate) fn file(path: &Path) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
         std::io::stdin().read_to_end(&mut bytes).map(drop)
@@ -20,7 +20,7 @@ fn file(path: &Path) -> Result<String, Failure> {
     };
     let unreadable = |why: String| Failure::Usage {
         message: format!("`{}` cannot be read: {why}", path.display()),
-        hint: Some("Save it as CSV in UTF-8.".to_owned()),
+        hint: Some("Save it as text in UTF-8.".to_owned()),
     };
     read.map_err(|error| unreadable(error.to_string()))?;
     String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))

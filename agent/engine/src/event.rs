@@ -39,6 +39,8 @@ pub(crate) enum CallKey {
     Ensure(ConnectionId),
     /// Running a batch again that a crash cut short.
     Resume(ConnectionId, BatchId),
+    /// Reading the pages of a back-fill.
+    Backfill(ConnectionId),
     /// Looking at the connectors folder; of no connection.
     Folder,
     /// Judging a connector's trial; of no connection.
@@ -66,6 +68,7 @@ impl CallKey {
             | Self::Receive(c)
             | Self::Fetch(c, _)
             | Self::Ensure(c)
+            | Self::Backfill(c)
             | Self::Resume(c, _) => *c,
             Self::Prune | Self::Folder | Self::Trial(_) => ConnectionId(0),
         }

@@ -3,7 +3,9 @@
 //! Start reading at `supervise.rs` (the loop), then `intake.rs`, `work.rs`, `verdict.rs` in the order an order meets them.
 
 pub mod apply;
+pub mod backfill;
 mod backup;
+mod beside;
 mod calls;
 mod cancel;
 mod catalogue;

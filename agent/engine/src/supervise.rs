@@ -8,7 +8,7 @@ use crate::event::{CallKey, Event};
 use crate::gather::{self, ReadyJob};
 use crate::handle::Handle;
 use crate::swap::{self, Swaps, Watch};
-use crate::{ensure, hints, hooks, pull, retention, stock, work};
+use crate::{backfill, beside, ensure, hints, hooks, pull, retention, stock, work};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -16,7 +16,6 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
-use waybill_host::connector::Connector;
 use waybill_host::ports::{Clock, Rng};
 use waybill_model::contract::{Descriptor, Role};
 use waybill_model::document::Entity;
@@ -25,7 +24,7 @@ use waybill_model::job::JobState;
 use waybill_store::{ConnectionRow, JobRow, Read, Rx, Store, StoreError};
 
 /// Above that many orders that wait for their sale, no more are pulled.
-const HIGH_WATER: u64 = 20_000;
+pub(crate) const HIGH_WATER: u64 = 20_000;
 /// Ready jobs of one connection that one look counts.
 const LOOK_AT: usize = 4 * gather::MOST;
 /// The loop looks again at least that often, whatever it was told.
@@ -122,39 +121,11 @@ pub(crate) struct Look {
     /// Jobs that will be tried again.
     pub(crate) waiting: u64,
     pub(crate) caught_up: BTreeSet<ConnectionId>,
-    hooks: Vec<(CallKey, Millis)>,
+    /// What there is to do beside feeds and jobs.
+    beside: Vec<(CallKey, Millis)>,
     next_hint: Option<Millis>,
     /// The disk has no room for more.
     full: bool,
-}
-
-/// Requests to read, hints to follow, webhooks to put in order: each with the time it may start.
-fn look_at_hooks(
-    core: &Core,
-    desk: &Desk,
-    rx: &dyn Read,
-    now: Millis,
-) -> Result<Vec<(CallKey, Millis)>, StoreError> {
-    let mut found = Vec::new();
-    for (id, slot) in &desk.slots {
-        let receive = hooks::due(core, slot, rx, now)?;
-        found.extend(receive.map(|at| (CallKey::Receive(*id), at)));
-        if !core.may_call(rx, *id, now)? {
-            continue;
-        }
-        let ensure = ensure::due(core, slot, rx, now)?;
-        found.extend(ensure.map(|at| (CallKey::Ensure(*id), at)));
-        let is_source = |c: &Arc<dyn Connector>| c.roles().contains(&Role::Source);
-        if slot.connector().is_some_and(is_source) {
-            let fetch = hints::due(core, slot, rx, now)?;
-            found.extend(
-                fetch
-                    .into_iter()
-                    .map(|(entity, at)| (CallKey::Fetch(*id, entity), at)),
-            );
-        }
-    }
-    Ok(found)
 }
 
 impl Engine {
@@ -381,7 +352,7 @@ impl Engine {
                 unaccepted: jobs("waiting-for-accept"),
                 waiting: jobs("waiting"),
                 caught_up,
-                hooks: look_at_hooks(&self.core, desk, rx, now)?,
+                beside: beside::look(&self.core, desk, rx, now)?,
                 next_hint: rx.next_hint_due(now)?,
                 full: self.core.room() == Room::Stop,
             })
@@ -464,7 +435,7 @@ impl Engine {
     /// Requests are read whatever became of their connection; the rest only where it may be called.
     fn schedule_hooks(&mut self, look: &Look, now: Millis) -> Millis {
         let mut next = Millis::MAX;
-        for (key, at) in &look.hooks {
+        for (key, at) in &look.beside {
             if *at > now {
                 next = next.min(*at);
                 continue;
@@ -473,10 +444,11 @@ impl Engine {
             match key {
                 CallKey::Receive(id) => self.start(key.clone(), hooks::receive(core, *id)),
                 CallKey::Ensure(id) => self.start(key.clone(), ensure::run(core, *id)),
+                CallKey::Backfill(id) if !look.full && !self.reads_orders(*id) => {
+                    self.start(key.clone(), backfill::run(core, *id));
+                }
                 // A page and a document read apart could be stored in the wrong order.
-                CallKey::Fetch(id, entity)
-                    if !look.full && !self.running.contains_key(&CallKey::Pull(*id, *entity)) =>
-                {
+                CallKey::Fetch(id, entity) if !look.full && self.may_fetch(*id, *entity) => {
                     self.start(key.clone(), hints::run(core, *id, *entity));
                 }
                 _ => {}
@@ -553,7 +525,9 @@ impl Engine {
             let key = (id, feed.entity);
             let due = look.feeds.get(&key).copied().unwrap_or(now);
             let wanted = self.wanted.contains(&key);
-            if self.running.contains_key(&CallKey::Fetch(id, feed.entity)) {
+            let backfill =
+                feed.entity == Entity::Order && self.running.contains_key(&CallKey::Backfill(id));
+            if backfill || self.running.contains_key(&CallKey::Fetch(id, feed.entity)) {
                 // Looked at again as soon as it ends.
                 continue;
             }

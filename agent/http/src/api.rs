@@ -1,6 +1,7 @@
 //! The JSON API: reads give the views as they are, writes take JSON. Who may ask was decided in `site.rs`.
 
 use crate::answer::{self, Answer, Failure};
+use crate::api_backfill;
 use crate::api_connectors;
 use crate::api_matching;
 use crate::api_stock;
@@ -179,6 +180,11 @@ async fn further(asked: &Asked<'_>) -> Result<Answer, Failure> {
         | Route::ApiRollBackConnector
         | Route::ApiChooseConnector
         | Route::ApiRetryConnector => api_connectors::answer(asked).await,
+        Route::ApiBackfills
+        | Route::ApiBackfill
+        | Route::ApiLookForOrders
+        | Route::ApiTakeBackfill
+        | Route::ApiStopBackfill => api_backfill::answer(asked).await,
         Route::ApiStock | Route::ApiStockItem | Route::ApiSwitchStock | Route::ApiSendStock => {
             api_stock::answer(asked).await
         }

@@ -4,6 +4,7 @@
 
 mod answer;
 mod api;
+mod api_backfill;
 mod api_connectors;
 mod api_matching;
 mod api_stock;
@@ -22,6 +23,7 @@ mod pages;
 mod password;
 mod router;
 mod routes;
+mod routes_api;
 pub mod server;
 mod session;
 mod site;

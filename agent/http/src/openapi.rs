@@ -1,7 +1,7 @@
 //! The description of the JSON API, made from the table of routes, so that it cannot forget one. Bodies and answers
 //! are described here; knows no request.
 
-use crate::routes::{Access, Entry, Route, TABLE};
+use crate::routes::{self, Access, Entry, Route};
 use serde_json::{Map, Value, json};
 
 fn text(about: &str) -> Value {
@@ -95,7 +95,34 @@ fn body(route: Route) -> Option<Value> {
         )),
         _ => matching_body(route)
             .or_else(|| connectors_body(route))
-            .or_else(|| stock_body(route)),
+            .or_else(|| stock_body(route))
+            .or_else(|| backfill_body(route)),
+    }
+}
+
+/// The body a write about orders from before takes.
+fn backfill_body(route: Route) -> Option<Value> {
+    let time = |about| json!({"type": "integer", "description": about});
+    match route {
+        Route::ApiLookForOrders => Some(object(
+            &["connection"],
+            &[
+                (
+                    "connection",
+                    text("Name of the connection that orders come from."),
+                ),
+                (
+                    "from",
+                    time("Orders placed from then on, in milliseconds since 1970 UTC."),
+                ),
+                ("to", time("Orders placed before then.")),
+                (
+                    "list",
+                    text("Order numbers or keys, one a line, instead of `from` and `to`."),
+                ),
+            ],
+        )),
+        _ => None,
     }
 }
 
@@ -283,6 +310,8 @@ const fn answer(route: Route) -> &'static str {
             "order, document, deadlines, timeline, jobs, money, money_sentence, exchanges"
         }
         Route::ApiCards => "cards",
+        Route::ApiBackfill => "backfill, orders: the first ones it found",
+        Route::ApiLookForOrders => "id, sentence",
         Route::ApiStock => {
             "routes, route, on, sentence, all, waiting, refused, full_set, rows, next"
         }
@@ -297,9 +326,11 @@ const fn answer(route: Route) -> &'static str {
             "released: how many jobs go on"
         }
         Route::ApiProbe => "reached: name and value of what was found",
-        Route::ApiHistory => "rows",
+        Route::ApiHistory | Route::ApiBackfills => "rows",
         Route::ApiConnectors => "connectors, strangers, folder, now",
-        Route::ApiAcceptConnector
+        Route::ApiTakeBackfill
+        | Route::ApiStopBackfill
+        | Route::ApiAcceptConnector
         | Route::ApiRollBackConnector
         | Route::ApiChooseConnector
         | Route::ApiRetryConnector => "sentence",
@@ -354,7 +385,7 @@ fn operation(entry: &Entry) -> Value {
 /// The description.
 pub(crate) fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
-    for entry in TABLE.iter().filter(|entry| entry.path.starts_with("/api/")) {
+    for entry in routes::all().filter(|entry| entry.path.starts_with("/api/")) {
         let path = paths.entry(entry.path).or_insert_with(|| json!({}));
         path[entry.method.to_ascii_lowercase()] = operation(entry);
     }
@@ -384,7 +415,7 @@ mod tests {
     fn every_api_route_is_described_with_its_parameters() {
         let document = document();
         let mut seen = 0;
-        for entry in TABLE.iter().filter(|entry| entry.path.starts_with("/api/")) {
+        for entry in routes::all().filter(|entry| entry.path.starts_with("/api/")) {
             let operation = &document["paths"][entry.path][entry.method.to_ascii_lowercase()];
             assert_eq!(operation["summary"], entry.about, "{}", entry.path);
             let named = operation["parameters"].as_array().unwrap();

@@ -1,6 +1,6 @@
 //! Finds the line of the table of routes that answers a method and a path. Knows no route by name.
 
-use crate::routes::{Entry, TABLE};
+use crate::routes::{self, Entry};
 use hyper::Method;
 use matchit::Router;
 use percent_encoding::percent_decode_str;
@@ -29,7 +29,7 @@ impl Routes {
     /// When two paths of the table collide; a test keeps that from happening.
     pub(crate) fn new() -> Result<Self, matchit::InsertError> {
         let mut by_path: Vec<(&'static str, Vec<&'static Entry>)> = Vec::new();
-        for entry in TABLE {
+        for entry in routes::all() {
             match by_path.iter_mut().find(|(path, _)| *path == entry.path) {
                 Some((_, entries)) => entries.push(entry),
                 None => by_path.push((entry.path, vec![entry])),

@@ -1,6 +1,8 @@
-//! Every address this agent answers to, once: method, path, who may ask, what it is for. `site.rs` dispatches on it and
+//! Every address this agent answers to, once, here or in `routes_api.rs`: method, path, who may ask, what it is for. `site.rs` dispatches on it and
 //! `openapi.rs` describes the part under `/api/`; neither keeps a list of its own. `router.rs` finds
 //! a line of it.
+
+use crate::routes_api;
 
 /// A route's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +30,8 @@ pub(crate) enum Route {
     RetryCards,
     Stock,
     ChangeStock,
+    Backfill,
+    TurnBackfill,
     Items,
     MatchItem,
     UnmatchItem,
@@ -59,6 +63,11 @@ pub(crate) enum Route {
     ApiIgnoreCard,
     ApiFillCell,
     ApiEmptyCell,
+    ApiBackfills,
+    ApiBackfill,
+    ApiLookForOrders,
+    ApiTakeBackfill,
+    ApiStopBackfill,
     ApiStock,
     ApiStockItem,
     ApiSwitchStock,
@@ -130,7 +139,12 @@ pub(crate) struct Entry {
     pub(crate) about: &'static str,
 }
 
-const fn get(path: &'static str, route: Route, access: Access, about: &'static str) -> Entry {
+pub(crate) const fn get(
+    path: &'static str,
+    route: Route,
+    access: Access,
+    about: &'static str,
+) -> Entry {
     Entry {
         method: "GET",
         path,
@@ -140,7 +154,12 @@ const fn get(path: &'static str, route: Route, access: Access, about: &'static s
     }
 }
 
-const fn post(path: &'static str, route: Route, access: Access, about: &'static str) -> Entry {
+pub(crate) const fn post(
+    path: &'static str,
+    route: Route,
+    access: Access,
+    about: &'static str,
+) -> Entry {
     Entry {
         method: "POST",
         path,
@@ -150,8 +169,13 @@ const fn post(path: &'static str, route: Route, access: Access, about: &'static 
     }
 }
 
-/// The table.
-pub(crate) const TABLE: &[Entry] = &[
+/// Every route.
+pub(crate) fn all() -> impl Iterator<Item = &'static Entry> {
+    PAGES.iter().chain(routes_api::API)
+}
+
+/// Pages, what they post, and what machines ask.
+const PAGES: &[Entry] = &[
     get(
         "/live",
         Route::Live,
@@ -362,223 +386,19 @@ pub(crate) const TABLE: &[Entry] = &[
         Access::User,
         "Look again at a refused file.",
     ),
+    get(
+        "/backfill",
+        Route::Backfill,
+        Access::User,
+        "Orders from before: look, and take what is missing.",
+    ),
+    post(
+        "/backfill",
+        Route::TurnBackfill,
+        Access::User,
+        "Look for orders from before, take them, or stop.",
+    ),
     get("/history", Route::History, Access::User, "Who did what."),
-    get(
-        "/api/v1/openapi.json",
-        Route::ApiOpenapi,
-        Access::User,
-        "This description.",
-    ),
-    get(
-        "/api/v1/session",
-        Route::ApiSession,
-        Access::Browser,
-        "Who is logged in, and the token every write must carry in `x-form-token`.",
-    ),
-    get(
-        "/api/v1/frame",
-        Route::ApiFrame,
-        Access::User,
-        "What the frame of every page shows: live or practice, paused, waiting, each side.",
-    ),
-    get(
-        "/api/v1/today",
-        Route::ApiToday,
-        Access::User,
-        "The verdict of the day, figures, deadlines, what just happened.",
-    ),
-    get(
-        "/api/v1/orders",
-        Route::ApiOrders,
-        Access::User,
-        "Orders, newest first; filter by `state`, find by `q`, go on with `before`.",
-    ),
-    get(
-        "/api/v1/orders/{id}",
-        Route::ApiOrder,
-        Access::User,
-        "One order with its document, timeline, jobs and money check.",
-    ),
-    post(
-        "/api/v1/jobs/{id}/retry",
-        Route::ApiRetryJob,
-        Access::User,
-        "Tries one step of an order again.",
-    ),
-    get(
-        "/api/v1/cards",
-        Route::ApiCards,
-        Access::User,
-        "Causes that wait for a person, most urgent first.",
-    ),
-    post(
-        "/api/v1/cards/{id}/retry",
-        Route::ApiRetryCard,
-        Access::User,
-        "Tries everything that waits for this cause again.",
-    ),
-    post(
-        "/api/v1/cards/retry",
-        Route::ApiRetryCards,
-        Access::User,
-        "Tries everything that waits for these causes again, in one commit.",
-    ),
-    post(
-        "/api/v1/cards/{id}/ignore",
-        Route::ApiIgnoreCard,
-        Access::User,
-        "Leaves a cause alone, with a reason.",
-    ),
-    post(
-        "/api/v1/cells",
-        Route::ApiFillCell,
-        Access::User,
-        "Fills an empty crosswalk cell and releases what waited for it.",
-    ),
-    post(
-        "/api/v1/cells/empty",
-        Route::ApiEmptyCell,
-        Access::User,
-        "Takes a match by hand back: what is found automatically holds again.",
-    ),
-    get(
-        "/api/v1/stock",
-        Route::ApiStock,
-        Access::User,
-        "Stock: what is told of each item and warehouse, and whether it is there.",
-    ),
-    get(
-        "/api/v1/stock/{id}",
-        Route::ApiStockItem,
-        Access::User,
-        "Why the numbers of an item are what they are, step by step.",
-    ),
-    post(
-        "/api/v1/stock-switch",
-        Route::ApiSwitchStock,
-        Access::User,
-        "Switch stock on or off.",
-    ),
-    post(
-        "/api/v1/stock-send",
-        Route::ApiSendStock,
-        Access::User,
-        "Send the numbers of an item, or all, again.",
-    ),
-    get(
-        "/api/v1/matching/items",
-        Route::ApiItems,
-        Access::User,
-        "Items that orders name and how each is matched, by retailer and value.",
-    ),
-    get(
-        "/api/v1/mappings/{table}",
-        Route::ApiMappings,
-        Access::User,
-        "A crosswalk as a CSV file.",
-    ),
-    post(
-        "/api/v1/mappings/{table}",
-        Route::ApiImport,
-        Access::User,
-        "Applies a CSV file to a crosswalk, all rows or none, and releases what waited; or tells what it would change.",
-    ),
-    post(
-        "/api/v1/replay",
-        Route::ApiReplay,
-        Access::User,
-        "Tries what stopped again from the step that stopped, without a second effect; or tells what it would try.",
-    ),
-    post(
-        "/api/v1/connections/{name}/poll",
-        Route::ApiPoll,
-        Access::User,
-        "Reads now instead of at the next due time.",
-    ),
-    post(
-        "/api/v1/connections/{name}/probe",
-        Route::ApiProbe,
-        Access::User,
-        "Read-only proof that the connection works.",
-    ),
-    post(
-        "/api/v1/connections/{name}/pause",
-        Route::ApiPause,
-        Access::User,
-        "Calls this connection no more until it is resumed.",
-    ),
-    post(
-        "/api/v1/connections/{name}/resume",
-        Route::ApiResume,
-        Access::User,
-        "Goes on where it was paused.",
-    ),
-    post(
-        "/api/v1/connections/{name}/disconnect",
-        Route::ApiDisconnect,
-        Access::User,
-        "Pauses a connection, removes what is registered at its vendor and, when told so, forgets its secrets.",
-    ),
-    get(
-        "/api/v1/history",
-        Route::ApiHistory,
-        Access::User,
-        "Who did what, newest first.",
-    ),
-    get(
-        "/api/v1/connectors",
-        Route::ApiConnectors,
-        Access::User,
-        "Connectors: what runs, what waits for a person and why, what was refused, what each may do and uses.",
-    ),
-    post(
-        "/api/v1/connectors/{id}/accept",
-        Route::ApiAcceptConnector,
-        Access::User,
-        "Grants what a waiting build asks for.",
-    ),
-    post(
-        "/api/v1/connectors/{id}/rollback",
-        Route::ApiRollBackConnector,
-        Access::User,
-        "Goes back to the build before.",
-    ),
-    post(
-        "/api/v1/connectors/{id}/choose",
-        Route::ApiChooseConnector,
-        Access::User,
-        "Chooses a build by its hash.",
-    ),
-    post(
-        "/api/v1/connectors-retry",
-        Route::ApiRetryConnector,
-        Access::User,
-        "Looks again at a file that was refused.",
-    ),
-    post(
-        "/api/v1/doctor",
-        Route::ApiDoctor,
-        Access::User,
-        "Looks at the database, the secrets and each connection, and says what is wrong; changes nothing.",
-    ),
-    post(
-        "/api/v1/support",
-        Route::ApiSupport,
-        Access::Local,
-        "The agent's parts of a support bundle, and texts cleaned with them; on the local socket only.",
-    ),
-    post(
-        "/api/v1/apply",
-        Route::ApiApply,
-        Access::Local,
-        "Applies a provisioning file, all of it or nothing; on the local socket only.",
-    ),
-    get(
-        "/api/v1/backup",
-        Route::ApiBackup,
-        Access::Local,
-        "A backup of the database as it is now, in one stream; on the local socket only.",
-    ),
 ];
 
 #[cfg(test)]

@@ -154,7 +154,7 @@ pub struct Settled {
 }
 
 /// What a listing reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scope {
     /// All there is.
     Everything,

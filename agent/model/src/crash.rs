@@ -25,6 +25,8 @@ pub const POINTS: &[&str] = &[
     "pull.answered",
     "accept.before-commit",
     "accept.committed",
+    "backfill.before-commit",
+    "backfill.committed",
     "batch.before-commit",
     "batch.committed",
     "effect.before-begin",

@@ -15,6 +15,7 @@
 
 mod access;
 mod audit;
+mod backfills;
 mod backup;
 mod batches;
 mod bodies;
@@ -58,6 +59,7 @@ mod writer;
 #[doc(hidden)]
 pub use access::{Access, Env, Visit};
 pub use access::{Rx, Tx};
+pub use backfills::{BackfillCounts, BackfillLine, BackfillPhase, BackfillRow, Becomes};
 pub use backup::{BackupError, Manifest, Totals, backup_closed};
 #[doc(hidden)]
 pub use codec::Span;

@@ -2,6 +2,7 @@
 //! none walks a whole table that grows.
 
 use crate::access::Access;
+use crate::backfills::{BackfillLine, BackfillRow};
 use crate::connectors::ConnectorRow;
 use crate::error::StoreError;
 use crate::hints::HintRow;
@@ -16,8 +17,8 @@ use crate::rows::{
 use crate::schema::Tab;
 use crate::stock_rows::{LevelBatchRow, LevelList, LevelRow, OnHandRow, TakenRow};
 use crate::{
-    audit, batches, cards, connections, connectors, crosswalk, documents, feeds, hints, hooks,
-    items, jobs, journal, kv, levels, links, named, orders, settings, vault,
+    audit, backfills, batches, cards, connections, connectors, crosswalk, documents, feeds, hints,
+    hooks, items, jobs, journal, kv, levels, links, named, orders, settings, vault,
 };
 use secrecy::SecretString;
 use waybill_model::contract::{Exchange, Gap, Link};
@@ -517,6 +518,22 @@ pub trait Read: Access {
     /// Every connector that was accepted, by id.
     fn connectors(&self) -> Answer<Vec<ConnectorRow>> {
         connectors::connectors(self.dynamic())
+    }
+    /// Every back-fill that is kept, newest first.
+    fn backfills(&self) -> Answer<Vec<BackfillRow>> {
+        backfills::backfills(self.dynamic())
+    }
+    /// The back-fill of a connection that goes on by itself.
+    fn running_backfill(&self, connection: ConnectionId) -> Answer<Option<BackfillRow>> {
+        backfills::running(self.dynamic(), connection)
+    }
+    /// The first orders a back-fill found.
+    fn backfill_lines(&self, id: u64) -> Answer<Vec<BackfillLine>> {
+        backfills::lines(self.dynamic(), id)
+    }
+    /// A back-fill.
+    fn backfill(&self, id: u64) -> Answer<Option<BackfillRow>> {
+        backfills::backfill(self.dynamic(), id)
     }
     /// A connector.
     fn connector(&self, id: &str) -> Answer<Option<ConnectorRow>> {

@@ -4,7 +4,7 @@
 use redb::TableDefinition;
 
 /// Version of the schema this build reads and writes.
-pub const SCHEMA_VERSION: u32 = 5;
+pub const SCHEMA_VERSION: u32 = 6;
 
 macro_rules! tables {
     ($($case:ident = $name:literal : $doc:literal),* $(,)?) => {
@@ -92,6 +92,8 @@ tables! {
     Deliveries = "deliveries": "connection, delivery -> head of a webhook request (from version 2)",
     Hooks = "hooks": "connection -> what is known of its webhooks (from version 2)",
     Connectors = "connectors": "connector -> row: builds, grant, trial (from version 4)",
+    Backfills = "backfills": "number -> row: orders from before, and where their reading stands (from version 6)",
+    BackfillLines = "backfill_lines": "number, place -> row: an order that was found (from version 6)",
 }
 
 impl Tab {

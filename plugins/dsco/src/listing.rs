@@ -6,8 +6,9 @@ use crate::bindings::exports::waybill::connector::listing::Scope;
 use crate::bindings::exports::waybill::connector::source::Page;
 use crate::cursor::{self, ListCursor, Window};
 use crate::feed::Feed;
+use crate::order::{self, Names};
 use crate::{partners, source};
-use waybill_sdk::commerce::Entity;
+use waybill_sdk::commerce::{Document, Entity};
 use waybill_sdk::types::Failure;
 
 /// Keys read in one call: each is a request.
@@ -43,10 +44,31 @@ fn by_keys(
     };
     let end = (done + KEYS_PER_CALL).min(keys.len());
     Ok(Page {
-        documents: source::fetch(api, entity, &keys[done..end])?,
+        documents: if entity == Entity::Order {
+            orders(api, &keys[done..end])?
+        } else {
+            source::fetch(api, entity, &keys[done..end])?
+        },
         cursor: cursor::write(&ListCursor::Keys(end)),
         more: end < keys.len(),
     })
+}
+
+/// Orders by what people have of them: mostly the PO number, which several may share, else DSCO's own id.
+fn orders(api: &Api<'_>, keys: &[String]) -> Result<Vec<Document>, Failure> {
+    let mut found = Vec::new();
+    for key in keys {
+        let mut orders = source::orders_by_number(api, key)?;
+        if orders.is_empty() && key.chars().all(|c| c.is_ascii_digit()) {
+            orders.extend(source::order_by_key(api, key)?);
+        }
+        found.append(&mut orders);
+    }
+    let names = Names::of(api.host, &found);
+    let documents = found
+        .iter()
+        .filter_map(|found| order::document(api, found, &names));
+    Ok(documents.collect())
 }
 
 /// Orders by the date of their creation, whatever their state.

@@ -97,6 +97,16 @@ pub(crate) fn order_by_key(api: &Api<'_>, key: &str) -> Result<Option<Order>, Fa
     Ok(found.and_then(|all| all.0.into_iter().next()))
 }
 
+/// Orders with that PO number: a split one, and those of other retailers.
+pub(crate) fn orders_by_number(api: &Api<'_>, number: &str) -> Result<Vec<Order>, Failure> {
+    let path = format!(
+        "/order/?orderKey=poNumber&value={}&returnMultiple=true",
+        encode(number)
+    );
+    let found: Option<Many<Order>> = api.find(&path)?;
+    Ok(found.map(|all| all.0).unwrap_or_default())
+}
+
 pub(crate) fn no_such_feed(entity: Entity) -> Failure {
     Failure::rejected(
         "no-such-feed",

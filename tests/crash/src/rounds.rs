@@ -112,10 +112,33 @@ impl Rounds {
             } else {
                 self.orders().await?;
             }
+            if point.starts_with("backfill.") {
+                drop(self.backfill().await);
+            }
             self.cast.worker.work(&self.house).await?;
         }
         agent.kill().await?;
         Ok(false)
+    }
+
+    /// A person looks for orders from before, and takes what is found, while the same orders come by themselves.
+    async fn backfill(&self) -> anyhow::Result<()> {
+        let all = self.place.ask(&["backfill", "list"]).await?;
+        let newest = &all["rows"][0];
+        let id = newest["id"].to_string();
+        match newest["phase"].as_str() {
+            Some("looked") => self.place.ask(&["backfill", "take", &id]).await?,
+            Some("looking" | "taking") => return Ok(()),
+            _ => {
+                let since = "2020-01-01T00:00Z";
+                let until = "2100-01-01T00:00Z";
+                let look = [
+                    "backfill", "look", "network", "--from", since, "--to", until,
+                ];
+                self.place.ask(&look).await?
+            }
+        };
+        Ok(())
     }
 
     /// A person looks at the cards; a dying agent does not answer.

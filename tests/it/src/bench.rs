@@ -74,6 +74,8 @@ pub struct Side {
     clock: Arc<dyn Clock>,
     /// What its feeds hand out, each document once.
     pub documents: Mutex<Vec<Document>>,
+    /// What only a listing hands out.
+    pub older: Mutex<Vec<Document>>,
     /// Answers.
     pub on_settle: Mutex<OnSettle>,
     /// Answers.
@@ -113,6 +115,7 @@ impl Side {
             roles: roles.iter().copied().collect(),
             clock,
             documents: Mutex::default(),
+            older: Mutex::default(),
             on_settle: Mutex::new(Box::new(|_, batch| {
                 Ok(batch.iter().map(|s| receipt(&s.key)).collect())
             })),
@@ -162,6 +165,29 @@ impl Side {
     /// Pulls show nothing from that document on; fetches do.
     pub fn hide_after(&self, documents: usize) {
         *held(&self.hidden) = Some(documents);
+    }
+
+    /// Two of the older documents that are meant.
+    fn listed(&self, entity: Entity, scope: &Scope, cursor: Option<&[u8]>) -> Page {
+        let older = held(&self.older);
+        let meant = |d: &&Document| {
+            let own = d.order().filter(|_| entity == Entity::Order);
+            own.is_some_and(|order| match scope {
+                Scope::Everything => true,
+                Scope::Between(from, to) => {
+                    order.placed_at.is_some_and(|at| *from <= at && at < *to)
+                }
+                Scope::Keys(keys) => keys.contains(&d.key) || keys.contains(&order.number),
+            })
+        };
+        let meant: Vec<&Document> = older.iter().filter(meant).collect();
+        let from = usize::from(cursor.map_or(0, |c| c[0]));
+        let page = meant.iter().skip(from).take(2);
+        Page {
+            documents: page.copied().cloned().collect(),
+            cursor: vec![u8::try_from(from + 2).expect("few pages")],
+            more: meant.len() > from + 2,
+        }
     }
 
     fn pulled(&self, entity: Entity, cursor: Option<&[u8]>) -> Page {
@@ -237,8 +263,17 @@ impl Connector for Side {
         self.call("settle", batch.len());
         answer((held(&self.on_settle))(moment, &batch))
     }
-    async fn read(&self, _: Call, _: Entity, _: Scope, _: Option<Vec<u8>>) -> Answer<Page> {
-        answer(Err(not_exported()))
+    async fn read(
+        &self,
+        _: Call,
+        entity: Entity,
+        scope: Scope,
+        cursor: Option<Vec<u8>>,
+    ) -> Answer<Page> {
+        // Pages of a listing take their time.
+        self.clock.sleep_ms(300).await;
+        self.call("read", 1);
+        answer(Ok(self.listed(entity, &scope, cursor.as_deref())))
     }
     async fn push(&self, call: Call, batch: Vec<Delivery>) -> Answer<Vec<Verdict>> {
         self.clock.sleep_ms(10).await;
@@ -366,9 +401,14 @@ impl Bench {
         let clock: Arc<dyn Clock> = Arc::new(SimClock {
             start: tokio::time::Instant::now(),
         });
+        let sides = Self::sides_at(start, folder, &clock);
+        (clock, sides)
+    }
+
+    fn sides_at(start: Start, folder: Option<Arc<Folder>>, clock: &Arc<dyn Clock>) -> Arc<Sides> {
         let network = Side::new(
             network(start),
-            &[Role::Source, Role::Sink, Role::Tickets],
+            &[Role::Source, Role::Listing, Role::Sink, Role::Tickets],
             clock.clone(),
         );
         let erp = Side::new(
@@ -384,7 +424,16 @@ impl Bench {
             folder,
             builds: Mutex::default(),
         };
-        (clock, Arc::new(sides))
+        Arc::new(sides)
+    }
+
+    /// Kills the engine and starts another on the same store, with sides that know nothing. Time goes on.
+    #[must_use]
+    pub fn again(self, start: Start) -> Self {
+        let clock = self.clock.clone();
+        let store = self.kill();
+        let sides = Self::sides_at(start, None, &clock);
+        Self::run(store, clock, &sides)
     }
 
     fn run(store: Store, clock: Arc<dyn Clock>, sides: &Arc<Sides>) -> Self {

@@ -87,6 +87,7 @@ const MENU: &[(&str, &str, &[Entry])] = &[
         "Look after",
         &[
             ("/replay", "Try again"),
+            ("/backfill", "Orders from before"),
             ("/connections", "Connections"),
             ("/connectors", "Connectors"),
             ("/history", "History"),

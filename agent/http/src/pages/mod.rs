@@ -1,6 +1,7 @@
 //! The pages: what each shows is prepared here from the engine's views, the words around it are in `templates/`.
 
 mod attention;
+mod backfill;
 mod budget;
 mod connections;
 mod connectors;
@@ -64,6 +65,8 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::FillCard => attention::fill(asked).await,
         Route::RetryCard => attention::retry(asked).await,
         Route::RetryCards => attention::retry_many(asked).await,
+        Route::Backfill => backfill::show(asked).await,
+        Route::TurnBackfill => backfill::command(asked).await,
         Route::Stock => stock::show(asked).await,
         Route::ChangeStock => stock::command(asked).await,
         Route::Items => matching::show(asked).await,

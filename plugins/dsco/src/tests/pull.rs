@@ -308,6 +308,39 @@ fn single_orders_are_fetched_by_their_id() {
 }
 
 #[test]
+fn a_pasted_list_finds_orders_by_their_po_number_or_their_id() {
+    let by_number = |number: &str| {
+        url(
+            "GET",
+            &format!("/order/?orderKey=poNumber&value={number}&returnMultiple=true"),
+        )
+    };
+    let none = || Answer::json(404, &json!({}));
+    let mut other = value(CREATED);
+    other["dscoOrderId"] = json!("1000456999");
+    let host = TestHost::at(now())
+        .expect(
+            &by_number("PO-1"),
+            Answer::json(200, &json!([value(CREATED), other])),
+        )
+        .expect(&by_number("1000456789"), none())
+        .expect(
+            &url("GET", "/order/?orderKey=dscoOrderId&value=1000456789"),
+            Answer::json(200, &value(CREATED)),
+        )
+        .expect(&by_number("A%2FB"), none());
+    let keys = ["PO-1", "1000456789", "A/B"].map(str::to_owned).to_vec();
+    let page = with_api(&host, &[], |api| {
+        listing::read(api, Entity::Order, &Scope::Keys(keys), None)
+    })
+    .unwrap();
+    let found: Vec<&str> = page.documents.iter().map(|d| d.key.as_str()).collect();
+    assert_eq!(found, ["1000456789", "1000456999", "1000456789"]);
+    assert!(!page.more);
+    host.finish();
+}
+
+#[test]
 fn a_listing_reads_by_date_and_starts_over_when_its_place_is_forgotten() {
     let since = at("2025-11-01T00:00:00Z");
     let scope = Scope::Between((since, now() + 1000));

@@ -1,0 +1,58 @@
+//! What connections have to do beside feeds and jobs: requests to read, hints to follow, webhooks to put in order, back-fills.
+
+use crate::core::{Core, Desk};
+use crate::event::CallKey;
+use crate::supervise::Engine;
+use crate::{backfill, ensure, hints, hooks};
+use std::sync::Arc;
+use waybill_host::connector::Connector;
+use waybill_model::contract::Role;
+use waybill_model::document::Entity;
+use waybill_model::ids::{ConnectionId, Millis};
+use waybill_store::{Read, StoreError};
+
+impl Engine {
+    /// Whether orders of a connection are being read, page or document.
+    pub(crate) fn reads_orders(&self, id: ConnectionId) -> bool {
+        let entity = Entity::Order;
+        let reads = [CallKey::Pull(id, entity), CallKey::Fetch(id, entity)];
+        reads.iter().any(|key| self.running.contains_key(key))
+    }
+
+    /// Whether no page that may hold such a document is being read.
+    pub(crate) fn may_fetch(&self, id: ConnectionId, entity: Entity) -> bool {
+        let backfill = entity == Entity::Order && self.running.contains_key(&CallKey::Backfill(id));
+        !backfill && !self.running.contains_key(&CallKey::Pull(id, entity))
+    }
+}
+
+/// Each with the time it may start.
+pub(crate) fn look(
+    core: &Core,
+    desk: &Desk,
+    rx: &dyn Read,
+    now: Millis,
+) -> Result<Vec<(CallKey, Millis)>, StoreError> {
+    let mut found = Vec::new();
+    for (id, slot) in &desk.slots {
+        let receive = hooks::due(core, slot, rx, now)?;
+        found.extend(receive.map(|at| (CallKey::Receive(*id), at)));
+        if !core.may_call(rx, *id, now)? {
+            continue;
+        }
+        let ensure = ensure::due(core, slot, rx, now)?;
+        found.extend(ensure.map(|at| (CallKey::Ensure(*id), at)));
+        let backfill = backfill::due(rx, slot)?;
+        found.extend(backfill.map(|at| (CallKey::Backfill(*id), at)));
+        let is_source = |c: &Arc<dyn Connector>| c.roles().contains(&Role::Source);
+        if slot.connector().is_some_and(is_source) {
+            let fetch = hints::due(core, slot, rx, now)?;
+            found.extend(
+                fetch
+                    .into_iter()
+                    .map(|(entity, at)| (CallKey::Fetch(*id, entity), at)),
+            );
+        }
+    }
+    Ok(found)
+}
