@@ -32,7 +32,7 @@ pub(crate) struct Api<'a> {
     pub(crate) host: &'a dyn Host,
     pub(crate) config: &'a Config<'a>,
     /// How far the vendor's clock is ahead of ours, once an answer told.
-    ahead_ms: Cell<i64>,
+    ahead_ms: Cell<Option<i64>>,
 }
 
 impl<'a> Api<'a> {
@@ -40,18 +40,24 @@ impl<'a> Api<'a> {
         Self {
             host,
             config,
-            ahead_ms: Cell::new(0),
+            ahead_ms: Cell::new(None),
         }
     }
 
     /// The vendor's time: searches are by its dates, and a merchant's clock may be minutes off.
     pub(crate) fn vendor_now_ms(&self) -> i64 {
-        self.host.now_ms().saturating_add(self.ahead_ms.get())
+        let ahead = self.ahead_ms.get().unwrap_or(0);
+        self.host.now_ms().saturating_add(ahead)
+    }
+
+    /// Whether an answer of this call told the vendor's time.
+    pub(crate) fn knows_clock(&self) -> bool {
+        self.ahead_ms.get().is_some()
     }
 
     fn note_clock(&self, response: &Response) {
         if let Some(theirs) = response.header("date").and_then(date::parse_http) {
-            self.ahead_ms.set(theirs - self.host.now_ms());
+            self.ahead_ms.set(Some(theirs - self.host.now_ms()));
         }
     }
 

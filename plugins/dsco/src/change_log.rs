@@ -8,6 +8,8 @@ use waybill_sdk::types::Failure;
 
 /// Pages of a log read at most; one call writes fewer objects than that.
 const PAGES: usize = 200;
+/// A page with so many entries is one of many.
+const MUCH: usize = 100;
 
 /// Entries of the change log.
 #[derive(Debug, Default)]
@@ -69,6 +71,29 @@ pub(crate) fn read(api: &Api<'_>, log: &str, query: &str) -> Result<Option<Read>
     Err(Failure::Retry(None))
 }
 
+/// What the log says of a while. Where that is much, `closer` may ask for less of it: a busy account has thousands of
+/// entries in a minute, a page takes a call, and calls are few.
+pub(crate) fn read_closer(
+    api: &Api<'_>,
+    log: &str,
+    query: &str,
+    closer: impl FnOnce() -> Option<String>,
+) -> Result<Option<Read>, Failure> {
+    let Some(first): Option<Log> = api.find(&format!("{log}?{query}"))? else {
+        return Ok(None);
+    };
+    if first.scroll_id.is_some()
+        && first.logs.len() >= MUCH
+        && let Some(less) = closer()
+    {
+        return read(api, log, &less);
+    }
+    match pages(api, log, first)? {
+        Some(read) => Ok(Some(read)),
+        None => read(api, log, query),
+    }
+}
+
 /// The first page with all that follow; none where one of them was forgotten meanwhile.
 fn pages(api: &Api<'_>, log: &str, first: Log) -> Result<Option<Read>, Failure> {
     let mut read = Read {
@@ -84,7 +109,12 @@ fn pages(api: &Api<'_>, log: &str, first: Log) -> Result<Option<Read>, Failure> 
             break;
         };
         let path = format!("{log}?scrollId={}", encode(&scroll));
-        let Some(next): Option<Log> = api.find(&path)? else {
+        // One bad answer must not make a long log start over: it would rarely be read to its end.
+        let next: Result<Option<Log>, Failure> = match api.find(&path) {
+            Err(Failure::Retry(None)) => api.find(&path),
+            other => other,
+        };
+        let Some(next) = next? else {
             return Ok(None);
         };
         page = (next.logs, next.scroll_id);

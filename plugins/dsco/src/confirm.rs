@@ -3,7 +3,7 @@
 use crate::api::{Api, encode};
 use crate::change_log::{self, Read, Said};
 use crate::lookup::{self, Shown};
-use crate::queue::Member;
+use crate::queue::{ENOUGH_MS, Member};
 use crate::refusal;
 use crate::stock_log;
 use crate::told::{Bill, Scope, Sent, Told, What};
@@ -163,6 +163,7 @@ pub(crate) fn confirm(api: &Api<'_>, handles: &[String]) -> Result<Vec<Verdict>,
     let mut by_request: BTreeMap<(Option<String>, i64), Vec<Asked>> = BTreeMap::new();
     let mut looks = lookup::SINGLE_READS;
     let mut stock = Vec::new();
+    let mut answered = false;
     for (index, text) in handles.iter().enumerate() {
         if let Some(handle) = stock_log::Handle::read(text) {
             stock.push((index, handle));
@@ -173,6 +174,7 @@ pub(crate) fn confirm(api: &Api<'_>, handles: &[String]) -> Result<Vec<Verdict>,
         };
         let told = handle.told();
         if let Some(words) = &handle.refused {
+            answered = true;
             verdicts[index] = refusal::verdict(api, &told, words, &mut looks)
                 .unwrap_or_else(|| handle.ticket(WAITS[0]));
             continue;
@@ -188,19 +190,49 @@ pub(crate) fn confirm(api: &Api<'_>, handles: &[String]) -> Result<Vec<Verdict>,
             told,
         });
     }
+    answered |= !stock.is_empty();
     for (index, verdict) in stock_log::confirm(api, stock)? {
         verdicts[index] = verdict;
     }
+    let (mut missed, mut stopped) = (None, None);
     for ((request, sent), group) in by_request {
-        let answers = match request {
-            Some(request) => of_request(api, &request, &group, &mut looks)?,
-            None => of_time(api, sent, &group)?,
+        let answers = match (&stopped, request) {
+            (Some(failure), _) => Err(Failure::clone(failure)),
+            _ if missed.is_some() && api.host.remaining_ms() < ENOUGH_MS => {
+                Err(Failure::Retry(Some(0)))
+            }
+            (None, Some(request)) => of_request(api, &request, &group, &mut looks),
+            (None, None) => of_time(api, sent, &group),
         };
-        for (asked, verdict) in group.iter().zip(answers) {
-            verdicts[asked.index] = verdict;
+        match answers {
+            Ok(answers) => {
+                answered = true;
+                for (asked, verdict) in group.iter().zip(answers) {
+                    verdicts[asked.index] = verdict;
+                }
+            }
+            // One bad answer is that request's alone: what is known of the others must not be asked again because of it.
+            // Whatever else stops us stops us for the others, too.
+            Err(failure) => {
+                if failure != Failure::Retry(None) {
+                    stopped = Some(failure.clone());
+                }
+                // That a question was refused says nothing of what it was about.
+                let verdict = match &failure {
+                    Failure::Retry(_) | Failure::Unauthorized(_) => failure.clone(),
+                    _ => Failure::Retry(None),
+                };
+                for asked in &group {
+                    verdicts[asked.index] = Err(verdict.clone());
+                }
+                missed.get_or_insert(failure);
+            }
         }
     }
-    Ok(verdicts)
+    match missed {
+        Some(failure) if !answered => Err(failure),
+        _ => Ok(verdicts),
+    }
 }
 
 fn unreadable() -> Failure {

@@ -26,6 +26,8 @@ const PAGES: usize = 20;
 const LOG_SPAN_MS: i64 = 900_000;
 /// How far two clocks may differ after the vendor's answers told the time.
 const CLOCK_MS: i64 = 5_000;
+/// How long before a call a long log is read from, once they told it. Our own clock may have been set meanwhile.
+const CLOSE_MS: i64 = 15_000;
 
 /// What an order itself shows of something told about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,15 +112,23 @@ pub(crate) fn find(
 ) -> Result<Found, Failure> {
     let window = api.config.log_window_ms;
     let until = api.host.now_ms().min(sent + LOG_SPAN_MS);
-    let query = format!(
-        "startDate={}&endDate={}",
-        encode(&date::format(sent - window)),
-        encode(&date::format(until.max(sent + window)))
-    );
+    let query = |from: i64| {
+        format!(
+            "startDate={}&endDate={}",
+            encode(&date::format(from)),
+            encode(&date::format(until.max(sent + window)))
+        )
+    };
     let Some(first) = members.first() else {
         return Ok(Found::new());
     };
-    let entries = change_log::read(api, change_log::of(&first.told), &query)?
+    let closer = || {
+        let theirs = sent + (api.vendor_now_ms() - api.host.now_ms());
+        api.knows_clock()
+            .then(|| query((theirs - CLOSE_MS).max(sent - window)))
+    };
+    let log = change_log::of(&first.told);
+    let entries = change_log::read_closer(api, log, &query(sent - window), closer)?
         .unwrap_or_default()
         .entries;
     let theirs = sent + (api.vendor_now_ms() - api.host.now_ms());
@@ -173,14 +183,15 @@ pub(crate) fn on_orders(
         .take(SINGLE_READS)
         .collect();
     for member in single {
-        let Some(order) = order_by_key(api, &member.told.order)? else {
-            continue;
+        let shown = match order_by_key(api, &member.told.order) {
+            Ok(Some(order)) => shows(&member.told, &order),
+            Ok(None) => Shown::Nothing,
+            // One bad answer is its member's alone: it waits, and the others go on.
+            Err(failure @ Failure::Retry(None)) => Shown::Verdict(Err(failure)),
+            Err(failure) => return Err(failure),
         };
-        match shows(&member.told, &order) {
-            Shown::Nothing => {}
-            shown => {
-                found.insert(member.index, shown);
-            }
+        if shown != Shown::Nothing {
+            found.insert(member.index, shown);
         }
     }
     Ok(found)
@@ -206,7 +217,11 @@ fn searched(
         let Some(next) = window.filter(|window| window.since < window.until) else {
             return Ok(());
         };
-        let page = backfill::page(api, &next, &[])?;
+        let page = match backfill::page(api, &next, &[]) {
+            // One bad answer must not make a long search start over.
+            Err(Failure::Retry(None)) if next.scroll.is_some() => backfill::page(api, &next, &[]),
+            other => other,
+        }?;
         for order in &page.orders {
             let key = order.dsco_order_id.as_deref().unwrap_or_default();
             let Some(member) = by_order.get(key) else {

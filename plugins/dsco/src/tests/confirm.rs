@@ -299,6 +299,57 @@ fn trouble_with_the_log_leaves_every_ticket_open() {
 }
 
 #[test]
+fn trouble_with_one_request_is_that_request_s_alone() {
+    let good = |id: &str| {
+        Answer::json(
+            200,
+            &json!({"status": "completed", "logs": [entry(id, "success", Value::Null)]}),
+        )
+    };
+    let handles: Vec<String> = ["1", "2", "3"]
+        .map(|id| handle(Some(&format!("r-{id}")), id, None, 2, 0))
+        .to_vec();
+    let host = TestHost::at(now())
+        .expect(&log("r-1"), Answer::text(502, "<html>"))
+        .expect(&log("r-2"), good("2"))
+        .expect(&log("r-3"), good("3"));
+    let verdicts = ask(&host, &handles);
+    assert_eq!(verdicts[0], Err(Failure::Retry(None)));
+    assert!(matches!(verdicts[1..], [Ok(_), Ok(_)]));
+    // A throttle stops the others, too.
+    let host = TestHost::at(now()).expect(&log("r-1"), good("1")).expect(
+        &log("r-2"),
+        Answer::text(429, "").header("Retry-After", "7"),
+    );
+    let verdicts = ask(&host, &handles);
+    assert!(matches!(verdicts[0], Ok(Outcome::Done(_))));
+    assert_eq!(verdicts[1..], [const { Err(Failure::Retry(Some(7))) }; 2]);
+    // Nothing was found out: then it is the connection's.
+    let host = TestHost::at(now()).expect(
+        &log("r-1"),
+        Answer::text(429, "").header("Retry-After", "7"),
+    );
+    let whole = with_api(&host, &[], |api| confirm(api, &handles));
+    assert_eq!(whole, Err(Failure::Retry(Some(7))));
+}
+
+#[test]
+fn one_bad_page_does_not_make_a_long_log_start_over() {
+    let host = TestHost::at(now())
+        .expect(
+            &log("r-1"),
+            Answer::json(200, &json!({"status": "completed", "scrollId": "s", "logs": [entry("2", "success", Value::Null)]})),
+        )
+        .expect(&format!("GET {API}/order/log?scrollId=s"), Answer::text(500, ""))
+        .expect(
+            &format!("GET {API}/order/log?scrollId=s"),
+            Answer::json(200, &json!({"logs": [entry("1", "success", Value::Null)]})),
+        );
+    let verdicts = ask(&host, &[handle(Some("r-1"), "1", None, 2, 0)]);
+    assert!(matches!(verdicts[0], Ok(Outcome::Done(_))));
+}
+
+#[test]
 fn a_failure_that_names_no_order_makes_nobody_a_success() {
     let nameless =
         json!({"payload": null, "status": "failure", "results": [{"description": "broken"}]});

@@ -455,6 +455,44 @@ fn an_earlier_attempt_is_looked_at_before_anything_is_sent() {
 }
 
 #[test]
+fn who_could_not_be_looked_at_waits_and_the_others_are_sent() {
+    let host = TestHost::at(now())
+        .expect(&get("1"), Answer::text(502, "<html>"))
+        .expect(&get("2"), Answer::json(200, &value(CREATED)))
+        .expect(&post(), queued());
+    let batch = [
+        delivery("1", vec![parcel("A", &[("1", "1")])]),
+        delivery("2", vec![parcel("B", &[("1", "1")])]),
+    ];
+    let verdicts = run(&host, 2, &batch);
+    assert_eq!(verdicts[0], Err(Failure::Retry(None)));
+    assert_eq!(handle(&verdicts[1])["o"], "2");
+    let sent = host.sent();
+    let effect = sent.last().unwrap().effect.clone().unwrap();
+    assert_eq!(effect.members, [1], "an order unseen is never sent again");
+}
+
+#[test]
+fn a_long_log_is_read_from_shortly_before_the_call_by_their_clock() {
+    // Their clock is ten seconds ahead of ours.
+    let other = entry("other", "other", "success", "r-8");
+    let long = json!({"scrollId": "s", "logs": vec![other; 100]});
+    let host = TestHost::at(now())
+        .expect(&post(), Answer::Error(IoError::InDoubt(45_000)))
+        .expect(
+            &log(45),
+            Answer::json(200, &long).header("Date", "Fri, 21 Nov 2025 10:00:10 GMT"),
+        )
+        .expect(
+            &log(45).replace("09%3A58%3A15", "09%3A59%3A10"),
+            Answer::json(200, &json!({"logs": [entry("1", "T1", "success", "r-7")]})),
+        );
+    let one = delivery("1", vec![parcel("T1", &[("1", "1")])]);
+    let verdicts = run(&host, 1, &[one]);
+    assert!(matches!(&verdicts[0], Ok(Outcome::Done(r)) if !r.duplicate));
+}
+
+#[test]
 fn kept_answers_among_the_doubts_are_handed_out_alone() {
     let doubt = |age| Answer::Error(IoError::InDoubt(age));
     let host = TestHost::at(now())
