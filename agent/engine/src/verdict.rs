@@ -447,7 +447,8 @@ impl Judge {
         let JobState::Pending { handle, asked, .. } = &job.state else {
             return Ok(());
         };
-        let jittered = self.backoff.wait_ms(asked + 1, self.jitter(job.id));
+        // All of a call wait alike: what was sent together is one question, and must stay one.
+        let jittered = self.backoff.wait_ms(asked + 1, self.random);
         let wait = after.map_or(jittered, |secs| Millis::from(secs) * 1000);
         let state = JobState::Pending {
             handle: handle.clone(),
