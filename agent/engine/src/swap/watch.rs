@@ -43,6 +43,42 @@ pub(crate) struct Live {
     dear: BTreeMap<Kind, usize>,
     /// Kinds that cost what they did before: not looked at again.
     cleared: BTreeSet<Kind>,
+    /// What all of them cost together.
+    sum: Sum,
+}
+
+/// Requests of all batches that can be compared. Batches of one kind differ by more than the half, together they do not.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    batches: usize,
+    requests: usize,
+    /// What the build before usually makes for the same.
+    usual: usize,
+}
+
+impl Sum {
+    /// Of fewer batches, and fewer requests, chance decides.
+    const BATCHES: usize = 10;
+    const REQUESTS: usize = 20;
+
+    fn add(&mut self, usual: usize, requests: usize) {
+        self.batches += 1;
+        // A vendor's bad minute makes single batches dear: none counts for more than four.
+        self.requests += requests.min(4 * usual);
+        self.usual += usual;
+    }
+
+    /// Nearer to twice as much than to as much, by far.
+    const fn is_dear(&self) -> bool {
+        self.batches >= Self::BATCHES
+            && self.usual >= Self::REQUESTS
+            && 5 * self.requests >= 8 * self.usual
+    }
+
+    /// A third more: the next ones decide.
+    const fn is_suspected(&self) -> bool {
+        2 * self.batches >= Self::BATCHES && 3 * self.requests >= 4 * self.usual
+    }
 }
 
 impl Live {
@@ -57,7 +93,7 @@ impl Live {
 
     fn ends_at(&self) -> Millis {
         let is_suspected = self.dear.keys().any(|kind| !self.cleared.contains(kind));
-        let shortly = self.good >= GOOD_MOST && !is_suspected;
+        let shortly = self.good >= GOOD_MOST && !is_suspected && !self.sum.is_suspected();
         self.since + if shortly { SHORTEST_MS } else { TRIAL_MS }
     }
 }
@@ -130,6 +166,7 @@ impl Watch {
             found_out: None,
             dear: BTreeMap::new(),
             cleared: BTreeSet::new(),
+            sum: Sum::default(),
         };
         let mut state = self.lock();
         if let Some(old) = state.trials.insert(id.to_owned(), live)
@@ -250,12 +287,27 @@ impl Watch {
 
 impl Live {
     /// The first batches of a kind cost twice as much as before: then each of them was bad. One that did not, by far,
-    /// clears its kind, since a vendor's bad minute makes single batches dear.
+    /// clears its kind, since a vendor's bad minute makes single batches dear. Where batches of a kind differ too much for
+    /// that, what all kinds cost together tells.
     fn hold_against(&mut self, kind: Kind, usual: usize, requests: usize) {
-        if self.cleared.contains(&kind) {
+        if self.bad.len() >= BAD_MOST {
             return;
         }
         let usual = usual.max(1);
+        self.sum.add(usual, requests);
+        if self.sum.is_dear() {
+            let Sum {
+                batches,
+                requests,
+                usual,
+            } = self.sum;
+            let bad = format!("{batches} batches: {requests} requests, before {usual}");
+            self.bad.extend(std::iter::repeat_n(bad, BAD_MOST));
+            return;
+        }
+        if self.cleared.contains(&kind) {
+            return;
+        }
         if requests < 2 * usual {
             // Less than half as much again.
             if 2 * requests < 3 * usual {
@@ -467,7 +519,34 @@ mod tests {
             told: 0,
             dear: BTreeMap::new(),
             cleared: BTreeSet::new(),
+            sum: Sum::default(),
         }
+    }
+
+    #[test]
+    fn twice_the_requests_are_found_among_batches_that_differ_much() {
+        // Of one kind and size, as the build before makes them; four of them are usual.
+        let made = [2, 7, 4, 3, 6, 4, 2, 8, 3, 5, 4, 2, 6];
+        let mut good = live(GOOD_MOST);
+        for requests in made {
+            good.hold_against(Kind::Fetch(Entity::Shipment), 4, requests);
+        }
+        assert_eq!(good.bad, Vec::<String>::new());
+        assert!(good.is_over(1_000 + SHORTEST_MS));
+        let mut twice = live(GOOD_MOST);
+        for requests in made {
+            assert!(!twice.is_over(1_000 + SHORTEST_MS) || twice.sum.batches < 5);
+            twice.hold_against(Kind::Fetch(Entity::Shipment), 4, 2 * requests);
+        }
+        assert_eq!(twice.bad.len(), BAD_MOST);
+        assert!(twice.bad[0].contains("10 batches"), "{:?}", twice.bad);
+        // One bad minute is not held against anybody.
+        let mut unlucky = live(GOOD_MOST);
+        unlucky.hold_against(Kind::Fetch(Entity::Shipment), 4, 400);
+        for requests in made {
+            unlucky.hold_against(Kind::Fetch(Entity::Shipment), 4, requests);
+        }
+        assert_eq!(unlucky.bad, Vec::<String>::new());
     }
 
     #[test]
