@@ -116,7 +116,7 @@ fn build() -> anyhow::Result<(PathBuf, PathBuf, PathBuf, PathBuf)> {
 }
 
 /// Calls by endpoint; asking for a token is none of the API's.
-async fn counted(side: &SandboxProcess) -> anyhow::Result<BTreeMap<String, u64>> {
+pub(crate) async fn counted(side: &SandboxProcess) -> anyhow::Result<BTreeMap<String, u64>> {
     let counters = side.control("GET", "counters", &Value::Null).await?;
     let all = counters["endpoints"].as_object().into_iter().flatten();
     Ok(all

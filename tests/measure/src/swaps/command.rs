@@ -23,7 +23,7 @@ use waybill_sim::play::verdict::Verdict;
 #[derive(Debug, Args)]
 pub(crate) struct Swaps {
     /// Good swaps, of both connectors together
-    #[arg(long = "swaps", default_value_t = 200, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    #[arg(long = "swaps", default_value_t = 200, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     good: u32,
     /// Bad builds of each kind, of both connectors together
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=1_000))]
@@ -31,6 +31,9 @@ pub(crate) struct Swaps {
     /// Orders a second
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     rate: u32,
+    /// Seconds that orders come in for at least
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(10..=86_400))]
+    secs: u64,
     /// Measure the programs beside this one, optimised or not
     #[arg(long)]
     pub(crate) as_built: bool,
@@ -50,7 +53,7 @@ const PACE: Pace = Pace {
     poll: "0.5",
     notes: "1",
     states: "",
-    gather: "1",
+    gather: "5",
     retry_cap: "5",
     settle_secs: 3,
 };
@@ -132,12 +135,16 @@ async fn run(
     let direct = async {
         tokio::time::sleep(WARM_UP).await;
         let seen = swap_all(wanted, place, workshop).await;
+        tokio::time::sleep_until((began + Duration::from_secs(wanted.secs)).into()).await;
         let counts = town.counts().await;
         town.close();
         Ok((seen?, counts?, began.elapsed()))
     };
-    let ((seen, (sold, told, _), took), (), ()) =
-        tokio::try_join!(direct, town.sell(wanted.rate), town.ship())?;
+    let ((seen, (sold, told, _), took), (), (), ()) =
+        tokio::try_join!(direct, town.sell(wanted.rate), town.ship(), town.watch())?;
+    for (name, calls) in town.calls().await? {
+        say(&plain(&name, &calls.to_string()));
+    }
     say(&format!(
         "{sold} orders in {}; waiting until all is quiet.",
         time(took)

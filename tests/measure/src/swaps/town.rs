@@ -18,6 +18,8 @@ use waybill_sim::play::worker::Worker;
 /// Between two sales batches, and between two turns in the warehouse.
 const BEAT: Duration = Duration::from_millis(100);
 const TURN: Duration = Duration::from_millis(250);
+/// Between two lines of how far it is.
+const NEWS: Duration = Duration::from_secs(20);
 /// Every so many beats the sale is a kit.
 const KITS: u32 = 20;
 /// Longest time without any news before the end counts as not reached.
@@ -89,6 +91,36 @@ impl Town {
         Ok(())
     }
 
+    /// How far it is, now and then, until it is closed.
+    pub(super) async fn watch(&self) -> anyhow::Result<()> {
+        let mut last = Instant::now();
+        while !self.closed.load(Ordering::Relaxed) {
+            tokio::time::sleep(TURN).await;
+            if last.elapsed() > NEWS {
+                last = Instant::now();
+                self.news().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn news(&self) -> anyhow::Result<()> {
+        let (orders, told, completed) = self.counts().await?;
+        crate::say(&format!(
+            "  {orders} orders, {told} told, {completed} shipped or cancelled"
+        ));
+        Ok(())
+    }
+
+    /// Calls that the agent made, by endpoint.
+    pub(super) async fn calls(&self) -> anyhow::Result<Vec<(String, u64)>> {
+        let mut all = Vec::new();
+        for side in [&self.house.network, &self.house.erp] {
+            all.extend(crate::calls::counted(side).await?);
+        }
+        Ok(all)
+    }
+
     async fn turn(&self) -> anyhow::Result<usize> {
         self.worker.lock().await.work(&self.house).await
     }
@@ -101,16 +133,22 @@ impl Town {
         Ok((count("orders"), count("told"), count("completed")))
     }
 
-    /// Waits until everything sold is shipped and told, or nothing moves any more.
+    /// Waits until everything sold has left or is cancelled, or nothing moves any more.
     pub(super) async fn settle(&self) -> anyhow::Result<Duration> {
         let began = starts::now();
         let (mut last, mut moved) = ((0, 0, 0), starts::now());
+        let mut told_at = starts::now();
         loop {
             let worked = self.turn().await?;
             let counts = self.counts().await?;
             let (orders, told, completed) = counts;
-            if orders == told && orders == completed && self.worker.lock().await.idle() {
+            // Who is cancelled before the sale's number was told is never told it.
+            if orders == completed && self.worker.lock().await.idle() {
                 return Ok(began.elapsed());
+            }
+            if told_at.elapsed() > NEWS {
+                told_at = starts::now();
+                self.news().await?;
             }
             if worked > 0 || counts != last {
                 (last, moved) = (counts, starts::now());
