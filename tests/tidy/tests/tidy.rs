@@ -300,3 +300,25 @@ fn nothing_speaks_of_the_workshop() {
     }
     fail_on(&problems);
 }
+
+#[test]
+fn tests_that_the_table_of_steps_names_exist() {
+    let table = read(Path::new("packaging/docs/steps.md"));
+    let tests: String = sources().into_iter().map(|(_, text)| text).collect();
+    let rows = table.lines().filter(|line| line.starts_with("| "));
+    let mut wrong = Vec::new();
+    let mut named = 0;
+    for row in rows {
+        let shown_by = row.split(" | ").nth(2).unwrap_or_default();
+        for name in shown_by.split('`').skip(1).step_by(2) {
+            named += 1;
+            if !tests.contains(&format!("fn {name}(")) {
+                wrong.push(format!(
+                    "packaging/docs/steps.md names `{name}`: no such test"
+                ));
+            }
+        }
+    }
+    assert!(named > 40, "the table was not read: {named} names");
+    fail_on(&wrong);
+}
