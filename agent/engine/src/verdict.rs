@@ -249,6 +249,9 @@ impl Judge {
             &receipt.key,
         )?;
         shipment::unclaimed::claim(tx, job.to, &receipt.key, self.now)?;
+        if receipt.duplicate {
+            invoice::intake::found(tx, desk, job.to, &receipt.key, self.now)?;
+        }
         row.sale_key = Some(receipt.key.clone());
         row.sale_number = Some(number.clone());
         if job.document == row.document {

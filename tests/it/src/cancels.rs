@@ -46,12 +46,15 @@ impl Outside {
             if !stands || packed || self.sales[at].cancelled || !chance.per_mille(15) {
                 continue;
             }
+            let billed = self.bills.made.contains(&self.sales[at].id);
             match chance.below(3) {
                 0 => {
                     order.cancelled = true;
                     order.version += 1;
                     self.events.push(key);
                 }
+                // A sale that is invoiced cannot be.
+                1 if billed => {}
                 1 => {
                     self.sales[at].cancelled = true;
                     self.cancels.states.push(at);
@@ -218,6 +221,9 @@ impl Erp {
                 .any(|n| n.sale == id && !n.gone)
             {
                 return Done::Refused("cancel-stage");
+            }
+            if world.bills.made.contains(&id) {
+                return Done::Refused("cancel-invoiced");
             }
             if std::mem::replace(&mut world.sales[at].cancelled, true) {
                 world.cancels.twice.push(format!("sale {id}"));

@@ -72,6 +72,11 @@ pub fn descriptor() -> Descriptor {
                 settles: Vec::new(),
             },
             Feed {
+                entity: Entity::Invoice,
+                poll_secs: 5,
+                settles: Vec::new(),
+            },
+            Feed {
                 entity: Entity::OrderState,
                 poll_secs: 5,
                 settles: Vec::new(),
@@ -280,6 +285,9 @@ impl Connector for Erp {
         if entity == Entity::Shipment {
             return answer(Ok(notes(&mut world, cursor.as_deref())));
         }
+        if entity == Entity::Invoice {
+            return answer(Ok(crate::bills::made(&mut world, cursor.as_deref())));
+        }
         if entity == Entity::OrderState {
             return answer(Ok(crate::cancels::states(&world, cursor.as_deref())));
         }
@@ -309,11 +317,14 @@ impl Connector for Erp {
     async fn fetch(&self, _: Call, entity: Entity, keys: Vec<String>) -> Answer<Vec<Document>> {
         self.clock.sleep_ms(50).await;
         let mut world = lock(&self.world);
-        if entity != Entity::Shipment {
+        if !matches!(entity, Entity::Shipment | Entity::Invoice) {
             return answer(Err(not_exported()));
         }
         if world.luck() != Luck::Good {
             return answer(Err(CallError::Failure(Failure::Retry(None))));
+        }
+        if entity == Entity::Invoice {
+            return answer(Ok(crate::bills::found(&world, &keys)));
         }
         let found = keys.iter().filter_map(|key| world.warehouse.note(key));
         answer(Ok(found.map(GoodsOut::document).collect()))

@@ -3,6 +3,7 @@
 //! `hooked.rs` is a vendor that calls us, for days on which webhooks are lost, doubled and reordered.
 
 pub mod bench;
+pub mod bills;
 pub mod cancels;
 mod documents;
 pub mod erp;

@@ -64,7 +64,7 @@ pub fn descriptor() -> Descriptor {
                 settles: Vec::new(),
             },
         ],
-        pushes: [Entity::Shipment, Entity::Cancellation]
+        pushes: [Entity::Shipment, Entity::Cancellation, Entity::Invoice]
             .map(|entity| Intake {
                 entity,
                 max_batch: 1_000,
@@ -308,6 +308,7 @@ impl Connector for Network {
         let kind = batch.first().map(|d| d.document.body.entity());
         answer(match kind {
             Some(Entity::Cancellation) => self.cancel(&call, &batch).await,
+            Some(Entity::Invoice) => self.bill(&call, &batch).await,
             _ => self.ship(&call, &batch).await,
         })
     }
@@ -319,7 +320,8 @@ impl Connector for Network {
             return answer(Err(CallError::Failure(Failure::Retry(None))));
         }
         let verdict = |handle: &String| -> Verdict {
-            if let Some(verdict) = Self::shipped(&world, handle) {
+            let known = Self::shipped(&world, handle).or_else(|| Self::billed(&world, handle));
+            if let Some(verdict) = known {
                 return verdict;
             }
             let (ticket, member) = handle.split_once('/').unwrap_or((handle, "0"));

@@ -59,6 +59,8 @@ pub struct Report {
     pub sales: usize,
     /// Parcels the network took.
     pub parcels: usize,
+    /// Invoices it took.
+    pub invoices: usize,
     /// Crashes that took place.
     pub crashes: u64,
 }
@@ -173,6 +175,19 @@ fn set_up(store: &Store) {
                 to: from,
                 paused: false,
             })?;
+            tx.put_route(&RouteRow {
+                entity: Entity::Invoice,
+                from: to,
+                to: from,
+                paused: false,
+            })?;
+            for (retailer, policy) in crate::bills::POLICIES {
+                let scope = Scope {
+                    connection: None,
+                    retailer: Some(retailer.to_owned()),
+                };
+                tx.set_setting(&scope, "invoices.policy", Some(policy), "simulation", START)?;
+            }
             crate::documents::routes_of_cancels(tx, from, to)?;
             let (table, code) = ("cancel-codes", Some("CXSO"));
             tx.set_cell(to, from, table, None, "*", code, None, "simulation", START)?;
@@ -255,6 +270,7 @@ async fn day(plan: Plan) -> Report {
     let wrong = judge(plan, &world, &store);
     let sales = lock(&world).sales.len();
     let parcels = lock(&world).taken.len();
+    let invoices = lock(&world).bills.taken.len();
     let hash = hash.lock().expect("one thread").clone().finalize();
     Report {
         hash: hash
@@ -263,6 +279,7 @@ async fn day(plan: Plan) -> Report {
         wrong,
         sales,
         parcels,
+        invoices,
         crashes,
     }
 }
@@ -333,7 +350,7 @@ async fn life(
         if clock.now_ms() >= until {
             return Ended::Crashed;
         }
-        let idle = *to_place == 0 && is_idle(&store) && !lock(world).is_packing();
+        let idle = *to_place == 0 && is_idle(&store) && !is_busy(world);
         quiet = if idle { quiet + 1 } else { 0 };
         if quiet > 40 && until == Millis::MAX {
             stop.cancel();
@@ -347,6 +364,7 @@ fn outside(plan: Plan, world: &World, now: Millis, chance: &mut Chance, to_place
     let mut world = lock(world);
     world.tick(now);
     world.work(now, chance);
+    world.bill_some(chance);
     // A backup older than a sale that was cancelled since does not know the sale: a person compares both sides.
     if !plan.goes_back {
         world.cancel_some(chance);
@@ -373,6 +391,11 @@ fn outside(plan: Plan, world: &World, now: Millis, chance: &mut Chance, to_place
             world.cancel(&key);
         }
     }
+}
+
+fn is_busy(world: &World) -> bool {
+    let world = lock(world);
+    world.is_packing() || world.is_billing()
 }
 
 /// A person fills every empty cell, some time after it shows.
@@ -417,22 +440,8 @@ fn busy(store: &Store) -> Vec<String> {
 }
 
 fn is_idle(store: &Store) -> bool {
-    let busy = store.read(|rx| {
-        let mut busy = rx.open_batches()?.len();
-        for state in [
-            "ready",
-            "waiting-for-accept",
-            "running",
-            "pending",
-            "waiting",
-            "blocked",
-            "resting",
-        ] {
-            busy += rx.jobs_in(state, 10)?.len();
-        }
-        Ok(busy)
-    });
-    busy.is_ok_and(|busy| busy == 0)
+    let batches = store.read(|rx| Ok(rx.open_batches()?.len()));
+    batches.is_ok_and(|batches| batches == 0) && busy(store).is_empty()
 }
 
 /// Compares the world with what must be true, and the store with itself.
@@ -473,6 +482,7 @@ fn judge(plan: Plan, world: &World, store: &Store) -> Vec<String> {
     }
     judge_shipments(plan, &world, store, &mut wrong);
     crate::cancels::judge(&world, store, &mut wrong);
+    crate::bills::judge(plan.goes_back, &world, store, &mut wrong);
     wrong.extend(
         sales
             .keys()
@@ -521,7 +531,8 @@ fn judge_shipments(plan: Plan, world: &Outside, store: &Store, wrong: &mut Vec<S
         let problem = row.and_then(|row| row.problem).unwrap_or_default();
         // What was told in part before a database was restored is a card, for a person to compare.
         let card = plan.goes_back && stage == Some(OrderStage::Waiting);
-        if wanted > 0 && wanted == order.units && stage != Some(OrderStage::Shipped) && !card {
+        let shipped = matches!(stage, Some(OrderStage::Shipped | OrderStage::Invoiced));
+        if wanted > 0 && wanted == order.units && !shipped && !card {
             wrong.push(format!(
                 "order {} is shipped and {stage:?}: {problem}",
                 order.key

@@ -8,13 +8,6 @@ use waybill_store::{RouteRow, Scope, Store};
 
 pub(crate) fn network(start: Start) -> Descriptor {
     let mut descriptor = crate::network::descriptor();
-    if start.invoices {
-        descriptor.pushes.push(Intake {
-            entity: Entity::Invoice,
-            max_batch: 1_000,
-            self_decrementing: false,
-        });
-    }
     if start.stock {
         descriptor.pushes.push(Intake {
             entity: Entity::InventoryLevel,

@@ -1,5 +1,6 @@
 //! Both vendors as plain state that survives the agent's crashes, and the chance that makes them fail.
 
+use crate::bills::Bills;
 use crate::cancels::Cancels;
 use crate::ships::{Shipping, Told};
 use crate::warehouse::{Held, Warehouse};
@@ -133,6 +134,8 @@ pub struct Outside {
     pub taken: Vec<Told>,
     /// The ERP's warehouse.
     pub warehouse: Warehouse,
+    /// Invoices of both sides.
+    pub bills: Bills,
     /// What is cancelled after its sale was made.
     pub cancels: Cancels,
     /// Sales in the order of creation.
@@ -178,6 +181,7 @@ impl Outside {
             shippings: BTreeMap::new(),
             taken: Vec::new(),
             warehouse: Warehouse::default(),
+            bills: Bills::default(),
             cancels: Cancels::default(),
             sales: Vec::new(),
             customers: Vec::new(),
@@ -277,6 +281,7 @@ impl Outside {
     /// Processes queued calls whose time has come.
     pub fn tick(&mut self, now: Millis) {
         self.take_shipments(now);
+        self.take_invoices(now);
         let Self {
             queue,
             orders,

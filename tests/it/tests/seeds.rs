@@ -21,6 +21,11 @@ fn the_same_seed_gives_the_same_events() {
         assert_eq!(first.hash, second.hash, "seed {seed}");
         assert!(first.sales > 10, "seed {seed}: only {} sales", first.sales);
         assert!(
+            first.invoices > 5,
+            "seed {seed}: only {} invoices",
+            first.invoices
+        );
+        assert!(
             first.parcels > 10,
             "seed {seed}: only {} parcels",
             first.parcels

@@ -205,6 +205,21 @@ fn compare(
     tx.set_attempt(job, 0, Some(&said))
 }
 
+/// A sale was found that had been made before: its invoice may have come while nobody knew the sale, so it is asked for.
+pub(crate) fn found(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    connection: ConnectionId,
+    sale: &str,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let mut routes = desk.routes.iter();
+    if routes.any(|r| r.entity == Entity::Invoice && r.from == connection) {
+        tx.hint(connection, Entity::Invoice, sale, now)?;
+    }
+    Ok(())
+}
+
 /// Looks again at invoices of an order that something was shipped or cancelled of.
 pub(crate) fn wake(
     tx: &mut Tx<'_>,
