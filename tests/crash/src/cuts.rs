@@ -19,7 +19,7 @@ pub(crate) struct Cut {
 }
 
 /// All of them.
-pub(crate) const CUTS: [Cut; 9] = [
+pub(crate) const CUTS: [Cut; 10] = [
     Cut {
         name: "create sale",
         endpoint: "POST /order-service/sales-order",
@@ -67,6 +67,12 @@ pub(crate) const CUTS: [Cut; 9] = [
         endpoint: "POST /order/item/cancel/batch/small",
         at_network: true,
         orders: 12,
+    },
+    Cut {
+        name: "invoice",
+        endpoint: "POST /invoice/batch/small",
+        at_network: true,
+        orders: 6,
     },
     Cut {
         name: "webhook registration",
