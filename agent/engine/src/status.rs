@@ -306,6 +306,7 @@ pub(crate) fn order(core: &Core, rx: &Rx, id: OrderId) -> Result<Option<OrderDet
         document: stored.document,
         lines,
         shipments: show::shipments(&desk, rx, &rows)?,
+        invoices: crate::invoice::show::invoices(&desk, rx, &rows)?,
         timeline: rx.timeline(id, 200)?.into_iter().map(note_view).collect(),
         jobs,
         money,
@@ -429,6 +430,7 @@ fn card_kind(cause: &Cause, work: Option<Work>) -> CardKind {
         (Cause::Problem { problem, .. }, _) if MONEY.contains(&&*problem.code) => CardKind::Money,
         (_, Some(Work::Push(Entity::Shipment))) => CardKind::Shipment,
         (_, Some(Work::Push(Entity::Cancellation))) => CardKind::Cancellation,
+        (_, Some(Work::Push(Entity::Invoice))) => CardKind::Invoice,
         (Cause::InDoubt { .. }, _) => CardKind::InDoubt,
         _ => CardKind::Other,
     }

@@ -247,6 +247,8 @@ pub struct LineView {
     pub cancelled: Decimal,
     /// Wanted and not shipped.
     pub open: Decimal,
+    /// Invoiced.
+    pub invoiced: Decimal,
 }
 
 /// One goods-out note of an order, and what became of its shipment.
@@ -274,6 +276,33 @@ pub struct ShipmentView {
     pub can_retry: bool,
 }
 
+/// One invoice of an order, or a part that was cut from one.
+#[derive(Debug, Clone, Serialize)]
+pub struct InvoiceView {
+    /// Its number where it is sent.
+    pub number: String,
+    /// The number of the one it was cut from.
+    pub of: Option<String>,
+    /// The job that sends it.
+    pub job: JobId,
+    /// What it is over, with tax.
+    pub over: Decimal,
+    /// In that currency.
+    pub currency: String,
+    /// Its date.
+    pub issued_at: Millis,
+    /// Units of each line that are sent or being sent: line, units.
+    pub units: Vec<(String, Decimal)>,
+    /// State in words: "Sent", "Waits for the next shipment".
+    pub state: String,
+    /// Tone of the state.
+    pub tone: Tone,
+    /// Last change.
+    pub changed_at: Millis,
+    /// Whether a retry makes sense now.
+    pub can_retry: bool,
+}
+
 /// One order, whole.
 #[derive(Debug, Clone, Serialize)]
 pub struct OrderDetail {
@@ -285,6 +314,8 @@ pub struct OrderDetail {
     pub lines: Vec<LineView>,
     /// Goods-out notes, in the order of arrival.
     pub shipments: Vec<ShipmentView>,
+    /// Invoices and their parts, in the order they were made.
+    pub invoices: Vec<InvoiceView>,
     /// Every deadline, open or not.
     pub deadlines: Vec<(DeadlineKind, Millis, DeadlineSource)>,
     /// Newest first.
@@ -337,6 +368,8 @@ pub enum CardKind {
     Money,
     /// A shipment cannot be reported.
     Shipment,
+    /// An invoice cannot be sent.
+    Invoice,
     /// Something was cancelled, or is asked to be.
     Cancellation,
     /// Sent, and nobody knows what became of it.

@@ -21,4 +21,5 @@ pub(crate) mod cut;
 pub(crate) mod intake;
 pub(crate) mod look;
 mod plan;
+pub(crate) mod show;
 pub(crate) mod verdict;

@@ -12,6 +12,7 @@ use waybill_store::{JobRow, Read, StoreError};
 /// Lines with their quantities.
 pub(crate) fn lines(order: &Order, jobs: &[JobRow]) -> Vec<LineView> {
     let counted = quantities::count(order, &count::told(jobs));
+    let invoiced = crate::invoice::show::units(jobs);
     let lines = order.lines.iter().zip(counted);
     lines
         .map(|(line, count)| LineView {
@@ -26,6 +27,7 @@ pub(crate) fn lines(order: &Order, jobs: &[JobRow]) -> Vec<LineView> {
             shipped: count.shipped,
             cancelled: count.cancelled,
             open: count.open,
+            invoiced: invoiced.get(&line.line).copied().unwrap_or_default(),
         })
         .collect()
 }

@@ -13,7 +13,8 @@ use crate::site::Asked;
 use askama::Template;
 use hyper::StatusCode;
 use waybill_engine::view::{
-    DeadlineKind, JobView, LineView, MoneyRow, NoteView, OrderDetail, ShipmentView, Tone,
+    DeadlineKind, InvoiceView, JobView, LineView, MoneyRow, NoteView, OrderDetail, ShipmentView,
+    Tone,
 };
 use waybill_model::contract::Exchange;
 use waybill_model::decimal::Decimal;
@@ -36,6 +37,7 @@ struct Line {
     ordered: String,
     shipped: String,
     cancelled: String,
+    invoiced: String,
     open: String,
     is_open: bool,
     price: String,
@@ -49,6 +51,18 @@ struct Shipped {
     carrier: String,
     units: String,
     left: String,
+    mark: Mark,
+    changed: String,
+    retry: Option<String>,
+}
+
+/// One invoice, or a part of one.
+struct Invoiced {
+    number: String,
+    of: Option<String>,
+    over: String,
+    units: String,
+    made: String,
     mark: Mark,
     changed: String,
     retry: Option<String>,
@@ -108,6 +122,7 @@ struct OrderPage {
     problem: Option<String>,
     lines: Vec<Line>,
     shipments: Vec<Shipped>,
+    invoices: Vec<Invoiced>,
     /// The preview of trying everything of it again.
     again: Option<String>,
     amounts: Vec<Amount>,
@@ -286,6 +301,7 @@ fn line(line: &OrderLine, counted: Option<&LineView>, currency: Option<&str>) ->
         ordered: quantity(line.quantity),
         shipped: quantity(shipped),
         cancelled: quantity(line.cancelled),
+        invoiced: quantity(counted.map_or(Decimal::ZERO, |c| c.invoiced)),
         open: quantity(open),
         is_open: open.is_positive(),
         price: shown(line.unit_price),
@@ -301,17 +317,42 @@ fn lines(detail: &OrderDetail, order: &Order) -> Vec<Line> {
     all.map(|l| line(l, counted(&l.line), currency)).collect()
 }
 
-fn shipment(shipment: &ShipmentView, detail: &OrderDetail, times: &Times) -> Shipped {
+/// "2 of line 1, 1 of line 2".
+fn units(all: &[(String, Decimal)], detail: &OrderDetail) -> String {
     let number = |key: &str| {
         let line = detail.lines.iter().find(|l| l.line == key);
         line.and_then(|l| l.number)
             .map_or_else(|| key.to_owned(), |n| n.to_string())
     };
-    let units: Vec<String> = shipment
-        .units
+    let each: Vec<String> = all
         .iter()
         .map(|(line, units)| format!("{} of line {}", quantity(*units), number(line)))
         .collect();
+    each.join(", ")
+}
+
+fn invoice(invoice: &InvoiceView, detail: &OrderDetail, times: &Times) -> Invoiced {
+    let units = units(&invoice.units, detail);
+    Invoiced {
+        number: invoice.number.clone(),
+        of: invoice.of.clone(),
+        over: money(invoice.over, Some(&invoice.currency)),
+        units: if units.is_empty() {
+            "none sent yet".to_owned()
+        } else {
+            units
+        },
+        made: times.when(invoice.issued_at),
+        mark: Mark::of(invoice.tone, invoice.state.clone()),
+        changed: times.when(invoice.changed_at),
+        retry: invoice
+            .can_retry
+            .then(|| format!("/orders/{}/jobs/{}/retry", detail.order.id, invoice.job)),
+    }
+}
+
+fn shipment(shipment: &ShipmentView, detail: &OrderDetail, times: &Times) -> Shipped {
+    let units = units(&shipment.units, detail);
     Shipped {
         note: shipment.note.clone(),
         tracking: shipment.tracking.clone(),
@@ -322,7 +363,7 @@ fn shipment(shipment: &ShipmentView, detail: &OrderDetail, times: &Times) -> Shi
         units: if units.is_empty() {
             "none told yet".to_owned()
         } else {
-            units.join(", ")
+            units
         },
         left: shipment
             .shipped_at
@@ -429,6 +470,11 @@ fn compose(base: Base, detail: &OrderDetail, times: &Times, as_of: String) -> Or
             .shipments
             .iter()
             .map(|s| shipment(s, detail, times))
+            .collect(),
+        invoices: detail
+            .invoices
+            .iter()
+            .map(|i| invoice(i, detail, times))
             .collect(),
         again: detail
             .jobs

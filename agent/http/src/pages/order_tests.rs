@@ -36,6 +36,9 @@ fn an_order_tells_its_story() {
         "<span class=\"no\">1042</span>",
         "1Z999AA10123456784",
         "2 of line 2",
+        "<span class=\"no\">SI-2044-1042</span> <small>part of SI-2044</small>",
+        "$96.00",
+        "dearer &#60;than agreed&#62;",
         "Waits for you: refused &#60;there&#62;",
         "href=\"/replay?order=7\"",
         "$144.00",
@@ -52,6 +55,7 @@ fn an_order_tells_its_story() {
     }
     assert!(html.contains("action=\"/orders/7/jobs/31/retry\""));
     assert!(html.contains("action=\"/orders/7/jobs/32/retry\""));
+    assert!(html.contains("action=\"/orders/7/jobs/33/retry\""));
     assert!(html.contains(&format!("name=\"token\" value=\"{TOKEN}\"")));
     assert!(
         !html.contains("<script>alert"),

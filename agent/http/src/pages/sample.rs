@@ -5,8 +5,8 @@ use crate::html::Times;
 use jiff::tz::TimeZone;
 use waybill_engine::view::{
     BudgetView, CardKind, CardView, CellView, ConnectionView, DayView, DeadlineKind, DeadlineView,
-    FeedView, FrameView, HooksView, JobView, LineView, MoneyRow, NoteView, OrderDetail, OrderList,
-    OrderView, ShipmentView, StageCounts, SuggestionView, TodayView, Tone,
+    FeedView, FrameView, HooksView, InvoiceView, JobView, LineView, MoneyRow, NoteView,
+    OrderDetail, OrderList, OrderView, ShipmentView, StageCounts, SuggestionView, TodayView, Tone,
 };
 use waybill_model::contract::{Exchange, Gap};
 use waybill_model::decimal::Decimal;
@@ -302,6 +302,7 @@ fn counted() -> Vec<LineView> {
         shipped: Decimal::whole(2),
         cancelled: Decimal::ZERO,
         open: Decimal::whole(1),
+        invoiced: Decimal::whole(2),
     }]
 }
 
@@ -320,6 +321,22 @@ fn shipments() -> Vec<ShipmentView> {
     }]
 }
 
+fn invoices() -> Vec<InvoiceView> {
+    vec![InvoiceView {
+        number: "SI-2044-1042".to_owned(),
+        of: Some("SI-2044".to_owned()),
+        job: JobId(33),
+        over: Decimal::new(9_600, 2),
+        currency: "USD".to_owned(),
+        issued_at: NOW - HOUR,
+        units: vec![("2".to_owned(), Decimal::whole(2))],
+        state: "Waits for you: dearer <than agreed>".to_owned(),
+        tone: Tone::You,
+        changed_at: NOW - 60_000,
+        can_retry: true,
+    }]
+}
+
 pub(crate) fn detail() -> OrderDetail {
     let view = order(7, "HP-4471820", OrderStage::Waiting);
     OrderDetail {
@@ -331,6 +348,7 @@ pub(crate) fn detail() -> OrderDetail {
         },
         lines: counted(),
         shipments: shipments(),
+        invoices: invoices(),
         deadlines: vec![
             (
                 DeadlineKind::Ship,
