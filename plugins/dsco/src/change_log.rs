@@ -17,6 +17,8 @@ pub(crate) struct Read {
     /// `processing` or `completed`, where the vendor says it.
     pub(crate) status: Option<String>,
     pub(crate) entries: Vec<Entry>,
+    /// More entries follow, which were not asked for.
+    pub(crate) cut: bool,
 }
 
 impl Read {
@@ -64,7 +66,7 @@ pub(crate) fn read(api: &Api<'_>, log: &str, query: &str) -> Result<Option<Read>
         let Some(first): Option<Log> = api.find(&format!("{log}?{query}"))? else {
             return Ok(None);
         };
-        if let Some(read) = pages(api, log, first)? {
+        if let Some(read) = pages(api, log, first, &mut |_| false)? {
             return Ok(Some(read));
         }
     }
@@ -72,42 +74,57 @@ pub(crate) fn read(api: &Api<'_>, log: &str, query: &str) -> Result<Option<Read>
 }
 
 /// What the log says of a while. Where that is much, `closer` may ask for less of it: a busy account has thousands of
-/// entries in a minute, a page takes a call, and calls are few.
+/// entries in a minute, a page takes a call, and calls are few. It is read until `enough` says so of the entries so far,
+/// given those of each page.
 pub(crate) fn read_closer(
     api: &Api<'_>,
     log: &str,
     query: &str,
     closer: impl FnOnce() -> Option<String>,
+    mut enough: impl FnMut(&[Entry]) -> bool,
 ) -> Result<Option<Read>, Failure> {
-    let Some(first): Option<Log> = api.find(&format!("{log}?{query}"))? else {
+    let Some(mut first): Option<Log> = api.find(&format!("{log}?{query}"))? else {
         return Ok(None);
     };
     if first.scroll_id.is_some()
         && first.logs.len() >= MUCH
         && let Some(less) = closer()
     {
-        return read(api, log, &less);
+        let Some(again) = api.find(&format!("{log}?{less}"))? else {
+            return Ok(None);
+        };
+        first = again;
     }
-    match pages(api, log, first)? {
+    match pages(api, log, first, &mut enough)? {
         Some(read) => Ok(Some(read)),
         None => read(api, log, query),
     }
 }
 
 /// The first page with all that follow; none where one of them was forgotten meanwhile.
-fn pages(api: &Api<'_>, log: &str, first: Log) -> Result<Option<Read>, Failure> {
+fn pages(
+    api: &Api<'_>,
+    log: &str,
+    first: Log,
+    enough: &mut dyn FnMut(&[Entry]) -> bool,
+) -> Result<Option<Read>, Failure> {
     let mut read = Read {
         status: first.status.map(|word| word.to_ascii_lowercase()),
-        entries: Vec::new(),
+        ..Read::default()
     };
     let mut page = (first.logs, first.scroll_id);
     for _ in 0..PAGES {
         let (entries, scroll) = page;
         let empty = entries.is_empty();
+        let is_enough = enough(&entries);
         read.entries.extend(entries);
         let Some(scroll) = scroll.filter(|_| !empty) else {
             break;
         };
+        if is_enough {
+            read.cut = true;
+            break;
+        }
         let path = format!("{log}?scrollId={}", encode(&scroll));
         // One bad answer must not make a long log start over: it would rarely be read to its end.
         let next: Result<Option<Log>, Failure> = match api.find(&path) {
@@ -130,6 +147,19 @@ pub(crate) enum Said {
     Success,
     /// Still queued under that request.
     Pending(Option<String>),
+}
+
+/// The request that succeeded in it.
+pub(crate) fn succeeded(entries: &[Entry], scope: Scope, told: &Told) -> Option<String> {
+    let mut latest_first = entries.iter().rev();
+    latest_first
+        .find(|entry| {
+            let payload = entry.payload.as_ref();
+            entry.status.as_deref() == Some("success")
+                && payload.is_some_and(|payload| told.is(payload, scope))
+        })?
+        .request_id
+        .clone()
 }
 
 /// What the entries say of it. Within a request the last entry counts, but a failure always: both may be said of one

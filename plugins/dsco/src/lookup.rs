@@ -12,6 +12,7 @@ use crate::queue::Member;
 use crate::refusal;
 use crate::source::order_by_key;
 use crate::told::{Match, Scope, Told, What};
+use crate::wire::log::Entry;
 use crate::wire::order::Order;
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_sdk::date;
@@ -127,17 +128,47 @@ pub(crate) fn find(
         api.knows_clock()
             .then(|| query((theirs - CLOSE_MS).max(sent - window)))
     };
+    // Once each has an entry of any kind, the rest of the log is not needed: their request is known by then.
+    let mut unseen: BTreeMap<&str, &Told> = members
+        .iter()
+        .map(|member| (member.told.order.as_str(), &member.told))
+        .collect();
+    let enough = |entries: &[Entry]| {
+        let theirs = sent + (api.vendor_now_ms() - api.host.now_ms());
+        for entry in entries {
+            let Some(payload) = &entry.payload else {
+                continue;
+            };
+            let order = payload.order().map_or("", String::as_str);
+            let since = theirs - CLOCK_MS;
+            let is_ours = |told: &&Told| told.is(payload, Scope::Since(since));
+            if entry.date_processed.is_none_or(|at| at >= since)
+                && unseen.get(order).is_some_and(is_ours)
+            {
+                unseen.remove(order);
+            }
+        }
+        unseen.is_empty()
+    };
     let log = change_log::of(&first.told);
-    let entries = change_log::read_closer(api, log, &query(sent - window), closer)?
-        .unwrap_or_default()
-        .entries;
+    let read = change_log::read_closer(api, log, &query(sent - window), closer, enough)?
+        .unwrap_or_default();
+    let entries = read.entries;
     let theirs = sent + (api.vendor_now_ms() - api.host.now_ms());
     let mut found = Found::new();
     let mut looks = SINGLE_READS;
-    let mut unseen = Vec::new();
+    let mut silent = Vec::new();
     for member in members {
         let told = &member.told;
-        let verdict = match change_log::said(&entries, Scope::Since(theirs - CLOCK_MS), told) {
+        let scope = Scope::Since(theirs - CLOCK_MS);
+        let verdict = match change_log::said(&entries, scope, told) {
+            // A failure may follow in what was not read: the request is asked.
+            Some(Said::Success) if read.cut => match change_log::succeeded(&entries, scope, told) {
+                Some(request) => {
+                    Handle::new(Some(request), told, sent).ticket(api.config.ack_wait_secs)
+                }
+                None => done(told.receipt()),
+            },
             Some(Said::Success) => done(told.receipt()),
             Some(Said::Failure(words)) => match refusal::verdict(api, told, &words, &mut looks) {
                 Some(verdict) => verdict,
@@ -147,13 +178,13 @@ pub(crate) fn find(
                 Handle::new(request, told, sent).ticket(api.config.ack_wait_secs)
             }
             None => {
-                unseen.push(member);
+                silent.push(member);
                 continue;
             }
         };
         found.insert(member.index, Shown::Verdict(verdict));
     }
-    found.extend(on_orders(api, &unseen, sent - window, old)?);
+    found.extend(on_orders(api, &silent, sent - window, old)?);
     Ok(found)
 }
 

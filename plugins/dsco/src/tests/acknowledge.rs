@@ -262,6 +262,22 @@ fn a_lost_answer_is_looked_up_before_anything_is_sent() {
 }
 
 #[test]
+fn many_doubts_are_told_again_at_once_since_it_changes_nothing() {
+    let host = TestHost::at(now())
+        .expect(&post(), Answer::Error(IoError::InDoubt(1_000)))
+        .expect(&post(), queued());
+    let keys: Vec<String> = (0..30).map(|n| n.to_string()).collect();
+    let verdicts = accept(&host, &keys.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(
+        verdicts
+            .iter()
+            .all(|v| matches!(v, Ok(Outcome::Pending(_))))
+    );
+    let effect = host.sent().last().unwrap().effect.clone().unwrap();
+    assert!(effect.verified_absent);
+}
+
+#[test]
 fn a_young_doubt_waits_since_searches_trail_writes() {
     let host = TestHost::at(now())
         .expect(&post(), Answer::Error(IoError::InDoubt(5_000)))
