@@ -9,8 +9,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use waybill_sim::play::agent::{Agent, Place};
 
-/// Longest wait for an agent that starts or stops.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// Longest wait for an agent that starts or stops: what the service gives it.
+const PATIENCE: Duration = Duration::from_mins(15);
 const ASK: &[u8] = b"GET /ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
 
 #[expect(
