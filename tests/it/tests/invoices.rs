@@ -609,6 +609,13 @@ fn one_that_changes_after_it_was_sent_is_a_card() {
             case.problem()
         );
         assert_eq!(case.sums().len(), 1);
+        let card = case.bench.cards().remove(0).id;
+        let left = case.bench.handle.ignore_card(&card, "settled", "test");
+        left.await.expect("it may be left");
+        case.bench.pass(60).await;
+        let units: usize = case.invoices().iter().map(|job| job.units.len()).sum();
+        assert_eq!(units, 2, "what was sent counts once");
+        assert_eq!(case.stage(), OrderStage::Invoiced);
         case.bench.end().await;
     });
 }

@@ -18,6 +18,12 @@ const CHANGED: &str = "invoice-changed";
 /// Code: its number was given to another order.
 const NUMBER_TAKEN: &str = "invoice-number-taken";
 
+/// Whether this job is only the card of a change: what it is over was sent before.
+pub(crate) fn is_change(job: &JobRow) -> bool {
+    count::is_invoice(job)
+        && matches!(&job.state, JobState::Parked(Reason::Problem(p)) if p.code == CHANGED)
+}
+
 /// Whether this job is only a card.
 pub(crate) fn is_card(job: &JobRow) -> bool {
     let codes = [CHANGED, NUMBER_TAKEN];

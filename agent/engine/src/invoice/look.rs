@@ -234,7 +234,7 @@ pub(crate) fn has_begun(tx: &Tx<'_>, job: &JobRow) -> Result<bool, StoreError> {
 
 /// Units to keep with a job that a person left alone: he sees to what it was over.
 pub(crate) fn left_alone(tx: &Tx<'_>, job: &JobRow) -> Result<Option<Units>, StoreError> {
-    if !count::is_invoice(job) || !job.units.is_empty() {
+    if !count::is_invoice(job) || !job.units.is_empty() || super::intake::is_change(job) {
         return Ok(None);
     }
     Ok(Case::of(tx, job)?
