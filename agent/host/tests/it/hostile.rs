@@ -100,6 +100,36 @@ async fn a_memory_bomb_is_out_of_memory() {
 }
 
 #[tokio::test]
+async fn nothing_of_a_call_is_left_for_another() {
+    let bench = bench().await;
+    for _ in 0..50 {
+        assert_eq!(bench.said("do=leave").await, "0 calls, 0 bytes");
+    }
+}
+
+#[tokio::test]
+async fn more_calls_than_places_wait_for_one() {
+    let bench = Bench::apart().await;
+    let busy = (0..40).map(|_| {
+        let mut call = bench.call(Mode::Live, "do=loop");
+        call.limit_ms = 300;
+        bench.connector.probe(call)
+    });
+    let waiting = async {
+        let calls = (0..10).map(|_| bench.said("do=leave"));
+        futures_util::future::join_all(calls).await
+    };
+    // In one task: the busy ones begin first, and each works for a tick before the next begins.
+    let (busy, waiting) = tokio::join!(futures_util::future::join_all(busy), waiting);
+    let late = |end: &CallError| matches!(end, CallError::Host(why) if why.contains("places"));
+    for answer in busy {
+        let end = answer.value.unwrap_err();
+        assert!(end == CallError::TimedOut || late(&end), "{end:?}");
+    }
+    assert!(waiting.iter().all(|said| said == "0 calls, 0 bytes"));
+}
+
+#[tokio::test]
 async fn a_trap_says_what_happened() {
     let bench = bench().await;
     trapped(&bench.error("do=trap").await, "unreachable");

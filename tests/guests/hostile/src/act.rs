@@ -1,5 +1,6 @@
 //! The deeds. Each reads its details from the settings and answers with a text that the tests compare.
 
+use core::sync::atomic::{AtomicU32, Ordering};
 use waybill_sdk::Settings;
 use waybill_sdk::bindings::waybill::host::{
     blob, clock, effects, folder, http, kv, links, log, sftp,
@@ -15,6 +16,7 @@ pub(crate) fn act(settings: &Settings<'_>) -> Result<String, Failure> {
         "nothing" => "nothing".to_owned(),
         "loop" => never_return(),
         "memory" => eat_memory(),
+        "leave" => leave_behind(),
         "trap" => panic!("told to"),
         "fail" => return Err(failure(settings)),
         "send" => return sent(settings),
@@ -67,6 +69,18 @@ pub(crate) fn eat_memory() -> ! {
     loop {
         all.push(core::hint::black_box(vec![1_u8; 1 << 20]));
     }
+}
+
+/// Says what an earlier call left, in a static or on the heap, and leaves all it can.
+fn leave_behind() -> String {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let calls = CALLS.fetch_add(1, Ordering::Relaxed);
+    // Zeroed memory that was just grown is taken for zeroed by the allocator, and not wiped by it.
+    let mut block = core::hint::black_box(vec![0_u8; 2 << 20]);
+    let found = block.iter().filter(|byte| **byte != 0).count();
+    block.fill(7);
+    core::mem::forget(core::hint::black_box(block));
+    format!("{calls} calls, {found} bytes")
 }
 
 fn number(settings: &Settings<'_>, key: &str) -> u32 {
