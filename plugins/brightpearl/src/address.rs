@@ -4,6 +4,7 @@
 use crate::country;
 use crate::wire::contact::PostalAddress;
 use crate::wire::sale::Address as SaleAddress;
+use waybill_sdk::blank::trim;
 use waybill_sdk::commerce::Address;
 use waybill_sdk::types::Problem;
 
@@ -20,7 +21,7 @@ pub struct Fitted {
 
 /// At most `max` characters, without blanks at either end.
 pub fn fit(text: &str, max: usize) -> String {
-    let text = text.trim();
+    let text = trim(text);
     let end = end(text, max).unwrap_or(text.len());
     text[..end].trim_end().to_owned()
 }
@@ -38,7 +39,7 @@ pub fn fitted(address: &Address) -> Result<Fitted, Problem> {
     let mut shortened = Vec::new();
     let mut line = |name: &'static str, text: &str| {
         let fit = fit(text, LINE);
-        if fit.len() < text.trim().len() {
+        if fit.len() < trim(text).len() {
             shortened.push(name);
         }
         fit
@@ -83,7 +84,7 @@ pub fn postal(fitted: &SaleAddress, instead: &str) -> PostalAddress {
 }
 
 fn filled(text: Option<&String>) -> Option<&str> {
-    text.map(|t| t.trim()).filter(|t| !t.is_empty())
+    text.map(|t| trim(t)).filter(|t| !t.is_empty())
 }
 
 fn country(code: Option<&str>) -> Result<Option<String>, Problem> {
@@ -105,7 +106,7 @@ fn street(address: &Address) -> (String, Option<String>) {
     let mut lines = address
         .street
         .iter()
-        .map(|l| l.trim())
+        .map(|l| trim(l))
         .filter(|l| !l.is_empty());
     let first = lines.next().unwrap_or_default();
     let (first, overflow) = split(first);

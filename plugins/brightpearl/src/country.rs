@@ -1,7 +1,7 @@
 //! Owns the country codes: ISO 3166-1 alpha-2 to alpha-3, which is what Brightpearl's addresses take.
 //! Must not know what an address is.
 
-/// Alpha-2 and alpha-3 of each country as one word of five letters, in order; XK is the code in use for Kosovo.
+/// Alpha-2 and alpha-3 of each country as one word of five letters and a blank, in order; XK is the code in use for Kosovo.
 const CODES: &str = "\
     ADAND AEARE AFAFG AGATG AIAIA ALALB AMARM AOAGO AQATA ARARG ASASM ATAUT AUAUS AWABW AXALA \
     AZAZE BABIH BBBRB BDBGD BEBEL BFBFA BGBGR BHBHR BIBDI BJBEN BLBLM BMBMU BNBRN BOBOL BQBES \
@@ -19,7 +19,7 @@ const CODES: &str = "\
     SDSDN SESWE SGSGP SHSHN SISVN SJSJM SKSVK SLSLE SMSMR SNSEN SOSOM SRSUR SSSSD STSTP SVSLV \
     SXSXM SYSYR SZSWZ TCTCA TDTCD TFATF TGTGO THTHA TJTJK TKTKL TLTLS TMTKM TNTUN TOTON TRTUR \
     TTTTO TVTUV TWTWN TZTZA UAUKR UGUGA UMUMI USUSA UYURY UZUZB VAVAT VCVCT VEVEN VGVGB VIVIR \
-    VNVNM VUVUT WFWLF WSWSM XKXKX YEYEM YTMYT ZAZAF ZMZMB ZWZWE";
+    VNVNM VUVUT WFWLF WSWSM XKXKX YEYEM YTMYT ZAZAF ZMZMB ZWZWE ";
 
 /// Names that shops write where a code belongs, without any doubt which country they mean.
 const NAMES: [(&str, &str); 6] = [
@@ -41,15 +41,15 @@ pub fn alpha3(code: &str) -> Option<&'static str> {
     if let Some((_, known)) = NAMES.iter().find(|(name, _)| *name == code) {
         return Some(known);
     }
-    // Five letters and a blank each.
-    let three = |at: usize| CODES.get(at * 6 + 2..at * 6 + 5);
-    let words = CODES.as_bytes().chunks(6);
+    let (words, _) = CODES.as_bytes().as_chunks::<6>();
     let at = match code.as_bytes() {
-        two @ [_, _] => words.into_iter().position(|word| word.starts_with(two)),
-        wanted @ [_, _, _] => words.into_iter().position(|word| &word[2..5] == wanted),
+        &[first, second] => words
+            .binary_search_by_key(&[first, second], |w| [w[0], w[1]])
+            .ok(),
+        wanted @ [_, _, _] => words.iter().position(|word| &word[2..5] == wanted),
         _ => None,
     };
-    three(at?)
+    CODES.get(at? * 6 + 2..at? * 6 + 5)
 }
 
 #[cfg(test)]

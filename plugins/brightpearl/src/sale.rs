@@ -163,6 +163,7 @@ fn rows(order: &Order, settings: Settings<'_>) -> Result<Vec<SaleRow>, Problem> 
     let tax_code = settings
         .get("tax-code")
         .ok_or_else(|| missing("tax-code", "No tax code is chosen for new sales."))?;
+    let nominal_code = settings.get("nominal-code");
     let mut asked = amount::Sum::default();
     let mut sent = amount::Sum::default();
     let mut rows = Vec::with_capacity(order.lines.len() + order.charges.len());
@@ -180,7 +181,7 @@ fn rows(order: &Order, settings: Settings<'_>) -> Result<Vec<SaleRow>, Problem> 
             tax_code: tax_code.to_owned(),
             net: amount::text(amounts.net),
             tax: amount::text(amounts.tax),
-            nominal_code: settings.get("nominal-code").map(str::to_owned),
+            nominal_code: nominal_code.map(str::to_owned),
             external_ref: Some(line.line.clone()),
         });
     }

@@ -2,6 +2,7 @@
 //! (`describe.rs`) or what the account holds (`probe.rs`).
 
 use crate::describe;
+use waybill_sdk::blank::trim;
 use waybill_sdk::types::Problem;
 
 /// Settings of one call, with a retailer's own before the connection's, and the defaults behind both.
@@ -37,7 +38,7 @@ fn find<'a>(pairs: &'a [(String, String)], key: &str) -> Option<&'a str> {
         .iter()
         .rev()
         .find(|(k, _)| k == key)
-        .map(|(_, v)| v.trim())
+        .map(|(_, v)| trim(v))
         .filter(|v| !v.is_empty())
 }
 

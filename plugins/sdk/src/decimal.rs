@@ -7,6 +7,9 @@ use std::fmt;
 /// The most digits behind the point that the agent takes.
 pub const MAX_SCALE: u8 = 9;
 
+/// A sign, a digit, a point, and as many digits behind it as a scale can say.
+const LONGEST: usize = 3 + 255;
+
 /// Nought.
 pub const ZERO: Decimal = Decimal { units: 0, scale: 0 };
 
@@ -60,6 +63,9 @@ impl Decimal {
     /// Without trailing noughts behind the point.
     #[must_use]
     pub const fn normal(mut self) -> Self {
+        if self.units == 0 {
+            return ZERO;
+        }
         while self.scale > 0 && self.units % 10 == 0 {
             self.units /= 10;
             self.scale -= 1;
@@ -78,16 +84,22 @@ impl Decimal {
     }
 
     fn at(self, scale: u8) -> Option<i64> {
-        // Money nearly always has the digits asked for, and to multiply with care is dear in a guest.
+        // Money nearly always has the digits asked for.
         if scale == self.scale {
             return Some(self.units);
         }
         let up = 10_i64.checked_pow(u32::from(scale.checked_sub(self.scale)?))?;
-        self.units.checked_mul(up)
+        product(self.units, up)
     }
 
     /// The sum, or `None` where it does not fit.
     pub fn plus(self, other: Self) -> Option<Self> {
+        if other.is_zero() {
+            return Some(self.normal());
+        }
+        if self.is_zero() {
+            return Some(other.normal());
+        }
         let scale = self.scale.max(other.scale);
         let units = self.at(scale)?.checked_add(other.at(scale)?)?;
         Some(Self { units, scale }.normal())
@@ -105,7 +117,7 @@ impl Decimal {
     pub fn times(self, other: Self) -> Option<Self> {
         Some(
             Self {
-                units: self.units.checked_mul(other.units)?,
+                units: product(self.units, other.units)?,
                 scale: self.scale.checked_add(other.scale)?,
             }
             .normal(),
@@ -148,16 +160,35 @@ impl Decimal {
     }
 }
 
+/// The product, or `None` where it does not fit. To see that costs a guest 128 bits, which amounts of trade do not need.
+fn product(one: i64, other: i64) -> Option<i64> {
+    match (i32::try_from(one), i32::try_from(other)) {
+        (Ok(one), Ok(other)) => Some(i64::from(one) * i64::from(other)),
+        _ => one.checked_mul(other),
+    }
+}
+
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.scale == 0 {
-            return write!(f, "{}", self.units);
+        // By hand, from the end: every amount of every order is written, and a guest pays dearly for formatting.
+        let scale = usize::from(self.scale);
+        let mut text = [b'0'; LONGEST];
+        let (mut rest, mut at, mut digits) = (self.units.unsigned_abs(), LONGEST, 0);
+        while digits <= scale || rest > 0 {
+            if digits == scale && scale > 0 {
+                at -= 1;
+                text[at] = b'.';
+            }
+            at -= 1;
+            text[at] += u8::try_from(rest % 10).unwrap_or_default();
+            rest /= 10;
+            digits += 1;
         }
-        let sign = if self.units < 0 { "-" } else { "" };
-        let width = usize::from(self.scale) + 1;
-        let digits = format!("{:0>width$}", self.units.unsigned_abs());
-        let (whole, part) = digits.split_at(digits.len() - usize::from(self.scale));
-        write!(f, "{sign}{whole}.{part}")
+        if self.units < 0 {
+            at -= 1;
+            text[at] = b'-';
+        }
+        f.write_str(std::str::from_utf8(&text[at..]).unwrap_or_default())
     }
 }
 
@@ -185,6 +216,26 @@ mod tests {
         ] {
             assert_eq!(dec(text).to_string(), written, "{text}");
         }
+        for (units, scale, written) in [
+            (5, 2, "0.05"),
+            (-5, 1, "-0.5"),
+            (0, 2, "0.00"),
+            (10, 1, "1.0"),
+            (i64::MIN, 9, "-9223372036.854775808"),
+            (i64::MIN, 0, "-9223372036854775808"),
+            (-1, 25, "-0.0000000000000000000000001"),
+        ] {
+            assert_eq!(Decimal { units, scale }.to_string(), written);
+        }
+        assert_eq!(
+            Decimal {
+                units: -1,
+                scale: 255
+            }
+            .to_string()
+            .len(),
+            LONGEST
+        );
         for text in [
             "",
             "-",

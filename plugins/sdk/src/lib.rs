@@ -33,6 +33,7 @@
 //! This crate knows no vendor.
 
 pub mod bindings;
+pub mod blank;
 pub mod call;
 pub mod date;
 pub mod decimal;
