@@ -17,7 +17,7 @@ const RESERVED: u64 = 4 << 30;
 
 /// What a place keeps between calls, where the kernel says which pages a call has written (since 6.7): wiping these few
 /// is cheaper than to give them back and to be given them again.
-const RESIDENT: usize = 512 << 10;
+const RESIDENT: usize = 256 << 10;
 
 /// Places that stay ready for the connector that had them last.
 const READY: u32 = 8;

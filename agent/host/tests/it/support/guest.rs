@@ -130,18 +130,18 @@ impl Bench {
     }
 
     pub(crate) async fn planned(plan: Plan<'_>) -> Self {
-        Self::of(&hostile().await, plan)
+        Self::of(&hostile().await, &plan)
     }
 
     /// On an engine of its own, for a test that would starve those beside it.
     pub(crate) async fn apart() -> Self {
         let engine = HostEngine::new(None).unwrap();
         let loader = Loader::new(engine, limits(), unsigned());
-        let loaded = loader.load(component(), ids::Generation(1)).await;
-        Self::of(&loaded.unwrap(), Plan::default())
+        let generation = loader.load(component(), ids::Generation(1)).await;
+        Self::of(&generation.unwrap(), &Plan::default())
     }
 
-    fn of(generation: &Arc<Generation>, plan: Plan<'_>) -> Self {
+    fn of(generation: &Arc<Generation>, plan: &Plan<'_>) -> Self {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let settings = vec![pair("base", plan.base), pair("secure", plan.secure)];
         let journal = Arc::new(MemoryJournal::default());
