@@ -194,6 +194,9 @@ async fn push_all(core: &Arc<Core>, to: ConnectionId) -> Result<(), StoreError> 
         let unanswered = unanswered_ms(core, &claim.batch);
         let now = core.now();
         let went_well = value.is_ok();
+        if let Err(error) = &value {
+            tracing::warn!(number = claim.batch.number, error = ?error, "Stock could not be told and will be sent again.");
+        }
         crash::point("levels.before-commit");
         core.store
             .write(move |tx| {
