@@ -59,4 +59,8 @@ pub const POINTS: &[&str] = &[
     "levels.before-judged",
     "levels.judged",
     "ensure.answered",
+    "swap.before-commit",
+    "swap.committed",
+    "swap.undo-before-commit",
+    "swap.undo-committed",
 ];

@@ -5,6 +5,7 @@
 mod build;
 mod cuts;
 mod rounds;
+mod swaps;
 
 use anyhow::ensure;
 use clap::Parser;

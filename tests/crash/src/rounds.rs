@@ -2,6 +2,7 @@
 //! The sandboxes live through all of them, so whatever a kill lost or doubled stays lost or doubled until the end.
 
 use crate::build::Built;
+use crate::swaps::Swaps;
 use anyhow::ensure;
 use serde_json::json;
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub(crate) struct Rounds {
     cast: Cast,
     dice: Dice,
     round: u64,
+    pub(crate) swaps: Option<Swaps>,
 }
 
 impl Rounds {
@@ -57,6 +59,7 @@ impl Rounds {
             cast: billing(),
             dice: Dice::new(seed),
             round: 0,
+            swaps: None,
         })
     }
 
@@ -64,10 +67,13 @@ impl Rounds {
     pub(crate) async fn at_point(&mut self, point: &str, hits: u32) -> anyhow::Result<u32> {
         let mut hit = 0;
         let mut missed = 0;
+        if point.starts_with("swap.") && self.swaps.is_none() {
+            self.swaps = Some(Swaps::new(&self.place)?);
+        }
         while hit < hits && missed < hits.max(10) {
             self.orders().await?;
             // Later hits of one life meet the point in the middle of work, not only at its start.
-            let nth = if ONCE.contains(&point) {
+            let nth = if ONCE.contains(&point) || point.starts_with("swap.") {
                 1
             } else {
                 self.dice.between(1, 3)
@@ -79,6 +85,9 @@ impl Rounds {
                 hit += 1;
             } else {
                 missed += 1;
+            }
+            if point.starts_with("swap.") {
+                self.right_builds().await?;
             }
         }
         Ok(hit)
@@ -99,7 +108,10 @@ impl Rounds {
             }
             waited += step;
             // The agent may die while it is asked: that is the point.
-            if point.starts_with("crosswalk.") {
+            if point.starts_with("swap.") {
+                self.orders().await?;
+                self.swap(point).await?;
+            } else if point.starts_with("crosswalk.") {
                 self.unknown().await?;
                 self.person().await;
             } else if point.starts_with("apply.") {

@@ -12,6 +12,7 @@ use crate::core::Core;
 use crate::event::Event;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use waybill_model::crash;
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_store::{
     AskedRow, BuildRow, ConnectionRow, ConnectorRow, Read, StoreError, TrialRow, Tx, WaitingRow,
@@ -421,6 +422,7 @@ async fn swap(
     let (found, new) = (found.clone(), build_row(&*build, file, &who, now));
     let descriptor = build.descriptor().clone();
     let connections = connections_of(core, &descriptor.id)?;
+    crash::point("swap.before-commit");
     let before = core
         .store
         .write(move |tx| {
@@ -459,6 +461,7 @@ async fn swap(
         core.swaps.want();
         return Ok(());
     };
+    crash::point("swap.committed");
     let descriptor = build.descriptor();
     tracing::info!(
         connector = %descriptor.id, version = %descriptor.version, generation = %build.generation(),

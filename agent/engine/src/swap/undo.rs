@@ -9,6 +9,7 @@ use super::{BAD, SELF};
 use crate::core::Core;
 use std::sync::Arc;
 use waybill_model::contract::Problem;
+use waybill_model::crash;
 use waybill_model::ids::{Generation, Millis};
 use waybill_store::{BadRow, BuildRow, ConnectorRow, Read, StoreError};
 
@@ -147,6 +148,7 @@ pub(super) async fn take_back(
         began,
         left: Some(row.current.hash.clone()),
     });
+    crash::point("swap.undo-before-commit");
     let done = core
         .store
         .write(move |tx| {
@@ -172,6 +174,7 @@ pub(super) async fn take_back(
             "Load the page again.",
         )));
     };
+    crash::point("swap.undo-committed");
     tracing::warn!(
         connector = %id, version = %current.version, generation = %current.generation, left = %left,
         "Went back to an earlier build of the connector."

@@ -2,7 +2,6 @@
 //! who swap connectors meanwhile; the end, when all is quiet, and the comparison with both truths. Fails when a bar is
 //! missed.
 
-use super::builds::{BOTH, Workshop};
 use super::director::{Director, Plan};
 use super::report::Seen;
 use super::town::Town;
@@ -14,6 +13,7 @@ use clap::Args;
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
+use waybill_builds::{BOTH, Workshop};
 use waybill_sim::play::agent::Place;
 use waybill_sim::play::house::House;
 use waybill_sim::play::provisioning::{Pace, Scene};

@@ -1,7 +1,6 @@
 //! One person who keeps putting builds of one connector into the folder, good ones and bad ones in turn, and looks what
 //! the agent says of each. Must not know how builds are made, nor what orders do meanwhile.
 
-use super::builds::{Kind, NEW_HOST, Ready, Which, Workshop, put};
 use super::report::Seen;
 use crate::starts;
 use anyhow::{Context as _, bail, ensure};
@@ -9,6 +8,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use waybill_builds::{Kind, NEW_HOST, Ready, Which, Workshop, put};
 use waybill_http::LocalClient;
 use waybill_sim::play::agent::Place;
 

@@ -1,8 +1,6 @@
 //! `cargo measure -- swaps`: both connectors are swapped again and again, by good builds and by bad ones of every kind,
 //! while orders come in and leave and both vendors fail in every way. Read `command.rs` first.
 
-mod alter;
-mod builds;
 mod command;
 mod director;
 mod report;

@@ -1,9 +1,9 @@
 //! What was seen of all builds, and the table. Must not know how it was seen.
 
-use super::builds::Kind;
 use crate::figures::{aimed, time};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use waybill_builds::Kind;
 
 /// Longest a good swap may keep a lane waiting, in all but one of a hundred.
 const STALL: Duration = Duration::from_millis(100);

@@ -12,7 +12,7 @@ use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
 
 /// How a build misbehaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Deed {
+pub(crate) enum Deed {
     /// Every batch stops it at once.
     Trap,
     /// Every batch stops it right after its first request was answered: what it did at the vendor is done.
@@ -53,7 +53,7 @@ const fn at(offset: u64) -> MemArg {
 }
 
 /// The module, misbehaving.
-pub(super) fn alter(module: &[u8], deed: Deed) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn alter(module: &[u8], deed: Deed) -> anyhow::Result<Vec<u8>> {
     let found = Found::read(module)?;
     let on = |names: &[&str], body: Body| -> BTreeMap<u32, Body> {
         let ending = |name: &String| names.iter().any(|part| name.ends_with(part));
@@ -300,7 +300,7 @@ impl Reencode for Altering {
 }
 
 /// The bytes with every `from` replaced by a text of the same length; how often there was one.
-pub(super) fn replaced(bytes: &[u8], from: &str, to: &str) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn replaced(bytes: &[u8], from: &str, to: &str) -> anyhow::Result<Vec<u8>> {
     ensure!(from.len() == to.len(), "`{to}` is not as long as `{from}`");
     let mut changed = bytes.to_vec();
     let mut places = BTreeSet::new();

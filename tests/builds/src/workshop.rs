@@ -1,7 +1,7 @@
 //! Builds of both connectors, good and bad: no two have the same bytes, each is signed, and each is put into the watched
 //! folder the way people and programs do. Must not know what becomes of them.
 
-use super::alter::{Deed, alter, replaced};
+use crate::alter::{Deed, alter, replaced};
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -15,15 +15,17 @@ use waybill_sim::play::agent::Place;
 
 /// A connector: its package, its file, its id.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Which {
-    pub(super) package: &'static str,
-    pub(super) id: &'static str,
+pub struct Which {
+    /// Its package.
+    pub package: &'static str,
+    /// Its id.
+    pub id: &'static str,
     /// Whether the text is in it that becomes a host nobody granted.
-    pub(super) names_host: bool,
+    pub names_host: bool,
 }
 
 /// Both, the one that orders are written to and the one they come from.
-pub(super) const BOTH: [Which; 2] = [
+pub const BOTH: [Which; 2] = [
     Which {
         package: "waybill-brightpearl",
         id: "brightpearl",
@@ -38,20 +40,30 @@ pub(super) const BOTH: [Which; 2] = [
 
 /// What a build is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// As good as the one before.
     Good,
+    /// Every batch stops it.
     Trap,
+    /// Every batch runs for ever.
     Loop,
+    /// Every request is made twice.
     Twice,
+    /// Of a version of the contract that nobody knows.
     Version,
+    /// Signed by a stranger, or changed after it was signed.
     Signature,
+    /// A file that was written to its half.
     Half,
+    /// Its test of a connection stops it.
     Probe,
+    /// Asks for a host that nobody granted.
     Host,
 }
 
 impl Kind {
-    pub(super) const BAD: [Self; 8] = [
+    /// All bad ones.
+    pub const BAD: [Self; 8] = [
         Self::Trap,
         Self::Loop,
         Self::Twice,
@@ -62,7 +74,8 @@ impl Kind {
         Self::Host,
     ];
 
-    pub(super) const fn words(self) -> &'static str {
+    /// For people.
+    pub const fn words(self) -> &'static str {
         match self {
             Self::Good => "good",
             Self::Trap => "traps",
@@ -79,17 +92,20 @@ impl Kind {
 
 const GRANTED: &str = "https://{api-domain}";
 /// As long as the granted one.
-pub(super) const NEW_HOST: &str = "https://newhost.test";
+pub const NEW_HOST: &str = "https://newhost.test";
 
 /// A finished build.
 #[derive(Debug)]
-pub(super) struct Ready {
-    pub(super) bytes: Vec<u8>,
-    pub(super) hash: String,
+pub struct Ready {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// As the agent names it.
+    pub hash: String,
 }
 
 /// Makes builds.
-pub(super) struct Workshop {
+#[derive(Debug)]
+pub struct Workshop {
     place: Place,
     folder: PathBuf,
     /// Core modules, by connector's id.
@@ -110,7 +126,10 @@ enum Flaw {
 
 impl Workshop {
     /// Builds both connectors.
-    pub(super) fn new(place: &Place, folder: &Path) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// When they cannot be built.
+    pub fn new(place: &Place, folder: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let mut modules = BTreeMap::new();
         for which in BOTH {
@@ -155,7 +174,10 @@ impl Workshop {
     }
 
     /// The next build of that kind.
-    pub(super) fn make(&self, which: Which, kind: Kind) -> anyhow::Result<Ready> {
+    ///
+    /// # Errors
+    /// When it cannot be made or signed.
+    pub fn make(&self, which: Which, kind: Kind) -> anyhow::Result<Ready> {
         let number = self.next()?;
         let even = number.is_multiple_of(2);
         let flaw = match kind {
@@ -210,7 +232,10 @@ const BETWEEN: Duration = Duration::from_millis(30);
 
 /// Puts bytes where a file is, in one of three ways: copied over it piece by piece, written beside and renamed, or as
 /// editors do, with the old file out of the way first.
-pub(super) async fn put(file: &Path, bytes: &[u8], way: usize) -> anyhow::Result<()> {
+///
+/// # Errors
+/// When the folder cannot be written to.
+pub async fn put(file: &Path, bytes: &[u8], way: usize) -> anyhow::Result<()> {
     let beside = file.with_extension("new");
     match way % 3 {
         0 => {
