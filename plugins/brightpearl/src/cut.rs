@@ -57,6 +57,14 @@ pub fn lines(case: &Case<'_>, lines: &[LineQuantity]) -> Verdict {
     }
 }
 
+/// Whether these units are off already.
+pub fn is_done(case: &Case<'_>, lines: &[LineQuantity]) -> bool {
+    let kept = memory::one::<Units>(case.api.host, &format!("{CUTS}{}", case.sale.id));
+    let all = kept.map(|kept| kept.value).unwrap_or_default();
+    let mut each = lines.iter().map(|line| planned(case, line, &all));
+    each.all(|plan| matches!(plan, Ok(None)))
+}
+
 fn of(units: &Units, line: &str) -> Decimal {
     let text = units.get(line);
     text.and_then(|text| Decimal::parse(text)).unwrap_or(ZERO)

@@ -34,7 +34,18 @@ pub fn push(api: &Api<'_>, member: &Member<'_>, cancellation: &Cancellation) -> 
     if sale.cancelled || (status.is_some() && sale.status == status) {
         return adopted(sale.id);
     }
+    let lines = &cancellation.lines;
     if sale.invoiced {
+        let unread = Case {
+            api,
+            member,
+            sale: &sale,
+            notes: &[],
+        };
+        // Cut by us, and invoiced before the answer was known.
+        if member.attempt > 1 && !lines.is_empty() && cut::is_done(&unread, lines) {
+            return cut::lines(&unread, lines);
+        }
         return Err(cannot(
             "cancel-invoiced",
             format!("Sale {} is invoiced already.", sale.id),
@@ -48,10 +59,10 @@ pub fn push(api: &Api<'_>, member: &Member<'_>, cancellation: &Cancellation) -> 
         sale: &sale,
         notes: &notes,
     };
-    if cancellation.lines.is_empty() {
+    if lines.is_empty() {
         case.whole(status)
     } else {
-        cut::lines(&case, &cancellation.lines)
+        cut::lines(&case, lines)
     }
 }
 

@@ -213,6 +213,22 @@ fn units_are_taken_off_a_row_with_their_amount() {
 }
 
 #[test]
+fn units_that_are_off_stay_off_when_the_sale_is_invoiced_meanwhile() {
+    let net = Net::new(&plain());
+    let sale = sold(&net);
+    net.fates.borrow_mut().push_back(crate::net::Fate::CutAfter);
+    let cut = cancel(&sale, 100, &[("L1", 1)], &[]);
+    let lost = net.try_once(std::slice::from_ref(&cut)).remove(0);
+    assert!(!is_done(&lost), "{lost:?}");
+    net.control(&format!("order/{sale}/invoice"), &json!({}));
+    assert!(is_done(&net.try_again(&[cut]).remove(0)));
+    assert_eq!(row(&net.sale(&sale), "L1").unwrap()["quantity"], "2");
+    // Another unit is not.
+    let more = one(&net, cancel(&sale, 101, &[("L1", 1)], &[]));
+    assert_eq!(code(&more), "cancel-invoiced");
+}
+
+#[test]
 fn kits_and_rows_that_somebody_changed_are_a_persons() {
     let net = Net::new(&plain());
     let sale = sold(&net);

@@ -172,6 +172,15 @@ impl Net {
         self.push(&Self::context(&[]), all)
     }
 
+    /// Its second try.
+    pub(crate) fn try_again(&self, all: &[Delivery]) -> Vec<Verdict> {
+        let ctx = Context {
+            attempt: 2,
+            ..Self::context(&[])
+        };
+        self.push(&ctx, all)
+    }
+
     /// One batch. Where the call fails as a whole, what it kept is lost, as the agent does it; after a stop the same
     /// batch is run again, a little later.
     fn push(&self, ctx: &Context, members: &[Delivery]) -> Vec<Verdict> {
