@@ -11,8 +11,8 @@ use crate::{partners, source};
 use waybill_sdk::commerce::{Document, Entity};
 use waybill_sdk::types::Failure;
 
-/// Keys read in one call: each is a request.
-const KEYS_PER_CALL: usize = 20;
+/// Keys read in one call: each is a request, or two.
+const KEYS_PER_CALL: usize = 10;
 
 /// The next page of a listing.
 pub(crate) fn read(
