@@ -247,6 +247,26 @@ fn a_build_that_spends_twice_the_requests_is_undone() {
     });
 }
 
+#[test]
+fn a_bad_build_that_is_replaced_on_its_trial_is_nothing_to_go_back_to() {
+    case(|bench, folder| async move {
+        orders(&bench, 0..3).await;
+        // Nothing is written meanwhile: nobody sees yet how bad the first one is.
+        folder.put("erp.wasm", Script::new("1.1", Way::Traps));
+        look(&bench).await;
+        assert_eq!(row(&bench).current.version, "1.1");
+        folder.put("erp.wasm", Script::new("1.2", Way::Traps));
+        look(&bench).await;
+        assert_eq!(row(&bench).current.version, "1.2");
+        orders(&bench, 3..7).await;
+        bench.pass(60).await;
+        let undone = row(&bench);
+        assert_eq!(undone.current.version, "1.0", "{:?}", undone.bad);
+        all_made(&bench, 0..7).await;
+        bench.end().await;
+    });
+}
+
 fn another_host(descriptor: &mut Descriptor) {
     descriptor.reach.push(Reach {
         url: "https://new.example".to_owned(),
@@ -575,6 +595,8 @@ fn three_copies_are_kept_and_a_lost_one_is_made_again() {
         for version in ["1.1", "1.2", "1.3", "1.4"] {
             folder.put("erp.wasm", Script::new(version, Way::Good));
             look(&bench).await;
+            // Its trial passes.
+            bench.pass(601).await;
         }
         let known = row(&bench);
         let before: Vec<&str> = known.previous.iter().map(|b| b.version.as_str()).collect();
@@ -595,6 +617,8 @@ fn three_copies_are_kept_and_a_lost_one_is_made_again() {
         let store = bench.kill();
         let bench = Bench::with_folder(Start::default(), &folder, Some(store)).await;
         assert_eq!(row(&bench).current.version, "1.3");
+        // Each start of a bench begins at the same time of day: up to when the feeds are due again.
+        bench.pass(4 * 601).await;
         orders(&bench, 0..2).await;
         all_made(&bench, 0..2).await;
         bench.end().await;

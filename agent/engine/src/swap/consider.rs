@@ -440,11 +440,13 @@ async fn swap(
                 "{}: {} to {}, generation {} ({})",
                 descriptor.title, old.version, new.version, new.generation, new.file
             );
-            let before = old.generation;
             row.previous
                 .retain(|b| b.hash != new.hash && b.hash != old.hash);
-            row.previous.insert(0, old);
+            // One that has not passed its trial is nothing to go back to, nor to be measured by, while there is another.
+            let unproven = row.trial.is_some() && !row.previous.is_empty();
+            row.previous.insert(usize::from(unproven), old);
             row.previous.truncate(PREVIOUS);
+            let before = row.previous.first().map(|build| build.generation);
             row.bad.truncate(BAD);
             row.waiting = None;
             row.title.clone_from(&descriptor.title);
@@ -454,7 +456,7 @@ async fn swap(
             });
             tx.put_connector(&row)?;
             tx.audit(&who, "Swapped a connector", &detail, now)?;
-            Ok(Some(before))
+            Ok(before)
         })
         .await?;
     let Some(before) = before else {
