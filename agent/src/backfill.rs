@@ -27,7 +27,7 @@ async fn look(agent: &Agent, args: &LookForOrders) -> Result<(), Failure> {
     }
     let answer = agent.ask("/api/v1/backfills", &body).await?;
     let (id, sentence) = (text(&answer["id"]), text(&answer["sentence"]));
-    agent.out.line(&format!(
+    agent.out.line(format!(
         "{sentence}\nBack-fill {id}: `waybill backfill show {id}` says what was found."
     ));
     agent.out.value(&answer);
@@ -64,7 +64,7 @@ async fn show(agent: &Agent, number: u64) -> Result<(), Failure> {
     let missing = list(&answer["backfill"]["not_found"]);
     if !missing.is_empty() {
         let names: Vec<String> = missing.iter().map(text).collect();
-        agent.out.line(&format!("Not found: {}", names.join(", ")));
+        agent.out.line(format!("Not found: {}", names.join(", ")));
     }
     Ok(())
 }
