@@ -200,7 +200,7 @@ impl<'a> Run<'a> {
         let url = self.place.hooks_url();
         let scene = Scene {
             every_method: true,
-            erp_calls: Some(CALLS),
+            calls: Some(CALLS),
             hooks: url.as_deref(),
             stock,
             ..Scene::of(&PACE)

@@ -83,7 +83,7 @@ pub(crate) async fn measure(wanted: &Swaps) -> anyhow::Result<()> {
     let scene = Scene {
         hooks: hooks.as_deref(),
         every_method: true,
-        erp_calls: Some(CALLS),
+        calls: Some(CALLS),
         ..Scene::of(&PACE)
     };
     place.provision_as(&town.house, &scene).await?;

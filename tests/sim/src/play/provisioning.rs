@@ -65,8 +65,8 @@ pub struct Scene<'a> {
     pub mistaken: bool,
     /// Every shipping method has its code at the network; otherwise a person is asked for some.
     pub every_method: bool,
-    /// Calls a minute that the ERP agreed to; `None`: the limit it publishes.
-    pub erp_calls: Option<u32>,
+    /// Calls a minute that each side agreed to; `None`: the limit it publishes.
+    pub calls: Option<u32>,
     /// Stock is sent, and the ERP asked for it this often in seconds; `None`: no stock.
     pub stock: Option<&'a str>,
     /// Invoices are sent, as these retailers want them; empty: none are.
@@ -88,7 +88,7 @@ impl<'a> Scene<'a> {
             hooks: None,
             mistaken: false,
             every_method: false,
-            erp_calls: None,
+            calls: None,
             stock: None,
             invoices: &[],
         }
@@ -150,13 +150,14 @@ pub fn plan(house: &House, scene: &Scene<'_>) -> String {
         0 => String::new(),
         secs => secs.to_string(),
     };
+    let agreed = scene.calls.map_or_else(String::new, |n| n.to_string());
     let network = lines(&[
+        ("calls-per-minute", &agreed),
         ("poll-secs.order", pace.poll),
         ("poll-secs.cancellation", pace.poll),
         ("confirm-secs", pace.poll),
         ("search-settle-secs", &settle),
     ]);
-    let agreed = scene.erp_calls.map_or_else(String::new, |n| n.to_string());
     let erp = lines(&[
         ("poll-secs.shipment", pace.notes),
         ("poll-secs.order-state", pace.states),
