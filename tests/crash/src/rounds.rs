@@ -256,7 +256,7 @@ fn scene<'a>(pace: &'a Pace, hooks: Option<&'a str>) -> Scene<'a> {
         stock: Some("3"),
         invoices: &INVOICES,
         // As many as the sandboxes take in a hurry: polls of every second would leave stock none of the published ones.
-        calls: Some(100_000),
+        network_calls: Some(100_000),
         ..Scene::of(pace)
     }
 }

@@ -111,7 +111,8 @@ pub(crate) async fn measure(wanted: &Whole) -> anyhow::Result<()> {
     place.wait_until_up(&mut agent).await?;
     let scene = Scene {
         every_method: true,
-        calls: Some(CALLS),
+        erp_calls: Some(CALLS),
+        network_calls: Some(CALLS),
         ..Scene::of(&PACE)
     };
     place.provision_as(&house, &scene).await?;

@@ -200,7 +200,8 @@ impl<'a> Run<'a> {
         let url = self.place.hooks_url();
         let scene = Scene {
             every_method: true,
-            calls: Some(CALLS),
+            erp_calls: Some(CALLS),
+            network_calls: Some(CALLS),
             hooks: url.as_deref(),
             stock,
             ..Scene::of(&PACE)

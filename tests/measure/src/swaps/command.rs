@@ -83,7 +83,8 @@ pub(crate) async fn measure(wanted: &Swaps) -> anyhow::Result<()> {
     let scene = Scene {
         hooks: hooks.as_deref(),
         every_method: true,
-        calls: Some(CALLS),
+        erp_calls: Some(CALLS),
+        network_calls: Some(CALLS),
         ..Scene::of(&PACE)
     };
     place.provision_as(&town.house, &scene).await?;

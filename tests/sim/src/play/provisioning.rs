@@ -65,8 +65,10 @@ pub struct Scene<'a> {
     pub mistaken: bool,
     /// Every shipping method has its code at the network; otherwise a person is asked for some.
     pub every_method: bool,
-    /// Calls a minute that each side agreed to; `None`: the limit it publishes.
-    pub calls: Option<u32>,
+    /// Calls a minute that the ERP agreed to; `None`: the limit it publishes. It tells how many are left of its own.
+    pub erp_calls: Option<u32>,
+    /// The same, of the network, which does not.
+    pub network_calls: Option<u32>,
     /// Stock is sent, and the ERP asked for it this often in seconds; `None`: no stock.
     pub stock: Option<&'a str>,
     /// Invoices are sent, as these retailers want them; empty: none are.
@@ -88,7 +90,8 @@ impl<'a> Scene<'a> {
             hooks: None,
             mistaken: false,
             every_method: false,
-            calls: None,
+            erp_calls: None,
+            network_calls: None,
             stock: None,
             invoices: &[],
         }
@@ -150,9 +153,10 @@ pub fn plan(house: &House, scene: &Scene<'_>) -> String {
         0 => String::new(),
         secs => secs.to_string(),
     };
-    let agreed = scene.calls.map_or_else(String::new, |n| n.to_string());
+    let agreed = |calls: Option<u32>| calls.map_or_else(String::new, |n| n.to_string());
+    let (erp_calls, network_calls) = (agreed(scene.erp_calls), agreed(scene.network_calls));
     let network = lines(&[
-        ("calls-per-minute", &agreed),
+        ("calls-per-minute", &network_calls),
         ("poll-secs.order", pace.poll),
         ("poll-secs.cancellation", pace.poll),
         ("confirm-secs", pace.poll),
@@ -163,7 +167,7 @@ pub fn plan(house: &House, scene: &Scene<'_>) -> String {
         ("poll-secs.order-state", pace.states),
         ("poll-secs.invoice", pace.states),
         ("poll-secs.inventory-level", scene.stock.unwrap_or_default()),
-        ("calls-per-minute", &agreed),
+        ("calls-per-minute", &erp_calls),
         ("search-settle-secs", &settle),
         ("hooks.public-url", scene.hooks.unwrap_or_default()),
     ]);
