@@ -27,6 +27,8 @@ const PAGES: usize = 20;
 const LOG_SPAN_MS: i64 = 900_000;
 /// How far two clocks may differ after the vendor's answers told the time.
 const CLOCK_MS: i64 = 5_000;
+/// Dates of the log are whole seconds.
+const DATE_MS: i64 = 1_000;
 /// How long before a call a long log is read from, once they told it. Our own clock may have been set meanwhile.
 const CLOSE_MS: i64 = 15_000;
 
@@ -123,24 +125,32 @@ pub(crate) fn find(
     let Some(first) = members.first() else {
         return Ok(Found::new());
     };
+    // When they got it by their clock, as far as it is known by then.
+    let theirs = || sent + (api.vendor_now_ms() - api.host.now_ms());
     let closer = || {
-        let theirs = sent + (api.vendor_now_ms() - api.host.now_ms());
         api.knows_clock()
-            .then(|| query((theirs - CLOSE_MS).max(sent - window)))
+            .then(|| query((theirs() - CLOSE_MS).max(sent - window)))
     };
-    // Once each has an entry of any kind, the rest of the log is not needed: their request is known by then.
+    // A refusal from before this call is of an attempt before it, which a person may have corrected since. With a clock
+    // that is off by more it may be this one's: then the orders show nothing, and the refusal comes again.
+    let is_earlier = |entry: &Entry| {
+        entry.status.as_deref() == Some("failure")
+            && entry
+                .date_processed
+                .is_some_and(|at| at + DATE_MS <= theirs())
+    };
+    // Once each has an entry, the rest of the log is not needed: their request is known by then.
     let mut unseen: BTreeMap<&str, &Told> = members
         .iter()
         .map(|member| (member.told.order.as_str(), &member.told))
         .collect();
     let enough = |entries: &[Entry]| {
-        let theirs = sent + (api.vendor_now_ms() - api.host.now_ms());
-        for entry in entries {
+        let since = theirs() - CLOCK_MS;
+        for entry in entries.iter().filter(|entry| !is_earlier(entry)) {
             let Some(payload) = &entry.payload else {
                 continue;
             };
             let order = payload.order().map_or("", String::as_str);
-            let since = theirs - CLOCK_MS;
             let is_ours = |told: &&Told| told.is(payload, Scope::Since(since));
             if entry.date_processed.is_none_or(|at| at >= since)
                 && unseen.get(order).is_some_and(is_ours)
@@ -153,14 +163,14 @@ pub(crate) fn find(
     let log = change_log::of(&first.told);
     let read = change_log::read_closer(api, log, &query(sent - window), closer, enough)?
         .unwrap_or_default();
-    let entries = read.entries;
-    let theirs = sent + (api.vendor_now_ms() - api.host.now_ms());
+    let mut entries = read.entries;
+    entries.retain(|entry| !is_earlier(entry));
+    let scope = Scope::Since(theirs() - CLOCK_MS);
     let mut found = Found::new();
     let mut looks = SINGLE_READS;
     let mut silent = Vec::new();
     for member in members {
         let told = &member.told;
-        let scope = Scope::Since(theirs - CLOCK_MS);
         let verdict = match change_log::said(&entries, scope, told) {
             // A failure may follow in what was not read: the request is asked.
             Some(Said::Success) if read.cut => match change_log::succeeded(&entries, scope, told) {

@@ -340,7 +340,7 @@ fn a_lost_answer_is_looked_up_and_only_what_is_missing_is_sent() {
     let order =
         |packages: Value| Answer::json(200, &value(&with(CREATED, json!({"packages": packages}))));
     let old = json!({"payload": {"dscoOrderId": "3", "shipments": [{"trackingNumber": "T3"}]}, "status": "failure",
-                     "requestId": "r-0", "dateProcessed": "2025-11-21T09:58:30+00:00", "results": []});
+                     "requestId": "r-0", "dateProcessed": "2025-11-21T09:59:12+00:00", "results": []});
     let host = TestHost::at(now())
         .expect(&post(), Answer::Error(IoError::InDoubt(45_000)))
         .expect(
