@@ -515,11 +515,12 @@ impl Bench {
     ///
     /// # Panics
     /// When the store cannot be written.
-    pub fn set(&self, key: &'static str, value: &'static str) {
+    pub fn set(&self, key: &str, value: &str) {
         let everybody = waybill_store::Scope::default();
+        let (key, value) = (key.to_owned(), value.to_owned());
         let stored = self
             .store
-            .write_blocking(move |tx| tx.set_setting(&everybody, key, Some(value), "ann", 0));
+            .write_blocking(move |tx| tx.set_setting(&everybody, &key, Some(&value), "ann", 0));
         stored.expect("the store takes a setting");
     }
 

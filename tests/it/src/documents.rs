@@ -1,10 +1,11 @@
 //! The documents that cases hand to the bench: items, orders, goods-out notes, parcels; and routes of more than one of them.
 
+use crate::bench::Bench;
 use crate::simulation::START;
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{
-    Body, Document, Entity, Identifier, InventoryLevel, Invoice, Item, Method, Order, OrderLine,
-    PackedLine, Parcel, Shipment, Stage, Totals,
+    Body, Document, Entity, Identifier, InventoryLevel, Invoice, Item, LineState, Method, Order,
+    OrderLine, OrderState, PackedLine, Parcel, Shipment, Stage, Totals,
 };
 use waybill_model::ids::ConnectionId;
 use waybill_store::{RouteRow, StoreError, Tx};
@@ -85,6 +86,41 @@ pub fn order(key: &str, revision: u32, change: impl FnOnce(&mut Order)) -> Docum
     };
     change(order);
     document
+}
+
+impl Bench {
+    /// The state of an order's sale, with nothing special about its line 1.
+    ///
+    /// # Panics
+    /// When the order has no sale yet.
+    pub fn state(
+        &self,
+        order: &str,
+        revision: &str,
+        change: impl FnOnce(&mut OrderState),
+    ) -> Document {
+        let sale = self.order(order).sale_key.expect("the sale is made");
+        let mut state = OrderState {
+            order_key: sale.clone(),
+            status: "22".to_owned(),
+            cancelled: false,
+            invoices: Vec::new(),
+            lines: vec![LineState {
+                line: "1".to_owned(),
+                allocated: Decimal::ZERO,
+                shipped: Decimal::ZERO,
+                cancelled: Decimal::ZERO,
+                invoiced: Decimal::ZERO,
+            }],
+        };
+        change(&mut state);
+        Document {
+            key: sale,
+            revision: revision.to_owned(),
+            occurred_at: 0,
+            body: Body::OrderState(state),
+        }
+    }
 }
 
 /// A goods-out note with one parcel that holds all five units of line 1, changed as the test likes.

@@ -5,8 +5,7 @@ use waybill_it::bench::{Bench, ERP, Start, held, in_simulated_time, note, order,
 use waybill_model::contract::{Failure, Gap, Problem, Verdict};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{
-    Body, CancelPhase, Cancellation, Document, Entity, LineQuantity, LineState, Order, OrderPhase,
-    OrderState,
+    Body, CancelPhase, Cancellation, Document, Entity, LineQuantity, Order, OrderPhase,
 };
 use waybill_model::job::{Ending, JobState, Work};
 use waybill_model::order_state::OrderStage;
@@ -117,25 +116,13 @@ fn one(units: i64) -> LineQuantity {
 
 /// What the ERP shows of the sale: cancelled, or so many units of its line taken off.
 fn state(bench: &Bench, revision: &str, whole: bool, units: i64) -> Document {
-    let sale = bench.order("1").sale_key.expect("the sale is made");
-    Document {
-        key: sale.clone(),
-        revision: revision.to_owned(),
-        occurred_at: 0,
-        body: Body::OrderState(OrderState {
-            order_key: sale,
-            status: if whole { "5" } else { "22" }.to_owned(),
-            cancelled: whole,
-            invoices: Vec::new(),
-            lines: vec![LineState {
-                line: "1".to_owned(),
-                allocated: Decimal::ZERO,
-                shipped: Decimal::ZERO,
-                cancelled: Decimal::whole(units),
-                invoiced: Decimal::ZERO,
-            }],
-        }),
-    }
+    bench.state("1", revision, |sale| {
+        sale.cancelled = whole;
+        if whole {
+            "5".clone_into(&mut sale.status);
+        }
+        sale.lines[0].cancelled = Decimal::whole(units);
+    })
 }
 
 /// Phase, reason and units of everything that came.

@@ -2,14 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 use waybill_it::bench::{
-    Bench, ERP, Start, billed, held, in_simulated_time, invoice, note, order, parcel, receipt,
+    Bench, ERP, NETWORK, Start, billed, held, in_simulated_time, invoice, note, order, parcel,
+    receipt,
 };
 use waybill_model::contract::{Failure, Outcome, Problem, Ticket, Verdict};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{Body, Entity, Invoice, Order, OrderLine, OrderPhase, Shipment};
 use waybill_model::job::{Ending, JobState, Work};
 use waybill_model::order_state::OrderStage;
-use waybill_store::{Cause, JobRow, Read, Scope};
+use waybill_store::{Cause, JobRow, Read};
 
 const HOUR: u64 = 3_600;
 
@@ -42,7 +43,7 @@ fn answered<F: Future<Output = ()>>(
     };
     in_simulated_time(async {
         let bench = Bench::start(start);
-        set(&bench, "invoices.policy", policy).await;
+        bench.set("invoices.policy", policy);
         let sent = Sent::default();
         let own = sent.clone();
         *held(&bench.network.on_push) = Box::new(move |batch| {
@@ -73,16 +74,6 @@ fn two_lines(order: &mut Order) {
         ..order.lines[0].clone()
     };
     order.lines.push(second);
-}
-
-async fn set(bench: &Bench, key: &str, value: &str) {
-    let (key, value) = (key.to_owned(), value.to_owned());
-    let now = bench.clock.now_ms();
-    let stored = bench.store.write(move |tx| {
-        let agent = Scope::default();
-        tx.set_setting(&agent, &key, Some(&value), "test", now)
-    });
-    stored.await.expect("the setting is stored");
 }
 
 impl Case {
@@ -127,15 +118,6 @@ impl Case {
             )
         };
         sent.iter().map(one).collect()
-    }
-
-    fn codes(&self) -> Vec<String> {
-        let cause = |cause| match cause {
-            Cause::Gap { gap, .. } => format!("{} {}", gap.table, gap.value),
-            Cause::Problem { problem, .. } | Cause::InDoubt { problem, .. } => problem.code,
-        };
-        let cards = self.bench.cards().into_iter();
-        cards.map(|card| cause(card.cause)).collect()
     }
 
     fn stage(&self) -> OrderStage {
@@ -295,7 +277,7 @@ fn a_retailer_without_invoices_gets_none() {
         case.ship_all();
         case.bench.pass(60).await;
         assert!(case.sums().is_empty());
-        assert!(case.codes().is_empty());
+        assert!(case.bench.codes().is_empty());
         assert_eq!(case.stage(), OrderStage::Shipped);
         case.bench.end().await;
     });
@@ -316,7 +298,7 @@ fn the_same_invoice_again_is_sent_once() {
         second.key = "other".to_owned();
         case.bench.ship(second);
         case.bench.pass(60).await;
-        assert_eq!(case.codes(), ["second-invoice"]);
+        assert_eq!(case.bench.codes(), ["second-invoice"]);
         assert_eq!(case.sums().len(), 1);
         case.bench.end().await;
     });
@@ -332,7 +314,7 @@ fn a_second_invoice_is_not_over_what_the_first_was() {
         second.key = "other".to_owned();
         case.bench.ship(second);
         case.bench.pass(60).await;
-        assert_eq!(case.codes(), ["above-shipped"]);
+        assert_eq!(case.bench.codes(), ["above-shipped"]);
         assert!(
             case.problem().contains("0 shipped and not invoiced"),
             "{}",
@@ -340,7 +322,7 @@ fn a_second_invoice_is_not_over_what_the_first_was() {
         );
         case.retry().await;
         assert_eq!(case.sums().len(), 1, "nothing is left to send");
-        assert!(case.codes().is_empty());
+        assert!(case.bench.codes().is_empty());
         case.bench.end().await;
     });
 }
@@ -360,7 +342,7 @@ fn a_number_is_never_given_to_another_order() {
         }));
         case.bench.ship(invoice(&sale, "SI-1", lines));
         case.bench.pass(60).await;
-        assert_eq!(case.codes(), ["invoice-number-taken"]);
+        assert_eq!(case.bench.codes(), ["invoice-number-taken"]);
         assert_eq!(case.sums().len(), 1);
         case.bench.end().await;
     });
@@ -372,7 +354,7 @@ fn another_price_waits_for_a_person_who_may_accept_it() {
         case.ship_all();
         case.bill("SI-1", vec![billed("1", 5, 1_000), billed("2", 2, 375)]);
         case.bench.pass(60).await;
-        assert_eq!(case.codes(), ["invoice-price"]);
+        assert_eq!(case.bench.codes(), ["invoice-price"]);
         let said = case.problem();
         for words in [
             "57.50 USD",
@@ -400,7 +382,7 @@ fn a_small_difference_goes_by_itself() {
         ("invoices.tolerance-percent", "5", false),
     ] {
         sold("order", |case| async move {
-            set(&case.bench, key, value).await;
+            case.bench.set(key, value);
             case.ship_all();
             case.bill("SI-1", vec![billed("1", 5, 1_000), billed("2", 2, 375)]);
             case.bench.pass(60).await;
@@ -421,12 +403,12 @@ fn a_total_that_does_not_add_up_is_not_sent() {
         }
         case.bench.ship(wrong);
         case.bench.pass(60).await;
-        assert_eq!(case.codes(), ["invoice-total-differs"]);
+        assert_eq!(case.bench.codes(), ["invoice-total-differs"]);
         // Corrected where it was made.
         case.bill_all("SI-1");
         case.bench.pass(60).await;
         assert_eq!(case.sums().len(), 1);
-        assert!(case.codes().is_empty());
+        assert!(case.bench.codes().is_empty());
         case.bench.end().await;
     });
 }
@@ -445,7 +427,7 @@ fn a_line_cancelled_after_it_was_invoiced_is_a_card() {
         case.ship("7", &[("1", 3), ("2", 2)]);
         case.bench.pass(60).await;
         assert!(
-            case.sums().is_empty() && case.codes().is_empty(),
+            case.sums().is_empty() && case.bench.codes().is_empty(),
             "the rest may still ship"
         );
         // The ERP will not change a sale that is invoiced.
@@ -455,7 +437,7 @@ fn a_line_cancelled_after_it_was_invoiced_is_a_card() {
         });
         case.bench.send(order("1", 2, cancelled(2)));
         case.bench.pass(60).await;
-        let mut codes = case.codes();
+        let mut codes = case.bench.codes();
         codes.sort();
         assert_eq!(codes, ["above-shipped", "cancel-invoiced"]);
         assert!(case.sums().is_empty(), "what did not ship is not billed");
@@ -487,12 +469,58 @@ fn invoiced_while_a_cancel_is_on_its_way_goes_over_what_is_left() {
 }
 
 #[test]
+fn an_invoice_waits_until_the_merchants_cancel_is_confirmed() {
+    sold("lines", |case| async move {
+        let told: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (pushed, confirmed) = (told.clone(), told.clone());
+        *held(&case.bench.network.on_push) = Box::new(move |batch| {
+            let verdict = |delivery: &waybill_model::contract::Delivery| {
+                let entity = delivery.document.body.entity();
+                held(&pushed).push(entity.word().to_owned());
+                if entity != Entity::Cancellation {
+                    return receipt(&format!("P{}", delivery.document.key));
+                }
+                Ok(Outcome::Pending(Ticket {
+                    handle: "C".to_owned(),
+                    check_in_secs: 300,
+                }))
+            };
+            Ok(batch.iter().map(verdict).collect())
+        });
+        *held(&case.bench.network.on_confirm) = Box::new(move |handles| {
+            held(&confirmed).push("confirmed".to_owned());
+            Ok(handles.iter().map(|handle| receipt(handle)).collect())
+        });
+        let code = case.bench.store.write_blocking(|tx| {
+            let (table, code) = ("cancel-codes", Some("CXSS"));
+            tx.set_cell(ERP, NETWORK, table, None, "*", code, None, "ann", 0)
+        });
+        code.expect("the cell is filled");
+        let dropped = case.bench.state("1", "1", |sale| {
+            sale.lines[0].cancelled = Decimal::whole(2);
+        });
+        case.bench.ship(dropped);
+        case.bill("SI-1", vec![billed("1", 3, 950), billed("2", 2, 400)]);
+        case.ship("7", &[("1", 3), ("2", 2)]);
+        case.bench.pass(900).await;
+        let told = held(&told).clone();
+        let place = |what: &str| told.iter().position(|t| t == what);
+        assert!(
+            place("cancellation").is_some() && place("confirmed") < place("invoice"),
+            "{told:?}"
+        );
+        assert_eq!(case.bench.codes(), Vec::<String>::new());
+        case.bench.end().await;
+    });
+}
+
+#[test]
 fn an_invoice_that_leaves_out_what_shipped_is_a_card_where_one_is_taken() {
     sold("order", |case| async move {
         case.ship_all();
         case.bill("SI-1", vec![billed("1", 5, 950)]);
         case.bench.pass(60).await;
-        assert_eq!(case.codes(), ["invoice-cut"]);
+        assert_eq!(case.bench.codes(), ["invoice-cut"]);
         assert!(case.problem().contains("2 of line 2"), "{}", case.problem());
         case.retry().await;
         assert_eq!(case.sums(), [sum("SI-1", "47.50", &[("1", 5)])]);
@@ -513,10 +541,11 @@ fn a_cancelled_order_that_was_invoiced_is_a_card() {
         case.bill_all("SI-1");
         case.bench.pass(60).await;
         assert!(
-            case.codes()
+            case.bench
+                .codes()
                 .contains(&"invoiced-though-cancelled".to_owned()),
             "{:?}",
-            case.codes()
+            case.bench.codes()
         );
         assert!(case.sums().is_empty());
         case.bench.end().await;
@@ -526,13 +555,13 @@ fn a_cancelled_order_that_was_invoiced_is_a_card() {
 #[test]
 fn a_wait_that_takes_too_long_is_shown_and_ends_by_itself() {
     sold("order", |case| async move {
-        set(&case.bench, "invoices.wait-hours", "1").await;
+        case.bench.set("invoices.wait-hours", "1");
         case.ship("7", &[("1", 3)]);
         case.bill_all("SI-1");
         case.bench.pass(HOUR - 60).await;
-        assert!(case.codes().is_empty());
+        assert!(case.bench.codes().is_empty());
         case.bench.pass(120).await;
-        assert_eq!(case.codes(), ["invoice-not-shipped"]);
+        assert_eq!(case.bench.codes(), ["invoice-not-shipped"]);
         assert!(
             case.problem().contains("3 of 5 of line 1"),
             "{}",
@@ -541,7 +570,7 @@ fn a_wait_that_takes_too_long_is_shown_and_ends_by_itself() {
         case.ship("8", &[("1", 2), ("2", 2)]);
         case.bench.pass(60).await;
         assert_eq!(case.sums().len(), 1);
-        assert!(case.codes().is_empty());
+        assert!(case.bench.codes().is_empty());
         assert_eq!(case.stage(), OrderStage::Invoiced);
         case.bench.end().await;
     });
@@ -565,12 +594,12 @@ fn a_refusal_waits_for_a_person_and_is_tried_again_under_its_number() {
         case.ship("7", &[("1", 3)]);
         case.bill_all("SI-1");
         case.bench.pass(60).await;
-        assert_eq!(case.codes(), ["invoice-policy"]);
+        assert_eq!(case.bench.codes(), ["invoice-policy"]);
         *held(&refuse) = false;
         case.retry().await;
         let numbers: Vec<String> = case.sums().into_iter().map(|(n, _, _)| n).collect();
         assert_eq!(numbers, ["SI-1-7", "SI-1-7"]);
-        assert!(case.codes().is_empty());
+        assert!(case.bench.codes().is_empty());
         case.bench.end().await;
     });
 }
@@ -601,7 +630,7 @@ fn one_that_changes_after_it_was_sent_is_a_card() {
         for _ in 0..2 {
             case.bill("SI-1", vec![billed("1", 5, 900), billed("2", 2, 400)]);
             case.bench.pass(60).await;
-            assert_eq!(case.codes(), ["invoice-changed"]);
+            assert_eq!(case.bench.codes(), ["invoice-changed"]);
         }
         assert!(
             case.problem().contains("53.00 instead of 55.50"),
@@ -655,7 +684,7 @@ fn a_kill_between_call_and_verdict_sends_under_the_same_number() {
         case.bill_all("SI-1");
         case.bench.pass(60).await;
         // Meanwhile the policy changes and the price with it: what may be there is told again as it was.
-        set(&case.bench, "invoices.policy", "order").await;
+        case.bench.set("invoices.policy", "order");
         case.bench.pass(60).await;
         let sums = case.sums();
         assert!(sums.len() > 1);

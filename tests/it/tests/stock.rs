@@ -9,7 +9,7 @@ use waybill_it::bench::{
 };
 use waybill_model::contract::{Failure, Outcome, Problem, Ticket, Verdict};
 use waybill_model::decimal::Decimal;
-use waybill_model::document::{Body, Document, Entity, LineState, OrderPhase, OrderState};
+use waybill_model::document::{Body, Entity, OrderPhase};
 use waybill_store::{LevelList, Read};
 
 /// What the network holds of each item in its warehouse, and every number it was told.
@@ -131,25 +131,9 @@ fn units_of_open_orders_are_taken_off_until_they_have_left() {
 
 /// The sale of that order as the ERP shows it, with so many units of its line set aside.
 fn set_aside(bench: &Bench, revision: &str, units: i64) {
-    let sale = bench.order("1").sale_key.expect("the sale is made");
-    held(&bench.erp.documents).push(Document {
-        key: sale.clone(),
-        revision: revision.to_owned(),
-        occurred_at: 0,
-        body: Body::OrderState(OrderState {
-            order_key: sale,
-            status: "22".to_owned(),
-            cancelled: false,
-            invoices: Vec::new(),
-            lines: vec![LineState {
-                line: "1".to_owned(),
-                allocated: Decimal::whole(units),
-                shipped: Decimal::ZERO,
-                cancelled: Decimal::ZERO,
-                invoiced: Decimal::ZERO,
-            }],
-        }),
-    });
+    bench.ship(bench.state("1", revision, |sale| {
+        sale.lines[0].allocated = Decimal::whole(units);
+    }));
 }
 
 /// Changes what the ERP holds, and lets some time pass: every number that the network was told of it then.

@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 use waybill_it::bench::{Bench, ERP, Start, held, in_simulated_time, order, receipt};
-use waybill_model::decimal::Decimal;
-use waybill_model::document::{Body, Document, Entity, LineState, OrderState, Shipment, Stage};
+use waybill_model::document::{Document, Entity, Shipment, Stage};
 use waybill_model::order_state::OrderStage;
 use waybill_store::Read;
 
@@ -38,25 +37,7 @@ fn sold<F: Future<Output = ()>>(
 
 /// The sale of order 1 with that status.
 fn state(bench: &Bench, revision: &str, status: &str) -> Document {
-    let sale = bench.order("1").sale_key.expect("the sale is made");
-    Document {
-        key: sale.clone(),
-        revision: revision.to_owned(),
-        occurred_at: 0,
-        body: Body::OrderState(OrderState {
-            order_key: sale,
-            status: status.to_owned(),
-            cancelled: false,
-            invoices: Vec::new(),
-            lines: vec![LineState {
-                line: "1".to_owned(),
-                allocated: Decimal::ZERO,
-                shipped: Decimal::ZERO,
-                cancelled: Decimal::ZERO,
-                invoiced: Decimal::ZERO,
-            }],
-        }),
-    }
+    bench.state("1", revision, |sale| status.clone_into(&mut sale.status))
 }
 
 fn printed(note: &mut Shipment) {
