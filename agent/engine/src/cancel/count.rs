@@ -21,6 +21,13 @@ pub(crate) fn is_back(job: &JobRow, row: &OrderRow) -> bool {
     is_cancel(job) && job.to == row.connection
 }
 
+/// Whether the source is about to be told of a cancel by itself.
+pub(crate) fn is_being_told(jobs: &[JobRow], row: &OrderRow) -> bool {
+    jobs.iter().any(|job| {
+        is_back(job, row) && !matches!(job.state, JobState::Done(_) | JobState::Parked(_))
+    })
+}
+
 /// Whether cancellations lead from one connection to the other.
 pub(crate) fn leads(
     rows: &dyn Read,

@@ -4,6 +4,7 @@
 use super::case::{Case, less, units_of};
 use super::count;
 use super::look::{self, park};
+use crate::cancel;
 use crate::core::Desk;
 use crate::shipment::count::{self as shipped, Units};
 use crate::shipment::rest::{Reads, Rest};
@@ -64,6 +65,10 @@ pub(crate) fn plan(tx: &Tx<'_>, desk: &Desk, case: &Case, now: Millis) -> Result
     };
     if let Some(looked) = sum.never() {
         return Ok(Plan::Not(looked));
+    }
+    // What a line still holds is not known there until the cancel is.
+    if cancel::count::is_being_told(&case.jobs, &case.row) {
+        return Ok(sum.waits("the cancel that is being told"));
     }
     match policy {
         Policy::Shipment => sum.by_shipment(),
