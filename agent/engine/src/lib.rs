@@ -2,6 +2,7 @@
 //! The only place where store and host meet. Knows no HTML, no HTTP header, no table of the database, no WIT type.
 //! Start reading at `supervise.rs` (the loop), then `intake.rs`, `work.rs`, `verdict.rs` in the order an order meets them.
 
+mod again;
 pub mod apply;
 pub mod backfill;
 mod backup;

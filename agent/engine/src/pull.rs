@@ -142,13 +142,18 @@ async fn page(
 }
 
 fn poll_scope(entity: Entity, cursor: Option<&[u8]>) -> String {
+    format!("pull/{entity}/{}", cursor_mark(cursor))
+}
+
+/// A short mark of where a reading stands.
+pub(crate) fn cursor_mark(cursor: Option<&[u8]>) -> String {
     use sha2::{Digest, Sha256};
     let hash = Sha256::digest(cursor.unwrap_or_default());
     let short = hash
         .iter()
         .take(8)
         .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-    format!("pull/{entity}/{short:016x}")
+    format!("{short:016x}")
 }
 
 async fn failed(

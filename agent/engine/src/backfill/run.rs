@@ -4,8 +4,7 @@ use super::MOST_LINES;
 use crate::core::{Core, Desk, Slot};
 use crate::event::Event;
 use crate::supervise::HIGH_WATER;
-use crate::{calls, intake};
-use sha2::{Digest, Sha256};
+use crate::{calls, intake, pull};
 use std::sync::Arc;
 use waybill_host::connector::{CallError, Mode};
 use waybill_host::ports::EffectScope;
@@ -60,8 +59,8 @@ async fn page(core: &Arc<Core>, connection: ConnectionId) -> Result<(), StoreErr
     if core.store.read(|rx| waits(rx, &row))? {
         return Ok(());
     }
-    let hash = Sha256::digest(row.cursor.as_deref().unwrap_or_default());
-    let scope = EffectScope::Poll(format!("backfill/{}/{}", row.id, hex(&hash[..8])));
+    let mark = pull::cursor_mark(row.cursor.as_deref());
+    let scope = EffectScope::Poll(format!("backfill/{}/{mark}", row.id));
     let call = core.call(
         slot,
         scope,
@@ -88,15 +87,6 @@ async fn page(core: &Arc<Core>, connection: ConnectionId) -> Result<(), StoreErr
         }
         Err(error) => failed(core, row, error, now).await,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // A string takes whatever is written.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// As for a feed: what is here has to leave before more is taken.

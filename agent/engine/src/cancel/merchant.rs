@@ -5,7 +5,7 @@ use super::count::{self, Sight};
 use super::look;
 use crate::core::Desk;
 use crate::order;
-use crate::shipment::trigger;
+use crate::shipment;
 use waybill_model::document::{Body, Document, Entity, OrderState};
 use waybill_model::ids::{ConnectionId, Millis, OrderId};
 use waybill_model::job::{Ending, JobState, Reason, Work};
@@ -41,7 +41,7 @@ pub(crate) fn take(
         return Ok(false);
     }
     if ships {
-        trigger::wake(tx, row.id, now)?;
+        shipment::intake::wake(tx, desk, row.id, now)?;
     }
     if cancels {
         consider(tx, desk, row.id, now)?;

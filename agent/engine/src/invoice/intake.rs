@@ -3,9 +3,9 @@
 
 use super::count;
 use super::look::{self, OWN_PROBLEMS};
+use crate::again;
 use crate::core::Desk;
 use crate::order;
-use crate::translate::Looked;
 use waybill_model::contract::Problem;
 use waybill_model::crash;
 use waybill_model::document::{Body, Document, Entity, Invoice};
@@ -144,7 +144,7 @@ fn follow(
     accepted: DocumentId,
     now: Millis,
 ) -> Result<(), StoreError> {
-    if look::has_begun(tx, job)? {
+    if again::has_begun(tx, job)? {
         return Ok(());
     }
     tx.set_job_document(job.id, accepted)?;
@@ -233,23 +233,10 @@ pub(crate) fn wake(
     id: OrderId,
     now: Millis,
 ) -> Result<(), StoreError> {
-    for job in tx.jobs_of_order(id)? {
-        if !count::is_invoice(&job) {
-            continue;
-        }
-        let again = match &job.state {
-            JobState::Resting { .. } => true,
-            JobState::Parked(reason @ Reason::Problem(problem))
-                if OWN_PROBLEMS.contains(&&*problem.code) =>
-            {
-                // A card that somebody left alone comes back only when there is something new to say.
-                !matches!(look::look(tx, desk, &job, now)?, Looked::Park(again) if again == *reason)
-            }
-            _ => false,
-        };
-        if again && !look::has_begun(tx, &job)? {
-            tx.set_state(job.id, JobState::Ready, now)?;
-        }
-    }
-    Ok(())
+    let kind = again::Kind {
+        is: count::is_invoice,
+        own_problems: &OWN_PROBLEMS,
+        look: look::look,
+    };
+    again::wake(tx, desk, id, now, &kind)
 }

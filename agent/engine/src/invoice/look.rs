@@ -225,13 +225,6 @@ impl Case {
     }
 }
 
-/// Whether its job keeps the document it has: it is under way, or may be at the network.
-pub(crate) fn has_begun(tx: &Tx<'_>, job: &JobRow) -> Result<bool, StoreError> {
-    use waybill_model::job::JobState;
-    let doubt = matches!(job.state, JobState::Parked(Reason::InDoubt(_)));
-    Ok(doubt || crate::order::has_begun(tx, job)?)
-}
-
 /// Units to keep with a job that a person left alone: he sees to what it was over.
 pub(crate) fn left_alone(tx: &Tx<'_>, job: &JobRow) -> Result<Option<Units>, StoreError> {
     if !count::is_invoice(job) || !job.units.is_empty() || super::intake::is_change(job) {

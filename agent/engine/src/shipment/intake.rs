@@ -4,9 +4,9 @@
 use super::count;
 use super::look::{self, OWN_PROBLEMS};
 use super::{change, show};
+use crate::again;
 use crate::core::Desk;
 use crate::order;
-use crate::translate::Looked;
 use waybill_model::document::{Document, Entity, Shipment};
 use waybill_model::ids::{ConnectionId, DocumentId, Millis, OrderId};
 use waybill_model::job::{Ending, JobState, Reason, Work};
@@ -133,7 +133,7 @@ fn follow(
     accepted: DocumentId,
     now: Millis,
 ) -> Result<(), StoreError> {
-    if has_begun(tx, job)? {
+    if again::has_begun(tx, job)? {
         return Ok(());
     }
     let before = tx.document(job.document)?;
@@ -159,12 +159,6 @@ fn follow(
     Ok(())
 }
 
-/// Whether the network may know of it: it keeps its document then.
-fn has_begun(tx: &Tx<'_>, job: &JobRow) -> Result<bool, StoreError> {
-    let doubt = matches!(job.state, JobState::Parked(Reason::InDoubt(_)));
-    Ok(doubt || order::has_begun(tx, job)?)
-}
-
 /// Looks again at notes of an order whose other notes or quantities changed: those that rest, and those that our own
 /// look parked for a reason that holds no more.
 pub(crate) fn wake(
@@ -173,25 +167,12 @@ pub(crate) fn wake(
     id: OrderId,
     now: Millis,
 ) -> Result<(), StoreError> {
-    for job in tx.jobs_of_order(id)? {
-        if !count::is_shipment(&job) {
-            continue;
-        }
-        let again = match &job.state {
-            JobState::Resting { .. } => true,
-            JobState::Parked(reason @ Reason::Problem(problem))
-                if OWN_PROBLEMS.contains(&&*problem.code) =>
-            {
-                // A card that somebody left alone comes back only when there is something new to say.
-                !matches!(look::look(tx, desk, &job, now)?, Looked::Park(again) if again == *reason)
-            }
-            _ => false,
-        };
-        if again && !has_begun(tx, &job)? {
-            tx.set_state(job.id, JobState::Ready, now)?;
-        }
-    }
-    Ok(())
+    let kind = again::Kind {
+        is: count::is_shipment,
+        own_problems: &OWN_PROBLEMS,
+        look: look::look,
+    };
+    again::wake(tx, desk, id, now, &kind)
 }
 
 /// A note was read again and is as it was: one that waits for a person over its tracking number is read again later.
@@ -241,7 +222,7 @@ pub(crate) fn gone(
     let open = jobs.iter().find(|j| !j.state.is_done());
     let told = jobs.iter().rfind(|j| change::is_told(j));
     match (open, told) {
-        (Some(job), _) if !change::is_card(job) && has_begun(tx, job)? => {
+        (Some(job), _) if !change::is_card(job) && again::has_begun(tx, job)? => {
             return super::rest::read_again(tx, connection, key, now + GONE_AGAIN_MS);
         }
         (_, Some(told)) => change::gone(tx, desk, &row, told, now)?,

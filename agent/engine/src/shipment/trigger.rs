@@ -6,10 +6,9 @@
 //! kept: after a crash the newest state lies beside the note, and each look holds one against the other.
 
 use waybill_model::document::{Body, Entity, Stage};
-use waybill_model::ids::{ConnectionId, Millis, OrderId};
-use waybill_model::job::JobState;
+use waybill_model::ids::ConnectionId;
 use waybill_model::settings::{self, SHIP_STATUSES, SHIP_TRIGGER, Values};
-use waybill_store::{Read, StoreError, Tx};
+use waybill_store::{Read, StoreError};
 
 /// What a retailer's shipments wait for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,16 +91,6 @@ pub(crate) fn status(
         Body::OrderState(state) => Some(state.status),
         _ => None,
     }))
-}
-
-/// Has the notes of an order looked at again, whose sale has another status now.
-pub(crate) fn wake(tx: &mut Tx<'_>, order: OrderId, now: Millis) -> Result<(), StoreError> {
-    for job in tx.jobs_of_order(order)? {
-        if super::count::is_shipment(&job) && matches!(job.state, JobState::Resting { .. }) {
-            tx.set_state(job.id, JobState::Ready, now)?;
-        }
-    }
-    Ok(())
 }
 
 fn is_status(word: &str) -> bool {

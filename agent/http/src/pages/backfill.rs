@@ -1,6 +1,6 @@
 //! Orders from before: by date or by a pasted list. First a look, then a button that takes what is missing.
 
-use super::layout::{Base, sentence};
+use super::layout::{Base, not_done, sentence};
 use super::{base, render};
 use crate::answer::{Answer, Failure};
 use crate::html::{Mark, Times, count};
@@ -212,15 +212,7 @@ pub(crate) async fn command(asked: &Asked<'_>) -> Result<Answer, Failure> {
             text: words.to_owned(),
             ..Notice::default()
         },
-        Err(error) => {
-            let failure = Failure::from(error);
-            Notice {
-                bad: true,
-                text: sentence(&failure.message),
-                hint: failure.hint,
-                pairs: Vec::new(),
-            }
-        }
+        Err(error) => not_done(error),
     };
     Ok(asked.say(&place, notice))
 }

@@ -1,7 +1,7 @@
 //! Connections: each side, what it answers, how far reading has come; test, read now, pause.
 
 use super::budget::Budget;
-use super::layout::{Base, side};
+use super::layout::{Base, not_done, side};
 use super::{base, render};
 use crate::answer::{Answer, Failure};
 use crate::html::{Mark, Times, icon};
@@ -90,15 +90,7 @@ pub(crate) async fn command(asked: &Asked<'_>) -> Result<Answer, Failure> {
     };
     let notice = match done {
         Ok(notice) => notice,
-        Err(error) => {
-            let failure = Failure::from(error);
-            Notice {
-                bad: true,
-                text: super::layout::sentence(&failure.message),
-                hint: failure.hint,
-                pairs: Vec::new(),
-            }
-        }
+        Err(error) => not_done(error),
     };
     Ok(asked.say("/connections", notice))
 }

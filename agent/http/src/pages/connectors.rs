@@ -1,7 +1,7 @@
 //! Connectors: what each may do, what waits and for what, what was refused or taken back; accept, go back, choose.
 
 use super::budget::Budget;
-use super::layout::{Base, sentence};
+use super::layout::{Base, not_done, sentence};
 use super::{base, render};
 use crate::answer::{Answer, Failure};
 use crate::html::{Mark, Times, icon};
@@ -136,15 +136,7 @@ pub(crate) async fn command(asked: &Asked<'_>) -> Result<Answer, Failure> {
             text,
             ..Notice::default()
         },
-        Err(error) => {
-            let failure = Failure::from(error);
-            Notice {
-                bad: true,
-                text: sentence(&failure.message),
-                hint: failure.hint,
-                pairs: Vec::new(),
-            }
-        }
+        Err(error) => not_done(error),
     };
     Ok(asked.say("/connectors", notice))
 }

@@ -4,6 +4,7 @@ use crate::answer::{self, Answer, Failure};
 use crate::html::{Icon, Mark, Times, count, icon, with_symbols};
 use crate::session::Notice;
 use askama::Template;
+use waybill_engine::CommandError;
 use waybill_engine::view::{ConnectionView, FrameView, Tone};
 
 /// One line of the menu.
@@ -197,6 +198,17 @@ struct FailurePage<'a> {
     message: String,
     hint: Option<&'a str>,
     icon: Icon,
+}
+
+/// What the next page says of a form that could not be carried out.
+pub(crate) fn not_done(error: CommandError) -> Notice {
+    let failure = Failure::from(error);
+    Notice {
+        bad: true,
+        text: sentence(&failure.message),
+        hint: failure.hint,
+        pairs: Vec::new(),
+    }
 }
 
 /// A sentence as a person writes it: a capital in front, a full stop behind.

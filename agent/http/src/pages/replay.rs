@@ -1,6 +1,6 @@
 //! Replay: what stopped goes on from the step that stopped. First a list of what would be tried, then a button.
 
-use super::layout::{Base, sentence};
+use super::layout::{Base, not_done};
 use super::{base, render};
 use crate::answer::{Answer, Failure};
 use crate::body::Fields;
@@ -137,15 +137,7 @@ pub(crate) async fn run(asked: &Asked<'_>) -> Result<Answer, Failure> {
             ),
             ..Notice::default()
         },
-        Err(error) => {
-            let failure = Failure::from(error);
-            Notice {
-                bad: true,
-                text: sentence(&failure.message),
-                hint: failure.hint,
-                pairs: Vec::new(),
-            }
-        }
+        Err(error) => not_done(error),
     };
     Ok(asked.say(&place, notice))
 }

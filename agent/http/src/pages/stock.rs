@@ -1,6 +1,6 @@
 //! Stock: what the receiving system is told of each item and warehouse, whether it has it, and why a number is what it is.
 
-use super::layout::{Base, sentence};
+use super::layout::{Base, not_done};
 use super::{base, render};
 use crate::answer::{Answer, Failure};
 use crate::api_stock;
@@ -137,15 +137,7 @@ pub(crate) async fn command(asked: &Asked<'_>) -> Result<Answer, Failure> {
             text: words.to_owned(),
             ..Notice::default()
         },
-        Err(error) => {
-            let failure = Failure::from(error);
-            Notice {
-                bad: true,
-                text: sentence(&failure.message),
-                hint: failure.hint,
-                pairs: Vec::new(),
-            }
-        }
+        Err(error) => not_done(error),
     };
     Ok(asked.say(&place, notice))
 }
