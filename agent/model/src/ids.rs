@@ -29,6 +29,11 @@ number_id!(
     u64
 );
 number_id!(
+    /// A retailer that sent an order: ascending in the order of their first orders.
+    RetailerId,
+    u32
+);
+number_id!(
     /// One stored revision of a document: ascending.
     DocumentId,
     u64

@@ -5,7 +5,9 @@ use crate::codec::{Span, decode, encode, value_u64};
 use crate::error::StoreError;
 use crate::schema::Tab;
 use crate::vault::SealKey;
-use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, Table, WriteTransaction};
+use redb::{
+    ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::{OnceCell, RefCell};
@@ -250,6 +252,13 @@ impl<'t> Tx<'t> {
 
     pub(crate) fn del(&mut self, tab: Tab, key: &[u8]) -> Result<bool, StoreError> {
         Ok(self.table_mut(tab)?.remove(key)?.is_some())
+    }
+
+    /// Removes a table of an older schema version, if the file has it.
+    pub(crate) fn drop_table(&self, name: &str) -> Result<(), StoreError> {
+        let table: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new(name);
+        self.txn.delete_table(table)?;
+        Ok(())
     }
 
     /// Replaces index entries: what is in both lists is left alone.

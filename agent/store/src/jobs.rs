@@ -2,12 +2,12 @@
 //! follows from its lane: the first ready job of each lane that no other job holds. Knows no rule of when to retry.
 
 use crate::access::{Access, Entry, Tx};
-use crate::cards;
 use crate::codec::{Key, Parts, Span, corrupt, tail_u64};
 use crate::crosswalk::gap_key;
 use crate::error::StoreError;
 use crate::rows::{JobRow, NewJob};
 use crate::schema::Tab;
+use crate::{cards, orders, places, retailers};
 use waybill_model::document::{Entity, LineQuantity};
 use waybill_model::ids::{ConnectionId, DocumentId, JobId, Millis, OrderId};
 use waybill_model::job::{JobState, Reason, Work};
@@ -51,10 +51,7 @@ fn ready_key(to: ConnectionId, urgent_by: Option<Millis>, id: JobId) -> Key {
 /// All index entries of a job, except the ready list.
 pub(crate) fn entries(row: &JobRow) -> Vec<Entry> {
     let id = row.id;
-    let mut out = vec![Entry::mark(
-        Tab::JobStates,
-        Key::new().text(row.state.word()).u64(id.0),
-    )];
+    let mut out = places::entries(row);
     if let Some(order) = row.order {
         out.push(Entry::mark(
             Tab::JobOrders,
@@ -169,19 +166,6 @@ pub(crate) fn of_order(a: &dyn Access, order: OrderId) -> Result<Vec<JobRow>, St
     )
 }
 
-pub(crate) fn in_state(
-    a: &dyn Access,
-    word: &str,
-    limit: usize,
-) -> Result<Vec<JobRow>, StoreError> {
-    listed(
-        a,
-        Tab::JobStates,
-        &Span::prefix(Key::new().text(word)),
-        limit,
-    )
-}
-
 pub(crate) fn ready(
     a: &dyn Access,
     to: ConnectionId,
@@ -264,6 +248,13 @@ impl Tx<'_> {
         if let Some(id) = open_id(self, new.work, new.from, new.to, new.entity, &new.key)? {
             return Ok(id);
         }
+        let retailer = match new.order {
+            Some(order) if places::is_listed(new.work) => match orders::order(self, order)? {
+                Some(row) => retailers::id(self, row.connection, &row.retailer)?,
+                None => None,
+            },
+            _ => None,
+        };
         let row = JobRow {
             id: JobId(self.next("job")?),
             work: new.work,
@@ -284,6 +275,7 @@ impl Tx<'_> {
             created_at: now,
             changed_at: now,
             last_failure: None,
+            retailer,
             units: Vec::new(),
         };
         if let Some(order) = row.order {

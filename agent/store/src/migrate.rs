@@ -2,7 +2,8 @@
 //! A migration is a function from one version to the next, in one commit, with a fixture file of the old version in
 //! `tests/fixtures`. Version 2 added tables (hints, webhook requests), version 3 the words
 //! of items and the items that orders name, version 4 the connectors, version 5 stock: what
-//! items are made of is read from their documents, version 6 back-fills; no other row of version 1 changed.
+//! items are made of is read from their documents, version 6 back-fills, version 7 lists of jobs by kind and retailer, whose
+//! rows say the retailer; no other row of version 1 changed.
 
 use crate::access::Access;
 use crate::backup::INSTALL;
@@ -23,7 +24,7 @@ pub(crate) fn prepare(engine: &Engine) -> Result<u32, OpenError> {
     let stored = stored(engine)?;
     match stored {
         Some(SCHEMA_VERSION) => {}
-        None | Some(1..=5) => add_tables(engine)?,
+        None | Some(1..=6) => add_tables(engine)?,
         Some(found) if found > SCHEMA_VERSION => {
             return Err(OpenError::Newer {
                 found,
@@ -66,6 +67,7 @@ fn add_tables(engine: &Engine) -> Result<(), StoreError> {
         crate::items::complete(tx)?;
         crate::crosswalk::index_codes(tx)?;
         crate::items::index_words(tx)?;
+        crate::places::index_jobs(tx)?;
         if tx.dynamic().bytes(Tab::Meta, INSTALL)?.is_none() {
             // Tells backups of two installations apart.
             let mut name = [0; 8];

@@ -248,6 +248,7 @@ impl Tx<'_> {
             &old.as_ref().map(entries).unwrap_or_default(),
             &entries(&row),
         )?;
+        self.list_order(old.as_ref(), &row)?;
         self.attach(row.document, row.id)?;
         self.mark_for_stock(row.id)?;
         self.count_stage(old.as_ref(), &row)?;

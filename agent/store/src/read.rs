@@ -18,7 +18,7 @@ use crate::schema::Tab;
 use crate::stock_rows::{LevelBatchRow, LevelList, LevelRow, OnHandRow, TakenRow};
 use crate::{
     audit, backfills, batches, cards, connections, connectors, crosswalk, documents, feeds, hints,
-    hooks, items, jobs, journal, kv, levels, links, named, orders, settings, vault,
+    hooks, items, jobs, journal, kv, levels, links, named, orders, places, settings, vault,
 };
 use secrecy::SecretString;
 use waybill_model::contract::{Exchange, Gap, Link};
@@ -154,7 +154,7 @@ pub trait Read: Access {
     }
     /// Jobs whose state has that word, oldest first.
     fn jobs_in(&self, state_word: &str, limit: usize) -> Answer<Vec<JobRow>> {
-        jobs::in_state(self.dynamic(), state_word, limit)
+        places::in_state(self.dynamic(), state_word, limit)
     }
     /// Jobs that may be claimed for a connection, most urgent first: at most one per lane, none of a held lane.
     fn ready(&self, to: ConnectionId, limit: usize) -> Answer<Vec<JobRow>> {

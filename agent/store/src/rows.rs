@@ -7,7 +7,7 @@ use waybill_model::contract::{Gap, Problem};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{Deadline, Document, Entity, LineQuantity, OrderPhase};
 use waybill_model::ids::{
-    BatchId, ConnectionId, DocumentId, EffectId, Generation, JobId, Millis, OrderId,
+    BatchId, ConnectionId, DocumentId, EffectId, Generation, JobId, Millis, OrderId, RetailerId,
 };
 use waybill_model::job::{JobState, Work};
 use waybill_model::order_state::OrderStage;
@@ -167,6 +167,9 @@ pub struct JobRow {
     pub batch: Option<BatchId>,
     /// What went wrong last, or why it rests.
     pub last_failure: Option<String>,
+    /// Retailer of its order: of shipments, invoices and cancellations, for their lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retailer: Option<RetailerId>,
     /// Units of each line that a shipment tells, from the commit before its call on; empty for other work.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub units: Vec<LineQuantity>,

@@ -4,7 +4,7 @@
 use redb::TableDefinition;
 
 /// Version of the schema this build reads and writes.
-pub const SCHEMA_VERSION: u32 = 6;
+pub const SCHEMA_VERSION: u32 = 7;
 
 macro_rules! tables {
     ($($case:ident = $name:literal : $doc:literal),* $(,)?) => {
@@ -46,7 +46,10 @@ tables! {
     SpoolFiles = "spool_files": "hash -> number of bodies kept in that file",
     Jobs = "jobs": "job -> row",
     JobOrders = "job_orders": "order, job",
-    JobStates = "job_states": "state, job",
+    JobPlaces = "job_places": "place, kind of work, job (from version 7, before it by state alone)",
+    JobRetailers = "job_retailers": "kind of work, retailer, place, job: what follows the sale (from version 7)",
+    Retailers = "retailers": "connection, code -> number, name (from version 7)",
+    OrderRetailers = "order_retailers": "retailer, order (from version 7)",
     JobOpen = "job_open": "work, from, to, entity, key -> job that is not done",
     JobDocuments = "job_documents": "document, job that is not done",
     Lanes = "lanes": "to, lane, job that is not done -> what it does to the lane, urgency",

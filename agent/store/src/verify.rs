@@ -11,7 +11,7 @@ use crate::named::{self, NamedCountRow, NamedItemRow};
 use crate::rows::{CardRow, CellRow, EffectRow, JobRow, OrderRow};
 use crate::schema::Tab;
 use crate::stock_rows::LevelRow;
-use crate::{bodies, cards, hints, hooks, jobs, journal, levels, orders};
+use crate::{bodies, cards, hints, hooks, jobs, journal, levels, orders, retailers};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::ids::{ConnectionId, DocumentId};
@@ -26,7 +26,9 @@ const DERIVED: &[Tab] = &[
     Tab::Seen,
     Tab::Latest,
     Tab::JobOrders,
-    Tab::JobStates,
+    Tab::JobPlaces,
+    Tab::JobRetailers,
+    Tab::OrderRetailers,
     Tab::JobOpen,
     Tab::JobDocuments,
     Tab::Lanes,
@@ -133,6 +135,7 @@ pub(crate) fn verify(a: &dyn Access) -> Result<Vec<String>, StoreError> {
 fn orders_and_documents(a: &dyn Access, expected: &mut Expected) -> Result<(), StoreError> {
     for (_, row) in rows::<OrderRow>(a, Tab::Orders)? {
         expected.add(orders::entries(&row));
+        expected.add(retailers::entry(a, &row)?);
         expected.count(orders::stage_counter(row.stage));
     }
     let mut latest = BTreeMap::new();

@@ -1,0 +1,47 @@
+//! Read operations of the pages' lists, for `Tx` and `Rx` alike: what follows the sales, and retailers. As in `read.rs`,
+//! none walks a whole table that grows.
+
+use crate::access::Access;
+use crate::error::StoreError;
+use crate::places::{FlowPage, FlowQuery};
+use crate::retailers::RetailerRow;
+use crate::rows::OrderRow;
+use crate::{places, retailers};
+use waybill_model::ids::{Millis, OrderId, RetailerId};
+
+type Answer<T> = Result<T, StoreError>;
+
+/// What lists ask of a transaction.
+pub trait Lists: Access {
+    /// Shipments, invoices or cancellations, newest first.
+    fn flow(&self, query: &FlowQuery<'_>) -> Answer<FlowPage> {
+        places::list(self.dynamic(), query)
+    }
+    /// How many of them there are, counted up to `most`.
+    fn flow_count(&self, query: &FlowQuery<'_>, most: usize) -> Answer<usize> {
+        places::count(self.dynamic(), query, most)
+    }
+    /// Retailers that sent an order, by connection and code.
+    fn retailers(&self) -> Answer<Vec<RetailerRow>> {
+        retailers::all(self.dynamic())
+    }
+    /// Orders of a retailer, newest first.
+    fn orders_of(
+        &self,
+        retailer: RetailerId,
+        before: Option<OrderId>,
+        limit: usize,
+    ) -> Answer<Vec<OrderRow>> {
+        retailers::orders(self.dynamic(), retailer, before, limit)
+    }
+    /// How many orders of a retailer came since then, counted up to `most`.
+    fn orders_since(&self, retailer: RetailerId, since: OrderId, most: usize) -> Answer<usize> {
+        retailers::orders_from(self.dynamic(), retailer, since, most)
+    }
+    /// The first order that came at that time or later, or the number it will have.
+    fn first_order_since(&self, since: Millis) -> Answer<OrderId> {
+        retailers::first_order_since(self.dynamic(), since)
+    }
+}
+
+impl<T: Access> Lists for T {}
