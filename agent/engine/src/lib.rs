@@ -27,6 +27,7 @@ mod hooks;
 pub mod hosted;
 mod intake;
 mod invoice;
+pub mod lists;
 mod mapping_rows;
 pub mod mappings;
 pub mod matching;

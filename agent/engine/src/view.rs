@@ -4,7 +4,7 @@
 use serde::Serialize;
 use waybill_model::contract::{Exchange, Gap};
 use waybill_model::decimal::Decimal;
-use waybill_model::document::{DeadlineSource, Document, Entity};
+use waybill_model::document::{DeadlineSource, Document, Entity, Stage};
 use waybill_model::ids::{ConnectionId, JobId, Millis, OrderId};
 use waybill_model::job::Priority;
 use waybill_model::order_state::OrderStage;
@@ -262,6 +262,8 @@ pub struct ShipmentView {
     pub tracking: Vec<String>,
     /// Carrier, or the shipping method in the ERP's words, where known.
     pub carrier: Option<String>,
+    /// How far the note is; `None` where its document is kept no longer.
+    pub stage: Option<Stage>,
     /// When it was shipped.
     pub shipped_at: Option<Millis>,
     /// Units of each line that are told or being told: line, units.

@@ -3,6 +3,7 @@
 use crate::answer::{self, Answer, Failure};
 use crate::api_backfill;
 use crate::api_connectors;
+use crate::api_lists;
 use crate::api_matching;
 use crate::api_stock;
 use crate::openapi;
@@ -185,6 +186,9 @@ async fn further(asked: &Asked<'_>) -> Result<Answer, Failure> {
         | Route::ApiLookForOrders
         | Route::ApiTakeBackfill
         | Route::ApiStopBackfill => api_backfill::answer(asked).await,
+        Route::ApiShipments | Route::ApiInvoices | Route::ApiCancellations => {
+            api_lists::answer(asked).await
+        }
         Route::ApiStock | Route::ApiStockItem | Route::ApiSwitchStock | Route::ApiSendStock => {
             api_stock::answer(asked).await
         }

@@ -255,6 +255,21 @@ fn query(route: Route) -> Vec<Value> {
             parameter("before", "integer", "`next` of the last answer."),
             parameter("limit", "integer", "Rows, at most 500."),
         ],
+        Route::ApiShipments | Route::ApiInvoices | Route::ApiCancellations => vec![
+            parameter(
+                "state",
+                "string",
+                "One of you, waits, under-way, unconfirmed, confirmed, over.",
+            ),
+            parameter("retailer", "integer", "`id` of one of `retailers`."),
+            parameter(
+                "q",
+                "string",
+                "PO, sale, note, tracking or invoice number, instead of the others.",
+            ),
+            parameter("before", "integer", "`next` of the last answer."),
+            parameter("limit", "integer", "Rows, at most 500."),
+        ],
         Route::ApiItems => vec![
             parameter(
                 "standing",
@@ -306,6 +321,9 @@ const fn answer(route: Route) -> &'static str {
         Route::ApiFrame => "store, version, now, practice, paused, causes, waiting, connections",
         Route::ApiToday => "verdict, stamp, stages, days, deadlines, cards, recent",
         Route::ApiOrders => "rows, next, stages",
+        Route::ApiShipments | Route::ApiInvoices | Route::ApiCancellations => {
+            "rows, next, counts by state, retailers, route"
+        }
         Route::ApiOrder => {
             "order, document, deadlines, timeline, jobs, money, money_sentence, exchanges"
         }

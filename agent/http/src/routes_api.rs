@@ -40,6 +40,24 @@ pub(crate) const API: &[Entry] = &[
         Access::User,
         "One order with its document, timeline, jobs and money check.",
     ),
+    get(
+        "/api/v1/shipments",
+        Route::ApiShipments,
+        Access::User,
+        "Goods-out notes and what became of their shipments, newest first.",
+    ),
+    get(
+        "/api/v1/invoices",
+        Route::ApiInvoices,
+        Access::User,
+        "Invoices and their parts and what became of them, newest first.",
+    ),
+    get(
+        "/api/v1/cancellations",
+        Route::ApiCancellations,
+        Access::User,
+        "Cancellations, both ways, newest first.",
+    ),
     post(
         "/api/v1/jobs/{id}/retry",
         Route::ApiRetryJob,

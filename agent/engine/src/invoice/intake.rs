@@ -67,6 +67,11 @@ pub(crate) fn take(
     Ok(true)
 }
 
+/// Where it is kept which order has the invoice of that number.
+pub(crate) fn number_place(connection: ConnectionId, number: &str) -> String {
+    format!("invoice-number/{connection}/{number}")
+}
+
 fn new_job(
     connection: ConnectionId,
     row: &OrderRow,
@@ -106,7 +111,7 @@ fn create(
     );
     order::note(tx, row.id, now, NoteKind::Info, "in", &text, None)?;
     // Numbers outlive their orders: none is ever given twice.
-    let place = format!("invoice-number/{}/{number}", row.connection);
+    let place = number_place(row.connection, number);
     let owner = tx.meta(&place)?;
     let own = row.key.as_bytes();
     let state = if owner.as_deref().is_some_and(|owner| owner != own) {

@@ -28,11 +28,22 @@ pub(crate) fn invoices(
 ) -> Result<Vec<InvoiceView>, StoreError> {
     let mut views = Vec::new();
     for job in jobs.iter().filter(|j| count::is_invoice(j)) {
-        if let Some(Body::Invoice(made)) = rx.document(job.document)?.map(|s| s.document.body) {
-            views.push(view(desk, jobs, job, &made));
-        }
+        views.extend(invoice(desk, rx, jobs, job)?);
     }
     Ok(views)
+}
+
+/// One of them; `None` where its document is kept no longer.
+pub(crate) fn invoice(
+    desk: &Desk,
+    rx: &dyn Read,
+    jobs: &[JobRow],
+    job: &JobRow,
+) -> Result<Option<InvoiceView>, StoreError> {
+    Ok(match rx.document(job.document)?.map(|s| s.document.body) {
+        Some(Body::Invoice(made)) => Some(view(desk, jobs, job, &made)),
+        _ => None,
+    })
 }
 
 /// What it is over: what it was cut to, or all of it while that is open.

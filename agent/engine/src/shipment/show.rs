@@ -40,14 +40,23 @@ pub(crate) fn shipments(
 ) -> Result<Vec<ShipmentView>, StoreError> {
     let mut views = Vec::new();
     for job in jobs.iter().filter(|j| count::is_shipment(j)) {
-        let stored = rx.document(job.document)?;
-        let shipment = match stored.as_ref().map(|s| &s.document.body) {
-            Some(Body::Shipment(shipment)) => Some(shipment),
-            _ => None,
-        };
-        views.push(view(desk, job, shipment));
+        views.push(shipment(desk, rx, job)?);
     }
     Ok(views)
+}
+
+/// The goods-out note of a job.
+pub(crate) fn shipment(
+    desk: &Desk,
+    rx: &dyn Read,
+    job: &JobRow,
+) -> Result<ShipmentView, StoreError> {
+    let stored = rx.document(job.document)?;
+    let shipment = match stored.as_ref().map(|s| &s.document.body) {
+        Some(Body::Shipment(shipment)) => Some(shipment),
+        _ => None,
+    };
+    Ok(view(desk, job, shipment))
 }
 
 fn view(desk: &Desk, job: &JobRow, shipment: Option<&Shipment>) -> ShipmentView {
@@ -70,6 +79,7 @@ fn view(desk: &Desk, job: &JobRow, shipment: Option<&Shipment>) -> ShipmentView 
         job: job.id,
         tracking: shipment.map(tracking).unwrap_or_default(),
         carrier: method.and_then(|m| m.carrier.clone().or_else(|| m.name.clone())),
+        stage: shipment.map(|s| s.stage),
         shipped_at: shipment.and_then(|s| s.shipped_at),
         units: units.collect(),
         state,

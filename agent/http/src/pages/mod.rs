@@ -7,6 +7,7 @@ mod connections;
 mod connectors;
 mod history;
 mod layout;
+mod lists;
 mod login;
 mod matching;
 mod order;
@@ -67,6 +68,7 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::RetryCards => attention::retry_many(asked).await,
         Route::Backfill => backfill::show(asked).await,
         Route::TurnBackfill => backfill::command(asked).await,
+        Route::Shipments | Route::Invoices | Route::Cancellations => lists::show(asked).await,
         Route::Stock => stock::show(asked).await,
         Route::ChangeStock => stock::command(asked).await,
         Route::Items => matching::show(asked).await,

@@ -312,6 +312,7 @@ fn shipments() -> Vec<ShipmentView> {
         job: JobId(32),
         tracking: vec!["1Z999AA10123456784".to_owned()],
         carrier: None,
+        stage: None,
         shipped_at: Some(NOW - HOUR),
         units: vec![("2".to_owned(), Decimal::whole(2))],
         state: "Waits for you: refused <there>".to_owned(),
