@@ -5,6 +5,7 @@ use crate::api_backfill;
 use crate::api_connectors;
 use crate::api_lists;
 use crate::api_matching;
+use crate::api_setup;
 use crate::api_stock;
 use crate::openapi;
 use crate::routes::Route;
@@ -188,6 +189,9 @@ async fn further(asked: &Asked<'_>) -> Result<Answer, Failure> {
         | Route::ApiStopBackfill => api_backfill::answer(asked).await,
         Route::ApiShipments | Route::ApiInvoices | Route::ApiCancellations => {
             api_lists::answer(asked).await
+        }
+        Route::ApiRetailers | Route::ApiRetailer | Route::ApiSettings | Route::ApiSetSetting => {
+            api_setup::answer(asked).await
         }
         Route::ApiStock | Route::ApiStockItem | Route::ApiSwitchStock | Route::ApiSendStock => {
             api_stock::answer(asked).await

@@ -3,7 +3,7 @@
 
 use askama::filters::HtmlSafe;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
+use jiff::{Timestamp, ToSpan as _, Zoned};
 use std::fmt::{self, Write};
 use waybill_engine::view::{DeadlineKind, Tone};
 use waybill_model::decimal::Decimal;
@@ -288,6 +288,14 @@ impl Times {
         Timestamp::from_millisecond(at)
             .unwrap_or_default()
             .to_zoned(self.zone.clone())
+    }
+
+    /// When the day began that was so many days ago.
+    pub(crate) fn midnight(&self, days_ago: i64) -> Millis {
+        let today = self.zoned(self.now).date();
+        let day = today.saturating_sub(days_ago.days());
+        let start = day.to_zoned(self.zone.clone());
+        start.map_or(self.now, |start| start.timestamp().as_millisecond())
     }
 
     /// `14:05`

@@ -8,6 +8,7 @@ mod api_backfill;
 mod api_connectors;
 mod api_lists;
 mod api_matching;
+mod api_setup;
 mod api_stock;
 mod barcode;
 mod body;

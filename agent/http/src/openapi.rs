@@ -79,6 +79,36 @@ fn body(route: Route) -> Option<Value> {
                 json!({"type": "boolean", "description": "Forget its secrets too.", "default": false}),
             )],
         )),
+        _ => {
+            let others = [
+                matching_body,
+                connectors_body,
+                stock_body,
+                backfill_body,
+                setting_body,
+            ];
+            others.iter().find_map(|body| body(route))
+        }
+    }
+}
+
+/// The body a write about settings, or a file of them, takes.
+fn setting_body(route: Route) -> Option<Value> {
+    match route {
+        Route::ApiSetSetting => Some(object(
+            &["key", "value"],
+            &[
+                (
+                    "key",
+                    text("As in a provisioning file, under `[settings]`."),
+                ),
+                ("value", text("Its value.")),
+                (
+                    "retailer",
+                    text("Only for the retailer of that code; for all when left out."),
+                ),
+            ],
+        )),
         Route::ApiApply => Some(object(
             &["toml"],
             &[
@@ -93,10 +123,7 @@ fn body(route: Route) -> Option<Value> {
                 ),
             ],
         )),
-        _ => matching_body(route)
-            .or_else(|| connectors_body(route))
-            .or_else(|| stock_body(route))
-            .or_else(|| backfill_body(route)),
+        _ => None,
     }
 }
 
@@ -310,6 +337,11 @@ fn query(route: Route) -> Vec<Value> {
             "string",
             "`FROM-TO`, ids of connections.",
         )],
+        Route::ApiRetailer => vec![parameter(
+            "before",
+            "integer",
+            "`next` of the last answer: older orders.",
+        )],
         Route::ApiHistory => vec![parameter("limit", "integer", "Rows, at most 500.")],
         _ => Vec::new(),
     }
@@ -327,6 +359,11 @@ const fn answer(route: Route) -> &'static str {
         Route::ApiOrder => {
             "order, document, deadlines, timeline, jobs, money, money_sentence, exchanges"
         }
+        Route::ApiRetailer => {
+            "retailer, deadlines, waiting, orders, next, settings, at_connections"
+        }
+        Route::ApiSettings => "agent, connections, changes",
+        Route::ApiSetSetting => "changed",
         Route::ApiCards => "cards",
         Route::ApiBackfill => "backfill, orders: the first ones it found",
         Route::ApiLookForOrders => "id, sentence",
@@ -344,7 +381,7 @@ const fn answer(route: Route) -> &'static str {
             "released: how many jobs go on"
         }
         Route::ApiProbe => "reached: name and value of what was found",
-        Route::ApiHistory | Route::ApiBackfills => "rows",
+        Route::ApiHistory | Route::ApiBackfills | Route::ApiRetailers => "rows",
         Route::ApiConnectors => "connectors, strangers, folder, now",
         Route::ApiTakeBackfill
         | Route::ApiStopBackfill

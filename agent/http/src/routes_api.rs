@@ -58,6 +58,30 @@ pub(crate) const API: &[Entry] = &[
         Access::User,
         "Cancellations, both ways, newest first.",
     ),
+    get(
+        "/api/v1/retailers",
+        Route::ApiRetailers,
+        Access::User,
+        "Retailers by name: orders, what is due and what waits for each.",
+    ),
+    get(
+        "/api/v1/retailers/{id}",
+        Route::ApiRetailer,
+        Access::User,
+        "One retailer, `CONNECTION-CODE`: deadlines, orders, settings that hold.",
+    ),
+    get(
+        "/api/v1/settings",
+        Route::ApiSettings,
+        Access::User,
+        "Every setting: what holds, its default, who set it, retailers with their own. No secret.",
+    ),
+    post(
+        "/api/v1/settings",
+        Route::ApiSetSetting,
+        Access::User,
+        "Sets one of the agent's own settings, checked as a provisioning file is.",
+    ),
     post(
         "/api/v1/jobs/{id}/retry",
         Route::ApiRetryJob,

@@ -1,12 +1,12 @@
-//! Read operations of the pages' lists, for `Tx` and `Rx` alike: what follows the sales, and retailers. As in `read.rs`,
+//! Read operations of the pages' lists, for `Tx` and `Rx` alike: what follows the sales, retailers, settings. As in `read.rs`,
 //! none walks a whole table that grows.
 
 use crate::access::Access;
 use crate::error::StoreError;
 use crate::places::{FlowPage, FlowQuery};
 use crate::retailers::RetailerRow;
-use crate::rows::OrderRow;
-use crate::{places, retailers};
+use crate::rows::{OrderRow, SettingRow};
+use crate::{places, retailers, settings};
 use waybill_model::ids::{Millis, OrderId, RetailerId};
 
 type Answer<T> = Result<T, StoreError>;
@@ -20,6 +20,10 @@ pub trait Lists: Access {
     /// How many of them there are, counted up to `most`.
     fn flow_count(&self, query: &FlowQuery<'_>, most: usize) -> Answer<usize> {
         places::count(self.dynamic(), query, most)
+    }
+    /// Every value of a setting that is of no connection: agent-wide, then by retailer.
+    fn agent_rows(&self) -> Answer<Vec<SettingRow>> {
+        settings::agent_rows(self.dynamic())
     }
     /// Retailers that sent an order, by connection and code.
     fn retailers(&self) -> Answer<Vec<RetailerRow>> {

@@ -37,10 +37,15 @@ pub(crate) fn connection_values(
 
 /// Values of a key in every scope that names no connection.
 pub(crate) fn agent_values(a: &dyn Access, key: &str) -> Result<Vec<SettingRow>, StoreError> {
-    let span = Span::prefix(Key::new().byte(0));
-    let mut rows: Vec<SettingRow> = a.rows(Tab::Settings, &span, usize::MAX)?;
+    let mut rows = agent_rows(a)?;
     rows.retain(|row| row.key == key);
     Ok(rows)
+}
+
+/// Values of every key in every scope that names no connection.
+pub(crate) fn agent_rows(a: &dyn Access) -> Result<Vec<SettingRow>, StoreError> {
+    let span = Span::prefix(Key::new().byte(0));
+    a.rows(Tab::Settings, &span, usize::MAX)
 }
 
 pub(crate) fn effective(

@@ -85,7 +85,15 @@ const MENU: &[(&str, &str, &[Entry])] = &[
             ("/cancellations", "Cancellations"),
         ],
     ),
-    ("n-set", "Set up", &[("/matching/items", "Matching")]),
+    (
+        "n-set",
+        "Set up",
+        &[
+            ("/matching/items", "Matching"),
+            ("/retailers", "Retailers"),
+            ("/settings", "Settings"),
+        ],
+    ),
     (
         "n-look",
         "Look after",

@@ -13,8 +13,10 @@ mod matching;
 mod order;
 mod orders;
 mod replay;
+mod retailers;
 #[cfg(test)]
 mod sample;
+mod settings;
 mod stock;
 mod today;
 
@@ -69,6 +71,10 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::Backfill => backfill::show(asked).await,
         Route::TurnBackfill => backfill::command(asked).await,
         Route::Shipments | Route::Invoices | Route::Cancellations => lists::show(asked).await,
+        Route::Retailers => retailers::show(asked).await,
+        Route::Retailer => retailers::one(asked).await,
+        Route::Settings => settings::show(asked).await,
+        Route::SetSetting => settings::set(asked).await,
         Route::Stock => stock::show(asked).await,
         Route::ChangeStock => stock::command(asked).await,
         Route::Items => matching::show(asked).await,
