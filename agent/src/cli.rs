@@ -3,6 +3,7 @@
 mod backfill;
 mod backup;
 mod connectors;
+mod flows;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -13,6 +14,7 @@ pub(crate) use backup::{Backup, BackupOther, Restore};
 pub(crate) use connectors::{
     AcceptBuild, ChooseBuild, Connectors, Install, Keygen, Remove, Sign, Verify,
 };
+pub(crate) use flows::{Flows, OneFlow};
 
 /// Keeps a merchant's ERP and dropship network in step.
 #[derive(Debug, Parser)]
@@ -82,6 +84,9 @@ pub(crate) enum Command {
     Pause(Named),
     /// Go on with a paused connection.
     Resume(Named),
+    /// Flows, one kind of document over one route: whether each runs, pause, run now.
+    #[command(subcommand)]
+    Flows(Flows),
     /// Let go of connections: pause them and remove what was registered at their vendors. To be run before a purge.
     Disconnect(Disconnect),
     /// Who did what, newest first.
@@ -489,6 +494,8 @@ mod tests {
             "waybill orders --stage waitin",
             "waybill orders --limit 0",
             "waybill poll net --entity orders",
+            "waybill flows pause orders network erp",
+            "waybill flows run order network",
             "waybill ignore card-1",
             "waybill nonsense",
             "waybill mappings import things file.csv",

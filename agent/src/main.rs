@@ -14,6 +14,7 @@ mod crash;
 mod disconnect;
 mod doctor;
 mod files;
+mod flows;
 mod journal;
 mod key;
 mod logging;

@@ -91,6 +91,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         options: EngineOptions {
             hooks: hooks.is_some(),
             free_space: Some(watched(config.data_dir.clone())),
+            zone: jiff::tz::TimeZone::system(),
             ..EngineOptions::default()
         },
         observer: None,

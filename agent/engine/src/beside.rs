@@ -3,7 +3,7 @@
 use crate::core::{Core, Desk};
 use crate::event::CallKey;
 use crate::supervise::Engine;
-use crate::{backfill, ensure, hints, hooks};
+use crate::{backfill, ensure, flow, hints, hooks};
 use std::sync::Arc;
 use waybill_host::connector::Connector;
 use waybill_model::contract::Role;
@@ -43,15 +43,19 @@ pub(crate) fn look(
         let ensure = ensure::due(core, slot, rx, now)?;
         found.extend(ensure.map(|at| (CallKey::Ensure(*id), at)));
         let backfill = backfill::due(rx, slot)?;
-        found.extend(backfill.map(|at| (CallKey::Backfill(*id), at)));
+        let from = flow::runs_from(desk, *id, Entity::Order, now);
+        found.extend(
+            backfill
+                .zip(from)
+                .map(|(at, from)| (CallKey::Backfill(*id), at.max(from))),
+        );
         let is_source = |c: &Arc<dyn Connector>| c.roles().contains(&Role::Source);
         if slot.connector().is_some_and(is_source) {
             let fetch = hints::due(core, slot, rx, now)?;
-            found.extend(
-                fetch
-                    .into_iter()
-                    .map(|(entity, at)| (CallKey::Fetch(*id, entity), at)),
-            );
+            found.extend(fetch.into_iter().filter_map(|(entity, at)| {
+                let from = flow::runs_from(desk, *id, entity, now)?;
+                Some((CallKey::Fetch(*id, entity), at.max(from)))
+            }));
         }
     }
     Ok(found)

@@ -3,10 +3,12 @@
 use crate::connectors::{Binding, CallsUsed, Connectors};
 use crate::disk::Disk;
 use crate::event::Event;
+use crate::flow;
 use crate::hooks::{self, Hooks};
 use crate::shipment::trigger;
 use crate::supervise::EngineOptions;
 use crate::swap::{Swaps, Watch, Watched};
+use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -63,6 +65,8 @@ pub(crate) struct Desk {
     pub(crate) counts_open: bool,
     /// When shipments are reported, over all retailers.
     pub(crate) shipments: trigger::Wanted,
+    /// The merchant's.
+    pub(crate) zone: TimeZone,
 }
 
 impl Default for Desk {
@@ -73,6 +77,7 @@ impl Default for Desk {
             agent: Values::new(),
             counts_open: true,
             shipments: trigger::Wanted::default(),
+            zone: TimeZone::UTC,
         }
     }
 }
@@ -290,18 +295,34 @@ impl Core {
                 },
             );
         }
-        let desk = Arc::new(Desk {
+        let zone = flow::zone(&agent, &self.options.zone);
+        self.replace(Desk {
             slots,
             routes,
             agent,
             counts_open: self.options.counts_open,
             shipments,
+            zone,
         });
+        Ok(())
+    }
+
+    /// Reads the routes again; what is bound stays.
+    pub(crate) fn reload_routes(&self) -> Result<(), StoreError> {
+        let routes = self.store.read(Read::routes)?;
+        self.replace(Desk {
+            routes,
+            ..Desk::clone(&self.desk())
+        });
+        Ok(())
+    }
+
+    fn replace(&self, desk: Desk) {
+        let desk = Arc::new(desk);
         match self.desk.write() {
             Ok(mut held) => *held = desk,
             Err(poisoned) => *poisoned.into_inner() = desk,
         }
-        Ok(())
     }
 
     fn fill_defaults(&self, row: &ConnectionRow, settings: &mut Values) {

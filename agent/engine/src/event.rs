@@ -12,6 +12,8 @@ pub enum Event {
     Changed,
     /// Connections, routes or settings changed: bind again.
     Reload,
+    /// A flow was paused, or goes on.
+    Routes,
     /// Webhook requests of a connection were stored.
     Delivered(ConnectionId),
     /// A person asked to poll now.

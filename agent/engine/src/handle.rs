@@ -9,6 +9,7 @@ use crate::release::{self, Filled};
 use crate::status;
 use crate::swap;
 use crate::view::{CardView, FrameView, HistoryView, OrderDetail, OrderList, TodayView};
+use jiff::tz::TimeZone;
 use std::sync::Arc;
 use waybill_host::connector::Mode;
 use waybill_host::ports::EffectScope;
@@ -17,6 +18,7 @@ use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, JobId, Millis, OrderId};
 use waybill_model::job::Priority;
 use waybill_model::order_state::OrderStage;
+use waybill_model::settings::TIME_ZONE;
 use waybill_store::{ConnectionRow, Read, Rx, StoreError};
 
 /// Why a command or a read was not carried out.
@@ -106,6 +108,16 @@ impl Handle {
             Some((name, why)) => Err(format!("connection `{name}`: {why}")),
             None => Ok(()),
         }
+    }
+
+    /// The time zone that the merchant has set.
+    pub fn zone(&self) -> Option<TimeZone> {
+        let desk = self.core.desk();
+        let is_set = desk
+            .agent
+            .get(TIME_ZONE)
+            .is_some_and(|z| !z.trim().is_empty());
+        is_set.then(|| desk.zone.clone())
     }
 
     /// The frame of every page.

@@ -20,6 +20,7 @@ mod ensure;
 pub mod event;
 pub mod figures;
 pub mod finding;
+pub mod flow;
 mod gather;
 pub mod handle;
 mod hints;

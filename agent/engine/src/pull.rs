@@ -2,6 +2,7 @@
 
 use crate::core::{Core, Slot};
 use crate::event::Event;
+use crate::flow::{self, Standing};
 use crate::intake;
 use std::sync::Arc;
 use waybill_host::connector::{CallError, Mode};
@@ -87,9 +88,11 @@ async fn page(
     };
     let began = core.now();
     let (feed, may_call, near) = core.store.read(|rx| {
+        // A pause counts from the next page on.
+        let reads = flow::reads_over(&desk, &rx.routes()?, connection, entity, began);
         Ok((
             rx.feed(connection, entity)?,
-            core.may_call(rx, connection, began)?,
+            reads == Some(Standing::Runs) && core.may_call(rx, connection, began)?,
             priority(entity) == Priority::Order && is_near(rx, began)?,
         ))
     })?;

@@ -1,12 +1,13 @@
-//! What of the ready work leaves now: settles and shipments gathered, tickets that are due, pushes in the order in which
-//! they matter. Part of the loop in `supervise.rs`; decides from one look at the store and from what is running.
+//! What leaves and what is read now: settles and shipments gathered, tickets that are due, pushes in the order in which
+//! they matter, feeds whose time has come. Part of the loop in `supervise.rs`; decides from one look at the store and from what is running.
 
 use crate::core::{Desk, Slot};
 use crate::event::CallKey;
+use crate::flow::{self, Standing};
 use crate::gather::{self, ReadyJob};
 use crate::stock::Turn;
-use crate::supervise::{Engine, Look};
-use crate::{settle, stock, tickets, work};
+use crate::supervise::{Engine, HIGH_WATER, Look};
+use crate::{pull, settle, stock, tickets, work};
 use std::collections::BTreeSet;
 use waybill_model::contract::{Descriptor, Moment};
 use waybill_model::document::Entity;
@@ -110,7 +111,7 @@ impl Engine {
         now: Millis,
     ) -> Result<Millis, StoreError> {
         // Most connections are told of no stock: nothing is read for them.
-        if !stock::level_routes(desk).any(|row| row.to == id) {
+        if !stock::all_routes(desk).any(|row| row.to == id) {
             return Ok(Millis::MAX);
         }
         let push = CallKey::Push(id, Entity::InventoryLevel, 0);
@@ -178,6 +179,62 @@ impl Engine {
                 }
                 let core = self.core.clone();
                 self.start(CallKey::Push(id, entity, hand), work::run(core, id, entity));
+            }
+        }
+        next
+    }
+
+    /// Feeds that are due, of flows that run.
+    pub(crate) fn schedule_pulls(
+        &mut self,
+        id: ConnectionId,
+        descriptor: &Descriptor,
+        desk: &Desk,
+        look: &Look,
+        now: Millis,
+    ) -> Millis {
+        let mut next = Millis::MAX;
+        let mut running = self.running.keys();
+        let resuming = running.any(|key| matches!(key, CallKey::Resume(c, _) if *c == id));
+        for feed in &descriptor.pulls {
+            let key = (id, feed.entity);
+            let due = look.feeds.get(&key).copied().unwrap_or(now);
+            let wanted = self.wanted.contains(&key);
+            let backfill =
+                feed.entity == Entity::Order && self.running.contains_key(&CallKey::Backfill(id));
+            if backfill || self.running.contains_key(&CallKey::Fetch(id, feed.entity)) {
+                // Looked at again as soon as it ends.
+                continue;
+            }
+            match flow::reads(desk, id, feed.entity, now) {
+                Some(Standing::Runs) => {}
+                Some(Standing::Closed(until)) => {
+                    next = next.min(until);
+                    continue;
+                }
+                // An order that leads nowhere would be acknowledged and then forgotten.
+                Some(Standing::Paused) | None => continue,
+            }
+            let held_back = match feed.entity {
+                _ if look.full => true,
+                Entity::Order => look.backlog > HIGH_WATER,
+                // The sale of a note, an invoice or a state may be in a batch whose end is not known yet.
+                Entity::Shipment | Entity::Invoice | Entity::OrderState => resuming,
+                // Item by item: without a complete catalogue, the round would miss some.
+                Entity::InventoryLevel => !look.caught_up.contains(&id),
+                _ => false,
+            };
+            if (due <= now || wanted) && !held_back {
+                self.wanted.remove(&key);
+                let core = self.core.clone();
+                let pull = CallKey::Pull(id, feed.entity);
+                if feed.entity == Entity::InventoryLevel {
+                    self.start(pull, stock::sweep(core, id));
+                } else {
+                    self.start(pull, pull::run(core, id, feed.entity));
+                }
+            } else if due > now {
+                next = next.min(due);
             }
         }
         next

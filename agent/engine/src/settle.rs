@@ -1,6 +1,7 @@
 //! Telling a source what was gathered for it, in one call.
 
 use crate::core::{Core, Slot};
+use crate::flow;
 use crate::gather;
 use crate::work::{self, Claim};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use waybill_model::contract::{Moment, Settled};
 use waybill_model::crash;
 use waybill_model::document::Entity;
 use waybill_model::ids::ConnectionId;
-use waybill_model::job::{Priority, Work};
+use waybill_model::job::{JobState, Priority, Work};
 use waybill_store::{BatchRow, JobRow, Read, StoreError};
 
 /// Tells the source about everything that is ready for this moment.
@@ -28,7 +29,7 @@ pub(crate) async fn run(
     let generation = connector.generation();
     let now = core.now();
     crash::point("batch.before-commit");
-    let inner = core.clone();
+    let (inner, desk) = (core.clone(), core.desk());
     let claim = core
         .store
         .write(move |tx| {
@@ -36,6 +37,14 @@ pub(crate) async fn run(
                 return Ok(None);
             }
             let mut jobs = tx.ready_of(connection, Work::Settle(moment), gather::MOST)?;
+            let mut held = Vec::new();
+            for job in &jobs {
+                if let Some(due) = flow::held(tx, &desk, job, now)? {
+                    held.push(job.id);
+                    tx.set_state(job.id, JobState::Held { due }, now)?;
+                }
+            }
+            jobs.retain(|job| !held.contains(&job.id));
             work::isolate(&mut jobs);
             if jobs.is_empty() {
                 return Ok(None);

@@ -3,6 +3,7 @@
 use crate::catalogue;
 use crate::core::{Core, Desk};
 use crate::ensure;
+use crate::flow;
 use crate::shipment::show;
 use crate::view::{
     AlarmView, BudgetView, CardKind, CardView, CellView, ConnectionView, DeadlineKind, FeedView,
@@ -47,6 +48,7 @@ pub(crate) fn frame(core: &Core, rx: &Rx) -> Result<FrameView, StoreError> {
             .iter()
             .filter(|r| r.paused)
             .map(|r| r.title.clone())
+            .chain(flow::show::paused(&desk, rx)?)
             .collect(),
         causes: counters.cards,
         waiting: orders_in(&counters, OrderStage::Waiting),
@@ -58,6 +60,7 @@ pub(crate) fn frame(core: &Core, rx: &Rx) -> Result<FrameView, StoreError> {
 /// What a person must know on every page.
 fn alarms(core: &Core, rx: &Rx, paused: bool) -> Result<Vec<AlarmView>, StoreError> {
     let mut alarms = Vec::from_iter(core.disk_alarm());
+    alarms.extend(flow::show::alarms(core, rx)?);
     if paused && let Some(restored) = rx.restored()? {
         alarms.push(AlarmView {
             text: "This database was restored, and connections are paused.".to_owned(),
@@ -320,7 +323,7 @@ fn job_view(desk: &Desk, job: &JobRow) -> JobView {
         JobState::Parked(_) => Tone::You,
         JobState::Done(_) => Tone::Ok,
         JobState::Pending { .. } | JobState::Waiting { .. } | JobState::Running(_) => Tone::Soon,
-        JobState::Resting { .. } => Tone::Hold,
+        JobState::Resting { .. } | JobState::Held { .. } => Tone::Hold,
         _ => Tone::Quiet,
     };
     JobView {

@@ -8,7 +8,8 @@ use crate::event::{CallKey, Event};
 use crate::gather::{self, ReadyJob};
 use crate::handle::Handle;
 use crate::swap::{self, Swaps, Watch};
-use crate::{backfill, beside, ensure, hints, hooks, pull, retention, stock, work};
+use crate::{backfill, beside, ensure, flow, hints, hooks, retention, work};
+use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -17,7 +18,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 use waybill_host::ports::{Clock, Rng};
-use waybill_model::contract::{Descriptor, Role};
+use waybill_model::contract::Role;
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, JobId, Millis};
 use waybill_model::job::JobState;
@@ -49,6 +50,8 @@ pub struct EngineOptions {
     pub counts_open: bool,
     /// Whether the hooks listener runs: without it no webhook is registered.
     pub hooks: bool,
+    /// The machine's time zone, where the merchant has set none.
+    pub zone: TimeZone,
     /// Asked how much of the disk is free; `None`: it is not watched.
     pub free_space: Option<FreeSpace>,
 }
@@ -63,6 +66,7 @@ impl Default for EngineOptions {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             counts_open: true,
             hooks: false,
+            zone: TimeZone::UTC,
             free_space: None,
         }
     }
@@ -103,7 +107,7 @@ pub struct Engine {
     pub(crate) running: BTreeMap<CallKey, Id>,
     /// Ready jobs that were read before: a wave is not read again for each of its members.
     known: BTreeMap<JobId, ReadyJob>,
-    wanted: BTreeSet<(ConnectionId, Entity)>,
+    pub(crate) wanted: BTreeSet<(ConnectionId, Entity)>,
     looked_at: Millis,
     prune_at: Option<Millis>,
 }
@@ -111,11 +115,11 @@ pub struct Engine {
 /// What one look at the store found.
 pub(crate) struct Look {
     rows: Vec<ConnectionRow>,
-    feeds: BTreeMap<(ConnectionId, Entity), Millis>,
+    pub(crate) feeds: BTreeMap<(ConnectionId, Entity), Millis>,
     pub(crate) ready: BTreeMap<ConnectionId, Vec<ReadyJob>>,
     pub(crate) due: Vec<JobRow>,
     next_due: Option<Millis>,
-    backlog: u64,
+    pub(crate) backlog: u64,
     /// Sales whose order is not acknowledged yet.
     pub(crate) unaccepted: u64,
     /// Jobs that will be tried again.
@@ -125,7 +129,7 @@ pub(crate) struct Look {
     beside: Vec<(CallKey, Millis)>,
     next_hint: Option<Millis>,
     /// The disk has no room for more.
-    full: bool,
+    pub(crate) full: bool,
 }
 
 impl Engine {
@@ -206,11 +210,12 @@ impl Engine {
 
     fn hear(&mut self, event: Event) -> Result<(), StoreError> {
         let mut next = Some(event);
-        let mut reload = false;
+        let (mut reload, mut routes) = (false, false);
         while let Some(event) = next {
             match event {
                 Event::Changed | Event::Delivered(_) => {}
                 Event::Reload => reload = true,
+                Event::Routes => routes = true,
                 Event::Poll(connection, entity) => self.want(connection, entity),
             }
             next = self.events.try_recv().ok();
@@ -219,8 +224,23 @@ impl Engine {
             self.core.reload()?;
             self.core.swaps.times.bound(self.core.now());
             self.look_again()?;
+        } else if routes {
+            self.core.reload_routes()?;
+        }
+        if reload || routes {
+            self.release_held()?;
         }
         Ok(())
+    }
+
+    /// What was held for its flow goes on where the flow does.
+    fn release_held(&self) -> Result<(), StoreError> {
+        let (desk, now) = (self.core.desk(), self.core.now());
+        let store = &self.core.store;
+        if store.read(|rx| rx.jobs_in("held", 1))?.is_empty() {
+            return Ok(());
+        }
+        store.write_blocking(move |tx| flow::release(tx, &desk, now))
     }
 
     /// What rests may go on under the settings that were just read.
@@ -309,6 +329,8 @@ impl Engine {
 
     /// Every batch that a crash cut short is run again as soon as its connection may be called.
     fn resume(&mut self) -> Result<(), StoreError> {
+        // A kill may have come between a flow's commit and what was held for it.
+        self.release_held()?;
         for batch in self.core.store.read(Read::open_batches)? {
             let desk = self.core.desk();
             let slot = desk.slots.get(&batch.connection);
@@ -462,7 +484,12 @@ impl Engine {
         let waiting: Vec<_> = look
             .due
             .iter()
-            .filter(|j| matches!(j.state, JobState::Waiting { .. } | JobState::Resting { .. }))
+            .filter(|j| {
+                matches!(
+                    j.state,
+                    JobState::Waiting { .. } | JobState::Resting { .. } | JobState::Held { .. }
+                )
+            })
             .map(|j| j.id)
             .collect();
         if waiting.is_empty() {
@@ -504,68 +531,5 @@ impl Engine {
             next = next.min(self.schedule_pulls(id, descriptor, desk, look, now));
         }
         Ok(next)
-    }
-
-    fn schedule_pulls(
-        &mut self,
-        id: ConnectionId,
-        descriptor: &Descriptor,
-        desk: &Desk,
-        look: &Look,
-        now: Millis,
-    ) -> Millis {
-        let mut next = Millis::MAX;
-        let leads = |entity| {
-            let mut routes = desk.routes.iter();
-            routes.any(|r| r.entity == entity && r.from == id)
-        };
-        let mut running = self.running.keys();
-        let resuming = running.any(|key| matches!(key, CallKey::Resume(c, _) if *c == id));
-        for feed in &descriptor.pulls {
-            let key = (id, feed.entity);
-            let due = look.feeds.get(&key).copied().unwrap_or(now);
-            let wanted = self.wanted.contains(&key);
-            let backfill =
-                feed.entity == Entity::Order && self.running.contains_key(&CallKey::Backfill(id));
-            if backfill || self.running.contains_key(&CallKey::Fetch(id, feed.entity)) {
-                // Looked at again as soon as it ends.
-                continue;
-            }
-            let held_back = match feed.entity {
-                _ if look.full => true,
-                // An order that leads nowhere would be acknowledged and then forgotten.
-                Entity::Order => !leads(Entity::Order) || look.backlog > HIGH_WATER,
-                // What is cancelled of orders nobody reads concerns nobody.
-                Entity::Cancellation => !leads(Entity::Order),
-                // The sale of a note may be in a batch whose end is not known yet.
-                Entity::Shipment => !leads(Entity::Shipment) || resuming,
-                // Item by item: without a complete catalogue, the round would miss some.
-                Entity::InventoryLevel => {
-                    !leads(Entity::InventoryLevel) || !look.caught_up.contains(&id)
-                }
-                // So may the sale of a state, which tells what is cancelled, what is set aside, and that it may be told of.
-                Entity::OrderState => {
-                    let ships = leads(Entity::Shipment) && !desk.shipments.statuses.is_empty();
-                    let wanted =
-                        ships || leads(Entity::Cancellation) || leads(Entity::InventoryLevel);
-                    resuming || !wanted
-                }
-                Entity::Invoice => !leads(Entity::Invoice) || resuming,
-                _ => false,
-            };
-            if (due <= now || wanted) && !held_back {
-                self.wanted.remove(&key);
-                let core = self.core.clone();
-                let pull = CallKey::Pull(id, feed.entity);
-                if feed.entity == Entity::InventoryLevel {
-                    self.start(pull, stock::sweep(core, id));
-                } else {
-                    self.start(pull, pull::run(core, id, feed.entity));
-                }
-            } else if due > now {
-                next = next.min(due);
-            }
-        }
-        next
     }
 }

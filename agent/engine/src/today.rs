@@ -50,6 +50,7 @@ pub(crate) fn today(core: &Core, rx: &Rx) -> Result<TodayView, StoreError> {
         causes: counters.cards,
         on_their_way: orders_in(&counters, OrderStage::Received),
         orders: counters.orders.values().sum(),
+        flows: &crate::flow::show::paused(&desk, rx)?,
     });
     Ok(TodayView {
         verdict,
@@ -114,6 +115,8 @@ struct Known<'a> {
     causes: u64,
     on_their_way: u64,
     orders: u64,
+    /// Flows that a person has paused.
+    flows: &'a [String],
 }
 
 /// One sentence that is true: what needs a person first, then what does not work, then what is on its way.
@@ -151,6 +154,10 @@ fn verdict(known: &Known<'_>) -> (String, Tone, &'static str) {
     if let Some(c) = of_tone(Tone::Hold) {
         parts.push(format!("{} is paused by you.", c.title));
     }
+    if !known.flows.is_empty() {
+        parts.push(format!("Paused by you: {}.", known.flows.join(", ")));
+    }
+    let hold = of_tone(Tone::Hold).is_some() || !known.flows.is_empty();
     if let Some(c) = of_tone(Tone::Soon) {
         parts.push(format!("{}: {}", c.title, ended(&c.sentence)));
     }
@@ -161,7 +168,7 @@ fn verdict(known: &Known<'_>) -> (String, Tone, &'static str) {
         parts.push("Everything is in step. Nothing waits for you.".to_owned());
     } else if !needs {
         parts.push("Nothing waits for you.".to_owned());
-    } else if of_tone(Tone::Hold).is_none() && of_tone(Tone::Soon).is_none() {
+    } else if !hold && of_tone(Tone::Soon).is_none() {
         parts.push("Everything else goes on by itself.".to_owned());
     }
     if known.on_their_way > 0 {
@@ -174,7 +181,7 @@ fn verdict(known: &Known<'_>) -> (String, Tone, &'static str) {
     }
     let stamp = if needs {
         (Tone::You, "Needs you")
-    } else if of_tone(Tone::Hold).is_some() {
+    } else if hold {
         (Tone::Hold, "Paused")
     } else if disturbed {
         (Tone::Soon, "Disturbed")
@@ -234,7 +241,11 @@ mod tests {
         }
     }
 
-    fn said(connections: &[ConnectionView], counts: [u64; 5]) -> (String, &'static str) {
+    fn said(
+        connections: &[ConnectionView],
+        counts: [u64; 5],
+        flows: &[String],
+    ) -> (String, &'static str) {
         let [waiting, left, causes, on_their_way, orders] = counts;
         let (text, _, stamp) = verdict(&Known {
             connections,
@@ -243,6 +254,7 @@ mod tests {
             causes,
             on_their_way,
             orders,
+            flows,
         });
         (text, stamp)
     }
@@ -309,7 +321,14 @@ mod tests {
                 "Not set up",
             ),
         ] {
-            assert_eq!(said(connections, counts), (text.to_owned(), stamp));
+            assert_eq!(said(connections, counts, &[]), (text.to_owned(), stamp));
         }
+        let flows = ["Shipments from ERP to Network".to_owned()];
+        let (text, stamp) = said(&good, [0, 0, 0, 0, 9], &flows);
+        assert_eq!(
+            text,
+            "Paused by you: Shipments from ERP to Network. Nothing waits for you."
+        );
+        assert_eq!(stamp, "Paused");
     }
 }

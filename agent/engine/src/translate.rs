@@ -23,6 +23,8 @@ pub(crate) enum Looked {
     NeedsCustomer(Gap),
     /// The order was cancelled meanwhile.
     Withdrawn,
+    /// Its flow does not run; looked at again then at the latest.
+    Hold(Millis),
     /// Not yet; it is looked at again by itself.
     Rest(Rest),
     /// Nothing is left to do; why, for the timeline.

@@ -451,6 +451,37 @@ pub struct FrameView {
     pub alarms: Vec<AlarmView>,
 }
 
+/// One kind of document over one route.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FlowView {
+    /// Kind of document.
+    pub entity: Entity,
+    /// Name of the connection it comes from.
+    pub from: String,
+    /// Name of the connection it goes to.
+    pub to: String,
+    /// "Shipments from ERP to Network".
+    pub title: String,
+    /// `runs`, `paused` or `closed`: outside its hours.
+    pub state: &'static str,
+    /// The same in words.
+    pub sentence: String,
+    /// Its tone.
+    pub tone: Tone,
+    /// Its hours, as they were set.
+    pub hours: Option<String>,
+    /// When its hours begin again.
+    pub opens: Option<Millis>,
+    /// Who paused it.
+    pub who: Option<String>,
+    /// Why.
+    pub why: Option<String>,
+    /// When.
+    pub since: Option<Millis>,
+    /// Documents that wait for it.
+    pub held: u64,
+}
+
 /// Something about the agent itself that a person must know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AlarmView {

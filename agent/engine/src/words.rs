@@ -61,6 +61,7 @@ pub(crate) fn state(state: &JobState, target: &str) -> String {
         JobState::Pending { .. } => format!("Sent, {target} has not confirmed yet"),
         JobState::Waiting { .. } => "Will be tried again by itself".to_owned(),
         JobState::Resting { .. } => "Waits by itself".to_owned(),
+        JobState::Held { .. } => "Held: its flow is paused or outside its hours".to_owned(),
         JobState::Blocked(gap) => format!("Waits: {}", gap_title(gap).to_lowercase()),
         JobState::Parked(why) => format!("Waits for you: {}", reason(why)),
         JobState::Done(ending) => match ending {

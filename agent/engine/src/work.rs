@@ -3,8 +3,9 @@
 
 use crate::calls;
 use crate::cancel;
-use crate::core::{Core, Slot};
+use crate::core::{Core, Desk, Slot};
 use crate::event::Event;
+use crate::flow;
 use crate::gather;
 use crate::invoice;
 use crate::order::CUSTOMER_TABLE;
@@ -114,8 +115,7 @@ async fn claim(
                 if members.len() == max {
                     break;
                 }
-                invoice::cut::before_look(tx, &inner, &job, now)?;
-                match translate::look(tx, &inner, &job, now)? {
+                match look(tx, &inner, &job, now)? {
                     Looked::Go(delivery) => {
                         tell(tx, &job, &delivery)?;
                         members.push((job, *delivery));
@@ -159,6 +159,15 @@ async fn claim(
     Ok(claimed)
 }
 
+/// Looks at a job that may be sent, unless its flow does not run.
+fn look(tx: &mut Tx<'_>, desk: &Desk, job: &JobRow, now: Millis) -> Result<Looked, StoreError> {
+    if let Some(due) = flow::held(tx, desk, job, now)? {
+        return Ok(Looked::Hold(due));
+    }
+    invoice::cut::before_look(tx, desk, job, now)?;
+    translate::look(tx, desk, job, now)
+}
+
 /// A job that cannot be sent now goes where it waits.
 fn set_aside(tx: &mut Tx<'_>, job: &JobRow, looked: Looked, now: Millis) -> Result<(), StoreError> {
     match looked {
@@ -176,6 +185,7 @@ fn set_aside(tx: &mut Tx<'_>, job: &JobRow, looked: Looked, now: Millis) -> Resu
         }
         Looked::NeedsCustomer(gap) => need_customer(tx, job, gap, now)?,
         Looked::Withdrawn => tx.set_state(job.id, JobState::Done(Ending::Withdrawn), now)?,
+        Looked::Hold(due) => return tx.set_state(job.id, JobState::Held { due }, now),
         Looked::Rest(rest) => shipment::rest::lay(tx, job, &rest, now)?,
         Looked::End(ending, why) => {
             if let Some(order) = job.order {

@@ -3,6 +3,7 @@
 use crate::answer::{self, Answer, Failure};
 use crate::api_backfill;
 use crate::api_connectors;
+use crate::api_flows;
 use crate::api_lists;
 use crate::api_matching;
 use crate::api_setup;
@@ -192,6 +193,9 @@ async fn further(asked: &Asked<'_>) -> Result<Answer, Failure> {
         }
         Route::ApiRetailers | Route::ApiRetailer | Route::ApiSettings | Route::ApiSetSetting => {
             api_setup::answer(asked).await
+        }
+        Route::ApiFlows | Route::ApiPauseFlow | Route::ApiResumeFlow | Route::ApiRunFlow => {
+            api_flows::answer(asked).await
         }
         Route::ApiStock | Route::ApiStockItem | Route::ApiSwitchStock | Route::ApiSendStock => {
             api_stock::answer(asked).await

@@ -6,6 +6,7 @@ mod answer;
 mod api;
 mod api_backfill;
 mod api_connectors;
+mod api_flows;
 mod api_lists;
 mod api_matching;
 mod api_setup;

@@ -243,6 +243,17 @@ fn matching_body(route: Route) -> Option<Value> {
                 ),
             ],
         )),
+        _ => further_body(route),
+    }
+}
+
+/// Bodies of what came later.
+fn further_body(route: Route) -> Option<Value> {
+    match route {
+        Route::ApiPauseFlow => Some(object(
+            &[],
+            &[("why", text("Why, for the history; may be left out."))],
+        )),
         Route::ApiReplay => Some(object(
             &[],
             &[
@@ -365,6 +376,9 @@ const fn answer(route: Route) -> &'static str {
         Route::ApiSettings => "agent, connections, changes",
         Route::ApiSetSetting => "changed",
         Route::ApiCards => "cards",
+        Route::ApiFlows => {
+            "rows: entity, from, to, title, state, sentence, hours, opens, who, why, since, held"
+        }
         Route::ApiBackfill => "backfill, orders: the first ones it found",
         Route::ApiLookForOrders => "id, sentence",
         Route::ApiStock => {

@@ -233,6 +233,30 @@ pub(crate) const API: &[Entry] = &[
         "Pauses a connection, removes what is registered at its vendor and, when told so, forgets its secrets.",
     ),
     get(
+        "/api/v1/flows",
+        Route::ApiFlows,
+        Access::User,
+        "Flows: one kind of document over one route, whether each runs, its hours, what waits for it.",
+    ),
+    post(
+        "/api/v1/flows/{entity}/{from}/{to}/pause",
+        Route::ApiPauseFlow,
+        Access::User,
+        "Pauses a flow: nothing new of it is read or sent; what was begun goes on to its verdict.",
+    ),
+    post(
+        "/api/v1/flows/{entity}/{from}/{to}/resume",
+        Route::ApiResumeFlow,
+        Access::User,
+        "Lets a paused flow go on.",
+    ),
+    post(
+        "/api/v1/flows/{entity}/{from}/{to}/run",
+        Route::ApiRunFlow,
+        Access::User,
+        "Runs a flow now; outside its hours for a quarter of an hour.",
+    ),
+    get(
         "/api/v1/history",
         Route::ApiHistory,
         Access::User,

@@ -67,7 +67,7 @@ pub(crate) struct Site {
     pub(crate) handle: Handle,
     /// The table.
     pub(crate) routes: Routes,
-    /// The merchant's zone.
+    /// This machine's zone.
     pub(crate) zone: TimeZone,
     /// Limits of a body.
     pub(crate) limits: Limits,
@@ -120,7 +120,7 @@ impl Asked<'_> {
 
     /// Times as this site shows them, seen from now.
     pub(crate) fn times(&self) -> Times {
-        Times::new(self.site.zone.clone(), self.site.handle.now())
+        Times::new(self.site.zone(), self.site.handle.now())
     }
 
     /// The browser's part.
@@ -186,6 +186,11 @@ fn wants_json(peer: Peer, path: &str) -> bool {
 }
 
 impl Site {
+    /// The merchant's zone, else this machine's.
+    pub(crate) fn zone(&self) -> TimeZone {
+        self.handle.zone().unwrap_or_else(|| self.zone.clone())
+    }
+
     /// Answers a request. Every answer carries the guarding headers.
     pub(crate) async fn answer(&self, peer: Peer, request: Request<Incoming>) -> Answer {
         let json = wants_json(peer, request.uri().path());

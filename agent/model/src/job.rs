@@ -7,6 +7,7 @@
 //!                         |        |-> parked(reason)  -> ready, when its cause is gone or a person retries
 //! blocked(gap) -----------+ (another job fills the cell by itself: no card)
 //! resting(due) -----------+ (not to be sent yet: looked at again then, or when its document changes)
+//! held(due) --------------+ (its flow is paused or outside its hours; it counts like a ready one)
 //! ```
 //! A start of the agent turns running into ready and keeps batch membership and journal.
 
@@ -68,6 +69,11 @@ pub enum JobState {
         /// When.
         due: Millis,
     },
+    /// Its flow is paused, or outside its hours. It leaves its lane free and is ready again when the flow goes on.
+    Held {
+        /// When it is looked at again, whatever became of the flow.
+        due: Millis,
+    },
     /// Another job fills this cell by itself.
     Blocked(Gap),
     /// A person must act.
@@ -114,6 +120,7 @@ impl JobState {
             Self::Pending { .. } => "pending",
             Self::Waiting { .. } => "waiting",
             Self::Resting { .. } => "resting",
+            Self::Held { .. } => "held",
             Self::Blocked(_) => "blocked",
             Self::Parked(_) => "parked",
             Self::Done(_) => "done",

@@ -9,6 +9,7 @@ pub mod crosswalk;
 pub mod decimal;
 pub mod document;
 pub mod grant;
+pub mod hours;
 pub mod ids;
 pub mod job;
 pub mod kits;

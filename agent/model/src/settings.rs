@@ -2,6 +2,7 @@
 //! in its descriptor; both are stored the same way and may be overridden per retailer.
 
 use crate::contract::{Choice, Field, Setting};
+use crate::document::Entity;
 use std::collections::BTreeMap;
 
 /// Effective values by key.
@@ -23,6 +24,18 @@ pub const RETRY_BASE: &str = "retry-base-secs";
 pub const RETRY_CAP: &str = "retry-cap-secs";
 /// Prefix of the settings that set a feed's poll interval in seconds: `poll-secs.order`. Per connection.
 pub const POLL: &str = "poll-secs.";
+/// Key of the setting: the merchant's time zone, by its IANA name.
+pub const TIME_ZONE: &str = "time-zone";
+/// Prefix of the settings that limit a flow to hours of the week: `hours.shipment`. Of the connection it comes from.
+pub const HOURS: &str = "hours.";
+/// Kinds of document that flow over routes.
+pub const FLOWS: [Entity; 5] = [
+    Entity::Order,
+    Entity::Shipment,
+    Entity::InventoryLevel,
+    Entity::Invoice,
+    Entity::Cancellation,
+];
 /// Key of the setting: how soon a vendor is asked first what became of a queued write, in seconds. Per connection.
 pub const CONFIRM: &str = "confirm-secs";
 /// Key of the setting: days that documents and stored answers are kept.
@@ -376,6 +389,28 @@ pub fn stock_settings() -> Vec<Setting> {
     ]
 }
 
+/// When flows run, and whose hours those are.
+fn hour_settings() -> impl Iterator<Item = Setting> {
+    let text = |key: &str, label: &str, help: &str| Setting {
+        per_retailer: false,
+        group: "timing".to_owned(),
+        ..setting(key, label, help, None, Field::Text)
+    };
+    let zone = text(
+        TIME_ZONE,
+        "Time zone",
+        "Name of your time zone, as in Europe/Berlin: for hours and for the times on the page. Empty: this machine's.",
+    );
+    let hours = FLOWS.into_iter().map(move |entity| {
+        text(
+            &format!("{HOURS}{entity}"),
+            &format!("Hours of {entity}"),
+            "When this flow runs, as in mon-fri 06:00-20:00, sat 08:00-12:00. Outside of them nothing new is read or sent. Empty: always.",
+        )
+    });
+    std::iter::once(zone).chain(hours)
+}
+
 /// Timings, agent-wide or per connection; never per retailer. Decimal seconds.
 pub fn timing_settings() -> Vec<Setting> {
     let timing = |key: &str, label: &str, help: &str, default: Option<&str>| Setting {
@@ -438,7 +473,8 @@ pub fn timing_settings() -> Vec<Setting> {
             ..timing(key, label, help, Some(mib))
         });
     }
-    for entity in crate::document::Entity::ALL {
+    all.extend(hour_settings());
+    for entity in Entity::ALL {
         all.push(timing(
             &format!("{POLL}{entity}"),
             &format!("Poll {entity} every"),

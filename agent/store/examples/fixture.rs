@@ -24,12 +24,7 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     let jobs = [first, second].map(|order| tx.jobs_of_order(order).map(|jobs| jobs[0].id));
     let [job, other] = jobs;
     let (job, other) = (job?, other?);
-    tx.put_route(&RouteRow {
-        entity: Entity::Order,
-        from: SOURCE,
-        to: TARGET,
-        paused: false,
-    })?;
+    tx.put_route(&RouteRow::new(Entity::Order, SOURCE, TARGET))?;
     let batch = tx.create_batch(
         TARGET,
         Work::Push(Entity::Order),

@@ -5,6 +5,7 @@ use crate::codec::{Key, Span};
 use crate::error::StoreError;
 use crate::rows::{ConnectionRow, RouteRow};
 use crate::schema::Tab;
+use waybill_model::document::Entity;
 use waybill_model::ids::ConnectionId;
 
 pub(crate) fn connections(a: &dyn Access) -> Result<Vec<ConnectionRow>, StoreError> {
@@ -34,11 +35,21 @@ pub(crate) fn routes(a: &dyn Access) -> Result<Vec<RouteRow>, StoreError> {
     a.rows(Tab::Routes, &Span::all(), usize::MAX)
 }
 
+pub(crate) fn route(
+    a: &dyn Access,
+    entity: Entity,
+    from: ConnectionId,
+    to: ConnectionId,
+) -> Result<Option<RouteRow>, StoreError> {
+    a.row(Tab::Routes, &key_of(entity, from, to).0)
+}
+
+fn key_of(entity: Entity, from: ConnectionId, to: ConnectionId) -> Key {
+    Key::new().text(entity.word()).u32(from.0).u32(to.0)
+}
+
 fn route_key(row: &RouteRow) -> Key {
-    Key::new()
-        .text(row.entity.word())
-        .u32(row.from.0)
-        .u32(row.to.0)
+    key_of(row.entity, row.from, row.to)
 }
 
 impl Tx<'_> {

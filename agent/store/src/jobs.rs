@@ -77,7 +77,10 @@ pub(crate) fn entries(row: &JobRow) -> Vec<Entry> {
         });
     }
     match &row.state {
-        JobState::Waiting { due } | JobState::Resting { due } | JobState::Pending { due, .. } => {
+        JobState::Waiting { due }
+        | JobState::Resting { due }
+        | JobState::Held { due }
+        | JobState::Pending { due, .. } => {
             out.push(Entry::mark(Tab::Due, Key::new().i64(*due).u64(id.0)));
         }
         JobState::Blocked(gap) => {

@@ -49,6 +49,15 @@ pub trait Read: Access {
     fn routes(&self) -> Answer<Vec<RouteRow>> {
         connections::routes(self.dynamic())
     }
+    /// A route.
+    fn route(
+        &self,
+        entity: Entity,
+        from: ConnectionId,
+        to: ConnectionId,
+    ) -> Answer<Option<RouteRow>> {
+        connections::route(self.dynamic(), entity, from, to)
+    }
     /// Where pulling of an entity stands.
     fn feed(&self, connection: ConnectionId, entity: Entity) -> Answer<Option<FeedRow>> {
         feeds::feed(self.dynamic(), connection, entity)
@@ -168,7 +177,7 @@ pub trait Read: Access {
     fn ready_of(&self, to: ConnectionId, work: Work, limit: usize) -> Answer<Vec<JobRow>> {
         jobs::ready_of(self.dynamic(), to, work, limit)
     }
-    /// Waiting, resting and pending jobs whose time has come.
+    /// Waiting, resting, held and pending jobs whose time has come.
     fn due(&self, now: Millis, limit: usize) -> Answer<Vec<JobRow>> {
         jobs::due(self.dynamic(), now, limit)
     }
@@ -577,6 +586,7 @@ pub const JOB_WORDS: &[&str] = &[
     "pending",
     "waiting",
     "resting",
+    "held",
     "blocked",
     "parked",
     "done",

@@ -54,6 +54,37 @@ pub struct RouteRow {
     pub to: ConnectionId,
     /// Stopped by a person.
     pub paused: bool,
+    /// Who stopped it, when and why; `None` in rows of older builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<StoppedBy>,
+    /// A person wants it to run until then, whatever its hours are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs_until: Option<Millis>,
+}
+
+impl RouteRow {
+    /// A route that nobody has stopped.
+    pub const fn new(entity: Entity, from: ConnectionId, to: ConnectionId) -> Self {
+        Self {
+            entity,
+            from,
+            to,
+            paused: false,
+            stopped: None,
+            runs_until: None,
+        }
+    }
+}
+
+/// A person's pause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoppedBy {
+    /// Who.
+    pub who: String,
+    /// When.
+    pub at: Millis,
+    /// Why; may be empty.
+    pub why: String,
 }
 
 /// Where pulling of one entity stands.

@@ -549,12 +549,7 @@ fn private_space_links_routes_levels_and_facts_of_the_agent() {
             tx.kv_apply(TARGET, &[write("a/2", Some("other"))])?;
             tx.put_meta("boot", b"1")?;
             tx.link(SOURCE, Entity::Order, "a", TARGET, Entity::Order, "900")?;
-            tx.put_route(&RouteRow {
-                entity: Entity::Order,
-                from: SOURCE,
-                to: TARGET,
-                paused: false,
-            })?;
+            tx.put_route(&RouteRow::new(Entity::Order, SOURCE, TARGET))?;
             let level = LevelRow {
                 from: TARGET,
                 to: SOURCE,

@@ -17,12 +17,7 @@ pub(crate) fn routes_of_cancels(
     erp: ConnectionId,
 ) -> Result<(), StoreError> {
     for (from, to) in [(network, erp), (erp, network)] {
-        tx.put_route(&RouteRow {
-            entity: Entity::Cancellation,
-            from,
-            to,
-            paused: false,
-        })?;
+        tx.put_route(&RouteRow::new(Entity::Cancellation, from, to))?;
     }
     Ok(())
 }

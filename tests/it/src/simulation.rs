@@ -163,24 +163,9 @@ fn set_up(store: &Store) {
             }
             let from = tx.put_connection(&connection("network", "Network"))?;
             let to = tx.put_connection(&connection("erp", "ERP"))?;
-            tx.put_route(&RouteRow {
-                entity: Entity::Order,
-                from,
-                to,
-                paused: false,
-            })?;
-            tx.put_route(&RouteRow {
-                entity: Entity::Shipment,
-                from: to,
-                to: from,
-                paused: false,
-            })?;
-            tx.put_route(&RouteRow {
-                entity: Entity::Invoice,
-                from: to,
-                to: from,
-                paused: false,
-            })?;
+            tx.put_route(&RouteRow::new(Entity::Order, from, to))?;
+            tx.put_route(&RouteRow::new(Entity::Shipment, to, from))?;
+            tx.put_route(&RouteRow::new(Entity::Invoice, to, from))?;
             for (retailer, policy) in crate::bills::POLICIES {
                 let scope = Scope {
                     connection: None,

@@ -90,19 +90,9 @@ pub(crate) fn set_up(store: &Store, start: Start) {
             let from = tx.put_connection(&connection("network", "Network"))?;
             let to = tx.put_connection(&connection("erp", "ERP"))?;
             if start.route {
-                tx.put_route(&RouteRow {
-                    entity: Entity::Order,
-                    from,
-                    to,
-                    paused: false,
-                })?;
+                tx.put_route(&RouteRow::new(Entity::Order, from, to))?;
             }
-            tx.put_route(&RouteRow {
-                entity: Entity::Shipment,
-                from: to,
-                to: from,
-                paused: false,
-            })?;
+            tx.put_route(&RouteRow::new(Entity::Shipment, to, from))?;
             let everybody = Scope::default();
             for (key, value) in start.settings {
                 tx.set_setting(&everybody, key, Some(value), "ann", 0)?;
@@ -115,12 +105,7 @@ pub(crate) fn set_up(store: &Store, start: Start) {
                 (Entity::Invoice, start.invoices),
             ] {
                 if leads {
-                    tx.put_route(&RouteRow {
-                        entity,
-                        from: to,
-                        to: from,
-                        paused: false,
-                    })?;
+                    tx.put_route(&RouteRow::new(entity, to, from))?;
                 }
             }
             // Method 12 of the ERP is known at the network, and so is its warehouse.

@@ -9,8 +9,10 @@ use waybill_model::contract::{Descriptor, Field, Setting};
 use waybill_model::crosswalk::{ANY, CUSTOMERS, ITEMS, SHIPPING_METHODS, WAREHOUSES};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::Entity;
+use waybill_model::hours::Hours;
 use waybill_model::settings::{
-    HOOKS_URL, agent_settings, connection_settings, stock_settings, timing_settings,
+    HOOKS_URL, HOURS, TIME_ZONE, agent_settings, connection_settings, stock_settings,
+    timing_settings,
 };
 
 impl Plan {
@@ -109,7 +111,7 @@ impl<'a> Check<'a> {
         };
         let mut known = descriptor.settings.clone();
         known.extend(agent_settings());
-        known.extend(timing_settings());
+        known.extend(timing_settings().into_iter().filter(|s| s.key != TIME_ZONE));
         known.extend(stock_settings());
         known.extend(connection_settings());
         self.settings(&connection.settings, &known, &descriptor.title, false);
@@ -151,7 +153,9 @@ impl<'a> Check<'a> {
                     .hint("Set it for the whole connection."),
                 );
             }
-            if let Some((why, hint)) = misfit(&setting.field, &value.value) {
+            let misfit = misfit(&setting.field, &value.value)
+                .or_else(|| unreadable(&key.value, &value.value));
+            if let Some((why, hint)) = misfit {
                 let mut mistake = Mistake::new(
                     value.place,
                     format!("`{}` cannot be `{}`: {why}", key.value, value.value),
@@ -334,6 +338,25 @@ impl<'a> Check<'a> {
             );
         }
     }
+}
+
+/// Why a text that follows a grammar cannot be read.
+fn unreadable(key: &str, value: &str) -> Option<(String, Option<String>)> {
+    let value = value.trim();
+    if value.is_empty() {
+        return None;
+    }
+    if key.starts_with(HOURS) {
+        let why = Hours::parse(value).err()?;
+        let hint = "Write days and hours, as in mon-fri 06:00-20:00, sat 08:00-12:00.";
+        return Some((why, Some(hint.to_owned())));
+    }
+    if key == TIME_ZONE && jiff::tz::TimeZone::get(value).is_err() {
+        let hint = "Write a name as in Europe/Berlin or America/New_York.".to_owned();
+        let why = "this machine knows no such time zone".to_owned();
+        return Some((why, Some(hint)));
+    }
+    None
 }
 
 /// Why a value does not fit a field, and what would.

@@ -130,12 +130,7 @@ impl Apply<'_> {
                 self.unlocked.insert(id);
             }
             Action::Route { entity, from, to } => {
-                tx.put_route(&RouteRow {
-                    entity,
-                    from: self.id(from)?,
-                    to: self.id(to)?,
-                    paused: false,
-                })?;
+                tx.put_route(&RouteRow::new(entity, self.id(from)?, self.id(to)?))?;
             }
             Action::Cell { crosswalk, cell } => {
                 let filled = Filled {

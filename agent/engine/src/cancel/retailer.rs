@@ -227,7 +227,10 @@ pub(crate) fn is_given_up(jobs: &[JobRow], row: &OrderRow) -> bool {
 /// A request was refused at its source: nothing is left of it.
 pub(crate) fn taken_back(tx: &mut Tx<'_>, row: &OrderRow, now: Millis) -> Result<(), StoreError> {
     for job in tx.jobs_of_order(row.id)? {
-        let waits = matches!(job.state, JobState::Parked(_) | JobState::Ready);
+        let waits = matches!(
+            job.state,
+            JobState::Parked(_) | JobState::Ready | JobState::Held { .. }
+        );
         if !count::is_cancel(&job) || !waits || !count::is_answer(tx, &job)? {
             continue;
         }

@@ -167,7 +167,7 @@ const fn standing(state: &JobState) -> State {
     use waybill_model::job::Ending::{Ignored, Merged, Recorded, Refused, Withdrawn, Written};
     match state {
         JobState::Parked(_) => State::You,
-        JobState::Resting { .. } => State::Waits,
+        JobState::Resting { .. } | JobState::Held { .. } => State::Waits,
         JobState::Pending { .. } => State::Unconfirmed,
         JobState::WaitingForAccept
         | JobState::Ready
@@ -184,8 +184,10 @@ fn common(desk: &Desk, rx: &dyn Read, job: &JobRow, done: &str) -> Result<Common
     let title = desk.title(job.to);
     let standing = standing(&job.state);
     let (state, tone) = match (standing, &job.last_failure) {
-        (State::Waits, Some(why)) => (why.clone(), Tone::Hold),
-        (State::Waits, None) => (words::state(&job.state, &title), Tone::Hold),
+        (State::Waits, Some(why)) if matches!(job.state, JobState::Resting { .. }) => {
+            (why.clone(), Tone::Hold)
+        }
+        (State::Waits, _) => (words::state(&job.state, &title), Tone::Hold),
         (State::You, _) => (words::state(&job.state, &title), Tone::You),
         (State::Confirmed, _) => (done.to_owned(), Tone::Ok),
         (State::Over, _) => (words::state(&job.state, &title), Tone::Quiet),

@@ -30,10 +30,10 @@ pub(crate) struct Route {
     filled: BTreeSet<&'static str>,
 }
 
-/// The routes of stock that nobody paused.
-pub(crate) fn level_routes(desk: &Desk) -> impl Iterator<Item = &RouteRow> {
+/// The routes of stock, paused ones too: what their numbers follow from is kept up to date all the time.
+pub(crate) fn all_routes(desk: &Desk) -> impl Iterator<Item = &RouteRow> {
     let routes = desk.routes.iter();
-    routes.filter(|row| row.entity == Entity::InventoryLevel && !row.paused)
+    routes.filter(|row| row.entity == Entity::InventoryLevel)
 }
 
 /// Whether stock is sent at all.
@@ -48,7 +48,7 @@ pub(crate) fn routes(
     desk: &Desk,
     wanted: impl Fn(&RouteRow) -> bool,
 ) -> Result<Vec<Route>, StoreError> {
-    level_routes(desk)
+    all_routes(desk)
         .filter(|row| is_on(desk) && wanted(row))
         .map(|row| Route::read(rows, desk, row.from, row.to))
         .collect()

@@ -16,6 +16,6 @@ mod show;
 mod taken;
 pub mod view;
 
-pub(crate) use derive::level_routes;
+pub(crate) use derive::all_routes;
 pub(crate) use read::{sweep, take};
 pub(crate) use send::{Turn, confirm, push, turn};

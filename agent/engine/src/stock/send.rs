@@ -7,6 +7,7 @@ use super::taken;
 use crate::calls;
 use crate::core::{Core, Desk, Slot};
 use crate::event::Event;
+use crate::flow::{self, Standing};
 use crate::ports::level_scope;
 use crate::pull;
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,7 +91,7 @@ pub(crate) fn turn(
         .is_some_and(|d| d.intake(Entity::InventoryLevel).is_some());
     let mut next: Option<Millis> = None;
     let mut sooner = |at: Millis| next = Some(next.map_or(at, |other| other.min(at)));
-    for row in derive::level_routes(desk).filter(|row| takes && row.to == to) {
+    for row in derive::all_routes(desk).filter(|row| takes && row.to == to) {
         if let Some(batch) = rows.level_batch(row.from, to)?
             && let Some(pending) = batch.pending
         {
@@ -102,6 +103,14 @@ pub(crate) fn turn(
         }
         if !derive::is_on(desk) {
             continue;
+        }
+        match flow::standing(desk, row, now) {
+            Standing::Runs => {}
+            Standing::Paused => continue,
+            Standing::Closed(until) => {
+                sooner(until);
+                continue;
+            }
         }
         let full = full_set(rows, (row.from, to), desk, now)?;
         let any = !full.done
@@ -237,9 +246,15 @@ async fn claim(core: &Arc<Core>, slot: &Slot) -> Result<Option<Claim>, StoreErro
             if !shared.may_call(tx, to, now)? {
                 return Ok(None);
             }
-            let routes = derive::routes(tx, &desk, |row| row.to == to)?;
+            // An order is counted once, for everybody whose numbers it changes.
+            let routes = derive::routes(tx, &desk, |_| true)?;
             while taken::catch_up(tx, &routes, now)? {}
-            for route in &routes {
+            for route in routes.iter().filter(|route| route.to == to) {
+                // A pause counts from its commit on, whatever was read of it before.
+                let row = tx.route(Entity::InventoryLevel, route.from, to)?;
+                if row.is_none_or(|row| flow::standing(&desk, &row, now) != Standing::Runs) {
+                    continue;
+                }
                 match tx.level_batch(route.from, to)? {
                     Some(open) if open.pending.is_some() => continue,
                     // A crash cut its call short.

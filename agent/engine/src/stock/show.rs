@@ -1,7 +1,7 @@
 //! Fills what people are shown of stock from what is stored: lists by ranges of keys, and the steps of one number as they
 //! were derived. Knows no HTML.
 
-use super::derive::{self, Route};
+use super::derive::{self, Route, all_routes};
 use super::view::{
     Counted, Shown, StockItemView, StockList, StockOrder, StockQuery, StockRoute, StockRow,
     StockStep, StockWhy,
@@ -36,12 +36,6 @@ fn route_of(desk: &Desk, row: &RouteRow) -> StockRoute {
         source: desk.title(row.from),
         target: desk.title(row.to),
     }
-}
-
-/// The routes of stock, paused ones too.
-fn all_routes(desk: &Desk) -> impl Iterator<Item = &RouteRow> {
-    let routes = desk.routes.iter();
-    routes.filter(|row| row.entity == Entity::InventoryLevel)
 }
 
 /// A list of numbers.

@@ -49,6 +49,10 @@ fn count(
     let Some(row) = tx.order(id)?.filter(|row| row.connection == route.to) else {
         return Ok(BTreeSet::new());
     };
+    // Its sale takes units where it is made, and nowhere else.
+    if tx.route(Entity::Order, route.to, route.from)?.is_none() {
+        return Ok(BTreeSet::new());
+    }
     let document = tx.document(row.document)?;
     let order = document.as_ref().and_then(|stored| stored.document.order());
     let open = match order.filter(|order| is_open(&row, order)) {

@@ -1,6 +1,7 @@
-//! Connections: each side, what it answers, how far reading has come; test, read now, pause.
+//! Connections: each side, what it answers, how far reading has come; test, read now, pause. And the flows between them.
 
 use super::budget::Budget;
+use super::flows::{self, Flow};
 use super::layout::{Base, not_done, side};
 use super::{base, render};
 use crate::answer::{Answer, Failure};
@@ -11,7 +12,7 @@ use crate::site::Asked;
 use askama::Template;
 use hyper::StatusCode;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use waybill_engine::view::{ConnectionView, FeedView, FrameView, HooksView, Tone};
+use waybill_engine::view::{ConnectionView, FeedView, FlowView, FrameView, HooksView, Tone};
 use waybill_model::document::Entity;
 
 struct Feed {
@@ -52,6 +53,7 @@ struct ConnectionsPage {
     base: Base,
     stamp: Mark,
     sides: Vec<Side>,
+    flows: Vec<Flow>,
     as_of: String,
 }
 
@@ -59,7 +61,8 @@ struct ConnectionsPage {
 pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let (base, times) = base(asked, "/connections", "Connections").await?;
     let frame = asked.site.handle.frame().await?;
-    render(StatusCode::OK, &compose(base, &frame, &times))
+    let flows = asked.site.handle.flows().await?;
+    render(StatusCode::OK, &compose(base, &frame, &flows, &times))
 }
 
 /// Test, read now, pause, go on.
@@ -195,7 +198,7 @@ fn compose_side(at: usize, connection: &ConnectionView, times: &Times) -> Side {
     }
 }
 
-fn compose(base: Base, frame: &FrameView, times: &Times) -> ConnectionsPage {
+fn compose(base: Base, frame: &FrameView, flows: &[FlowView], times: &Times) -> ConnectionsPage {
     let worst = |tone: Tone| frame.connections.iter().any(|c| c.tone == tone);
     let stamp = if frame.connections.is_empty() {
         Mark::of(Tone::Hold, "Not set up")
@@ -224,6 +227,7 @@ fn compose(base: Base, frame: &FrameView, times: &Times) -> ConnectionsPage {
             .enumerate()
             .map(|(at, c)| compose_side(at, c, times))
             .collect(),
+        flows: flows.iter().map(|f| flows::compose(f, times)).collect(),
         as_of: times.clock_seconds(frame.now),
         base,
     }

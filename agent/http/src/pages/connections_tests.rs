@@ -1,6 +1,6 @@
 //! Renders the connections page, and the frame around every page, from composed views.
 
-use super::compose;
+use super::{Entity, FlowView, Tone, compose};
 use crate::html::with_symbols;
 use crate::pages::sample;
 use crate::session::Notice;
@@ -16,7 +16,7 @@ fn each_side_shows_what_it_answers_and_what_can_be_done() {
         hint: None,
         pairs: vec![("Account".to_owned(), "northfold <1>".to_owned())],
     });
-    let page = compose(base, &frame, &sample::times());
+    let page = compose(base, &frame, &flows(), &sample::times());
     let html = with_symbols(&page.render().unwrap());
     sample::sound(&html);
     for words in [
@@ -44,11 +44,53 @@ fn each_side_shows_what_it_answers_and_what_can_be_done() {
         "3 requests wait to be read; 1,000 or more documents are to be read again",
         "2: It names no note.",
         "polling works without them",
+        "Shipments from ERP to &#60;Net&#62;",
+        "Paused by ann: stocktaking, today 14:05",
+        "Outside its hours; goes on tomorrow 06:00",
+        "mon-fri 06:00-20:00",
+        "12 wait",
+        "formaction=\"/flows/shipment/erp/network/resume\"",
+        "action=\"/flows/order/network/erp/run\"",
+        "formaction=\"/flows/order/network/erp/pause\"",
         "Needs attention <b>2<span class=\"sr\"> causes</span></b>",
     ] {
         assert!(html.contains(words), "{words}");
     }
     assert!(!html.contains("formaction=\"/connections/network/pause\""));
+    assert!(!html.contains("formaction=\"/flows/shipment/erp/network/pause\""));
+}
+
+fn flows() -> Vec<FlowView> {
+    let now = sample::frame().now;
+    let runs = FlowView {
+        entity: Entity::Order,
+        from: "network".to_owned(),
+        to: "erp".to_owned(),
+        title: "Orders from Net to ERP".to_owned(),
+        state: "closed",
+        sentence: "Outside its hours".to_owned(),
+        tone: Tone::Hold,
+        hours: Some("mon-fri 06:00-20:00".to_owned()),
+        opens: Some(now - now % 86_400_000 + 30 * 3_600_000),
+        who: None,
+        why: None,
+        since: None,
+        held: 12,
+    };
+    let paused = FlowView {
+        entity: Entity::Shipment,
+        from: "erp".to_owned(),
+        to: "network".to_owned(),
+        title: "Shipments from ERP to <Net>".to_owned(),
+        state: "paused",
+        sentence: "Paused by ann: stocktaking".to_owned(),
+        since: Some(now - 60_000),
+        opens: None,
+        hours: None,
+        held: 0,
+        ..runs.clone()
+    };
+    vec![runs, paused]
 }
 
 #[test]
@@ -61,6 +103,7 @@ fn an_empty_agent_says_how_to_begin() {
     let page = compose(
         super::Base::new(&frame, &times, "/connections", "Connections"),
         &frame,
+        &[],
         &times,
     );
     let html = page.render().unwrap();

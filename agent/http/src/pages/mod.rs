@@ -5,6 +5,7 @@ mod backfill;
 mod budget;
 mod connections;
 mod connectors;
+mod flows;
 mod history;
 mod layout;
 mod lists;
@@ -90,6 +91,7 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::Poll | Route::Probe | Route::Pause | Route::Resume => {
             connections::command(asked).await
         }
+        Route::PauseFlow | Route::ResumeFlow | Route::RunFlow => flows::command(asked).await,
         Route::Connectors => connectors::show(asked).await,
         Route::AcceptConnector
         | Route::RollBackConnector
@@ -122,7 +124,7 @@ async fn base(
     title: &str,
 ) -> Result<(Base, Times), Failure> {
     let frame = asked.site.handle.frame().await?;
-    let times = Times::new(asked.site.zone.clone(), frame.now);
+    let times = Times::new(asked.site.zone(), frame.now);
     let mut base = Base::new(&frame, &times, here, title);
     if let (Ok(browsers), Some(visitor)) = (asked.browsers(), &asked.visitor) {
         base.token.clone_from(&visitor.form_token);

@@ -247,12 +247,7 @@ fn fill(store: &Store) {
         .write_blocking(|tx| {
             let from = tx.put_connection(&connection("network", "net-work", "Network"))?;
             let to = tx.put_connection(&connection("erp", "ledger", "Ledgerworks"))?;
-            tx.put_route(&RouteRow {
-                entity: Entity::Order,
-                from,
-                to,
-                paused: false,
-            })?;
+            tx.put_route(&RouteRow::new(Entity::Order, from, to))?;
             let document = document();
             let accepted = tx.accept(from, &document, START)?.unwrap();
             let ship_by = Deadline {
