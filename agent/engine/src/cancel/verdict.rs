@@ -82,6 +82,9 @@ pub(crate) fn refused(
     Ok(true)
 }
 
+/// How the ending of a refused request begins.
+pub(crate) const REFUSED: &str = "refused: ";
+
 /// Ends a request with a no. The network has no call for that: shipping is the answer.
 pub(crate) fn refuse(
     tx: &mut Tx<'_>,
@@ -91,7 +94,7 @@ pub(crate) fn refuse(
     now: Millis,
 ) -> Result<(), StoreError> {
     tx.set_job_units(job.id, Vec::new())?;
-    let ending = Ending::Ignored(format!("refused: {why}"));
+    let ending = Ending::Ignored(format!("{REFUSED}{why}"));
     tx.set_state(job.id, JobState::Done(ending), now)?;
     let text = format!(
         "The request to cancel is refused: {} The order is shipped; only the button in the network's portal says no formally.",

@@ -2,6 +2,7 @@
 
 use super::{Common, State, common};
 use crate::cancel::count;
+use crate::cancel::verdict::REFUSED;
 use crate::core::Desk;
 use crate::words;
 use serde::Serialize;
@@ -98,7 +99,12 @@ pub(super) fn line(desk: &Desk, rx: &Rx, job: &JobRow) -> Result<CancelLine, Sto
     } else {
         job.units.clone()
     };
-    let common = common(desk, rx, job, &done)?;
+    let mut common = common(desk, rx, job, &done)?;
+    if let JobState::Done(Ending::Ignored(why)) = &job.state
+        && let Some(why) = why.strip_prefix(REFUSED)
+    {
+        common.state = format!("Refused: {why}");
+    }
     Ok(CancelLine {
         decision: decision(wanted, job, common.standing),
         wanted,
@@ -140,9 +146,10 @@ fn decision(wanted: Wanted, job: &JobRow, standing: State) -> String {
         (Wanted::Answer, _) => "Accepted.".to_owned(),
         (Wanted::Unknown, _) => String::new(),
         (Wanted::AskedByRetailer, JobState::Done(Ending::Ignored(why))) => {
-            match why.strip_prefix("refused: ") {
-                Some(_) => "Refused.".to_owned(),
-                None => "No.".to_owned(),
+            if why.starts_with("refused") {
+                "Refused.".to_owned()
+            } else {
+                "No.".to_owned()
             }
         }
         (Wanted::AskedByRetailer, JobState::Parked(Reason::Problem(problem)))

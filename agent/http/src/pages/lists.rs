@@ -12,7 +12,7 @@ use askama::Template;
 use hyper::StatusCode;
 use waybill_engine::lists::{
     CancelLine, Common, FlowList, InvoiceLine, ListQuery, RetailerName, ShipmentLine, State,
-    StateCount,
+    StateCount, Wanted,
 };
 use waybill_model::ids::RetailerId;
 
@@ -82,6 +82,8 @@ struct Words {
     heads: &'static [(&'static str, bool)],
     find: &'static str,
     none: &'static str,
+    /// What ended without being told.
+    over: &'static str,
 }
 
 #[derive(Template)]
@@ -153,6 +155,7 @@ fn shipments(list: &FlowList<ShipmentLine>) -> Words {
         ],
         find: "PO, note or tracking number",
         none: "No goods-out note has come yet. It will be here within moments after it is made.",
+        over: "Not reported",
     }
 }
 
@@ -176,6 +179,7 @@ fn invoices(list: &FlowList<InvoiceLine>) -> Words {
         ],
         find: "PO or invoice number",
         none: "No invoice has come yet. It will be here within moments after it is made.",
+        over: "Not sent",
     }
 }
 
@@ -195,6 +199,7 @@ fn cancellations() -> Words {
         ],
         find: "PO or sale number",
         none: "Nothing was cancelled yet.",
+        over: "Refused, or not needed",
     }
 }
 
@@ -246,11 +251,12 @@ fn po(common: &Common) -> Cell {
 }
 
 fn when(head: &'static str, common: &Common, times: &Times) -> Cell {
-    let cell = Cell::of(head, times.when(common.made_at));
-    if common.changed_at == common.made_at {
+    let (made, changed) = (times.when(common.made_at), times.when(common.changed_at));
+    let cell = Cell::of(head, made.clone());
+    if changed == made {
         return cell;
     }
-    cell.small(format!("Last change {}", times.when(common.changed_at)))
+    cell.small(format!("Last change {changed}"))
 }
 
 fn shipment(row: &ShipmentLine, times: &Times) -> Row {
@@ -279,10 +285,10 @@ fn shipment(row: &ShipmentLine, times: &Times) -> Row {
                 amount: true,
                 ..Cell::of(
                     "Units told",
-                    if row.units.is_zero() {
-                        "none yet".to_owned()
-                    } else {
-                        quantity(row.units)
+                    match row.common.standing {
+                        _ if !row.units.is_zero() => quantity(row.units),
+                        State::Over => "none".to_owned(),
+                        _ => "none yet".to_owned(),
                     },
                 )
             },
@@ -333,6 +339,11 @@ fn cancellation(row: &CancelLine, times: &Times) -> Row {
     named.small = lines.collect();
     let order = row.common.order.as_ref();
     let reason = row.reason.as_ref();
+    let because = if row.wanted == Wanted::ByMerchant {
+        "Status of the sale"
+    } else {
+        "Reason"
+    };
     Row {
         href: href(&row.common),
         number: order.map_or_else(|| "not known".to_owned(), |order| order.number.clone()),
@@ -340,7 +351,7 @@ fn cancellation(row: &CancelLine, times: &Times) -> Row {
         test: is_test(&row.common),
         cells: vec![
             Cell::of("Wanted by", row.by.clone())
-                .small(reason.map_or_else(String::new, |why| format!("Reason: {why}"))),
+                .small(reason.map_or_else(String::new, |why| format!("{because}: {why}"))),
             named,
             Cell::of("Decision", row.decision.clone()),
             common_state(&row.common, times),
@@ -349,14 +360,14 @@ fn cancellation(row: &CancelLine, times: &Times) -> Row {
     }
 }
 
-fn label(state: State) -> &'static str {
+fn label(words: &Words, state: State) -> &'static str {
     match state {
         State::You => "Waiting for you",
         State::Waits => "Waits by itself",
         State::UnderWay => "On its way",
         State::Unconfirmed => "Sent, not confirmed",
         State::Confirmed => "Confirmed",
-        State::Over => "Ended, not sent",
+        State::Over => words.over,
     }
 }
 
@@ -375,16 +386,17 @@ fn place(here: &str, state: Option<State>, retailer: Option<RetailerId>) -> Stri
     format!("{here}?{}", parts.join("&"))
 }
 
-fn counted(count: StateCount) -> String {
+fn counted(words: &Words, count: StateCount) -> String {
     let more = if count.or_more { "+" } else { "" };
     format!(
         "{} {}{more}",
-        label(count.state),
+        label(words, count.state),
         grouped(&count.rows.to_string())
     )
 }
 
-fn tabs(here: &str, counts: &[StateCount], query: &ListQuery) -> Vec<Tab> {
+fn tabs(words: &Words, counts: &[StateCount], query: &ListQuery) -> Vec<Tab> {
+    let here = words.here;
     let searching = !query.find.is_empty();
     let mut tabs = vec![Tab {
         href: place(here, None, query.retailer),
@@ -396,7 +408,7 @@ fn tabs(here: &str, counts: &[StateCount], query: &ListQuery) -> Vec<Tab> {
         .filter(|count| count.rows > 0 || query.state == Some(count.state));
     tabs.extend(shown.map(|count| Tab {
         href: place(here, Some(count.state), query.retailer),
-        text: counted(*count),
+        text: counted(words, *count),
         current: query.state == Some(count.state) && !searching,
     }));
     tabs
@@ -429,7 +441,7 @@ fn compose<T>(
     let of = retailers.iter().find(|choice| choice.chosen);
     let of = of.map_or_else(String::new, |choice| format!(" of {}", choice.text));
     let head = match (query.find.as_str(), query.state) {
-        ("", Some(state)) => format!("{}{of}, newest first", label(state)),
+        ("", Some(state)) => format!("{}{of}, newest first", label(&words, state)),
         ("", None) => format!("All{of}, newest first"),
         (find, _) => format!("Found for \"{find}\""),
     };
@@ -449,7 +461,7 @@ fn compose<T>(
         format!("{place}{sign}before={before}")
     });
     ListPage {
-        tabs: tabs(words.here, &list.counts, query),
+        tabs: tabs(&words, &list.counts, query),
         retailers,
         state: query.state.map(State::word),
         find: query.find.clone(),

@@ -3,7 +3,6 @@
 use super::*;
 use crate::html::with_symbols;
 use crate::pages::sample;
-use waybill_engine::lists::Wanted;
 use waybill_engine::view::Tone;
 use waybill_model::decimal::Decimal;
 use waybill_model::document::Stage;
@@ -99,7 +98,7 @@ fn a_note_says_why_it_waits_and_until_when() {
             "<a class=\"no\" href=\"/orders/7\">HP-4471820</a>",
             "<span>No tracking number on goods-out note 1042.</span></span><small>Looked at again today 15:06 at the latest</small>",
             "1Z&#60;9&#62;, 1Z8</span><small>Parcel &#38; Co</small>",
-            "<td role=\"cell\" data-th=\"Units told\" class=\"n\">3</td>",
+            "<td role=\"cell\" data-th=\"Units told\" class=\"n one\">3</td>",
             "All of Fern &#38; Wick (r1), newest first",
             "<option value=\"1\" selected>Fern &#38; Wick (r1)</option>",
             "<option value=\"2\">r2</option>",
@@ -141,8 +140,8 @@ fn an_invoice_says_what_it_is_over_and_which_policy_holds() {
         &[
             "SI-2044-1042</a><small>Part of SI-2044</small>",
             "Dropnet refused the invoice: no such order.</span></span><small>Ask the retailer.</small>",
-            "class=\"n\">$96.00</td>",
-            "class=\"n\">kept no longer</td>",
+            "class=\"n one\">$96.00</td>",
+            "class=\"n one\">kept no longer</td>",
             "data-th=\"Retailer wants\">One per shipment</td>",
             "stays as it is when the policy is changed",
             "<input type=\"hidden\" name=\"state\" value=\"you\">",

@@ -103,7 +103,11 @@ fn row(view: &RetailerView) -> Row {
         0 => String::new(),
         late => format!(", {late} late"),
     };
-    let tone = |bad: bool| if bad { Tone::You } else { Tone::Quiet };
+    let tone = |bad: bool, of: Counted| match of.items {
+        0 => Tone::Ok,
+        _ if bad => Tone::You,
+        _ => Tone::Quiet,
+    };
     Row {
         href: format!("/retailers/{}-{code}", view.connection),
         name: view.name.clone(),
@@ -111,9 +115,9 @@ fn row(view: &RetailerView) -> Row {
         source: view.source.clone(),
         today: number(view.today),
         week: number(view.week),
-        waiting: Mark::of(tone(view.waiting.items > 0), number(view.waiting)),
+        waiting: Mark::of(tone(true, view.waiting), number(view.waiting)),
         deadlines: Mark::of(
-            tone(view.late > 0),
+            tone(view.late > 0, view.deadlines),
             format!("{}{late}", number(view.deadlines)),
         ),
         customer,
