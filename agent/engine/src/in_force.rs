@@ -326,9 +326,15 @@ fn view(core: &Core, rx: &Rx) -> Result<SettingsView, StoreError> {
         rows,
         names: &names,
     };
+    let mut own = agent();
+    // Timings of single connections are shown here only where they were set for all of them.
+    let mut timings = settings::timing_settings();
+    timings.retain(|s| stored.for_all(&s.key).is_some());
+    timings.retain(|s| !own.iter().any(|known| known.key == s.key));
+    own.extend(timings);
     let connections = desk.slots.values();
     Ok(SettingsView {
-        agent: stored.groups(&agent()),
+        agent: stored.groups(&own),
         connections: connections
             .map(|slot| connection(rx, slot, &names))
             .collect::<Result<_, _>>()?,

@@ -91,6 +91,12 @@ async fn retailers_and_their_settings_are_shown() {
     let view: Value = serde_json::from_str(&answer.body).expect("JSON");
     assert_eq!(view["changes"].as_array().map(Vec::len), Some(1));
     assert_eq!(view["changes"][0]["new"], "shipment");
+    // A timing that is meant for single connections is shown once it holds for all.
+    assert!(!answer.body.contains("poll-secs.item"), "it is not set");
+    let set = format!("token={token}&key=poll-secs.item&value=77");
+    served.form("/settings", &cookie, &set).await;
+    let page = served.get("/settings", &cookie).await;
+    assert!(page.body.contains("poll-secs.item"), "{}", page.body);
     // Without the token of the form nothing is set.
     let forged = served
         .form("/settings", &cookie, "key=stock.mode&value=off")
