@@ -34,6 +34,10 @@ pub struct LevelRow {
     pub sent_at: Option<Millis>,
     /// Why it refused these quantities; they are not sent again until they change or a person asks.
     pub problem: Option<Problem>,
+    /// It has changed its number by itself since, or may have: an order took units or was cancelled. So it is told again,
+    /// even what it was told before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub doubted: bool,
 }
 
 impl LevelRow {
@@ -50,13 +54,15 @@ impl LevelRow {
 
     /// Whether the receiving system has something else than it should.
     pub fn is_dirty(&self) -> bool {
-        self.problem.is_none()
-            && self.sent.as_ref().is_none_or(|sent| {
-                let same = |(s, w): (&Count, &Derived)| {
-                    s.warehouse == w.warehouse && s.units == w.available
-                };
-                sent.len() != self.wanted.len() || !sent.iter().zip(&self.wanted).all(same)
-            })
+        self.problem.is_none() && (self.doubted || self.differs())
+    }
+
+    fn differs(&self) -> bool {
+        self.sent.as_ref().is_none_or(|sent| {
+            let same =
+                |(s, w): (&Count, &Derived)| s.warehouse == w.warehouse && s.units == w.available;
+            sent.len() != self.wanted.len() || !sent.iter().zip(&self.wanted).all(same)
+        })
     }
 }
 

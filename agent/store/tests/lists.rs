@@ -565,6 +565,7 @@ fn private_space_links_routes_levels_and_facts_of_the_agent() {
                 sent: None,
                 sent_at: None,
                 problem: None,
+                doubted: false,
             };
             tx.put_level(&level)
         })

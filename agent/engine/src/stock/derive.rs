@@ -24,6 +24,8 @@ pub(crate) struct Route {
     pub(crate) to: ConnectionId,
     /// The sender's warehouses that count, and what the receiver calls each.
     pub(super) places: BTreeMap<String, String>,
+    /// The receiver lowers its own number when it hands out an order.
+    lowers: bool,
     kind: String,
     rule: Rule,
     /// Tables that hold anything.
@@ -91,10 +93,13 @@ impl Route {
             }
         }
         let number = |key: &str| value(key).and_then(|text| text.trim().parse().ok());
+        let receiver = desk.slots.get(&to).and_then(|slot| slot.descriptor());
+        let intake = receiver.and_then(|d| d.intake(Entity::InventoryLevel));
         Ok(Self {
             from,
             to,
             places,
+            lowers: intake.is_some_and(|intake| intake.self_decrementing),
             kind: value(STOCK_ID).unwrap_or("sku").to_owned(),
             rule: Rule {
                 percent: percent(number(STOCK_PERCENT)),
@@ -281,8 +286,24 @@ impl Route {
             sent_at: old.as_ref().and_then(|old| old.sent_at),
             // Other numbers may be taken where these were not.
             problem: None,
+            doubted: old.as_ref().is_some_and(|old| old.doubted),
         };
         tx.put_level(&row)
+    }
+
+    /// The receiver may have changed its own numbers of these items: they are told again, whatever was told before.
+    pub(super) fn doubt(&self, tx: &mut Tx<'_>, keys: &BTreeSet<String>) -> Result<(), StoreError> {
+        for key in keys.iter().filter(|_| self.lowers) {
+            for name in tx.told_as(self.from, self.to, key)? {
+                if let Some(row) = tx.level(self.from, self.to, &name)? {
+                    tx.put_level(&LevelRow {
+                        doubted: true,
+                        ..row
+                    })?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Nothing of it is offered any more.
@@ -290,7 +311,8 @@ impl Route {
         let Some(mut row) = tx.level(self.from, self.to, name)? else {
             return Ok(());
         };
-        if row.sent.is_none() {
+        // A lost answer leaves open what it has.
+        if row.sent.is_none() && row.sent_at.is_none() {
             return tx.remove_level(&row);
         }
         for place in &mut row.wanted {

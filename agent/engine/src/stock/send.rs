@@ -320,6 +320,14 @@ fn all(
         room = room.saturating_sub(row.wanted.len());
         chosen.insert(row.item.clone());
         members.push(member(&row));
+        // Whatever casts a doubt from now on is news.
+        if row.doubted {
+            tx.put_level(&LevelRow {
+                sent: None,
+                doubted: false,
+                ..row
+            })?;
+        }
     }
     let mut full = full_set(tx, (route.from, route.to), desk, now)?;
     let before = full.clone();

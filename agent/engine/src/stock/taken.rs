@@ -31,27 +31,35 @@ pub(crate) fn catch_up(tx: &mut Tx<'_>, routes: &[Route], now: Millis) -> Result
     let orders = tx.take_stock_orders(MOST)?;
     for route in routes {
         let mut changed = BTreeSet::new();
+        let mut moved = BTreeSet::new();
         for id in &orders {
-            changed.extend(count(tx, route, *id, now)?);
+            let counted = count(tx, route, *id, now)?;
+            changed.extend(counted.changed);
+            moved.extend(counted.moved);
         }
         route.follow_all(tx, changed.iter().map(String::as_str))?;
+        route.doubt(tx, &moved)?;
     }
     Ok(orders.len() == MOST)
 }
 
-/// Counts one order; the items whose units changed by that.
-fn count(
-    tx: &mut Tx<'_>,
-    route: &Route,
-    id: OrderId,
-    now: Millis,
-) -> Result<BTreeSet<String>, StoreError> {
+/// What counting an order came to.
+#[derive(Default)]
+struct Counted {
+    /// Items whose units changed by that.
+    changed: BTreeSet<String>,
+    /// Items of which the network may have changed its own number: as the order names them, so that a kit is a kit.
+    moved: BTreeSet<String>,
+}
+
+/// Counts one order.
+fn count(tx: &mut Tx<'_>, route: &Route, id: OrderId, now: Millis) -> Result<Counted, StoreError> {
     let Some(row) = tx.order(id)?.filter(|row| row.connection == route.to) else {
-        return Ok(BTreeSet::new());
+        return Ok(Counted::default());
     };
     // Its sale takes units where it is made, and nowhere else.
     if tx.route(Entity::Order, route.to, route.from)?.is_none() {
-        return Ok(BTreeSet::new());
+        return Ok(Counted::default());
     }
     let document = tx.document(row.document)?;
     let order = document.as_ref().and_then(|stored| stored.document.order());
@@ -67,7 +75,32 @@ fn count(
     for item in &counted.fewer {
         tx.hint(route.from, Entity::InventoryLevel, item, now + GATHER_MS)?;
     }
-    Ok(counted.changed)
+    let changed = counted.changed;
+    let moved = match order {
+        Some(order) => moved(tx, route, &row, order, !changed.is_empty())?,
+        None => BTreeSet::new(),
+    };
+    Ok(Counted { changed, moved })
+}
+
+/// Items of an order that took units just now, or of which units were cancelled. A cap may hide the first from our number,
+/// and an order that is cancelled before it was read both; whether a network gives units back nobody knows, nor whether it
+/// takes any for an order that is a test.
+fn moved(
+    tx: &Tx<'_>,
+    route: &Route,
+    row: &OrderRow,
+    order: &Order,
+    takes: bool,
+) -> Result<BTreeSet<String>, StoreError> {
+    let all = takes || row.stage == OrderStage::Refused || order::is_cancelled(order);
+    let mut moved = BTreeSet::new();
+    for line in &order.lines {
+        if all || !line.cancelled.is_zero() {
+            moved.extend(translate::item_of(tx, (route.to, route.from), order, line)?);
+        }
+    }
+    Ok(moved)
 }
 
 /// When the sale is worth another look. Rounded up, so that many sales are read in one call.
