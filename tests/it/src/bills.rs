@@ -2,10 +2,10 @@
 //! them later and believes them. It refuses a number it knows and units it has not seen shipped.
 
 use crate::documents::{billed, invoice};
+use crate::judge::has_card;
+use crate::line::{Luck, Side};
 use crate::network::Network;
-use crate::simulation::has_card;
-use crate::warehouse::Held;
-use crate::world::{Chance, Luck, Outside, Sale, lock};
+use crate::world::{Chance, Outside, Sale, lock};
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_host::connector::{Call, CallError};
 use waybill_host::ports::{Begun, Finish, PortError};
@@ -21,8 +21,11 @@ const PROCESSED_MS: Millis = 5_000;
 /// Cents of every unit of every order.
 const PRICE: i64 = 950;
 
-/// How the retailers want their invoices.
-pub const POLICIES: [(&str, &str); 3] = [("R0", "order"), ("R1", "shipment"), ("R2", "none")];
+/// How a retailer wants its invoices.
+pub fn policy(retailer: &str) -> &'static str {
+    let number: u64 = retailer.trim_start_matches('R').parse().unwrap_or(0);
+    ["order", "shipment", "none"][usize::try_from(number % 3).unwrap_or(0)]
+}
 
 /// One invoice as it was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,68 +52,93 @@ struct Queued {
 #[derive(Debug, Default)]
 pub struct Bills {
     /// Sales that were invoiced, in that order.
-    pub made: Vec<u64>,
+    made: Vec<u64>,
+    known: BTreeSet<u64>,
     queue: BTreeMap<u64, Queued>,
+    waiting: BTreeSet<u64>,
     /// What the network took.
     pub taken: Vec<Billed>,
+    numbers: BTreeSet<String>,
+    /// Units of each order that it took.
+    units: BTreeMap<String, i64>,
+}
+
+impl Bills {
+    /// Whether a sale was invoiced.
+    pub fn is_made(&self, sale: u64) -> bool {
+        self.known.contains(&sale)
+    }
 }
 
 impl Outside {
-    fn is_packed(&self, sale: &Sale) -> bool {
-        let key = sale.reference.trim_start_matches("order:");
-        self.orders.get(key).is_some_and(|order| {
-            let left = self.warehouse.left(sale.id, order.units, order.kit);
-            matches!(left, Held::Units(0) | Held::Parts([0, 0]))
-        })
-    }
-
     fn is_due(&self, sale: &Sale) -> bool {
-        !sale.cancelled && !self.bills.made.contains(&sale.id)
+        !sale.cancelled && !self.bills.is_made(sale.id)
     }
 
     /// The accountant invoices what is packed, and some sales before that.
     pub fn bill_some(&mut self, chance: &mut Chance) {
-        let due: Vec<u64> = self
-            .sales
-            .iter()
-            .filter(|sale| self.is_due(sale))
-            .filter(|sale| chance.per_mille(if self.is_packed(sale) { 200 } else { 5 }))
-            .map(|sale| sale.id)
-            .collect();
-        self.bills.made.extend(due);
+        for at in self.at_work.clone() {
+            let sale = &self.sales[at];
+            let Some(order) = self.orders.get(&sale.order).filter(|o| !o.slow) else {
+                continue;
+            };
+            let most = if self.is_packed(sale, order) {
+                1_000
+            } else {
+                30_000
+            };
+            if self.is_due(sale) && chance.below(most) < self.pace {
+                let id = sale.id;
+                self.bills.made.push(id);
+                self.bills.known.insert(id);
+                self.tell("invoice", &id.to_string(), chance);
+            }
+        }
     }
 
     /// Whether the accountant has something left to do.
     pub fn is_billing(&self) -> bool {
-        let mut sales = self.sales.iter();
-        sales.any(|sale| self.is_due(sale) && self.is_packed(sale))
+        let mut sales = self.at_work.iter().map(|at| &self.sales[*at]);
+        sales.any(|sale| {
+            let order = self.orders.get(&sale.order);
+            self.is_due(sale) && order.is_some_and(|order| self.is_packed(sale, order))
+        })
     }
 
     /// Processes invoices whose time has come.
     pub fn take_invoices(&mut self, now: Millis) {
         let Self { bills, orders, .. } = self;
-        let Bills { queue, taken, .. } = bills;
-        for queued in queue
-            .values_mut()
-            .filter(|q| q.at <= now && q.words.is_none())
-        {
+        let Bills {
+            queue,
+            waiting,
+            taken,
+            numbers,
+            units,
+            ..
+        } = bills;
+        waiting.retain(|ticket| {
+            let Some(queued) = queue.get_mut(ticket).filter(|q| q.at <= now) else {
+                return true;
+            };
             let mut words = BTreeMap::new();
             for bill in &queued.members {
-                let before = taken.iter().filter(|t| t.order == bill.order);
-                let before: i64 = before.map(|t| t.units).sum();
+                let before = units.entry(bill.order.clone()).or_default();
                 let shipped = orders.get(&bill.order).map_or(0, |order| order.shipped);
-                let refused = if taken.iter().any(|t| t.number == bill.number) {
+                let refused = if numbers.contains(&bill.number) {
                     Some("That number is a duplicate.")
-                } else if bill.units > shipped - before {
+                } else if bill.units > shipped - *before {
                     Some("Not so many units are available to invoice.")
                 } else {
+                    *before += bill.units;
+                    numbers.insert(bill.number.clone());
                     taken.push(bill.clone());
                     None
                 };
                 words.insert(bill.number.clone(), refused);
             }
             queued.words = Some(words);
-        }
+            false
+        });
     }
 }
 
@@ -122,25 +150,28 @@ pub(crate) fn made(world: &mut Outside, cursor: Option<&[u8]>) -> Page {
         from = from.saturating_sub(3);
     }
     let all = &world.bills.made;
-    let new = all.iter().skip(from);
+    let to = (from + world.page).min(all.len());
     Page {
-        documents: new.filter_map(|id| document(world, *id)).collect(),
-        cursor: all.len().to_string().into_bytes(),
-        more: false,
+        documents: all[from..to]
+            .iter()
+            .filter_map(|id| document(world, *id))
+            .collect(),
+        cursor: to.to_string().into_bytes(),
+        more: to < all.len(),
     }
 }
 
 fn document(world: &Outside, id: u64) -> Option<Document> {
-    let sale = world.sales.iter().find(|sale| sale.id == id)?;
-    let key = sale.reference.trim_start_matches("order:");
-    let lines = vec![billed("1", world.orders.get(key)?.units, PRICE)];
+    let (_, sale) = world.sale(id)?;
+    let units = world.orders.get(&sale.order)?.units;
+    let lines = vec![billed("1", units, PRICE)];
     Some(invoice(&id.to_string(), &format!("SI-{id}"), lines))
 }
 
 /// The invoices of these sales, as far as they have one.
 pub(crate) fn found(world: &Outside, keys: &[String]) -> Vec<Document> {
     let ids = keys.iter().filter_map(|key| key.parse().ok());
-    ids.filter(|id| world.bills.made.contains(id))
+    ids.filter(|id| world.bills.is_made(*id))
         .filter_map(|id| document(world, id))
         .collect()
 }
@@ -221,20 +252,20 @@ impl Network {
         let (luck, id) = self.queue_bill(bill);
         let finish = match luck {
             Luck::CutBefore | Luck::CutAfter => return Ok(Err(Failure::Retry(None))),
-            Luck::Throttled => Finish::NothingHappened,
+            Luck::Refused(_) => Finish::NothingHappened,
             Luck::Good => Finish::Answered(id.to_string().into_bytes()),
         };
         self.journal.finish(effect, finish).await.map_err(host)?;
         Ok(match luck {
-            Luck::Throttled => Err(Failure::Retry(Some(1))),
-            _ => ticket(id, &number),
+            Luck::Good => ticket(id, &number),
+            _ => Err(luck.failure()),
         })
     }
 
     fn queue_bill(&self, bill: Billed) -> (Luck, u64) {
         let now = self.clock.now_ms();
         let mut world = lock(&self.world);
-        let luck = world.luck();
+        let luck = world.meet(Side::Network, now);
         let id = world.bills.queue.len() as u64;
         if matches!(luck, Luck::Good | Luck::CutAfter) {
             let wait = world.chance.below(PROCESSED_MS.unsigned_abs());
@@ -244,6 +275,7 @@ impl Network {
                 words: None,
             };
             world.bills.queue.insert(id, queued);
+            world.bills.waiting.insert(id);
         }
         (luck, id)
     }
@@ -284,13 +316,9 @@ pub(crate) fn judge(goes_back: bool, world: &Outside, store: &Store, wrong: &mut
         let (units, cents) = sent.iter().fold((0, 0), |(units, cents), b| {
             (units + b.units, cents + b.cents)
         });
-        let reference = format!("order:{}", order.key);
-        let sale = world.sales.iter().find(|sale| sale.reference == reference);
-        let made = sale.is_some_and(|sale| world.bills.made.contains(&sale.id));
-        let policy = POLICIES
-            .iter()
-            .find(|(retailer, _)| *retailer == order.retailer);
-        let policy = policy.map_or("order", |(_, policy)| policy);
+        let sale = world.sales.iter().find(|sale| sale.order == order.key);
+        let made = sale.is_some_and(|sale| world.bills.is_made(sale.id));
+        let policy = policy(&order.retailer);
         if units > order.shipped
             || cents != units * PRICE
             || (policy == "none" || !made) && units > 0

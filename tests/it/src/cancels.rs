@@ -2,13 +2,15 @@
 //! second call for what is cancelled already is counted: there must be none.
 
 use crate::erp::Erp;
+use crate::judge::has_card;
+use crate::line::{Line, Luck};
 use crate::network::Network;
-use crate::simulation::has_card;
-use crate::world::{Chance, Luck, Outside, lock};
+use crate::world::{Chance, Outside, lock};
 use waybill_host::connector::{Call, CallError};
 use waybill_host::ports::{Begun, Finish, Journal, PortError};
 use waybill_model::contract::{Delivery, Failure, Outcome, Page, Problem, Receipt, Verdict};
-use waybill_model::document::{Body, CancelPhase, Cancellation, Document, OrderState};
+use waybill_model::decimal::Decimal;
+use waybill_model::document::{Body, CancelPhase, Cancellation, Document, LineState, OrderState};
 use waybill_model::ids::Millis;
 use waybill_store::Store;
 
@@ -29,35 +31,28 @@ pub struct Cancels {
 impl Outside {
     /// Somebody cancels an order of which nothing is packed: the retailer, the merchant, or the retailer asks.
     pub fn cancel_some(&mut self, chance: &mut Chance) {
-        for at in 0..self.sales.len() {
-            let key = self.sales[at]
-                .reference
-                .trim_start_matches("order:")
-                .to_owned();
-            let packed = self
-                .warehouse
-                .notes
-                .iter()
-                .any(|n| n.sale == self.sales[at].id);
-            let Some(order) = self.orders.get_mut(&key) else {
+        for at in self.at_work.clone() {
+            let sale = &self.sales[at];
+            let (id, key) = (sale.id, sale.order.clone());
+            let packed = self.warehouse.of_sale(id).next().is_some();
+            let Some(order) = self.orders.get(&key).filter(|o| !o.slow) else {
                 continue;
             };
             let stands = order.acknowledged && order.number.is_some() && !order.cancelled;
-            if !stands || packed || self.sales[at].cancelled || !chance.per_mille(15) {
+            if !stands || packed || sale.cancelled || chance.below(10_000) >= self.pace {
                 continue;
             }
-            let billed = self.bills.made.contains(&self.sales[at].id);
             match chance.below(3) {
                 0 => {
-                    order.cancelled = true;
-                    order.version += 1;
-                    self.events.push(key);
+                    self.given_up(&order.clone());
+                    self.cancel_order(&key);
                 }
                 // A sale that is invoiced cannot be.
-                1 if billed => {}
+                1 if self.bills.is_made(id) => {}
                 1 => {
                     self.sales[at].cancelled = true;
                     self.cancels.states.push(at);
+                    self.tell("order-state", &id.to_string(), chance);
                 }
                 _ if !self.cancels.asked.contains(&key) => self.cancels.asked.push(key),
                 _ => {}
@@ -100,25 +95,53 @@ pub(crate) fn requests(world: &Outside, cursor: Option<&[u8]>) -> Page {
 /// A page of sales that changed.
 pub(crate) fn states(world: &Outside, cursor: Option<&[u8]>) -> Page {
     let changed = &world.cancels.states;
-    let state = |at: &usize| {
-        let sale = &world.sales[*at];
-        Document {
-            key: sale.id.to_string(),
-            revision: format!("cancelled {}", sale.cancelled),
-            occurred_at: 0,
-            body: Body::OrderState(OrderState {
-                order_key: sale.id.to_string(),
-                status: "5".to_owned(),
-                cancelled: sale.cancelled,
-                invoices: Vec::new(),
-                lines: Vec::new(),
-            }),
-        }
-    };
+    let from = from(cursor);
+    let to = (from + world.page).min(changed.len());
     Page {
-        documents: changed.iter().skip(from(cursor)).map(state).collect(),
-        cursor: changed.len().to_string().into_bytes(),
-        more: false,
+        documents: changed[from..to]
+            .iter()
+            .map(|at| state(world, *at))
+            .collect(),
+        cursor: to.to_string().into_bytes(),
+        more: to < changed.len(),
+    }
+}
+
+/// These sales as they are now.
+pub(crate) fn states_of(world: &Outside, keys: &[String]) -> Vec<Document> {
+    let ids = keys.iter().filter_map(|key| key.parse().ok());
+    ids.filter_map(|id| world.sale(id))
+        .map(|(at, _)| state(world, at))
+        .collect()
+}
+
+fn state(world: &Outside, at: usize) -> Document {
+    let sale = &world.sales[at];
+    let (aside, left) = world.aside_and_left(at);
+    let units = world.orders.get(&sale.order).map_or(0, |o| o.units);
+    let line = LineState {
+        line: "1".to_owned(),
+        allocated: Decimal::whole(aside),
+        shipped: Decimal::whole(left),
+        cancelled: Decimal::whole(if sale.cancelled { units } else { 0 }),
+        invoiced: Decimal::ZERO,
+    };
+    let status = match (sale.cancelled, sale.released) {
+        (true, _) => "5",
+        (false, true) => "22",
+        (false, false) => "21",
+    };
+    Document {
+        key: sale.id.to_string(),
+        revision: format!("{} {status} {left}", sale.changes),
+        occurred_at: 0,
+        body: Body::OrderState(OrderState {
+            order_key: sale.id.to_string(),
+            status: status.to_owned(),
+            cancelled: sale.cancelled,
+            invoices: Vec::new(),
+            lines: vec![line],
+        }),
     }
 }
 
@@ -145,23 +168,29 @@ fn verdict(done: &Done, duplicate: bool) -> Verdict {
     }
 }
 
-/// One member: looked at first, then sent as a step of its own.
+/// One member: looked at first, then sent as a step of its own. `since`: when the call began.
 async fn carry(
-    journal: &dyn Journal,
+    (journal, line): (&dyn Journal, &Line),
     call: &Call,
     member: u32,
-    now: Millis,
+    since: Millis,
     is_done: impl Fn() -> bool,
-    luck: impl FnOnce() -> Luck,
     act: impl FnOnce() -> Done,
 ) -> Result<Verdict, CallError> {
     let host = |error: PortError| CallError::Host(error.0);
     let (connection, scope) = (call.connection, &call.scope);
     let members = [member];
     let begin = |absent| journal.begin(connection, scope, "cancel", &members, absent);
+    // One request looks, one acts.
+    for _ in 0..2 {
+        if !line.place(call, since).await {
+            return Ok(Err(Failure::Retry(None)));
+        }
+    }
     if is_done() {
         return Ok(verdict(&Done::Before, true));
     }
+    let now = line.clock.now_ms();
     let effect = match begin(false).await.map_err(host)? {
         Begun::Fresh(effect) => effect,
         Begun::Replay(_) => return Ok(verdict(&Done::Now, false)),
@@ -173,18 +202,18 @@ async fn carry(
             _ => return Err(CallError::Contract("still in doubt".to_owned())),
         },
     };
-    let luck = luck();
-    let nothing = Finish::NothingHappened;
-    if luck == Luck::Throttled {
+    let luck = line.send(call, 60).await;
+    if let Luck::Refused(_) = luck {
+        let nothing = Finish::NothingHappened;
         journal.finish(effect, nothing).await.map_err(host)?;
-        return Ok(Err(Failure::Retry(Some(1))));
+        return Ok(Err(luck.failure()));
     }
     if luck == Luck::CutBefore {
-        return Ok(Err(Failure::Retry(None)));
+        return Ok(Err(luck.failure()));
     }
     let done = act();
     if luck == Luck::CutAfter {
-        return Ok(Err(Failure::Retry(None)));
+        return Ok(Err(luck.failure()));
     }
     let finish = match done {
         Done::Refused(_) => Finish::NothingHappened,
@@ -201,12 +230,13 @@ impl Erp {
         call: &Call,
         member: u32,
         delivery: &Delivery,
+        since: Millis,
     ) -> Result<Verdict, CallError> {
         let Body::Cancellation(cancel) = &delivery.document.body else {
             panic!("only a cancellation is cancelled")
         };
         let id: u64 = cancel.order_key.parse().expect("the key of a sale");
-        let at = |world: &Outside| world.sales.iter().position(|s| s.id == id).expect("a sale");
+        let at = |world: &Outside| world.sale(id).expect("a sale").0;
         let is_done = || {
             let world = lock(&self.world);
             world.sales[at(&world)].cancelled
@@ -214,15 +244,10 @@ impl Erp {
         let act = || {
             let mut world = lock(&self.world);
             let at = at(&world);
-            if world
-                .warehouse
-                .notes
-                .iter()
-                .any(|n| n.sale == id && !n.gone)
-            {
+            if world.warehouse.of_sale(id).any(|n| !n.gone) {
                 return Done::Refused("cancel-stage");
             }
-            if world.bills.made.contains(&id) {
+            if world.bills.is_made(id) {
                 return Done::Refused("cancel-invoiced");
             }
             if std::mem::replace(&mut world.sales[at].cancelled, true) {
@@ -231,9 +256,8 @@ impl Erp {
             world.cancels.states.push(at);
             Done::Now
         };
-        let luck = || lock(&self.world).luck();
-        let now = self.clock.now_ms();
-        carry(&*self.journal, call, member, now, is_done, luck, act).await
+        let ports = (&*self.journal, &self.line);
+        carry(ports, call, member, since, is_done, act).await
     }
 }
 
@@ -244,6 +268,7 @@ impl Network {
         call: &Call,
         batch: &[Delivery],
     ) -> Result<Vec<Verdict>, CallError> {
+        let since = self.clock.now_ms();
         let mut verdicts = Vec::new();
         for (member, delivery) in (0..).zip(batch) {
             let Body::Cancellation(cancel) = &delivery.document.body else {
@@ -254,28 +279,20 @@ impl Network {
             let is_done = || lock(&self.world).orders[key].cancelled;
             let act = || {
                 let mut world = lock(&self.world);
-                let Outside {
-                    orders,
-                    events,
-                    cancels,
-                    ..
-                } = &mut *world;
-                let order = orders.get_mut(key).expect("an order");
+                let order = world.orders.get(key).expect("an order").clone();
                 if order.cancelled {
-                    cancels.twice.push(format!("order {key}"));
+                    world.cancels.twice.push(format!("order {key}"));
                     return Done::Refused("order-cancelled");
                 }
                 if units != order.units - order.shipped || order.shipped > 0 {
                     return Done::Refused("not-the-whole");
                 }
-                order.cancelled = true;
-                order.version += 1;
-                events.push(key.clone());
+                world.given_up(&order);
+                world.cancel_order(key);
                 Done::Now
             };
-            let luck = || lock(&self.world).luck();
-            let now = self.clock.now_ms();
-            verdicts.push(carry(&*self.journal, call, member, now, is_done, luck, act).await?);
+            let ports = (&*self.journal, &self.line);
+            verdicts.push(carry(ports, call, member, since, is_done, act).await?);
         }
         Ok(verdicts)
     }
@@ -287,7 +304,7 @@ pub(crate) fn judge(world: &Outside, store: &Store, wrong: &mut Vec<String>) {
         wrong.push(format!("{twice} was cancelled twice"));
     }
     for sale in &world.sales {
-        let key = sale.reference.trim_start_matches("order:");
+        let key = &sale.order;
         let Some(order) = world.orders.get(key) else {
             continue;
         };

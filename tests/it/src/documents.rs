@@ -75,6 +75,8 @@ pub fn order(key: &str, revision: u32, change: impl FnOnce(&mut Order)) -> Docum
         renumbered: 0,
         kit: false,
         shipped: 0,
+        ship_by: 4_000_000_000_000,
+        slow: false,
     });
     let Body::Order(order) = &mut document.body else {
         unreachable!("the network hands out orders")

@@ -1,15 +1,17 @@
-//! A scripted ERP: a catalogue, customers and sales; searches trail writes; answers get lost.
+//! A scripted ERP: a catalogue, customers and sales; searches trail writes; answers get lost; calls are counted.
 
+use crate::line::{Line, Luck};
+use crate::plan::Plant;
 use crate::warehouse::{Flaw, GoodsOut, Held, Warehouse};
-use crate::world::{Luck, Outside, Sale, World, lock};
+use crate::world::{Outside, World, lock};
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use waybill_host::connector::{Answer, Call, CallError, Connector};
+use waybill_host::connector::{Answer, Call, CallError, Connector, Received};
 use waybill_host::ports::{Begun, Clock, Finish, Journal};
 use waybill_model::contract::{
-    ChoicePage, Delivery, Descriptor, Failure, Feed, Intake, Moment, Outcome, Page, Pairs, Problem,
-    Receipt, Role, Scope, Settled, Verdict,
+    ChoicePage, Delivered, Delivery, Descriptor, Failure, Feed, Intake, Moment, Outcome, Page,
+    Pairs, Problem, Receipt, Role, Scope, Settled, Verdict,
 };
 use waybill_model::document::{Body, Document, Entity, Identifier, Item};
 use waybill_model::ids::{Generation, Millis};
@@ -41,8 +43,8 @@ pub struct Erp {
     pub descriptor: Descriptor,
     /// Roles.
     pub roles: BTreeSet<Role>,
-    /// A bug planted on purpose: sends again without looking.
-    pub never_looks: bool,
+    /// The line to it.
+    pub line: Line,
 }
 
 /// What the ERP says of itself.
@@ -96,6 +98,7 @@ impl Erp {
         call: &Call,
         member: u32,
         delivery: &Delivery,
+        since: Millis,
     ) -> Result<Verdict, CallError> {
         let host = |error: waybill_host::ports::PortError| CallError::Host(error.0);
         let reference = format!(
@@ -103,6 +106,9 @@ impl Erp {
             delivery.document.body.entity(),
             delivery.document.key
         );
+        if !self.line.place(call, since).await {
+            return Ok(Err(Failure::Retry(None)));
+        }
         let begun = self
             .journal
             .begin(call.connection, &call.scope, "create", &[member], false)
@@ -114,8 +120,11 @@ impl Erp {
                 return Ok(done(String::from_utf8_lossy(&key).into_owned(), false));
             }
             Begun::InDoubt { since } => {
-                let now = self.clock.now_ms();
-                if !self.never_looks {
+                if self.line.plant != Some(Plant::NeverLooks) {
+                    if let Err(failure) = self.line.ask(call, 50).await {
+                        return Ok(Err(failure));
+                    }
+                    let now = self.clock.now_ms();
                     if let Some(key) = self.find(&reference, now) {
                         return Ok(done(key, true));
                     }
@@ -134,23 +143,22 @@ impl Erp {
                 }
             }
         };
-        self.clock.sleep_ms(80).await;
-        let luck = lock(&self.world).luck();
+        let luck = self.line.send(call, 80).await;
         match luck {
-            Luck::Throttled => {
+            Luck::Refused(_) => {
                 self.journal
                     .finish(effect, Finish::NothingHappened)
                     .await
                     .map_err(host)?;
-                Ok(Err(Failure::Retry(Some(1))))
+                Ok(Err(luck.failure()))
             }
-            Luck::CutBefore => Ok(Err(Failure::Retry(None))),
+            Luck::CutBefore => Ok(Err(luck.failure())),
             Luck::CutAfter => {
-                self.create(delivery, &reference);
-                Ok(Err(Failure::Retry(None)))
+                self.create(delivery);
+                Ok(Err(luck.failure()))
             }
             Luck::Good => {
-                let key = self.create(delivery, &reference);
+                let key = self.create(delivery);
                 self.journal
                     .finish(effect, Finish::Answered(key.clone().into_bytes()))
                     .await
@@ -178,7 +186,7 @@ impl Erp {
         })
     }
 
-    fn create(&self, delivery: &Delivery, reference: &str) -> String {
+    fn create(&self, delivery: &Delivery) -> String {
         let at = self.clock.now_ms();
         let mut world = lock(&self.world);
         match &delivery.document.body {
@@ -188,20 +196,9 @@ impl Erp {
                 id.to_string()
             }
             Body::Order(order) => {
-                let id = 100_000 + world.sales.len() as u64;
-                let customer = order
-                    .customer
-                    .as_ref()
-                    .and_then(|c| c.parse().ok())
-                    .unwrap_or(0);
-                world.sales.push(Sale {
-                    id,
-                    reference: reference.to_owned(),
-                    customer,
-                    at,
-                    cancelled: false,
-                });
-                id.to_string()
+                let customer = order.customer.as_ref();
+                let customer = customer.and_then(|c| c.parse().ok()).unwrap_or(0);
+                world.sell(&delivery.document.key, customer, at).to_string()
             }
             _ => String::new(),
         }
@@ -217,8 +214,8 @@ fn notes(world: &mut Outside, cursor: Option<&[u8]>) -> Page {
     if world.chance.per_mille(50) {
         from = from.saturating_sub(3);
     }
-    let Warehouse { notes, events } = &world.warehouse;
-    let to = (from + 7).min(events.len());
+    let Warehouse { notes, events, .. } = &world.warehouse;
+    let to = (from + world.page).min(events.len());
     let document = |number: &usize| match notes.get(*number) {
         Some(note) => (!note.gone).then(|| note.document()),
         None => Some(foreign()),
@@ -256,6 +253,46 @@ fn done(key: String, duplicate: bool) -> Verdict {
     }))
 }
 
+impl Erp {
+    fn page(&self, entity: Entity, cursor: Option<&[u8]>) -> Page {
+        let mut world = lock(&self.world);
+        match entity {
+            Entity::Shipment => notes(&mut world, cursor),
+            Entity::Invoice => crate::bills::made(&mut world, cursor),
+            Entity::OrderState => crate::cancels::states(&world, cursor),
+            _ => items(&world, cursor),
+        }
+    }
+}
+
+/// A page of the catalogue; afterwards, of what came since.
+fn items(world: &Outside, cursor: Option<&[u8]>) -> Page {
+    let text = cursor.and_then(|c| std::str::from_utf8(c).ok());
+    let from: usize = text.and_then(|c| c.parse().ok()).unwrap_or(0);
+    let to = (from + 10 * world.page).min(world.items.len());
+    let item = |(key, value): &(String, String)| Document {
+        key: key.clone(),
+        revision: "1".to_owned(),
+        occurred_at: 0,
+        body: Body::Item(Item {
+            identifiers: vec![Identifier {
+                kind: "sku".to_owned(),
+                value: value.clone(),
+            }],
+            title: value.clone(),
+            tracked: true,
+            active: true,
+            components: Vec::new(),
+            extras: Vec::new(),
+        }),
+    };
+    Page {
+        documents: world.items[from..to].iter().map(item).collect(),
+        cursor: to.to_string().into_bytes(),
+        more: to < world.items.len(),
+    }
+}
+
 #[async_trait]
 impl Connector for Erp {
     fn generation(&self) -> Generation {
@@ -276,58 +313,29 @@ impl Connector for Erp {
     async fn choices(&self, _: Call, _: String, _: Option<String>) -> Answer<ChoicePage> {
         answer(Err(not_exported()))
     }
-    async fn pull(&self, _: Call, entity: Entity, cursor: Option<Vec<u8>>) -> Answer<Page> {
-        self.clock.sleep_ms(50).await;
-        let mut world = lock(&self.world);
-        if world.luck() != Luck::Good {
-            return answer(Err(CallError::Failure(Failure::Retry(None))));
+    async fn pull(&self, call: Call, entity: Entity, cursor: Option<Vec<u8>>) -> Answer<Page> {
+        if let Err(failure) = self.line.ask(&call, 50).await {
+            return answer(Err(CallError::Failure(failure)));
         }
-        if entity == Entity::Shipment {
-            return answer(Ok(notes(&mut world, cursor.as_deref())));
-        }
-        if entity == Entity::Invoice {
-            return answer(Ok(crate::bills::made(&mut world, cursor.as_deref())));
-        }
-        if entity == Entity::OrderState {
-            return answer(Ok(crate::cancels::states(&world, cursor.as_deref())));
-        }
-        let item = |(key, value): &(String, String)| Document {
-            key: key.clone(),
-            revision: "1".to_owned(),
-            occurred_at: 0,
-            body: Body::Item(Item {
-                identifiers: vec![Identifier {
-                    kind: "sku".to_owned(),
-                    value: value.clone(),
-                }],
-                title: value.clone(),
-                tracked: true,
-                active: true,
-                components: Vec::new(),
-                extras: Vec::new(),
-            }),
-        };
-        let documents = world.items.iter().map(item).collect();
-        answer(Ok(Page {
-            documents,
-            cursor: b"all".to_vec(),
-            more: false,
-        }))
+        let page = self.page(entity, cursor.as_deref());
+        self.line.told(&call, entity, &page).await;
+        answer(Ok(page))
     }
-    async fn fetch(&self, _: Call, entity: Entity, keys: Vec<String>) -> Answer<Vec<Document>> {
-        self.clock.sleep_ms(50).await;
-        let mut world = lock(&self.world);
-        if !matches!(entity, Entity::Shipment | Entity::Invoice) {
-            return answer(Err(not_exported()));
+    async fn fetch(&self, call: Call, entity: Entity, keys: Vec<String>) -> Answer<Vec<Document>> {
+        if let Err(failure) = self.line.ask(&call, 50).await {
+            return answer(Err(CallError::Failure(failure)));
         }
-        if world.luck() != Luck::Good {
-            return answer(Err(CallError::Failure(Failure::Retry(None))));
-        }
-        if entity == Entity::Invoice {
-            return answer(Ok(crate::bills::found(&world, &keys)));
-        }
-        let found = keys.iter().filter_map(|key| world.warehouse.note(key));
-        answer(Ok(found.map(GoodsOut::document).collect()))
+        let world = lock(&self.world);
+        answer(match entity {
+            Entity::Invoice => Ok(crate::bills::found(&world, &keys)),
+            Entity::OrderState => Ok(crate::cancels::states_of(&world, &keys)),
+            Entity::InventoryLevel => Ok(world.levels(&keys)),
+            Entity::Shipment => {
+                let found = keys.iter().filter_map(|key| world.warehouse.note(key));
+                Ok(found.map(GoodsOut::document).collect())
+            }
+            _ => Err(not_exported()),
+        })
     }
     async fn settle(&self, _: Call, _: Moment, _: Vec<Settled>) -> Answer<Vec<Verdict>> {
         answer(Err(not_exported()))
@@ -336,11 +344,13 @@ impl Connector for Erp {
         answer(Err(not_exported()))
     }
     async fn push(&self, call: Call, batch: Vec<Delivery>) -> Answer<Vec<Verdict>> {
+        self.line.is_first(&call);
+        let since = self.clock.now_ms();
         let mut verdicts = Vec::new();
         for (member, delivery) in (0_u32..).zip(&batch) {
             let written = match &delivery.document.body {
-                Body::Cancellation(_) => self.cancel(&call, member, delivery).await,
-                _ => self.write(&call, member, delivery).await,
+                Body::Cancellation(_) => self.cancel(&call, member, delivery, since).await,
+                _ => self.write(&call, member, delivery, since).await,
             };
             match written {
                 Ok(verdict) => verdicts.push(verdict),
@@ -351,5 +361,17 @@ impl Connector for Erp {
     }
     async fn confirm(&self, _: Call, _: Vec<String>) -> Answer<Vec<Verdict>> {
         answer(Err(not_exported()))
+    }
+    async fn receive(&self, _: Call, batch: Vec<Delivered>) -> Answer<Received> {
+        answer(Ok(batch.iter().map(crate::post::understood).collect()))
+    }
+    async fn ensure(&self, call: Call, callback: String) -> Answer<Vec<String>> {
+        let registered = self.register(&call, callback).await;
+        answer(registered.map(|()| vec!["everything".to_owned()]))
+    }
+    async fn remove(&self, _: Call, callback: String) -> Answer<()> {
+        let mut world = lock(&self.world);
+        world.post.registered.retain(|at| *at != callback);
+        answer(Ok(()))
     }
 }

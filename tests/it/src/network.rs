@@ -1,7 +1,8 @@
 //! A scripted order network: a stream with a cursor, acknowledgements that are queued first and judged later.
 
 use crate::erp::{answer, not_exported};
-use crate::world::{Case, Luck, NetworkOrder, Queued, World, lock};
+use crate::line::{Line, Luck};
+use crate::world::{Case, NetworkOrder, Queued, World, lock};
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct Network {
     pub descriptor: Descriptor,
     /// Roles.
     pub roles: BTreeSet<Role>,
+    /// The line to it.
+    pub line: Line,
 }
 
 /// What the network says of itself.
@@ -98,7 +101,7 @@ pub fn document(order: &NetworkOrder) -> Document {
             placed_at: None,
             acknowledge_by: None,
             ship_by: Some(Deadline {
-                at: 4_000_000_000_000,
+                at: order.ship_by,
                 set_by: DeadlineSource::Order,
             }),
             invoice_by: None,
@@ -184,16 +187,16 @@ impl Network {
             }
             Begun::InDoubt { .. } => return Err(CallError::Failure(Failure::Retry(Some(1)))),
         };
-        let luck = lock(&self.world).luck();
+        let luck = self.line.send(call, 60).await;
         let ticket = match luck {
-            Luck::Throttled => {
+            Luck::Refused(_) => {
                 self.journal
                     .finish(effect, Finish::NothingHappened)
                     .await
                     .map_err(host)?;
-                return Err(CallError::Failure(Failure::Retry(Some(1))));
+                return Err(CallError::Failure(luck.failure()));
             }
-            Luck::CutBefore => return Err(CallError::Failure(Failure::Retry(None))),
+            Luck::CutBefore => return Err(CallError::Failure(luck.failure())),
             Luck::Good | Luck::CutAfter => {
                 let mut world = lock(&self.world);
                 let id = world.queue.len() as u64;
@@ -211,6 +214,7 @@ impl Network {
                         outcome: None,
                     },
                 );
+                world.queued.insert(id);
                 id
             }
         };
@@ -223,6 +227,32 @@ impl Network {
             .await
             .map_err(host)?;
         Ok(tickets(&ticket, batch.len()))
+    }
+}
+
+impl Network {
+    fn page(&self, entity: Entity, cursor: Option<&[u8]>) -> Page {
+        let mut world = lock(&self.world);
+        world.tick(self.clock.now_ms());
+        if entity == Entity::Cancellation {
+            return crate::cancels::requests(&world, cursor);
+        }
+        let text = cursor.and_then(|c| std::str::from_utf8(c).ok());
+        let mut from: usize = text.and_then(|c| c.parse().ok()).unwrap_or(0);
+        // At least once: a restarted stream may hand out what was seen.
+        if world.chance.per_mille(50) {
+            from = from.saturating_sub(3);
+        }
+        let to = (from + world.page).min(world.events.len());
+        let documents = world.events[from..to]
+            .iter()
+            .map(|key| document(&world.orders[key]))
+            .collect();
+        Page {
+            documents,
+            cursor: to.to_string().into_bytes(),
+            more: to < world.events.len(),
+        }
     }
 }
 
@@ -258,35 +288,13 @@ impl Connector for Network {
     async fn choices(&self, _: Call, _: String, _: Option<String>) -> Answer<ChoicePage> {
         answer(Err(not_exported()))
     }
-    async fn pull(&self, _: Call, entity: Entity, cursor: Option<Vec<u8>>) -> Answer<Page> {
-        self.clock.sleep_ms(40).await;
-        let mut world = lock(&self.world);
-        world.tick(self.clock.now_ms());
-        if world.luck() != Luck::Good {
-            return answer(Err(CallError::Failure(Failure::Retry(None))));
+    async fn pull(&self, call: Call, entity: Entity, cursor: Option<Vec<u8>>) -> Answer<Page> {
+        if let Err(failure) = self.line.ask(&call, 40).await {
+            return answer(Err(CallError::Failure(failure)));
         }
-        if entity == Entity::Cancellation {
-            return answer(Ok(crate::cancels::requests(&world, cursor.as_deref())));
-        }
-        let mut from: usize = cursor
-            .and_then(|c| String::from_utf8(c).ok())
-            .and_then(|c| c.parse().ok())
-            .unwrap_or(0);
-        // At least once: a restarted stream may hand out what was seen.
-        if world.chance.per_mille(50) {
-            from = from.saturating_sub(3);
-        }
-        let to = (from + 7).min(world.events.len());
-        let documents = world.events[from..to]
-            .iter()
-            .map(|key| document(&world.orders[key]))
-            .collect();
-        let more = to < world.events.len();
-        answer(Ok(Page {
-            documents,
-            cursor: to.to_string().into_bytes(),
-            more,
-        }))
+        let page = self.page(entity, cursor.as_deref());
+        self.line.told(&call, entity, &page).await;
+        answer(Ok(page))
     }
     async fn fetch(&self, _: Call, _: Entity, _: Vec<String>) -> Answer<Vec<Document>> {
         answer(Err(not_exported()))
@@ -297,30 +305,32 @@ impl Connector for Network {
         moment: Moment,
         batch: Vec<Settled>,
     ) -> Answer<Vec<Verdict>> {
-        self.clock.sleep_ms(60).await;
         answer(self.acknowledge(&call, moment, &batch).await)
     }
     async fn read(&self, _: Call, _: Entity, _: Scope, _: Option<Vec<u8>>) -> Answer<Page> {
         answer(Err(not_exported()))
     }
     async fn push(&self, call: Call, batch: Vec<Delivery>) -> Answer<Vec<Verdict>> {
+        self.line.is_first(&call);
         self.clock.sleep_ms(60).await;
         let kind = batch.first().map(|d| d.document.body.entity());
         answer(match kind {
             Some(Entity::Cancellation) => self.cancel(&call, &batch).await,
             Some(Entity::Invoice) => self.bill(&call, &batch).await,
+            Some(Entity::InventoryLevel) => self.levels(&call, &batch).await,
             _ => self.ship(&call, &batch).await,
         })
     }
-    async fn confirm(&self, _: Call, handles: Vec<String>) -> Answer<Vec<Verdict>> {
-        self.clock.sleep_ms(30).await;
+    async fn confirm(&self, call: Call, handles: Vec<String>) -> Answer<Vec<Verdict>> {
+        if let Err(failure) = self.line.ask(&call, 30).await {
+            return answer(Err(CallError::Failure(failure)));
+        }
         let mut world = lock(&self.world);
         world.tick(self.clock.now_ms());
-        if world.luck() != Luck::Good {
-            return answer(Err(CallError::Failure(Failure::Retry(None))));
-        }
         let verdict = |handle: &String| -> Verdict {
-            let known = Self::shipped(&world, handle).or_else(|| Self::billed(&world, handle));
+            let known = Self::shipped(&world, handle)
+                .or_else(|| Self::billed(&world, handle))
+                .or_else(|| Self::levelled(&world, handle));
             if let Some(verdict) = known {
                 return verdict;
             }

@@ -1,8 +1,9 @@
 //! The network's side of shipments: told in batches, judged later, and believed. It refuses what a network refuses, but
 //! it does not stop what it cannot know: units told twice are units counted twice.
 
+use crate::line::{Luck, Side};
 use crate::network::Network;
-use crate::world::{Luck, Outside, lock};
+use crate::world::{Outside, lock};
 use std::collections::BTreeMap;
 use waybill_host::connector::{Call, CallError};
 use waybill_host::ports::{Begun, Finish, PortError};
@@ -53,15 +54,16 @@ impl Outside {
     pub fn take_shipments(&mut self, now: Millis) {
         let Self {
             shippings,
+            shipping,
             orders,
             events,
             taken,
             ..
         } = self;
-        for shipping in shippings
-            .values_mut()
-            .filter(|s| s.at <= now && s.words.is_none())
-        {
+        shipping.retain(|ticket| {
+            let Some(shipping) = shippings.get_mut(ticket).filter(|s| s.at <= now) else {
+                return true;
+            };
             let mut words = BTreeMap::new();
             for told in &shipping.members {
                 let word = match orders.get_mut(&told.order) {
@@ -81,7 +83,8 @@ impl Outside {
                 words.insert(told.note.clone(), word);
             }
             shipping.words = Some(words);
-        }
+            false
+        });
     }
 }
 
@@ -172,10 +175,10 @@ impl Network {
             .collect();
         let (luck, id) = self.queue(&sent);
         match luck {
-            Luck::Throttled => {
+            Luck::Refused(_) => {
                 let nothing = Finish::NothingHappened;
                 self.journal.finish(effect, nothing).await.map_err(host)?;
-                return Err(CallError::Failure(Failure::Retry(Some(1))));
+                return Err(CallError::Failure(luck.failure()));
             }
             // What was adopted is done: it must not lend its age to what was sent just now.
             Luck::CutBefore | Luck::CutAfter => {
@@ -198,7 +201,7 @@ impl Network {
     fn queue(&self, members: &[Told]) -> (Luck, u64) {
         let now = self.clock.now_ms();
         let mut world = lock(&self.world);
-        let luck = world.luck();
+        let luck = world.meet(Side::Network, now);
         let id = world.shippings.len() as u64;
         if matches!(luck, Luck::Good | Luck::CutAfter) {
             let wait = world.chance.below(PROCESSED_MS.unsigned_abs());
@@ -208,6 +211,7 @@ impl Network {
                 words: None,
             };
             world.shippings.insert(id, shipping);
+            world.shipping.insert(id);
         }
         (luck, id)
     }

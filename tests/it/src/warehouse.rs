@@ -1,6 +1,6 @@
 //! The simulated ERP's warehouse: it packs sales bit by bit, makes mistakes and mends them. What it says last is right.
 
-use crate::world::{Chance, Sale};
+use crate::world::{Chance, NetworkOrder, Sale};
 use std::collections::BTreeMap;
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{Body, Document, Method, PackedLine, Parcel, Part, Shipment, Stage};
@@ -68,9 +68,19 @@ impl GoodsOut {
         }
     }
 
+    /// It is not shipped yet.
+    pub const fn is_open(&self) -> bool {
+        matches!(self.flaw, Flaw::Picked | Flaw::Deleted)
+    }
+
+    /// Nothing changes about it by itself any more.
+    pub fn is_settled(&self) -> bool {
+        self.gone || self.flaw == Flaw::None
+    }
+
     /// As the ERP's connector hands it over.
     pub fn document(&self) -> Document {
-        let open = matches!(self.flaw, Flaw::Picked | Flaw::Deleted);
+        let open = self.is_open();
         let line = |quantity: i64, part: Option<Part>| PackedLine {
             line: "1".to_owned(),
             quantity: Decimal::whole(quantity),
@@ -126,23 +136,49 @@ pub struct Warehouse {
     pub notes: Vec<GoodsOut>,
     /// Numbers of notes in the order of change; none of ours: past the end.
     pub events: Vec<usize>,
+    /// Numbers of the notes of each sale.
+    of: BTreeMap<u64, Vec<usize>>,
+    /// Numbers of notes that will change.
+    flawed: Vec<usize>,
+}
+
+/// Whole units in such notes.
+pub fn whole(kit: bool, held: impl Iterator<Item = Held>) -> i64 {
+    let (mut units, mut parts) = (0, [0, 0]);
+    for held in held {
+        match held {
+            Held::Units(held) => units += held,
+            Held::Parts(held) => {
+                let sums = parts.iter_mut().zip(held);
+                sums.for_each(|(sum, held)| *sum += held);
+            }
+        }
+    }
+    let kits = parts.iter().zip(RECIPE).map(|(held, (_, per))| held / per);
+    units + kits.min().filter(|_| kit).unwrap_or(0)
 }
 
 impl Warehouse {
     /// A note by its key.
     pub fn note(&self, key: &str) -> Option<&GoodsOut> {
         let id: u64 = key.parse().ok()?;
-        self.notes.iter().find(|n| n.id == id && !n.gone)
+        let at = usize::try_from(id.checked_sub(700_000)?).ok()?;
+        self.notes.get(at).filter(|n| !n.gone)
+    }
+
+    /// The notes of a sale, those that are gone among them.
+    pub fn of_sale(&self, sale: u64) -> impl Iterator<Item = &GoodsOut> {
+        let own = self.of.get(&sale).into_iter().flatten();
+        own.map(|at| &self.notes[*at])
     }
 
     /// What of a sale is in no note yet: units, or components of a kit.
     pub fn left(&self, sale: u64, units: i64, kit: bool) -> Held {
-        let notes = self.notes.iter().filter(|n| n.sale == sale && !n.gone);
-        let held: Vec<Held> = notes.map(|n| n.held).collect();
+        let held = self.of_sale(sale).filter(|n| !n.gone).map(|n| n.held);
         if kit {
             let mut left = RECIPE.map(|(_, per_unit)| per_unit * units);
-            for parts in &held {
-                if let Held::Parts(parts) = parts {
+            for held in held {
+                if let Held::Parts(parts) = held {
                     left.iter_mut()
                         .zip(parts)
                         .for_each(|(left, held)| *left -= held);
@@ -150,29 +186,24 @@ impl Warehouse {
             }
             return Held::Parts(left);
         }
-        let packed = held.iter().map(|held| match held {
-            Held::Units(units) => *units,
-            Held::Parts(_) => 0,
-        });
-        Held::Units(units - packed.sum::<i64>())
+        Held::Units(units - whole(false, held))
     }
 
-    /// Packs some of a sale, if anything is left of it.
+    /// Packs some of a sale, if anything is left of it; which note that is. `stays`: such a note is never deleted.
     pub fn pack(
         &mut self,
         sale: &Sale,
-        order: &str,
-        units: i64,
-        kit: bool,
+        order: &NetworkOrder,
+        stays: bool,
         now: Millis,
         chance: &mut Chance,
-    ) {
+    ) -> Option<u64> {
         let mut some = |most: i64| {
             let most = u64::try_from(most).unwrap_or(0);
             i64::try_from(chance.below(most + 1)).unwrap_or(0)
         };
-        let held = match self.left(sale.id, units, kit) {
-            Held::Units(0) | Held::Parts([0, 0]) => return,
+        let held = match self.left(sale.id, order.units, order.kit) {
+            Held::Units(0) | Held::Parts([0, 0]) => return None,
             Held::Units(left) => Held::Units(some(left - 1) + 1),
             Held::Parts(left) => match left.map(&mut some) {
                 [0, 0] => Held::Parts(left),
@@ -182,17 +213,23 @@ impl Warehouse {
         let flaw = match chance.below(10) {
             0 | 1 => Flaw::Late,
             2 => Flaw::Refused,
-            3 if !kit => Flaw::TooMuch,
+            3 if !order.kit => Flaw::TooMuch,
             4 => Flaw::Picked,
-            5 => Flaw::Deleted,
+            5 if !stays => Flaw::Deleted,
             _ => Flaw::None,
         };
         let wait = Millis::try_from(chance.below(25_000) + 3_000).unwrap_or(3_000);
-        self.events.push(self.notes.len());
+        let at = self.notes.len();
+        self.events.push(at);
+        self.of.entry(sale.id).or_default().push(at);
+        if flaw != Flaw::None {
+            self.flawed.push(at);
+        }
+        let id = 700_000 + at as u64;
         self.notes.push(GoodsOut {
-            id: 700_000 + self.notes.len() as u64,
+            id,
             sale: sale.id,
-            order: order.to_owned(),
+            order: order.key.clone(),
             held,
             flaw,
             mended_at: now + wait,
@@ -200,48 +237,51 @@ impl Warehouse {
             at: now,
             gone: false,
         });
+        Some(id)
     }
 
-    /// Mends what is due. A note that is deleted says nothing: only who asks for it finds that it is gone.
-    pub fn mend(&mut self, now: Millis) {
-        for (number, note) in self.notes.iter_mut().enumerate() {
-            if note.flaw == Flaw::None || note.gone || note.mended_at > now {
-                continue;
+    /// Mends what is due: those notes, and their sales. A feed says nothing of a note that is deleted: only who asks for
+    /// it finds that it is gone.
+    pub fn mend(&mut self, now: Millis) -> Vec<(u64, u64)> {
+        let Self {
+            notes,
+            events,
+            flawed,
+            ..
+        } = self;
+        let mut mended = Vec::new();
+        flawed.retain(|number| {
+            let note = &mut notes[*number];
+            if note.mended_at > now {
+                return true;
             }
             if note.flaw == Flaw::Deleted {
                 note.gone = true;
-                continue;
+            } else {
+                note.flaw = Flaw::None;
+                note.version += 1;
+                events.push(*number);
             }
-            note.flaw = Flaw::None;
-            note.version += 1;
-            self.events.push(number);
-        }
+            mended.push((note.id, note.sale));
+            false
+        });
+        mended
     }
 
     /// Whether anything will still change by itself.
     pub fn is_busy(&self) -> bool {
-        self.notes.iter().any(|n| n.flaw != Flaw::None && !n.gone)
+        !self.flawed.is_empty()
     }
 
     /// Whole units of each order in its notes, by the order's key.
     pub fn shipped(&self) -> BTreeMap<&str, i64> {
-        let mut units: BTreeMap<&str, i64> = BTreeMap::new();
-        let mut parts: BTreeMap<&str, [i64; 2]> = BTreeMap::new();
+        let mut held: BTreeMap<&str, Vec<Held>> = BTreeMap::new();
         for note in self.notes.iter().filter(|n| !n.gone) {
-            match note.held {
-                Held::Units(held) => *units.entry(&note.order).or_default() += held,
-                Held::Parts(held) => {
-                    let sum = parts.entry(&note.order).or_default();
-                    sum.iter_mut()
-                        .zip(held)
-                        .for_each(|(sum, held)| *sum += held);
-                }
-            }
+            held.entry(&note.order).or_default().push(note.held);
         }
-        for (order, held) in parts {
-            let kits = held.iter().zip(RECIPE).map(|(held, (_, per))| held / per);
-            *units.entry(order).or_default() += kits.min().unwrap_or(0);
-        }
+        let units = held.into_iter();
         units
+            .map(|(order, held)| (order, whole(true, held.into_iter())))
+            .collect()
     }
 }

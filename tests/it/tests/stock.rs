@@ -211,6 +211,62 @@ fn rules_of_an_item_and_of_a_warehouse_are_kept() {
     });
 }
 
+/// How often the network was told this number of the item.
+fn times(told: &Network, item: &str, units: i64) -> usize {
+    let told = held(told);
+    let same = |t: &&(String, i64)| t.0 == item && t.1 == units;
+    told.all.iter().filter(same).count()
+}
+
+#[test]
+fn a_number_that_the_network_lowered_by_itself_is_told_again() {
+    case(|bench| async move {
+        let told = listen(&bench, good);
+        bench
+            .store
+            .write_blocking(|tx| {
+                tx.set_cell(
+                    ERP,
+                    NETWORK,
+                    "stock-cap",
+                    None,
+                    "SKU-1",
+                    Some("3"),
+                    None,
+                    "test",
+                    1,
+                )
+            })
+            .expect("stored");
+        bench.pass(60).await;
+        assert_eq!(times(&told, "SKU-1", 3), 1);
+        // It takes five of ten: our number is the cap as before, the network's is not.
+        bench.send(order("1", 1, accepted));
+        bench.pass(60).await;
+        assert_eq!(times(&told, "SKU-1", 3), 2);
+        bench.pass(600).await;
+        assert_eq!(times(&told, "SKU-1", 3), 2, "told once for that order");
+        bench.end().await;
+    });
+}
+
+#[test]
+fn units_of_an_order_that_was_cancelled_before_it_was_read_are_told_again() {
+    case(|bench| async move {
+        let told = listen(&bench, good);
+        bench.pass(60).await;
+        assert_eq!(times(&told, "SKU-1", 10), 1);
+        bench.send(order("1", 1, |order| {
+            order.phase = OrderPhase::Cancelled;
+            order.lines[0].cancelled = order.lines[0].quantity;
+        }));
+        bench.pass(60).await;
+        // Whether the network gave them back nobody knows.
+        assert_eq!(times(&told, "SKU-1", 10), 2);
+        bench.end().await;
+    });
+}
+
 #[test]
 fn a_kit_is_there_as_often_as_its_components() {
     case(|bench| async move {
