@@ -8,6 +8,8 @@ use waybill_sdk::types::Failure;
 
 /// Pages of a log read at most; one call writes fewer objects than that.
 const PAGES: usize = 200;
+/// How often a page is asked for that is not answered well.
+const TRIES: usize = 4;
 /// A page with so many entries is one of many.
 const MUCH: usize = 100;
 
@@ -126,11 +128,14 @@ fn pages(
             break;
         }
         let path = format!("{log}?scrollId={}", encode(&scroll));
-        // One bad answer must not make a long log start over: it would rarely be read to its end.
-        let next: Result<Option<Log>, Failure> = match api.find(&path) {
-            Err(Failure::Retry(None)) => api.find(&path),
-            other => other,
-        };
+        // Bad answers must not make a long log start over: it would rarely be read to its end, and is longer each time.
+        let mut next: Result<Option<Log>, Failure> = api.find(&path);
+        for _ in 1..TRIES {
+            if !matches!(next, Err(Failure::Retry(None))) {
+                break;
+            }
+            next = api.find(&path);
+        }
         let Some(next) = next? else {
             return Ok(None);
         };
