@@ -3,12 +3,13 @@
 //! missed.
 
 use super::director::{Director, Plan};
+use super::memory::{self, Memory};
 use super::report::Seen;
 use super::town::Town;
 use crate::figures::{aimed, plain, time};
 use crate::programs::Programs;
 use crate::{say, starts};
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use clap::Args;
 use serde_json::json;
 use std::path::Path;
@@ -89,7 +90,8 @@ pub(crate) async fn measure(wanted: &Swaps) -> anyhow::Result<()> {
     };
     place.provision_as(&town.house, &scene).await?;
     town.house.spoil_briefly(FAULTS).await?;
-    let run = run(wanted, &place, &workshop, &town).await?;
+    let id = agent.id().context("the agent has ended")?;
+    let run = run(wanted, &place, &workshop, (&town, id)).await?;
     starts::stop(&place, &mut agent).await?;
     let missed = run.tell(wanted);
     if wanted.keep || missed > 0 {
@@ -114,6 +116,7 @@ async fn house(sandbox: &Path) -> anyhow::Result<House> {
 /// What came of a run.
 struct Run {
     seen: Seen,
+    memory: Memory,
     sold: u64,
     /// Told their sale's number while it ran.
     told: u64,
@@ -126,7 +129,7 @@ async fn run(
     wanted: &Swaps,
     place: &Place,
     workshop: &Workshop,
-    town: &Town,
+    (town, agent): (&Town, u32),
 ) -> anyhow::Result<Run> {
     say(&format!(
         "{} orders a second, faults on; {} good swaps and {} bad builds of each kind.",
@@ -141,8 +144,13 @@ async fn run(
         town.close();
         Ok((seen?, counts?, began.elapsed()))
     };
-    let ((seen, (sold, told, _), took), (), (), ()) =
-        tokio::try_join!(direct, town.sell(wanted.rate), town.ship(), town.watch())?;
+    let ((seen, (sold, told, _), took), (), (), (), memory) = tokio::try_join!(
+        direct,
+        town.sell(wanted.rate),
+        town.ship(),
+        town.watch(),
+        memory::watch(agent, town)
+    )?;
     for (name, calls) in town.calls().await? {
         say(&plain(&name, &calls.to_string()));
     }
@@ -154,6 +162,7 @@ async fn run(
     let verdict = town.verdict(place).await?;
     Ok(Run {
         seen,
+        memory,
         sold,
         told,
         took,
@@ -193,6 +202,7 @@ impl Run {
             ),
             enough,
         ));
+        lines.push(self.memory.line());
         let report = &self.verdict.report;
         for (name, count) in [
             ("orders lost", report.lost.len()),

@@ -13,8 +13,6 @@ use waybill_http::LocalClient;
 use waybill_sim::play::agent::Place;
 
 const LOOK: Duration = Duration::from_millis(150);
-/// So long a build works before one is held against it that makes twice its requests.
-const WORK: Duration = Duration::from_secs(10);
 /// Longest wait for what becomes of a build.
 const PATIENCE: Duration = Duration::from_mins(3);
 
@@ -112,11 +110,10 @@ impl<'t> Director<'t> {
     }
 
     async fn one(&mut self, kind: Kind) -> anyhow::Result<()> {
-        if kind == Kind::Twice {
-            // Requests are held against those of the build before: it must have made some.
+        if matches!(kind, Kind::Trap | Kind::Loop | Kind::Twice) {
+            // A build that is on trial itself is nothing to go back to.
             self.until("the trial before passes", |c| c["trial"].is_null())
                 .await?;
-            tokio::time::sleep(WORK).await;
         }
         let build = self.workshop.make(self.which, kind)?;
         put(&self.file, &build.bytes, self.puts).await?;
@@ -173,14 +170,17 @@ impl<'t> Director<'t> {
             return Ok(false);
         }
         // Who was asked to wait is tested again as soon as the wait is over.
-        if text(&refused["reason"]).contains("asked us to wait") {
+        if must_wait(refused) {
             return Ok(true);
         }
         self.seen.tested_again += 1;
         let body = json!({"file": refused["file"]});
-        self.client
-            .post_json("/api/v1/connectors-retry", &body)
-            .await?;
+        let asked = self.client.post_json("/api/v1/connectors-retry", &body);
+        if let Err(error) = asked.await {
+            // It was tested again by itself meanwhile.
+            let now = self.look().await?;
+            ensure!(now["refused"]["hash"] != hash, "{error}");
+        }
         Ok(true)
     }
 
@@ -252,7 +252,10 @@ impl<'t> Director<'t> {
 
     /// Never at work, with a reason and a way on.
     async fn refused(&mut self, kind: Kind, build: &Ready) -> anyhow::Result<()> {
-        let is_refused = |c: &Value| c["refused"]["hash"] == build.hash.as_str();
+        let is_refused = |c: &Value| {
+            let refused = &c["refused"];
+            refused["hash"] == build.hash.as_str() && !must_wait(refused)
+        };
         let connector = self.until("the refusal", is_refused).await?;
         self.same_at_work(&connector)?;
         let refused = &connector["refused"];
@@ -293,6 +296,11 @@ impl<'t> Director<'t> {
         );
         Ok(())
     }
+}
+
+/// The vendor asked to wait before the build can be tested.
+fn must_wait(refused: &Value) -> bool {
+    text(&refused["reason"]).contains("asked us to wait")
 }
 
 fn hurry(began: Instant, what: &str, connector: &Value) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 
 mod command;
 mod director;
+mod memory;
 mod report;
 mod town;
 

@@ -48,6 +48,11 @@ impl Town {
         self.sold.load(Ordering::Relaxed)
     }
 
+    /// Whether nothing more is sold.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
     /// Nothing more is sold.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
@@ -59,7 +64,7 @@ impl Town {
         let mut beats = interval(BEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut beat = 0_u32;
-        while !self.closed.load(Ordering::Relaxed) {
+        while !self.is_closed() {
             beats.tick().await;
             beat += 1;
             let due = began.elapsed().as_millis() * u128::from(per_second) / 1_000;
@@ -84,7 +89,7 @@ impl Town {
 
     /// Ships what is sold until it is closed.
     pub(super) async fn ship(&self) -> anyhow::Result<()> {
-        while !self.closed.load(Ordering::Relaxed) {
+        while !self.is_closed() {
             self.turn().await?;
             tokio::time::sleep(TURN).await;
         }
@@ -94,7 +99,7 @@ impl Town {
     /// How far it is, now and then, until it is closed.
     pub(super) async fn watch(&self) -> anyhow::Result<()> {
         let mut last = Instant::now();
-        while !self.closed.load(Ordering::Relaxed) {
+        while !self.is_closed() {
             tokio::time::sleep(TURN).await;
             if last.elapsed() > NEWS {
                 last = Instant::now();
