@@ -83,6 +83,9 @@ impl Build for Hosted {
         let Hosting { ports, budgets } = self.hosting.clone();
         Ok(self.generation.bind(setup, ports, budgets))
     }
+    fn set_left(&self, left: bool) {
+        self.generation.set_left(left);
+    }
 }
 
 /// Builds by the id of their descriptor.

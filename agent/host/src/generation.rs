@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 use waybill_model::contract::{
@@ -72,6 +73,12 @@ impl Generation {
     /// What a call of it may use.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Whether another build takes its place since it misbehaves: then its calls under way end as soon as they work for
+    /// long without a request, so that a loop does not take the processor from the build that works now.
+    pub fn set_left(&self, left: bool) {
+        self.ready.left.store(left, Ordering::Relaxed);
     }
 
     /// Asks it that often who it is, all in one store: a connector whose answer depends on what it did before shows here.

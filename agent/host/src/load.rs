@@ -288,6 +288,7 @@ impl Loader {
             pre,
             exports,
             memories: memories(component),
+            left: Arc::default(),
         })
     }
 

@@ -6,6 +6,8 @@ use crate::engine::{HostEngine, TICK};
 use crate::state::CallState;
 use crate::v0_1::exports::{Exports, Live, Stop};
 use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use wasmtime::component::InstancePre;
@@ -18,6 +20,9 @@ const SENTENCE: usize = 400;
 /// A call whose time ends in a wait for the network of at least that long was not stopped for its own fault.
 const EXCUSED: Duration = Duration::from_secs(2);
 
+/// Ticks of own work that a call of a build that was left may still need.
+const LEFT_TICKS: u128 = 10;
+
 /// A component that is ready to be instantiated.
 pub(crate) struct Ready {
     pub(crate) engine: HostEngine,
@@ -25,6 +30,8 @@ pub(crate) struct Ready {
     pub(crate) exports: Exports,
     /// Memories of each call.
     pub(crate) memories: u32,
+    /// Whether another build took its place since it misbehaved.
+    pub(crate) left: Arc<AtomicBool>,
 }
 
 impl Ready {
@@ -69,6 +76,7 @@ impl Ready {
 
     fn store(&self, state: CallState) -> Store<CallState> {
         let copied = state.limits.copied;
+        let left = Arc::clone(&self.left);
         let deadline = state.deadline;
         let own_ticks = Duration::from_millis(state.limits.own_ms)
             .as_millis()
@@ -82,7 +90,12 @@ impl Ready {
         store.epoch_deadline_callback(move |mut context| {
             let state = context.data_mut();
             state.own_ticks += 1;
-            let loops = state.own_ticks > own_ticks;
+            let most = if left.load(Ordering::Relaxed) {
+                own_ticks.min(LEFT_TICKS)
+            } else {
+                own_ticks
+            };
+            let loops = state.own_ticks > most;
             if !loops && Instant::now() < deadline {
                 return Ok(UpdateDeadline::Yield(1));
             }

@@ -467,8 +467,9 @@ async fn swap(
     let descriptor = build.descriptor();
     tracing::info!(
         connector = %descriptor.id, version = %descriptor.version, generation = %build.generation(),
-        before = %before, %file, "Connector swapped; it is on trial."
+        before = %before, %file, commit_ms = core.now() - now, "Connector swapped; it is on trial."
     );
+    let committed = core.now();
     let (id, generation) = (descriptor.id.clone(), build.generation());
     core.watch.begin(&id, generation, before, now, Vec::new());
     core.swaps.clear(file);
@@ -476,7 +477,7 @@ async fn swap(
     let hand_over = HandOver {
         connector: id,
         generation,
-        began: now,
+        began: committed,
         left: None,
     };
     take_in(core, build, Some(hand_over));
@@ -491,8 +492,17 @@ pub(super) fn connections_of(core: &Core, id: &str) -> Result<Vec<ConnectionId>,
     })
 }
 
-/// Every call from the next look on is this build's; those under way end on the build they began with.
+/// Every call from the next look on is this build's; those under way end on the build they began with. One that was taken
+/// back is not waited for: it may be in a loop, and each of its calls takes the time of good ones.
 pub(super) fn take_in(core: &Arc<Core>, build: Arc<dyn Build>, hand_over: Option<HandOver>) {
+    let taken_back = hand_over.as_ref().is_some_and(|h| h.left.is_some());
+    let id = &build.descriptor().id;
+    for before in core.connectors.installed() {
+        if before.descriptor().id == *id {
+            before.set_left(taken_back);
+        }
+    }
+    build.set_left(false);
     core.swaps.keep_loaded(build.clone());
     core.connectors.install(build);
     if let Some(hand_over) = hand_over {

@@ -1,6 +1,6 @@
 //! Swapping connectors while the agent runs: a build is loaded, weighed against what was granted, proven, swapped in,
 //! watched, and taken back when it misbehaves. Knows no file system and no WebAssembly: it asks `port.rs`.
-//! Read `consider.rs` first, then `watch.rs` and `undo.rs`.
+//! Read `consider.rs` first, then `watch.rs`, `trial.rs` and `undo.rs`.
 
 mod commands;
 mod consider;
@@ -12,6 +12,7 @@ mod show;
 mod start;
 mod state;
 mod times;
+mod trial;
 mod undo;
 pub mod view;
 mod watch;

@@ -32,6 +32,8 @@ pub trait Build: Send + Sync {
     /// # Errors
     /// A sentence for the page: a setting makes no address.
     fn bind(&self, binding: Binding) -> Result<Arc<dyn Connector>, String>;
+    /// Whether it was taken back: then its calls under way should end soon.
+    fn set_left(&self, _left: bool) {}
 }
 
 /// What a build asks for.

@@ -1,6 +1,6 @@
 //! How many requests batches of a kind and size usually cost. Pure.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use waybill_model::contract::Moment;
 use waybill_model::document::Entity;
@@ -9,7 +9,16 @@ use waybill_model::ids::ConnectionId;
 /// Batches of one kind and size that are remembered.
 const KEPT: usize = 32;
 /// Fewer say nothing.
-const FEWEST: usize = 3;
+const FEWEST: usize = 5;
+
+/// What batches of a kind and size cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Usual {
+    /// On average, in hundredths of a request.
+    pub(crate) mean: usize,
+    /// The dearest of them.
+    pub(crate) most: usize,
+}
 
 /// Which calls are alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,7 +58,11 @@ impl fmt::Display for Kind {
 
 /// Requests of batches by connection, kind and size. Sizes from one power of two to the next are alike.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Samples(BTreeMap<(ConnectionId, Kind, u32), VecDeque<usize>>);
+pub(crate) struct Samples {
+    requests: BTreeMap<(ConnectionId, Kind, u32), VecDeque<usize>>,
+    /// Kinds of which some batch asked the same twice.
+    repeating: BTreeSet<Kind>,
+}
 
 const fn size(members: usize) -> u32 {
     match members.checked_ilog2() {
@@ -68,11 +81,33 @@ impl Samples {
         requests: usize,
     ) {
         let place = (connection, kind, size(members));
-        let kept = self.0.entry(place).or_default();
+        let kept = self.requests.entry(place).or_default();
         if kept.len() == KEPT {
             kept.pop_front();
         }
         kept.push_back(requests);
+    }
+
+    /// So many requests of a batch asked what it had been told.
+    pub(crate) fn note_repeated(&mut self, kind: Kind, repeated: usize) {
+        if repeated > 0 {
+            self.repeating.insert(kind);
+        }
+    }
+
+    /// Whether batches of this kind are known to ask the same twice.
+    pub(crate) fn repeats(&self, kind: Kind) -> bool {
+        self.repeating.contains(&kind)
+    }
+
+    /// These as well, as the newer ones.
+    pub(crate) fn extend(&mut self, newer: Self) {
+        self.repeating.extend(newer.repeating);
+        for ((connection, kind, size), kept) in newer.requests {
+            let own = self.requests.entry((connection, kind, size)).or_default();
+            own.extend(kept);
+            own.drain(..own.len().saturating_sub(KEPT));
+        }
     }
 
     /// What such a batch usually costs, once enough of them were seen.
@@ -81,11 +116,11 @@ impl Samples {
         connection: ConnectionId,
         kind: Kind,
         members: usize,
-    ) -> Option<usize> {
-        let kept = self.0.get(&(connection, kind, size(members)))?;
-        let mut sorted: Vec<usize> = kept.iter().copied().collect();
-        sorted.sort_unstable();
-        (sorted.len() >= FEWEST).then(|| sorted[sorted.len() / 2])
+    ) -> Option<Usual> {
+        let kept = self.requests.get(&(connection, kind, size(members)))?;
+        let most = kept.iter().copied().max()?;
+        let mean = 100 * kept.iter().sum::<usize>() / kept.len();
+        (kept.len() >= FEWEST).then_some(Usual { mean, most })
     }
 }
 
@@ -94,25 +129,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_middle_of_alike_batches_is_usual() {
+    fn the_average_of_alike_batches_is_usual() {
         let (here, kind) = (ConnectionId(1), Kind::Push(Entity::Order));
         let mut samples = Samples::default();
-        for requests in [4, 5] {
+        for requests in [4, 5, 6, 5] {
             samples.add(here, kind, 3, requests);
         }
-        assert_eq!(samples.usual(here, kind, 2), None, "two say nothing");
-        samples.add(here, kind, 2, 90);
-        assert_eq!(samples.usual(here, kind, 3), Some(5));
+        assert_eq!(samples.usual(here, kind, 2), None, "four say nothing");
+        samples.add(here, kind, 2, 10);
+        let usual = |mean, most| Some(Usual { mean, most });
+        assert_eq!(samples.usual(here, kind, 3), usual(600, 10));
         assert_eq!(samples.usual(here, kind, 4), None, "another size");
         assert_eq!(samples.usual(ConnectionId(2), kind, 3), None);
         assert_eq!(samples.usual(here, Kind::Confirm, 3), None);
+        let forgotten = "old ones are forgotten";
         for _ in 0..KEPT {
             samples.add(here, kind, 3, 7);
         }
-        assert_eq!(
-            samples.usual(here, kind, 3),
-            Some(7),
-            "old ones are forgotten"
-        );
+        assert_eq!(samples.usual(here, kind, 3), usual(700, 7), "{forgotten}");
+        let mut newer = Samples::default();
+        for _ in 0..KEPT / 2 {
+            newer.add(here, kind, 3, 9);
+        }
+        samples.extend(newer);
+        assert_eq!(samples.usual(here, kind, 3), usual(800, 9));
     }
 }

@@ -2,11 +2,11 @@
 
 use super::port::{Build, Refusal, Seen, asked};
 use super::state::Refused;
+use super::trial::{BAD_MOST, GOOD_MOST, TRIAL_MS};
 use super::view::{
     AskedView, BadView, BuildView, ConnectorState, ConnectorView, ConnectorsView, FileView,
     LimitsView, RefusedView, TrialView, UseView, WaitingView,
 };
-use super::watch::{BAD_MOST, GOOD_MOST, TRIAL_MS};
 use crate::core::Core;
 use crate::status;
 use crate::view::Tone;

@@ -1,7 +1,7 @@
-//! How long hand-overs took since the start: from the moment a swap asks for its commit until the loop has bound the new
-//! build to every connection, and from the third bad batch of a trial until the build before is bound again. A lane may
-//! have to wait for that long and no longer: until then its batches are claimed for the build before, from then on for the
-//! new one. Must not know what is swapped.
+//! How long hand-overs took since the start: from a swap's commit until the loop has bound the new build to every
+//! connection, and from the third bad batch of a trial until the build before is bound again. A lane may have to wait for
+//! that long and no longer: until then its batches are claimed for the build before, from then on for the new one. The
+//! commit is not counted, it is one of many of the lanes' own. Must not know what is swapped.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -4,7 +4,7 @@
 use super::consider::take_in;
 use super::port::Build;
 use super::times::HandOver;
-use super::watch::{BAD_MOST, Live};
+use super::trial::{BAD_MOST, Live};
 use super::{BAD, SELF};
 use crate::core::Core;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ pub(crate) async fn judge(core: Arc<Core>, id: String) -> Result<(), StoreError>
         .await?;
     core.watch.told(&id, generation, live.bad.len());
     if over {
-        tracing::info!(connector = %id, %generation, good = live.good, bad = live.bad.len(), "The connector's trial passed.");
+        tracing::info!(connector = %id, %generation, good = live.good, bad = live.bad.len(), compared = live.compared(), "The connector's trial passed.");
         core.observe(|| format!("trial passed {id} {generation}"));
         core.watch.end(&id, generation);
     }

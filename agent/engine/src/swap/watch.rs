@@ -2,6 +2,7 @@
 //! is on trial. It counts and says what is due; what follows from it is `undo.rs`'s.
 
 use super::samples::{Kind, Samples};
+use super::trial::{BAD_MOST, Live};
 use crate::event::Event;
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,92 +12,14 @@ use waybill_host::connector::{Answer, Call, CallError, Connector, Received};
 use waybill_host::knock::Knock;
 use waybill_host::ports::Clock;
 use waybill_model::contract::{
-    ChoicePage, Delivered, Delivery, Descriptor, Moment, Page, Pairs, Problem, Role, Scope,
-    Settled, Verdict,
+    ChoicePage, Delivered, Delivery, Descriptor, Exchange, Moment, Page, Pairs, Problem, Role,
+    Scope, Settled, Verdict,
 };
 use waybill_model::document::{Document, Entity};
 use waybill_model::ids::{ConnectionId, Generation, Millis};
 
-/// So many batches without a problem end a trial.
-pub(crate) const GOOD_MOST: u32 = 20;
-/// So many bad ones undo it.
-pub(crate) const BAD_MOST: usize = 3;
-/// A trial takes at least so long: a busy agent has twenty batches in less than a second, of two or three kinds.
-pub(crate) const SHORTEST_MS: Millis = 5_000;
-/// A trial ends then at the latest.
-pub(crate) const TRIAL_MS: Millis = 600_000;
-
-/// A build on trial.
-#[derive(Debug, Clone)]
-pub(crate) struct Live {
-    pub(crate) generation: Generation,
-    /// The build before it, whose calls its own are held against.
-    before: Generation,
-    pub(crate) since: Millis,
-    pub(crate) good: u32,
-    pub(crate) bad: Vec<String>,
-    /// When the last bad one came that it takes to undo it.
-    pub(crate) found_out: Option<Millis>,
-    /// Bad ones that are stored.
-    told: usize,
-    /// Kinds of batches whose first ones cost twice as much as before.
-    dear: BTreeMap<Kind, usize>,
-    /// Kinds that cost what they did before: not looked at again.
-    cleared: BTreeSet<Kind>,
-    /// What all of them cost together.
-    sum: Sum,
-}
-
-/// Requests of all batches that can be compared. Batches of one kind differ by more than the half, together they do not.
-#[derive(Debug, Clone, Copy, Default)]
-struct Sum {
-    batches: usize,
-    requests: usize,
-    /// What the build before usually makes for the same.
-    usual: usize,
-}
-
-impl Sum {
-    /// Of fewer batches, and fewer requests, chance decides.
-    const BATCHES: usize = 10;
-    const REQUESTS: usize = 20;
-
-    fn add(&mut self, usual: usize, requests: usize) {
-        self.batches += 1;
-        // A vendor's bad minute makes single batches dear: none counts for more than four.
-        self.requests += requests.min(4 * usual);
-        self.usual += usual;
-    }
-
-    /// Nearer to twice as much than to as much, by far.
-    const fn is_dear(&self) -> bool {
-        self.batches >= Self::BATCHES
-            && self.usual >= Self::REQUESTS
-            && 5 * self.requests >= 8 * self.usual
-    }
-
-    /// A third more: the next ones decide.
-    const fn is_suspected(&self) -> bool {
-        2 * self.batches >= Self::BATCHES && 3 * self.requests >= 4 * self.usual
-    }
-}
-
-impl Live {
-    fn is_due(&self, now: Millis) -> bool {
-        self.bad.len() > self.told || self.is_over(now)
-    }
-
-    /// Whether it lasted long enough. Not while a kind of batches is suspected: the next ones decide.
-    pub(crate) fn is_over(&self, now: Millis) -> bool {
-        now >= self.ends_at()
-    }
-
-    fn ends_at(&self) -> Millis {
-        let is_suspected = self.dear.keys().any(|kind| !self.cleared.contains(kind));
-        let shortly = self.good >= GOOD_MOST && !is_suspected && !self.sum.is_suspected();
-        self.since + if shortly { SHORTEST_MS } else { TRIAL_MS }
-    }
-}
+/// Addresses up to this length are kept as a whole.
+const WHOLE: usize = 4_000;
 
 #[derive(Default)]
 struct State {
@@ -130,6 +53,8 @@ struct Seen {
     /// Whether its requests may be held against those of other batches.
     first: bool,
     requests: usize,
+    /// How many of them asked what the same call had asked and was told already.
+    repeated: usize,
     bad: Option<String>,
     failed: bool,
 }
@@ -156,27 +81,18 @@ impl Watch {
         since: Millis,
         bad: Vec<String>,
     ) {
-        let live = Live {
-            generation,
-            before,
-            since,
-            good: 0,
-            told: bad.len(),
-            bad,
-            found_out: None,
-            dear: BTreeMap::new(),
-            cleared: BTreeSet::new(),
-            sum: Sum::default(),
-        };
+        let live = Live::new(generation, before, since, bad);
         let mut state = self.lock();
-        if let Some(old) = state.trials.insert(id.to_owned(), live)
-            && old.before != before
-        {
-            state.forget(old.before);
+        if let Some(old) = state.trials.insert(id.to_owned(), live) {
+            for gone in [old.before, old.generation] {
+                if gone != before && gone != generation {
+                    state.forget(gone);
+                }
+            }
         }
     }
 
-    /// The trial of this build is over.
+    /// The trial of this build is over: what the build before it usually made holds for this one as well.
     pub(crate) fn end(&self, id: &str, generation: Generation) {
         let mut state = self.lock();
         if state
@@ -185,6 +101,9 @@ impl Watch {
             .is_some_and(|live| live.generation == generation)
             && let Some(live) = state.trials.remove(id)
         {
+            let mut usual = state.samples.remove(&live.before).unwrap_or_default();
+            usual.extend(state.samples.remove(&generation).unwrap_or_default());
+            state.samples.insert(generation, usual);
             state.forget(live.before);
         }
     }
@@ -259,6 +178,7 @@ impl Watch {
         if let Some(members) = comparable {
             let own = state.samples.entry(generation).or_default();
             own.add(call.connection, seen.kind, members, seen.requests);
+            own.note_repeated(seen.kind, seen.repeated);
         }
         let Some(live) = state
             .trials
@@ -267,7 +187,13 @@ impl Watch {
         else {
             return;
         };
+        let repeats = |samples: &Samples| samples.repeats(seen.kind);
+        let usual = state.samples.get(&live.before).is_some_and(repeats);
         if let Some(bad) = seen.bad {
+            live.bad.push(bad);
+        } else if comparable.is_some() && seen.repeated * 3 > seen.requests && !usual {
+            let (kind, repeated, requests) = (seen.kind, seen.repeated, seen.requests);
+            let bad = format!("{kind}: {repeated} of {requests} requests asked the same again");
             live.bad.push(bad);
         } else if seen.members.is_some() && !seen.failed {
             live.good = live.good.saturating_add(1);
@@ -285,43 +211,25 @@ impl Watch {
     }
 }
 
-impl Live {
-    /// The first batches of a kind cost twice as much as before: then each of them was bad. One that did not, by far,
-    /// clears its kind, since a vendor's bad minute makes single batches dear. Where batches of a kind differ too much for
-    /// that, what all kinds cost together tells.
-    fn hold_against(&mut self, kind: Kind, usual: usize, requests: usize) {
-        if self.bad.len() >= BAD_MOST {
-            return;
-        }
-        let usual = usual.max(1);
-        self.sum.add(usual, requests);
-        if self.sum.is_dear() {
-            let Sum {
-                batches,
-                requests,
-                usual,
-            } = self.sum;
-            let bad = format!("{batches} batches: {requests} requests, before {usual}");
-            self.bad.extend(std::iter::repeat_n(bad, BAD_MOST));
-            return;
-        }
-        if self.cleared.contains(&kind) {
-            return;
-        }
-        if requests < 2 * usual {
-            // Less than half as much again.
-            if 2 * requests < 3 * usual {
-                self.cleared.insert(kind);
-            }
-            return;
-        }
-        let dear = self.dear.entry(kind).or_default();
-        *dear += 1;
-        if *dear == BAD_MOST {
-            let bad = format!("{kind}: {requests} requests, before {usual}");
-            self.bad.extend(std::iter::repeat_n(bad, BAD_MOST));
+/// Requests of a call that an earlier one of it made as well, and that was answered well: the same is read again, or a
+/// step is taken again.
+fn repeated(exchanges: &[Exchange]) -> usize {
+    let mut told = BTreeSet::new();
+    let mut count = 0;
+    for exchange in exchanges {
+        let reads = exchange.method == "GET" && exchange.url.len() < WHOLE;
+        let words = match &exchange.step {
+            Some(step) => (step, &exchange.url),
+            None if reads => (&exchange.method, &exchange.url),
+            None => continue,
+        };
+        if told.contains(&words) && (reads || exchange.replayed) {
+            count += 1;
+        } else if (200..300).contains(&exchange.status) {
+            told.insert(words);
         }
     }
+    count
 }
 
 /// A call under way.
@@ -372,7 +280,9 @@ impl Watched {
             kind,
             members,
             first: call.attempt <= 1,
-            requests: answer.exchanges.iter().filter(|e| !e.replayed).count(),
+            // Those that were answered from the journal as well: a build that asks for all it does twice asks twice.
+            requests: answer.exchanges.len(),
+            repeated: repeated(&answer.exchanges),
             bad: bad.map(|why| format!("{kind}: {why}")),
             failed: answer.value.is_err(),
         };
@@ -508,64 +418,31 @@ impl Connector for Watched {
 mod tests {
     use super::*;
 
-    fn live(good: u32) -> Live {
-        Live {
-            generation: Generation(2),
-            before: Generation(1),
-            since: 1_000,
-            good,
-            bad: Vec::new(),
-            found_out: None,
-            told: 0,
-            dear: BTreeMap::new(),
-            cleared: BTreeSet::new(),
-            sum: Sum::default(),
-        }
-    }
-
     #[test]
-    fn twice_the_requests_are_found_among_batches_that_differ_much() {
-        // Of one kind and size, as the build before makes them; four of them are usual.
-        let made = [2, 7, 4, 3, 6, 4, 2, 8, 3, 5, 4, 2, 6];
-        let mut good = live(GOOD_MOST);
-        for requests in made {
-            good.hold_against(Kind::Fetch(Entity::Shipment), 4, requests);
-        }
-        assert_eq!(good.bad, Vec::<String>::new());
-        assert!(good.is_over(1_000 + SHORTEST_MS));
-        let mut twice = live(GOOD_MOST);
-        for requests in made {
-            assert!(!twice.is_over(1_000 + SHORTEST_MS) || twice.sum.batches < 5);
-            twice.hold_against(Kind::Fetch(Entity::Shipment), 4, 2 * requests);
-        }
-        assert_eq!(twice.bad.len(), BAD_MOST);
-        assert!(twice.bad[0].contains("10 batches"), "{:?}", twice.bad);
-        // One bad minute is not held against anybody.
-        let mut unlucky = live(GOOD_MOST);
-        unlucky.hold_against(Kind::Fetch(Entity::Shipment), 4, 400);
-        for requests in made {
-            unlucky.hold_against(Kind::Fetch(Entity::Shipment), 4, requests);
-        }
-        assert_eq!(unlucky.bad, Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_trial_takes_five_seconds_and_does_not_end_while_a_kind_is_suspected() {
-        let mut trial = live(GOOD_MOST);
-        assert!(!trial.is_over(1_000 + SHORTEST_MS - 1));
-        assert!(trial.is_over(1_000 + SHORTEST_MS));
-        assert!(!live(GOOD_MOST - 1).is_over(1_000 + SHORTEST_MS));
-        trial.hold_against(Kind::Confirm, 2, 4);
-        assert!(!trial.is_over(1_000 + SHORTEST_MS), "the next ones decide");
-        assert!(trial.is_over(1_000 + TRIAL_MS));
-        // Half as much again neither clears nor counts.
-        trial.hold_against(Kind::Confirm, 2, 3);
-        assert!(!trial.is_over(1_000 + SHORTEST_MS));
-        trial.hold_against(Kind::Confirm, 2, 2);
-        assert!(trial.is_over(1_000 + SHORTEST_MS), "it was a bad minute");
-        for _ in 0..BAD_MOST {
-            trial.hold_against(Kind::Receive, 1, 2);
-        }
-        assert_eq!(trial.bad.len(), BAD_MOST);
+    fn what_is_asked_again_though_it_was_answered_is_counted() {
+        let asked = |method: &str, url: &str, status, step: Option<&str>, replayed| Exchange {
+            at: 0,
+            took_ms: 1,
+            method: method.to_owned(),
+            url: url.to_owned(),
+            status,
+            step: step.map(str::to_owned),
+            replayed,
+            request: String::new(),
+            answer: String::new(),
+        };
+        let read = |url: &str, status| asked("GET", url, status, None, false);
+        let sold = |replayed| asked("POST", "/sales", 200, Some("create"), replayed);
+        assert_eq!(repeated(&[read("/a", 200), read("/b", 200)]), 0);
+        assert_eq!(
+            repeated(&[read("/a", 503), read("/a", 200)]),
+            0,
+            "tried again"
+        );
+        assert_eq!(repeated(&[read("/a", 200), read("/a", 200)]), 1);
+        assert_eq!(repeated(&[sold(true)]), 0, "of an attempt before");
+        assert_eq!(repeated(&[sold(false), sold(true)]), 1);
+        let search = asked("POST", "/search", 200, None, false);
+        assert_eq!(repeated(&[search.clone(), search]), 0, "bodies may differ");
     }
 }

@@ -42,6 +42,25 @@ async fn work_without_a_request_is_a_loop_long_before_the_call_limit() {
     bench.works().await;
 }
 
+#[tokio::test]
+async fn a_loop_of_a_build_that_was_left_ends_long_before_its_limits() {
+    let patient = waybill_host::limits::Limits {
+        own_ms: 3_600_000,
+        ..crate::support::guest::limits()
+    };
+    let bench = Bench::with(patient).await;
+    let mut call = bench.call(Mode::Live, "do=loop");
+    call.limit_ms = 3_600_000;
+    let looping = bench.connector.probe(call);
+    let leaving = async {
+        bench.works().await;
+        bench.generation.set_left(true);
+    };
+    let (answer, ()) = tokio::join!(looping, leaving);
+    assert_eq!(answer.value, Err(CallError::TimedOut));
+    bench.works().await;
+}
+
 #[tokio::test(flavor = "current_thread")]
 async fn a_busy_guest_does_not_stop_the_others() {
     let bench = bench().await;

@@ -95,6 +95,7 @@ pub(crate) struct Bench {
     pub(crate) vault: Arc<MemoryVault>,
     pub(crate) clock: Arc<StillClock>,
     pub(crate) budgets: Arc<Budgets>,
+    pub(crate) generation: Arc<Generation>,
     settings: Pairs,
 }
 
@@ -135,8 +136,13 @@ impl Bench {
 
     /// On an engine of its own, for a test that would starve those beside it.
     pub(crate) async fn apart() -> Self {
+        Self::with(limits()).await
+    }
+
+    /// On an engine of its own, with limits of its own.
+    pub(crate) async fn with(limits: Limits) -> Self {
         let engine = HostEngine::new(None).unwrap();
-        let loader = Loader::new(engine, limits(), unsigned());
+        let loader = Loader::new(engine, limits, unsigned());
         let generation = loader.load(component(), ids::Generation(1)).await;
         Self::of(&generation.unwrap(), &Plan::default())
     }
@@ -173,6 +179,7 @@ impl Bench {
             vault,
             clock,
             budgets,
+            generation: Arc::clone(generation),
             settings,
         }
     }
