@@ -63,7 +63,7 @@ const PACE: Pace = Pace {
     poll: "1",
     notes: "5",
     states: "",
-    gather: "1",
+    gather: "5",
     retry_cap: "5",
     settle_secs: 3,
 };
@@ -119,6 +119,19 @@ fn tellable(catalogue: &[SeedProduct]) -> impl Iterator<Item = &SeedProduct> {
     catalogue.iter().filter(|p| p.orderable() && p.tracked)
 }
 
+/// The first products, up to the last of so many that can be told.
+fn no_more_than(mut catalogue: Vec<SeedProduct>, items: u32) -> Vec<SeedProduct> {
+    let mut left = items;
+    let is_last = |product: &SeedProduct| {
+        left -= u32::from(product.orderable() && product.tracked);
+        left == 0
+    };
+    if let Some(last) = catalogue.iter().position(is_last) {
+        catalogue.truncate(last + 1);
+    }
+    catalogue
+}
+
 async fn counted(side: &SandboxProcess) -> anyhow::Result<BTreeMap<String, u64>> {
     let counters = side.control("GET", "counters", &Value::Null).await?;
     let all = counters["endpoints"].as_object().into_iter().flatten();
@@ -157,9 +170,8 @@ impl<'a> Run<'a> {
         }
         let connectors = folder.join("connectors");
         waybill_pack::build_all(&connectors)?;
-        let hundred = products(100);
-        let each = tellable(&hundred).count();
-        let count = usize::try_from(items)?.div_ceil(each) * 100;
+        let catalogue = no_more_than(products(usize::try_from(items)? * 2), items);
+        let count = catalogue.len();
         say(&format!("\n{items} items: {count} products at the ERP"));
         let house = House::with_products(&programs.sandbox, count).await?;
         house.hurry().await?;
@@ -181,7 +193,7 @@ impl<'a> Run<'a> {
             house,
             place,
             agent,
-            catalogue: products(count),
+            catalogue,
             missed,
             judges_time: true,
         };
