@@ -38,9 +38,10 @@ pub(crate) struct Resolved {
 /// Which identifiers of a retailer's items are compared: on the order, and in the catalogue.
 pub(crate) fn compared(
     rows: &dyn Read,
+    from: Option<ConnectionId>,
     retailer: Option<&str>,
 ) -> Result<(String, String), StoreError> {
-    let values = rows.effective(None, retailer)?;
+    let values = rows.effective(from, retailer)?;
     let defaults = settings::agent_settings();
     let kind = |key: &str| {
         settings::value(&values, key, &defaults)
@@ -247,7 +248,7 @@ fn resolve_item(
         let key = text.strip_prefix("key:").unwrap_or(text).trim().to_owned();
         return Ok(Ok(Resolved { key, label: None }));
     }
-    let (_, target) = compared(rows, retailer)?;
+    let (_, target) = compared(rows, None, retailer)?;
     let found = |item: CatalogueItem| {
         if item.active {
             Ok(Resolved {
@@ -349,7 +350,7 @@ fn suggest_items(
     out: &mut Suggestions,
 ) -> Result<(), StoreError> {
     let retailer = gap.retailer.as_deref().unwrap_or_default();
-    let (_, target) = compared(rows, gap.retailer.as_deref())?;
+    let (_, target) = compared(rows, Some(from), gap.retailer.as_deref())?;
     let named = rows.named_item(from, to, retailer, &gap.value)?;
     for key in named.iter().flat_map(|row| &row.keys) {
         let Some(item) = rows.item(to, key)? else {

@@ -97,7 +97,7 @@ pub(crate) fn name_items(
     order: &Order,
     now: Millis,
 ) -> Result<(), StoreError> {
-    let (source_kind, target_kind) = catalogue::compared(tx, Some(&order.retailer))?;
+    let (source_kind, target_kind) = catalogue::compared(tx, Some(from), Some(&order.retailer))?;
     let routes = desk.routes.iter();
     for route in routes.filter(|r| r.entity == Entity::Order && r.from == from) {
         for line in &order.lines {
@@ -132,7 +132,8 @@ pub(crate) fn compare_again(tx: &mut Tx<'_>) -> Result<(), StoreError> {
             continue;
         }
         for count in tx.named_counts(route.from, route.to)? {
-            let (source, target) = catalogue::compared(tx, Some(&count.retailer))?;
+            let (source, target) =
+                catalogue::compared(tx, Some(route.from), Some(&count.retailer))?;
             tx.compare_items_by(route.from, route.to, &count.retailer, &source, &target)?;
         }
     }
@@ -141,8 +142,9 @@ pub(crate) fn compare_again(tx: &mut Tx<'_>) -> Result<(), StoreError> {
 
 fn items(core: &Core, rx: &Rx, query: &ItemsQuery) -> Result<ItemsView, StoreError> {
     let desk = core.desk();
-    let compared = catalogue::compared(rx, query.retailer.as_deref())?;
-    let Some((from, to)) = order_route(&desk) else {
+    let route = order_route(&desk);
+    let compared = catalogue::compared(rx, route.map(|(from, _)| from), query.retailer.as_deref())?;
+    let Some((from, to)) = route else {
         return Ok(ItemsView {
             route: None,
             source: String::new(),

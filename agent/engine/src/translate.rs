@@ -113,7 +113,7 @@ fn look_at_order(
             return Ok(Looked::Park(Reason::Problem(problem)));
         }
     }
-    let values = tx.effective(None, Some(&order.retailer))?;
+    let values = tx.effective(Some(job.from), Some(&order.retailer))?;
     let defaults = settings::agent_settings();
     let value = |key: &str| settings::value(&values, key, &defaults);
     let ids = IdFields {
@@ -133,7 +133,7 @@ fn look_at_order(
     match translated {
         Ok(mapped) => {
             let settings = delivery_settings(tx, desk, job.to, &order.retailer)?;
-            let links = tx.links_of(job.to, Entity::Order, &job.key)?;
+            let links = tx.links_between(job.from, Entity::Order, &job.key, job.to)?;
             Ok(Looked::Go(Box::new(Delivery {
                 document: mapped.into_document(),
                 origin: None,
@@ -162,7 +162,7 @@ pub(crate) fn item_of(
     order: &Order,
     line: &OrderLine,
 ) -> Result<Option<String>, StoreError> {
-    let values = tx.effective(None, Some(&order.retailer))?;
+    let values = tx.effective(Some(from), Some(&order.retailer))?;
     let defaults = settings::agent_settings();
     let value = |key: &str| settings::value(&values, key, &defaults).unwrap_or("sku");
     let Some(name) = line.identifier(value(SOURCE_ID)) else {
@@ -253,7 +253,7 @@ fn customer(tx: &Tx<'_>, desk: &Desk, job: &JobRow, order: &Order) -> Result<Del
             }),
         },
         origin: None,
-        links: tx.links_of(job.to, Entity::Customer, &job.key)?,
+        links: tx.links_between(job.from, Entity::Retailer, &job.key, job.to)?,
         settings: delivery_settings(tx, desk, job.to, &order.retailer)?,
     })
 }

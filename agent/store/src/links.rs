@@ -38,6 +38,26 @@ pub(crate) fn ends(
         .collect()
 }
 
+/// A record's links to one connection alone.
+pub(crate) fn links_between(
+    a: &dyn Access,
+    connection: ConnectionId,
+    entity: Entity,
+    key: &str,
+    to: ConnectionId,
+) -> Result<Vec<Link>, StoreError> {
+    let system = name_of(a, to)?;
+    let ends = ends(a, connection, entity, key)?.into_iter();
+    Ok(ends
+        .filter(|(other, _, _)| *other == to)
+        .map(|(_, entity, key)| Link {
+            system: system.clone(),
+            entity,
+            key,
+        })
+        .collect())
+}
+
 pub(crate) fn links_of(
     a: &dyn Access,
     connection: ConnectionId,

@@ -72,6 +72,20 @@ const fn place(state: &JobState) -> u8 {
     }
 }
 
+/// The words of `JobState`.
+pub const JOB_WORDS: &[&str] = &[
+    "waiting-for-accept",
+    "ready",
+    "running",
+    "pending",
+    "waiting",
+    "resting",
+    "held",
+    "blocked",
+    "parked",
+    "done",
+];
+
 /// The places of a state's word.
 fn places_of(word: &str) -> &'static [u8] {
     match word {
@@ -278,7 +292,7 @@ mod tests {
 
     #[test]
     fn every_state_word_and_kind_has_its_place() {
-        for word in crate::read::JOB_WORDS {
+        for word in JOB_WORDS {
             assert!(!places_of(word).is_empty(), "{word}");
         }
         let mut kinds: Vec<u8> = Entity::ALL.iter().map(|entity| pushed(*entity)).collect();

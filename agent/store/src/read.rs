@@ -296,6 +296,16 @@ pub trait Read: Access {
             .map(|cause| cards::row(self.dynamic(), &cards::card_id(cause)));
         rows.filter_map(Result::transpose).collect()
     }
+    /// The records of one connection that this record is linked to.
+    fn links_between(
+        &self,
+        connection: ConnectionId,
+        entity: Entity,
+        key: &str,
+        to: ConnectionId,
+    ) -> Answer<Vec<Link>> {
+        links::links_between(self.dynamic(), connection, entity, key, to)
+    }
     /// Records of other connections that belong to this one.
     fn links_of(&self, connection: ConnectionId, entity: Entity, key: &str) -> Answer<Vec<Link>> {
         links::links_of(self.dynamic(), connection, entity, key)
@@ -308,9 +318,9 @@ pub trait Read: Access {
     fn connection_values(&self, connection: ConnectionId) -> Answer<Vec<SettingRow>> {
         settings::connection_values(self.dynamic(), connection)
     }
-    /// Every value of a key that is not of a connection: agent-wide, then by retailer.
-    fn agent_values(&self, key: &str) -> Answer<Vec<SettingRow>> {
-        settings::agent_values(self.dynamic(), key)
+    /// Every value of a key, in whatever scope.
+    fn values_of(&self, key: &str) -> Answer<Vec<SettingRow>> {
+        settings::values_of(self.dynamic(), key)
     }
     /// Settings as they hold: agent, then connection, then retailer, then retailer of the connection.
     fn effective(
@@ -562,7 +572,7 @@ pub trait Read: Access {
                 n => drop(out.orders.insert(*stage, n)),
             }
         }
-        for word in JOB_WORDS {
+        for word in crate::places::JOB_WORDS {
             match number(&jobs::state_counter(word))? {
                 0 => {}
                 n => drop(out.jobs.insert((*word).to_owned(), n)),
@@ -577,17 +587,3 @@ pub trait Read: Access {
 }
 
 impl<T: Access> Read for T {}
-
-/// The words of `JobState`.
-pub const JOB_WORDS: &[&str] = &[
-    "waiting-for-accept",
-    "ready",
-    "running",
-    "pending",
-    "waiting",
-    "resting",
-    "held",
-    "blocked",
-    "parked",
-    "done",
-];

@@ -35,9 +35,9 @@ pub(crate) fn connection_values(
     a.rows(Tab::Settings, &span, usize::MAX)
 }
 
-/// Values of a key in every scope that names no connection.
-pub(crate) fn agent_values(a: &dyn Access, key: &str) -> Result<Vec<SettingRow>, StoreError> {
-    let mut rows = agent_rows(a)?;
+/// Values of a key in every scope.
+pub(crate) fn values_of(a: &dyn Access, key: &str) -> Result<Vec<SettingRow>, StoreError> {
+    let mut rows: Vec<SettingRow> = a.rows(Tab::Settings, &Span::all(), usize::MAX)?;
     rows.retain(|row| row.key == key);
     Ok(rows)
 }

@@ -108,7 +108,7 @@ pub fn held<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Side {
-    fn new(descriptor: Descriptor, roles: &[Role], clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub(crate) fn new(descriptor: Descriptor, roles: &[Role], clock: Arc<dyn Clock>) -> Arc<Self> {
         let mut sale = 0_u32;
         Arc::new(Self {
             descriptor,
@@ -155,6 +155,10 @@ impl Side {
 
     fn call(&self, what: &'static str, members: usize) {
         held(&self.calls).push((what, members));
+    }
+
+    pub(crate) fn own_descriptor(&self) -> &Descriptor {
+        &self.descriptor
     }
 
     /// How many calls of that kind came.

@@ -7,6 +7,7 @@ pub mod bills;
 pub mod cancels;
 mod documents;
 pub mod erp;
+pub mod four;
 pub mod hooked;
 mod judge;
 pub mod line;

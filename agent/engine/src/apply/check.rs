@@ -66,6 +66,7 @@ impl Plan {
         for route in &self.routes {
             check.route(route);
         }
+        check.one_sale(&self.routes);
         for crosswalk in &self.crosswalks {
             check.crosswalk(crosswalk);
         }
@@ -292,6 +293,24 @@ impl<'a> Check<'a> {
                 )
                 .hint(format!("It takes: {}.", list(&takes))),
             );
+        }
+    }
+
+    /// An order makes one sale.
+    fn one_sale(&mut self, routes: &[RoutePlan]) {
+        let mut seen = BTreeMap::new();
+        for route in routes.iter().filter(|r| r.entity.value == Entity::Order) {
+            let (from, to) = (&route.from.value, &route.to.value);
+            let first = *seen.entry(from).or_insert(to);
+            if first != to {
+                self.mistakes.push(
+                    Mistake::new(
+                        route.to.place,
+                        format!("orders of `{from}` go to `{first}` already"),
+                    )
+                    .hint("An order makes one sale: name one receiving connection."),
+                );
+            }
         }
     }
 

@@ -22,7 +22,7 @@ const PARTIAL: &str = "cancel-partial";
 
 /// The value of one of the agent's settings for the order's retailer.
 pub(crate) fn setting(tx: &Tx<'_>, row: &OrderRow, key: &str) -> Result<String, StoreError> {
-    let values = tx.effective(None, Some(&row.retailer))?;
+    let values = tx.effective(Some(row.connection), Some(&row.retailer))?;
     let defaults = settings::agent_settings();
     let value = settings::value(&values, key, &defaults);
     Ok(value.unwrap_or_default().trim().to_owned())

@@ -48,7 +48,7 @@ impl Case {
             came: made.stored_at,
             origin: origin.document,
             order,
-            values: tx.effective(None, Some(&row.retailer))?,
+            values: tx.effective(Some(row.connection), Some(&row.retailer))?,
             row,
         }))
     }

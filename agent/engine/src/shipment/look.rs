@@ -84,7 +84,7 @@ pub(crate) fn look(
         shipment,
         order,
         jobs: &tx.jobs_of_order(row.id)?,
-        values: &tx.effective(None, Some(&row.retailer))?,
+        values: &tx.effective(Some(row.connection), Some(&row.retailer))?,
         now,
     };
     let units = if tx.has_effects(job.id)? {

@@ -8,7 +8,7 @@
 use waybill_model::document::{Body, Entity, Stage};
 use waybill_model::ids::ConnectionId;
 use waybill_model::settings::{self, SHIP_STATUSES, SHIP_TRIGGER, Values};
-use waybill_store::{Read, StoreError};
+use waybill_store::{Read, Scope, SettingRow, StoreError};
 
 /// What a retailer's shipments wait for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,8 +59,9 @@ impl Trigger {
 
 /// What is wanted over all retailers.
 pub(crate) fn wanted(rows: &dyn Read) -> Result<Wanted, StoreError> {
-    let triggers = rows.agent_values(SHIP_TRIGGER)?;
-    let for_all = triggers.iter().any(|row| row.scope.retailer.is_none());
+    let triggers = rows.values_of(SHIP_TRIGGER)?;
+    let everybody = |row: &SettingRow| row.scope == Scope::default();
+    let for_all = triggers.iter().any(everybody);
     let default = (!for_all).then_some(Stage::Shipped);
     let stages = triggers.iter().filter_map(|row| {
         if is_status(&row.value) {
@@ -72,7 +73,7 @@ pub(crate) fn wanted(rows: &dyn Read) -> Result<Wanted, StoreError> {
     let earliest = stages.chain(default).min().unwrap_or(Stage::Shipped);
     let mut statuses = Vec::new();
     if triggers.iter().any(|row| is_status(&row.value)) {
-        let chosen = rows.agent_values(SHIP_STATUSES)?;
+        let chosen = rows.values_of(SHIP_STATUSES)?;
         statuses.extend(chosen.iter().flat_map(|row| codes(&row.value)));
         statuses.sort_unstable();
         statuses.dedup();
