@@ -14,7 +14,7 @@ pub(crate) use backup::{Backup, BackupOther, Restore};
 pub(crate) use connectors::{
     AcceptBuild, ChooseBuild, Connectors, Install, Keygen, Remove, Sign, Verify,
 };
-pub(crate) use flows::{Flows, OneFlow};
+pub(crate) use flows::{Compare, Flows, OneFlow};
 
 /// Keeps a merchant's ERP and dropship network in step.
 #[derive(Debug, Parser)]
@@ -84,6 +84,8 @@ pub(crate) enum Command {
     Pause(Named),
     /// Go on with a paused connection.
     Resume(Named),
+    /// Comparisons of both sides, newest first; or compare now.
+    Compare(Compare),
     /// Flows, one kind of document over one route: whether each runs, pause, run now.
     #[command(subcommand)]
     Flows(Flows),

@@ -40,6 +40,7 @@ pub(crate) async fn run(out: Out, config: &Config, command: &Command) -> Result<
         Command::Mappings(Mappings::Import(args)) => agent.import(args).await,
         Command::Replay(args) => agent.replay(args).await,
         Command::Backfill(command) => crate::backfill::run(&agent, command).await,
+        Command::Compare(args) => crate::flows::compare(&agent, args).await,
         Command::Flows(command) => crate::flows::run(&agent, command).await,
         Command::Poll(args) => agent.poll(args).await,
         Command::Probe(args) => agent.probe(&args.connection).await,

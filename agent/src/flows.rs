@@ -1,6 +1,6 @@
-//! `waybill flows`: whether each flow runs, pause, resume, run now. Owns the wording of tables.
+//! `waybill flows`: whether each flow runs, pause, resume, run now. `waybill compare`: what comparisons found. Owns the wording of tables.
 
-use crate::cli::{Flows, OneFlow};
+use crate::cli::{Compare, Flows, OneFlow};
 use crate::commands::{Agent, coded, list, text, time};
 use crate::out::Failure;
 use serde_json::{Value, json};
@@ -43,5 +43,50 @@ async fn all(agent: &Agent) -> Result<(), Failure> {
         ],
         &rows,
     );
+    Ok(())
+}
+
+/// `waybill compare`.
+pub(crate) async fn compare(agent: &Agent, args: &Compare) -> Result<(), Failure> {
+    let place = "/api/v1/comparisons";
+    if args.now {
+        let answer = agent.ask(place, &Value::Null).await?;
+        agent.out.line(format!(
+            "{} `waybill compare` says what was found.",
+            text(&answer["sentence"])
+        ));
+        agent.out.value(&answer);
+        return Ok(());
+    }
+    let answer = agent.get(place).await?;
+    agent.out.value(&answer);
+    let running = std::iter::once(&answer["running"]).filter(|of| of.is_object());
+    let all = running.chain(list(&answer["rows"]));
+    let told = ["id", "who", "seen", "taken", "over", "differs"];
+    let rows: Vec<Vec<String>> = all
+        .clone()
+        .map(|of| {
+            let mut row = vec![time(&of["began"]), time(&of["ended"])];
+            row.extend(told.iter().map(|name| text(&of[name])));
+            row
+        })
+        .collect();
+    agent.out.table(
+        &[
+            "BEGAN", "ENDED", "NUMBER", "BY", "LISTED", "TAKEN", "OVER", "LEFT",
+        ],
+        &rows,
+    );
+    let found: Vec<Vec<String>> = all
+        .take(1)
+        .flat_map(|of| list(&of["lines"]))
+        .map(|line| {
+            let told = ["source", "entity", "key", "order", "text"];
+            told.iter().map(|name| text(&line[name])).collect()
+        })
+        .collect();
+    agent
+        .out
+        .table(&["LISTED AT", "KIND", "KEY", "ORDER", "FOUND"], &found);
     Ok(())
 }

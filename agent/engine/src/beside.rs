@@ -3,7 +3,7 @@
 use crate::core::{Core, Desk};
 use crate::event::CallKey;
 use crate::supervise::Engine;
-use crate::{backfill, ensure, flow, hints, hooks};
+use crate::{backfill, compare, ensure, flow, hints, hooks};
 use std::sync::Arc;
 use waybill_host::connector::Connector;
 use waybill_model::contract::Role;
@@ -34,6 +34,8 @@ pub(crate) fn look(
     now: Millis,
 ) -> Result<Vec<(CallKey, Millis)>, StoreError> {
     let mut found = Vec::new();
+    let compare = compare::due(rx, desk, now)?;
+    found.extend(compare.map(|at| (CallKey::Compare, at)));
     for (id, slot) in &desk.slots {
         let receive = hooks::due(core, slot, rx, now)?;
         found.extend(receive.map(|at| (CallKey::Receive(*id), at)));

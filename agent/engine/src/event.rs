@@ -43,6 +43,8 @@ pub(crate) enum CallKey {
     Resume(ConnectionId, BatchId),
     /// Reading the pages of a back-fill.
     Backfill(ConnectionId),
+    /// Reading the next page of the comparison; of no one connection.
+    Compare,
     /// Looking at the connectors folder; of no connection.
     Folder,
     /// Judging a connector's trial; of no connection.
@@ -72,7 +74,7 @@ impl CallKey {
             | Self::Ensure(c)
             | Self::Backfill(c)
             | Self::Resume(c, _) => *c,
-            Self::Prune | Self::Folder | Self::Trial(_) => ConnectionId(0),
+            Self::Prune | Self::Compare | Self::Folder | Self::Trial(_) => ConnectionId(0),
         }
     }
 }

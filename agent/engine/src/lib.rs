@@ -11,6 +11,7 @@ mod calls;
 mod cancel;
 mod catalogue;
 pub mod clean;
+pub mod compare;
 pub mod connectors;
 mod core;
 mod disconnect;

@@ -1,6 +1,7 @@
 //! Filling the views: range reads of what the writes kept ready, and the engine's sentences.
 
 use crate::catalogue;
+use crate::compare;
 use crate::core::{Core, Desk};
 use crate::ensure;
 use crate::flow;
@@ -61,6 +62,7 @@ pub(crate) fn frame(core: &Core, rx: &Rx) -> Result<FrameView, StoreError> {
 fn alarms(core: &Core, rx: &Rx, paused: bool) -> Result<Vec<AlarmView>, StoreError> {
     let mut alarms = Vec::from_iter(core.disk_alarm());
     alarms.extend(flow::show::alarms(core, rx)?);
+    alarms.extend(compare::alarm(rx)?);
     if paused && let Some(restored) = rx.restored()? {
         alarms.push(AlarmView {
             text: "This database was restored, and connections are paused.".to_owned(),

@@ -8,7 +8,7 @@ use crate::event::{CallKey, Event};
 use crate::gather::{self, ReadyJob};
 use crate::handle::Handle;
 use crate::swap::{self, Swaps, Watch};
-use crate::{backfill, beside, ensure, flow, hints, hooks, retention, work};
+use crate::{backfill, beside, compare, ensure, flow, hints, hooks, retention, work};
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -465,6 +465,7 @@ impl Engine {
             let core = self.core.clone();
             match key {
                 CallKey::Receive(id) => self.start(key.clone(), hooks::receive(core, *id)),
+                CallKey::Compare if !look.full => self.start(key.clone(), compare::run(core)),
                 CallKey::Ensure(id) => self.start(key.clone(), ensure::run(core, *id)),
                 CallKey::Backfill(id) if !look.full && !self.reads_orders(*id) => {
                     self.start(key.clone(), backfill::run(core, *id));

@@ -194,6 +194,16 @@ async fn further(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::ApiRetailers | Route::ApiRetailer | Route::ApiSettings | Route::ApiSetSetting => {
             api_setup::answer(asked).await
         }
+        Route::ApiComparisons => {
+            let comparisons = asked.site.handle.comparisons().await?;
+            Ok(answer::json(StatusCode::OK, &comparisons))
+        }
+        Route::ApiCompare => {
+            let id = asked.site.handle.compare_now(&asked.who).await?;
+            let sentence = "Both sides are compared now.";
+            let body = json!({"id": id, "sentence": sentence});
+            Ok(answer::json(StatusCode::OK, &body))
+        }
         Route::ApiFlows | Route::ApiPauseFlow | Route::ApiResumeFlow | Route::ApiRunFlow => {
             api_flows::answer(asked).await
         }

@@ -376,11 +376,14 @@ const fn answer(route: Route) -> &'static str {
         Route::ApiSettings => "agent, connections, changes",
         Route::ApiSetSetting => "changed",
         Route::ApiCards => "cards",
+        Route::ApiComparisons => {
+            "running, next, rows: id, who, began, from, ended, seen, taken, over, differs, lines"
+        }
         Route::ApiFlows => {
             "rows: entity, from, to, title, state, sentence, hours, opens, who, why, since, held"
         }
         Route::ApiBackfill => "backfill, orders: the first ones it found",
-        Route::ApiLookForOrders => "id, sentence",
+        Route::ApiLookForOrders | Route::ApiCompare => "id, sentence",
         Route::ApiStock => {
             "routes, route, on, sentence, all, waiting, refused, full_set, rows, next"
         }

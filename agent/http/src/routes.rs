@@ -101,6 +101,8 @@ pub(crate) enum Route {
     ApiPauseFlow,
     ApiResumeFlow,
     ApiRunFlow,
+    ApiComparisons,
+    ApiCompare,
     ApiDisconnect,
     ApiHistory,
     ApiDoctor,

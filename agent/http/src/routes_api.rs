@@ -233,6 +233,18 @@ pub(crate) const API: &[Entry] = &[
         "Pauses a connection, removes what is registered at its vendor and, when told so, forgets its secrets.",
     ),
     get(
+        "/api/v1/comparisons",
+        Route::ApiComparisons,
+        Access::User,
+        "Comparisons of both sides, newest first: what was listed, taken, and left for a person.",
+    ),
+    post(
+        "/api/v1/comparisons",
+        Route::ApiCompare,
+        Access::User,
+        "Compares both sides now; what is missing here is taken.",
+    ),
+    get(
         "/api/v1/flows",
         Route::ApiFlows,
         Access::User,

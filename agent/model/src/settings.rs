@@ -36,6 +36,10 @@ pub const FLOWS: [Entity; 5] = [
     Entity::Invoice,
     Entity::Cancellation,
 ];
+/// Key of the setting: hour of the merchant's day at which both sides are compared.
+pub const COMPARE_HOUR: &str = "compare-hour";
+/// Key of the setting: days that a comparison goes back.
+pub const COMPARE_DAYS: &str = "compare-days";
 /// Key of the setting: how soon a vendor is asked first what became of a queued write, in seconds. Per connection.
 pub const CONFIRM: &str = "confirm-secs";
 /// Key of the setting: days that documents and stored answers are kept.
@@ -389,6 +393,30 @@ pub fn stock_settings() -> Vec<Setting> {
     ]
 }
 
+/// When both sides are compared, and how far back.
+fn compare_settings() -> impl Iterator<Item = Setting> {
+    [
+        (
+            COMPARE_HOUR,
+            "Hour of the comparison",
+            "At this hour of your day, 0 to 23, what both sides list is held against what is here.",
+            "3",
+        ),
+        (
+            COMPARE_DAYS,
+            "Days of the comparison",
+            "How far back it goes. 0: there is none.",
+            "3",
+        ),
+    ]
+    .into_iter()
+    .map(|(key, label, help, default)| Setting {
+        per_retailer: false,
+        group: "timing".to_owned(),
+        ..setting(key, label, help, Some(default), Field::Integer)
+    })
+}
+
 /// When flows run, and whose hours those are.
 fn hour_settings() -> impl Iterator<Item = Setting> {
     let text = |key: &str, label: &str, help: &str| Setting {
@@ -474,6 +502,7 @@ pub fn timing_settings() -> Vec<Setting> {
         });
     }
     all.extend(hour_settings());
+    all.extend(compare_settings());
     for entity in Entity::ALL {
         all.push(timing(
             &format!("{POLL}{entity}"),

@@ -1,4 +1,4 @@
-//! The grammar of `waybill flows`.
+//! The grammar of `waybill flows` and `waybill compare`.
 
 use clap::{Args, Subcommand};
 
@@ -37,4 +37,12 @@ pub(crate) struct PauseFlow {
     /// Why, for the page and the history.
     #[arg(long, value_name = "TEXT")]
     pub(crate) why: Option<String>,
+}
+
+/// `compare`.
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// Begin one now.
+    #[arg(long)]
+    pub(crate) now: bool,
 }

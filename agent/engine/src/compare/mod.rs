@@ -1,0 +1,112 @@
+//! The nightly comparison: what both sides list of the last days is held against what is stored here. Feeds bring changes;
+//! what a feed has lost, a listing still has.
+//!
+//! ```text
+//! (the hour, or a person) -> one step after the other, page by page -> report
+//!   network: its orders | ERP: its goods-out notes, its invoices
+//! ```
+//!
+//! | found | then |
+//! | --- | --- |
+//! | an open order that is missing here | it is taken, as a back-fill does |
+//! | a newer revision of an order, a note or an invoice | it is taken, as its feed would have |
+//! | a note or an invoice of ours that is missing here | it is taken, and goes its way |
+//! | an order that is over and was never here | counted: it had its sale before, or never gets one |
+//! | the network shows other units, or no acknowledgement, than it confirmed | a line of the report, of the order's timeline, and an alarm |
+//!
+//! It goes back to the day its connection was made at most: what was there before is a back-fill's, which a person looks at.
+//!
+//! Where the comparison stands is one row, moved in the commit that takes the page: a crash costs a page that is read
+//! twice, and what it holds is taken once. A page that was read before a feed's newer one changes nothing: a document is only
+//! taken where it is newer than what is stored. It spends calls as the catalogue does, after everything else, and only
+//! while the flow concerned runs. Nothing is sent by it; what it takes is sent by its flow.
+
+mod judge;
+mod run;
+mod view;
+
+pub(crate) use run::{due, run};
+pub(crate) use view::alarm;
+pub use view::{ComparisonView, ComparisonsView, DifferenceView};
+
+use serde::{Deserialize, Serialize};
+use waybill_model::document::Entity;
+use waybill_model::ids::{ConnectionId, Millis};
+use waybill_store::{Read, StoreError, Tx};
+
+/// Reports that are kept.
+const KEPT: usize = 14;
+/// Lines of a report.
+const MOST_LINES: usize = 200;
+const RUN: &str = "comparison/run";
+const REPORTS: &str = "comparison/reports";
+
+/// One listing of a comparison.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Step {
+    connection: ConnectionId,
+    entity: Entity,
+}
+
+/// What a document led to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Line {
+    /// Of the document.
+    connection: ConnectionId,
+    entity: Entity,
+    key: String,
+    /// The order, where it is known.
+    order: Option<u64>,
+    /// Whether it was put right by taking the document.
+    repaired: bool,
+    text: String,
+}
+
+/// A comparison, while it runs and afterwards.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Comparison {
+    id: u64,
+    who: String,
+    began: Millis,
+    /// Documents from then on.
+    from: Millis,
+    ended: Option<Millis>,
+    /// What is left, the first under way.
+    steps: Vec<Step>,
+    cursor: Option<Vec<u8>>,
+    /// Documents that were listed, and of them taken.
+    seen: u64,
+    taken: u64,
+    /// Orders that are over and were never here.
+    over: u64,
+    differs: u64,
+    lines: Vec<Line>,
+    failures: u32,
+    next_due: Millis,
+    problem: Option<String>,
+}
+
+fn stored<T: for<'d> Deserialize<'d> + Default>(
+    rows: &dyn Read,
+    key: &str,
+) -> Result<T, StoreError> {
+    let bytes = rows.meta(key)?;
+    Ok(bytes
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default())
+}
+
+fn keep<T: Serialize>(tx: &mut Tx<'_>, key: &str, value: &T) -> Result<(), StoreError> {
+    let bytes = serde_json::to_vec(value).unwrap_or_default();
+    tx.put_meta(key, &bytes)
+}
+
+/// The one that runs.
+fn running(rows: &dyn Read) -> Result<Option<Comparison>, StoreError> {
+    stored(rows, RUN)
+}
+
+/// Those that ended, newest first.
+fn reports(rows: &dyn Read) -> Result<Vec<Comparison>, StoreError> {
+    stored(rows, REPORTS)
+}
