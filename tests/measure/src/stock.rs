@@ -212,6 +212,10 @@ impl<'a> Run<'a> {
     }
 
     async fn provision(&self, stock: Option<&str>) -> anyhow::Result<()> {
+        self.provision_at(&PACE, stock).await
+    }
+
+    async fn provision_at(&self, pace: &Pace, stock: Option<&str>) -> anyhow::Result<()> {
         let url = self.place.hooks_url();
         let scene = Scene {
             every_method: true,
@@ -219,7 +223,7 @@ impl<'a> Run<'a> {
             network_calls: Some(CALLS),
             hooks: url.as_deref(),
             stock,
-            ..Scene::of(&PACE)
+            ..Scene::of(pace)
         };
         self.place.provision_as(&self.house, &scene).await
     }
@@ -323,6 +327,12 @@ impl<'a> Run<'a> {
     /// All items are read and told once more while orders come in, each of which changes stock itself: so it is not these
     /// calls that are counted, but how long an order waits for its sale.
     async fn beside_orders(&self) -> anyhow::Result<Duration> {
+        // What an order waits for others to be told with is no wait for stock.
+        let pace = Pace {
+            gather: "0",
+            ..PACE
+        };
+        self.provision_at(&pace, Some("")).await?;
         let client = LocalClient::connect(&self.place.socket()).await?;
         let poll = json!({"entity": "inventory-level"});
         client
