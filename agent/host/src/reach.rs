@@ -98,7 +98,13 @@ pub(crate) fn resolve_with(
                     Some(calls) if calls > 0 && reach.per_minute > 0 => calls,
                     _ => reach.per_minute,
                 },
-                per_second: reach.per_second,
+                // Who may call more in a minute may call as much more in a second; less is spread as before.
+                per_second: match agreed {
+                    Some(calls) if reach.per_minute > 0 && reach.per_second > 0 => {
+                        reach.per_second.max(calls.div_ceil(60))
+                    }
+                    _ => reach.per_second,
+                },
             })
         })
         .collect()
@@ -317,18 +323,19 @@ mod tests {
             pulls: Vec::new(),
             pushes: Vec::new(),
         };
-        let minutes = |agreed: Option<&str>| {
+        let limits = |agreed: Option<&str>| {
             let settings: Pairs = agreed
                 .map(|calls| (CALLS_PER_MINUTE.to_owned(), calls.to_owned()))
                 .into_iter()
                 .collect();
             let all = resolve(&descriptor, &settings).into_iter();
-            all.map(|p| p.unwrap().per_minute).collect::<Vec<_>>()
+            let both = all.map(|p| p.map(|p| (p.per_minute, p.per_second)));
+            both.collect::<Result<Vec<_>, _>>().unwrap()
         };
-        assert_eq!(minutes(None), [190, 0]);
-        assert_eq!(minutes(Some("")), [190, 0]);
-        assert_eq!(minutes(Some("600")), [600, 0]);
-        assert_eq!(minutes(Some("20")), [20, 0]);
+        assert_eq!(limits(None), [(190, 4), (0, 4)]);
+        assert_eq!(limits(Some("")), [(190, 4), (0, 4)]);
+        assert_eq!(limits(Some("600")), [(600, 10), (0, 4)]);
+        assert_eq!(limits(Some("20")), [(20, 4), (0, 4)]);
     }
 
     #[test]

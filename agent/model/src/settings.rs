@@ -527,7 +527,7 @@ pub fn connection_settings() -> Vec<Setting> {
         setting(
             CALLS_PER_MINUTE,
             "Calls a minute",
-            "What the vendor agreed to, where it is more or less than the limit it publishes. Empty: the published limit.",
+            "What the vendor agreed to, where it is more or less than the limit it publishes; a limit by the second grows with it. Empty: the published limits.",
             None,
             Field::Integer,
         ),
