@@ -1,5 +1,6 @@
 //! What a call's end means for its connection: good contact, a hold named by the vendor, a refused login.
 
+use crate::core::Core;
 use waybill_host::connector::CallError;
 use waybill_model::contract::{Failure, Problem, Verdict};
 use waybill_model::ids::{ConnectionId, Millis};
@@ -54,6 +55,14 @@ pub(crate) fn mark_error(
     }
     row.last_error = Some(sentence(error));
     tx.put_connection(&row).map(drop)
+}
+
+/// How long a reading waits after its failure in a row, the first being 1: as long as the vendor says, else longer each time.
+pub(crate) fn wait_ms(core: &Core, error: &CallError, attempt: u32) -> Millis {
+    match error {
+        CallError::Failure(Failure::Retry(Some(secs))) => Millis::from(*secs) * 1000,
+        _ => core.backoff().wait_ms(attempt, core.rng.next_u64()),
+    }
 }
 
 /// A refused login is tried again that much later, in case it was mended at the vendor.

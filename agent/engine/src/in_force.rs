@@ -136,10 +136,13 @@ pub(crate) fn agent() -> Vec<Setting> {
     let mut all = settings::agent_settings();
     all.extend(settings::stock_settings());
     let timings = settings::timing_settings().into_iter();
-    all.extend(
-        timings.filter(|s| !s.key.starts_with(settings::POLL) && s.key != settings::CONFIRM),
-    );
+    all.extend(timings.filter(|setting| !is_of_a_connection(setting)));
     all
+}
+
+/// A timing that only single connections have.
+fn is_of_a_connection(setting: &Setting) -> bool {
+    setting.key.starts_with(settings::POLL) || setting.key == settings::CONFIRM
 }
 
 /// A value in the words of its field.
@@ -281,14 +284,10 @@ fn connection(
     all.extend(own);
     // The agent's settings and timings are shown where this connection has its own.
     let mut others = agent();
-    others.extend(settings::timing_settings());
+    let timings = settings::timing_settings().into_iter();
+    others.extend(timings.filter(is_of_a_connection));
     others.retain(|s| stored.for_all(&s.key).is_some() && !all.iter().any(|a| a.key == s.key));
-    others.dedup_by(|a, b| a.key == b.key);
-    for other in others {
-        if !all.iter().any(|setting| setting.key == other.key) {
-            all.push(other);
-        }
-    }
+    all.extend(others);
     let groups = stored.groups(&all);
     Ok(ConnectionSettings {
         name: slot.row.name.clone(),

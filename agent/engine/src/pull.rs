@@ -7,7 +7,6 @@ use crate::intake;
 use std::sync::Arc;
 use waybill_host::connector::{CallError, Mode};
 use waybill_host::ports::EffectScope;
-use waybill_model::contract::Failure;
 use waybill_model::crash;
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Millis};
@@ -167,10 +166,7 @@ async fn failed(
     error: CallError,
     now: Millis,
 ) -> Result<(), StoreError> {
-    let wait = match &error {
-        CallError::Failure(Failure::Retry(Some(secs))) => Millis::from(*secs) * 1000,
-        _ => core.backoff().wait_ms(attempt, core.rng.next_u64()),
-    };
+    let wait = crate::calls::wait_ms(core, &error, attempt);
     tracing::warn!(attempt, wait_ms = wait, error = ?error, "Poll failed and will be repeated.");
     core.observe(|| format!("poll failed {connection} {entity} {error:?}"));
     core.store

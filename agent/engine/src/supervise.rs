@@ -22,10 +22,17 @@ use waybill_model::contract::Role;
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, JobId, Millis};
 use waybill_model::job::JobState;
-use waybill_store::{ConnectionRow, JobRow, Read, Rx, Store, StoreError};
+use waybill_store::{ConnectionRow, Counters, JobRow, Read, Rx, Store, StoreError};
 
 /// Above that many orders that wait for their sale, no more are pulled.
 pub(crate) const HIGH_WATER: u64 = 20_000;
+
+/// Steps that wait to be made.
+pub(crate) fn backlog(counters: &Counters) -> u64 {
+    let jobs = |state: &str| counters.jobs.get(state).copied().unwrap_or(0);
+    jobs("ready") + jobs("waiting-for-accept")
+}
+
 /// Ready jobs of one connection that one look counts.
 const LOOK_AT: usize = 4 * gather::MOST;
 /// The loop looks again at least that often, whatever it was told.
@@ -370,7 +377,7 @@ impl Engine {
                 // All of it: what is due at a connection that may not be called must not hide the rest.
                 due: rx.due(now, usize::MAX)?,
                 next_due: rx.next_due_after(now)?,
-                backlog: jobs("ready") + jobs("waiting-for-accept"),
+                backlog: backlog(&counters),
                 unaccepted: jobs("waiting-for-accept"),
                 waiting: jobs("waiting"),
                 caught_up,

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use waybill_engine::connectors::{Binding, CallsUsed, Connectors};
 use waybill_engine::ports::StorePorts;
 use waybill_engine::swap::{self, Build, Shelf};
-use waybill_engine::{Engine, EngineOptions, EngineParts, FreeSpace, Handle};
+use waybill_engine::{EngineOptions, EngineParts, FreeSpace, Handle};
 use waybill_host::connector::{Answer, Call, CallError, Connector};
 use waybill_host::ports::{Clock, Journal};
 use waybill_model::contract::{
@@ -26,7 +26,7 @@ use waybill_store::sim_disk::SimDisk;
 use waybill_store::{CardRow, Cause, JobRow, OrderRow, Read, Store};
 
 use crate::documents::level;
-pub use crate::documents::{billed, invoice, item, note, order, parcel};
+pub use crate::documents::{billed, invoice, item, note, order, parcel, state};
 pub use crate::start::Start;
 use crate::start::{erp, network, set_up};
 
@@ -456,12 +456,7 @@ impl Bench {
             },
             observer: None,
         };
-        let (engine, handle) = Engine::open(parts).expect("the engine opens");
-        let stop = CancellationToken::new();
-        let stopped = stop.clone();
-        let running = tokio::spawn(async move {
-            engine.run(stopped).await.expect("the engine keeps running");
-        });
+        let (handle, stop, running) = crate::start::engine(parts);
         Self {
             store,
             handle,

@@ -97,26 +97,31 @@ impl Bench {
         change: impl FnOnce(&mut OrderState),
     ) -> Document {
         let sale = self.order(order).sale_key.expect("the sale is made");
-        let mut state = OrderState {
-            order_key: sale.clone(),
-            status: "22".to_owned(),
-            cancelled: false,
-            invoices: Vec::new(),
-            lines: vec![LineState {
-                line: "1".to_owned(),
-                allocated: Decimal::ZERO,
-                shipped: Decimal::ZERO,
-                cancelled: Decimal::ZERO,
-                invoiced: Decimal::ZERO,
-            }],
-        };
-        change(&mut state);
-        Document {
-            key: sale,
-            revision: revision.to_owned(),
-            occurred_at: 0,
-            body: Body::OrderState(state),
-        }
+        state(&sale, revision, change)
+    }
+}
+
+/// A sale of line 1 at status 22, changed as the test likes.
+pub fn state(sale: &str, revision: &str, change: impl FnOnce(&mut OrderState)) -> Document {
+    let mut state = OrderState {
+        order_key: sale.to_owned(),
+        status: "22".to_owned(),
+        cancelled: false,
+        invoices: Vec::new(),
+        lines: vec![LineState {
+            line: "1".to_owned(),
+            allocated: Decimal::ZERO,
+            shipped: Decimal::ZERO,
+            cancelled: Decimal::ZERO,
+            invoiced: Decimal::ZERO,
+        }],
+    };
+    change(&mut state);
+    Document {
+        key: sale.to_owned(),
+        revision: revision.to_owned(),
+        occurred_at: 0,
+        body: Body::OrderState(state),
     }
 }
 

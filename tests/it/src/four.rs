@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 use waybill_engine::connectors::{Binding, CallsUsed, Connectors};
-use waybill_engine::{Engine, EngineOptions, EngineParts, Handle};
+use waybill_engine::{EngineOptions, EngineParts, Handle};
 use waybill_host::connector::Connector;
 use waybill_host::ports::Clock;
 use waybill_model::contract::{Descriptor, Outcome, Receipt, Role};
@@ -141,12 +141,7 @@ impl Four {
             options: EngineOptions::default(),
             observer: None,
         };
-        let (engine, handle) = Engine::open(parts).expect("the engine opens");
-        let stop = CancellationToken::new();
-        let stopped = stop.clone();
-        let running = tokio::spawn(async move {
-            engine.run(stopped).await.expect("the engine keeps running");
-        });
+        let (handle, stop, running) = crate::start::engine(parts);
         Self {
             store,
             handle,
@@ -288,17 +283,7 @@ fn set_up(store: &Store, erp_of_b: ConnectionId) {
                 ("warehouses", "2", place.as_str()),
                 ("cancel-codes", "*", code.as_str()),
             ] {
-                tx.set_cell(
-                    erp,
-                    network,
-                    table,
-                    None,
-                    value,
-                    Some(code),
-                    None,
-                    "test",
-                    0,
-                )?;
+                crate::start::cell(tx, (erp, network), table, value, code)?;
             }
         }
         // The same retailer, and each network's own rules for it.

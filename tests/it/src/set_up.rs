@@ -59,17 +59,7 @@ pub(crate) fn store(plan: &Plan, store: &Store) {
             }
             crate::documents::routes_of_cancels(tx, from, to)?;
             let mut cell = |table: &str, value: &str, code: &str| {
-                tx.set_cell(
-                    to,
-                    from,
-                    table,
-                    None,
-                    value,
-                    Some(code),
-                    None,
-                    "simulation",
-                    START,
-                )
+                crate::start::cell(tx, (to, from), table, value, code)
             };
             cell("cancel-codes", "*", "CXSO")?;
             cell("shipping-methods", "12", "UPS|Ground|UPSG")?;

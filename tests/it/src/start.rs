@@ -2,9 +2,45 @@
 //! the sides answer.
 
 use crate::simulation::{START, connection};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use waybill_engine::{Engine, EngineParts, Handle};
 use waybill_model::contract::{Descriptor, Feed, Intake};
 use waybill_model::document::Entity;
-use waybill_store::{RouteRow, Scope, Store};
+use waybill_model::ids::ConnectionId;
+use waybill_store::{RouteRow, Scope, Store, StoreError, Tx};
+
+/// An engine that runs until it is told to stop.
+pub(crate) fn engine(parts: EngineParts) -> (Handle, CancellationToken, JoinHandle<()>) {
+    let (engine, handle) = Engine::open(parts).expect("the engine opens");
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let running = tokio::spawn(async move {
+        engine.run(stopped).await.expect("the engine keeps running");
+    });
+    (handle, stop, running)
+}
+
+/// A cell that all retailers share.
+pub fn cell(
+    tx: &mut Tx<'_>,
+    (from, to): (ConnectionId, ConnectionId),
+    table: &str,
+    value: &str,
+    code: &str,
+) -> Result<(), StoreError> {
+    tx.set_cell(
+        from,
+        to,
+        table,
+        None,
+        value,
+        Some(code),
+        None,
+        "test",
+        START,
+    )
+}
 
 pub(crate) fn network(start: Start) -> Descriptor {
     let mut descriptor = crate::network::descriptor();
@@ -113,17 +149,7 @@ pub(crate) fn set_up(store: &Store, start: Start) {
                 ("shipping-methods", "12", "UPS|Ground|UPSG"),
                 ("warehouses", "2", "EAST"),
             ] {
-                tx.set_cell(
-                    to,
-                    from,
-                    table,
-                    None,
-                    value,
-                    Some(code),
-                    None,
-                    "test",
-                    START,
-                )?;
+                cell(tx, (to, from), table, value, code)?;
             }
             let agent = waybill_store::Scope::default();
             let gather = start.gather_secs.to_string();

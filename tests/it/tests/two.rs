@@ -1,13 +1,12 @@
 //! Two networks and two ERPs in one agent: nothing of one shows at another, and each pair comes to the same end as if it
 //! were alone.
 
-use waybill_it::bench::{billed, held, in_simulated_time, invoice, note, parcel};
+use waybill_it::bench::{
+    billed, held, in_simulated_time, invoice, note, parcel, state as sale_state,
+};
 use waybill_it::four::{A, B, Four, X, Y, number, placed};
 use waybill_it::world::Chance;
-use waybill_model::decimal::Decimal;
-use waybill_model::document::{
-    Body, CancelPhase, Cancellation, Document, LineState, OrderState, Stage,
-};
+use waybill_model::document::{Body, CancelPhase, Cancellation, Document, Stage};
 use waybill_model::ids::ConnectionId;
 use waybill_store::Read;
 
@@ -15,24 +14,12 @@ use waybill_store::Read;
 const ORDERS: u64 = 12;
 
 fn state(sale: &str, cancelled: bool) -> Document {
-    Document {
-        key: sale.to_owned(),
-        revision: format!("{cancelled}"),
-        occurred_at: 0,
-        body: Body::OrderState(OrderState {
-            order_key: sale.to_owned(),
-            status: if cancelled { "5" } else { "22" }.to_owned(),
-            cancelled,
-            invoices: Vec::new(),
-            lines: vec![LineState {
-                line: "1".to_owned(),
-                allocated: Decimal::ZERO,
-                shipped: Decimal::ZERO,
-                cancelled: Decimal::ZERO,
-                invoiced: Decimal::ZERO,
-            }],
-        }),
-    }
+    sale_state(sale, &format!("{cancelled}"), |state| {
+        state.cancelled = cancelled;
+        if cancelled {
+            "5".clone_into(&mut state.status);
+        }
+    })
 }
 
 fn request(key: &str) -> Document {

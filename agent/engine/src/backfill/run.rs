@@ -195,10 +195,7 @@ async fn failed(
     now: Millis,
 ) -> Result<(), StoreError> {
     let attempt = read.failures + 1;
-    let wait = match &error {
-        CallError::Failure(Failure::Retry(Some(secs))) => Millis::from(*secs) * 1000,
-        _ => core.backoff().wait_ms(attempt, core.rng.next_u64()),
-    };
+    let wait = calls::wait_ms(core, &error, attempt);
     let connection = read.connection;
     tracing::warn!(attempt, wait_ms = wait, error = ?error, "A page of a back-fill could not be read.");
     core.store

@@ -86,6 +86,15 @@ struct Comparison {
     problem: Option<String>,
 }
 
+impl Comparison {
+    /// Keeps a line, up to the most there are.
+    fn note(&mut self, line: Line) {
+        if self.lines.len() < MOST_LINES {
+            self.lines.push(line);
+        }
+    }
+}
+
 fn stored<T: for<'d> Deserialize<'d> + Default>(
     rows: &dyn Read,
     key: &str,

@@ -1,11 +1,11 @@
 //! When a comparison begins, and its pages one by one. Must not know who is shown what came of it.
 
 use super::judge::{self, Found};
-use super::{Comparison, KEPT, Line, MOST_LINES, REPORTS, RUN, Step, keep, reports, running};
+use super::{Comparison, KEPT, Line, REPORTS, RUN, Step, keep, reports, running};
 use crate::core::{Core, Desk};
 use crate::event::Event;
 use crate::flow::{self, Standing};
-use crate::supervise::HIGH_WATER;
+use crate::supervise::{self, HIGH_WATER};
 use crate::{calls, intake, pull};
 use std::sync::Arc;
 use waybill_host::connector::{CallError, Mode};
@@ -154,12 +154,10 @@ async fn page(core: &Arc<Core>, desk: &Arc<Desk>, run: Comparison) -> Result<(),
     };
     let id = step.connection;
     let (may_call, runs, full) = core.store.read(|rx| {
-        let jobs = rx.counters()?.jobs;
-        let jobs = |state: &str| jobs.get(state).copied().unwrap_or(0);
-        let backlog = jobs("ready") + jobs("waiting-for-accept");
+        let full = supervise::backlog(&rx.counters()?) > HIGH_WATER;
         let reads = flow::reads_over(desk, &rx.routes()?, id, step.entity, began);
         let runs = reads == Some(Standing::Runs);
-        Ok((core.may_call(rx, id, began)?, runs, backlog > HIGH_WATER))
+        Ok((core.may_call(rx, id, began)?, runs, full))
     })?;
     if !may_call || !runs || full {
         return core
@@ -224,17 +222,25 @@ fn turn(
     };
     tx.kv_apply(step.connection, writes)?;
     let mut take: Vec<Document> = Vec::new();
+    let mut words = Vec::new();
     for document in &page.documents {
         run.seen += 1;
         match judge::found(tx, step.connection, document)? {
             Found::Over => run.over += 1,
             Found::Same => {}
-            found => take.push(put_right(&mut run, step, document, &found)),
+            found => {
+                take.push(document.clone());
+                words.push(if found == Found::Missing {
+                    "It was missing here and is taken."
+                } else {
+                    "A change of it was missing here and is taken."
+                });
+            }
         }
     }
     intake::documents(tx, desk, step.connection, &take, now)?;
-    for document in &take {
-        repaired(tx, &mut run, step, document)?;
+    for (document, words) in take.iter().zip(words) {
+        repaired(tx, &mut run, step, document, words)?;
     }
     for document in &page.documents {
         differs(tx, &mut run, step, document, now)?;
@@ -252,31 +258,13 @@ fn turn(
     Ok(take.len() as u64)
 }
 
-fn put_right(run: &mut Comparison, step: &Step, document: &Document, found: &Found) -> Document {
-    let text = if *found == Found::Missing {
-        "It was missing here and is taken."
-    } else {
-        "A change of it was missing here and is taken."
-    };
-    if run.lines.len() < MOST_LINES {
-        run.lines.push(Line {
-            connection: step.connection,
-            entity: step.entity,
-            key: document.key.clone(),
-            order: None,
-            repaired: true,
-            text: text.to_owned(),
-        });
-    }
-    document.clone()
-}
-
 /// A note or an invoice of nobody we know leaves nothing behind, and is no repair.
 fn repaired(
     tx: &Tx<'_>,
     run: &mut Comparison,
     step: &Step,
     document: &Document,
+    words: &str,
 ) -> Result<(), StoreError> {
     let order = match step.entity {
         Entity::Order => {
@@ -285,17 +273,15 @@ fn repaired(
         }
         entity => tx.order_of_latest(step.connection, entity, &document.key)?,
     };
-    let own = |line: &Line| line.repaired && line.entity == step.entity && line.key == document.key;
-    match order {
-        Some(id) => {
-            let line = run.lines.iter_mut().rev().find(|line| own(line));
-            if let Some(line) = line {
-                line.order = Some(id.0);
-            }
-        }
-        None => {
-            run.lines.retain(|line| !own(line) || line.order.is_some());
-        }
+    if let Some(id) = order {
+        run.note(Line {
+            connection: step.connection,
+            entity: step.entity,
+            key: document.key.clone(),
+            order: Some(id.0),
+            repaired: true,
+            text: words.to_owned(),
+        });
     }
     Ok(())
 }
@@ -316,16 +302,14 @@ fn differs(
     for text in judge::differences(tx, &row, listed, now)? {
         judge::say(tx, &row, &text, now)?;
         run.differs += 1;
-        if run.lines.len() < MOST_LINES {
-            run.lines.push(Line {
-                connection: step.connection,
-                entity: step.entity,
-                key: document.key.clone(),
-                order: Some(row.id.0),
-                repaired: false,
-                text,
-            });
-        }
+        run.note(Line {
+            connection: step.connection,
+            entity: step.entity,
+            key: document.key.clone(),
+            order: Some(row.id.0),
+            repaired: false,
+            text,
+        });
     }
     Ok(())
 }
@@ -385,10 +369,7 @@ async fn failed(
     tracing::warn!(attempt, error = ?error, "A page of the comparison could not be read.");
     let said = calls::sentence(&error);
     let refused = matches!(error, CallError::Failure(Failure::Rejected(_)));
-    let wait = match &error {
-        CallError::Failure(Failure::Retry(Some(secs))) => Millis::from(*secs) * 1000,
-        _ => core.backoff().wait_ms(attempt, core.rng.next_u64()),
-    };
+    let wait = calls::wait_ms(core, &error, attempt);
     let next = Comparison {
         failures: attempt,
         next_due: now + wait.max(1),

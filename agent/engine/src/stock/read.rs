@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use waybill_host::connector::{CallError, Mode};
 use waybill_host::ports::EffectScope;
-use waybill_model::contract::Failure;
 use waybill_model::crash;
 use waybill_model::document::{Body, Document, Entity};
 use waybill_model::ids::{ConnectionId, Millis};
@@ -190,10 +189,7 @@ async fn failed(
     error: CallError,
 ) -> Result<(), StoreError> {
     let now = core.now();
-    let wait = match &error {
-        CallError::Failure(Failure::Retry(Some(secs))) => Millis::from(*secs) * 1000,
-        _ => core.backoff().wait_ms(attempt, core.rng.next_u64()),
-    };
+    let wait = calls::wait_ms(core, &error, attempt);
     tracing::warn!(attempt, wait_ms = wait, error = ?error, "Stock could not be read and will be asked for again.");
     core.store
         .write(move |tx| {
