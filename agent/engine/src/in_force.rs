@@ -342,14 +342,14 @@ fn view(core: &Core, rx: &Rx) -> Result<SettingsView, StoreError> {
 }
 
 /// The agent's settings as they hold for one retailer.
-pub(crate) fn held(rx: &Rx, retailer: &str) -> Result<Vec<HeldSetting>, StoreError> {
-    let scope = |retailer: Option<&str>| Scope {
-        connection: None,
-        retailer: retailer.map(str::to_owned),
-    };
+pub(crate) fn held(
+    rx: &Rx,
+    network: ConnectionId,
+    retailer: &str,
+) -> Result<Vec<HeldSetting>, StoreError> {
     let (all, own) = (
-        rx.settings(&scope(None))?,
-        rx.settings(&scope(Some(retailer)))?,
+        set_at(rx, network, None)?,
+        set_at(rx, network, Some(retailer))?,
     );
     let settings = settings::agent_settings().into_iter();
     Ok(settings
@@ -375,6 +375,23 @@ pub(crate) fn held(rx: &Rx, retailer: &str) -> Result<Vec<HeldSetting>, StoreErr
             }
         })
         .collect())
+}
+
+/// Values for a retailer of a network, or for all of them: those of this connection alone first, since they go before
+/// those that name no connection.
+pub(crate) fn set_at(
+    rx: &Rx,
+    network: ConnectionId,
+    retailer: Option<&str>,
+) -> Result<Vec<SettingRow>, StoreError> {
+    let mut rows = Vec::new();
+    for connection in [Some(network), None] {
+        rows.extend(rx.settings(&Scope {
+            connection,
+            retailer: retailer.map(str::to_owned),
+        })?);
+    }
+    Ok(rows)
 }
 
 /// A provisioning file of one setting. JSON's texts are TOML's too.

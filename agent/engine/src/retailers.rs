@@ -15,7 +15,7 @@ use waybill_model::document::{Body, Entity};
 use waybill_model::ids::{ConnectionId, Millis, OrderId, RetailerId};
 use waybill_model::order_state::OrderStage;
 use waybill_model::settings;
-use waybill_store::{Lists, OrderQuery, OrderRow, Read, Rx, Scope, StoreError};
+use waybill_store::{Lists, OrderQuery, OrderRow, Read, Rx, StoreError};
 
 /// Orders, open deadlines and waiting orders are counted up to here.
 const COUNTED: usize = 1_000;
@@ -70,7 +70,7 @@ pub struct RetailerDetail {
     pub next: Option<OrderId>,
     /// What holds of the settings that may differ.
     pub settings: Vec<HeldSetting>,
-    /// Values of its own at single connections: connection, key, value.
+    /// What its connection has for it of other settings: connection, key, value.
     pub at_connections: Vec<(String, String, String)>,
 }
 
@@ -184,18 +184,6 @@ impl<'a> Look<'a> {
         Ok(Some((key, name.unwrap_or_default())))
     }
 
-    fn own_settings(&self, of: &Place) -> Result<Vec<waybill_store::SettingRow>, StoreError> {
-        let mut rows = Vec::new();
-        let connections = self.desk.slots.keys().copied().map(Some);
-        for connection in std::iter::once(None).chain(connections) {
-            rows.extend(self.rx.settings(&Scope {
-                connection,
-                retailer: Some(of.1.clone()),
-            })?);
-        }
-        Ok(rows)
-    }
-
     fn view(
         &self,
         id: Option<RetailerId>,
@@ -206,7 +194,7 @@ impl<'a> Look<'a> {
             Some(id) => self.rx.orders_since(id, first, COUNTED).map(counted),
             None => Ok(counted(0)),
         };
-        let values = self.rx.effective(None, Some(&of.1))?;
+        let values = self.rx.effective(Some(of.0), Some(&of.1))?;
         let defaults = settings::agent_settings();
         let mode = settings::value(&values, settings::CUSTOMERS, &defaults);
         let deadlines = self.open.deadlines_of(of).count();
@@ -233,7 +221,7 @@ impl<'a> Look<'a> {
                 .count(),
             customer: self.customer(of)?,
             customer_created: mode == Some("create"),
-            own_settings: self.own_settings(of)?.len(),
+            own_settings: in_force::set_at(self.rx, of.0, Some(&of.1))?.len(),
         })
     }
 }
@@ -301,9 +289,11 @@ fn one(
             order: status::order_view(&desk, row),
         })
     });
-    let own = look.own_settings(of)?.into_iter();
+    let held = in_force::held(rx, of.0, &of.1)?;
+    let own = in_force::set_at(rx, of.0, Some(&of.1))?.into_iter();
     let at_connections = own.filter_map(|row| {
-        let slot = desk.slots.get(&row.scope.connection?)?;
+        let told = held.iter().any(|setting| setting.key == row.key);
+        let slot = desk.slots.get(&row.scope.connection.filter(|_| !told)?)?;
         Some((slot.row.title.clone(), row.key, row.value))
     });
     Ok(Some(RetailerDetail {
@@ -323,8 +313,8 @@ fn one(
             .iter()
             .map(|row| status::order_view(&desk, row))
             .collect(),
-        settings: in_force::held(rx, &of.1)?,
         at_connections: at_connections.collect(),
+        settings: held,
     }))
 }
 

@@ -2,13 +2,15 @@
 //! when, and how it is found.
 
 use waybill_engine::lists::{CancelLine, InvoiceLine, ListQuery, ShipmentLine, State, Wanted};
+use waybill_engine::retailers::Since;
 use waybill_it::bench::{
-    Bench, Start, billed, held, in_simulated_time, invoice, note, order, parcel, receipt,
+    Bench, NETWORK, Start, billed, held, in_simulated_time, invoice, note, order, parcel, receipt,
 };
 use waybill_model::contract::{Failure, Problem};
 use waybill_model::document::{
     Body, CancelPhase, Cancellation, Document, Order, OrderPhase, Shipment,
 };
+use waybill_store::Scope;
 
 fn accepted(order: &mut Order) {
     order.phase = OrderPhase::Accepted;
@@ -172,6 +174,38 @@ fn an_invoice_is_listed_with_its_policy_amount_and_parts() {
             bills(&bench, "SI-5-7").await[0].policy,
             "None: nothing is sent"
         );
+        bench.end().await;
+    });
+}
+
+#[test]
+fn what_a_network_has_of_its_own_is_shown_for_its_retailers() {
+    in_simulated_time(async {
+        let bench = sold().await;
+        let retailer = bench.order("1").retailer;
+        bench.set("invoices.policy", "none");
+        let own = Scope {
+            connection: Some(NETWORK),
+            retailer: None,
+        };
+        let stored = bench.store.write_blocking(move |tx| {
+            tx.set_setting(&own, "invoices.policy", Some("shipment"), "ann", 0)
+        });
+        stored.expect("the store takes a setting");
+        bench.pass(5).await;
+        bench.ship(invoice(&sale(&bench), "SI-5", vec![billed("1", 5, 950)]));
+        bench.pass(60).await;
+        assert_eq!(bills(&bench, "").await[0].policy, "One per shipment");
+        let since = Since { today: 0, week: 0 };
+        let one = bench
+            .handle
+            .retailer(NETWORK, &retailer, None, since)
+            .await
+            .expect("the store can be read")
+            .expect("an order came from it");
+        let policy = one.settings.iter().find(|s| s.key == "invoices.policy");
+        let holds = policy.and_then(|policy| policy.holds.clone());
+        assert_eq!(holds.as_deref(), Some("One per shipment"));
         bench.end().await;
     });
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use waybill_model::contract::Field;
 use waybill_model::decimal::Decimal;
-use waybill_model::ids::Millis;
+use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::{Ending, JobState};
 use waybill_model::settings::{self, INVOICE_POLICY};
 use waybill_store::{JobRow, Read, Rx, StoreError};
@@ -31,16 +31,17 @@ pub struct InvoiceLine {
     pub policy: String,
 }
 
-/// Policies by retailer, each read once a page.
+/// Policies by network and retailer, each read once a page.
 #[derive(Default)]
-pub(super) struct Policies(BTreeMap<String, String>);
+pub(super) struct Policies(BTreeMap<(ConnectionId, String), String>);
 
 impl Policies {
-    fn of(&mut self, rx: &Rx, retailer: &str) -> Result<String, StoreError> {
-        if let Some(known) = self.0.get(retailer) {
+    fn of(&mut self, rx: &Rx, network: ConnectionId, retailer: &str) -> Result<String, StoreError> {
+        let place = (network, retailer.to_owned());
+        if let Some(known) = self.0.get(&place) {
             return Ok(known.clone());
         }
-        let values = rx.effective(None, Some(retailer))?;
+        let values = rx.effective(Some(network), Some(retailer))?;
         let all = settings::agent_settings();
         let value = settings::value(&values, INVOICE_POLICY, &all).unwrap_or_default();
         let field = all.iter().find(|s| s.key == INVOICE_POLICY);
@@ -49,7 +50,7 @@ impl Policies {
             _ => None,
         };
         let label = label.map_or_else(|| value.to_owned(), |choice| choice.label.clone());
-        self.0.insert(retailer.to_owned(), label.clone());
+        self.0.insert(place, label.clone());
         Ok(label)
     }
 }
@@ -74,7 +75,7 @@ pub(super) fn line(
     let view = show::invoice(desk, rx, &jobs, job)?;
     let retailer = common.order.as_ref().map(|order| order.retailer.clone());
     let policy = match retailer {
-        Some(retailer) => policies.of(rx, &retailer)?,
+        Some(retailer) => policies.of(rx, job.to, &retailer)?,
         None => String::new(),
     };
     Ok(InvoiceLine {
