@@ -26,7 +26,7 @@ waybill_sdk::world! {
 }
 
 // Here and not beside the implementation, since the exported functions are unsafe ones.
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "component"))]
 use crate::component::Brightpearl;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "component"))]
 export!(Brightpearl with_types_in self);

@@ -2,6 +2,7 @@
 
 use crate::effects::Effect;
 use crate::http::{Request, Response};
+use crate::json;
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -54,7 +55,7 @@ impl Request {
     #[must_use]
     pub fn json(mut self, body: &impl Serialize) -> Self {
         // A type that does not serialise is a bug of the connector; the vendor's refusal of the empty body shows it.
-        self.body = serde_json::to_vec(body).unwrap_or_default();
+        self.body = json::to_vec(body).unwrap_or_default();
         self.header("content-type", "application/json")
     }
     /// With one more header.

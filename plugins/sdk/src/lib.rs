@@ -39,6 +39,7 @@ pub mod date;
 pub mod decimal;
 pub mod effect;
 pub mod host;
+mod json;
 pub mod lenient;
 pub mod problem;
 #[cfg(not(target_arch = "wasm32"))]

@@ -1,15 +1,16 @@
 //! Instructions by callgrind: this program runs itself under valgrind with few and with many calls, and the difference is
 //! the calls' own. Knows no connector.
 
+use crate::Kind;
 use anyhow::{Context as _, ensure};
 use std::process::Command;
 
 const FEW: u32 = 20;
 const MANY: u32 = 60;
 
-/// Instructions of one call of that kind with so many members; `None` where valgrind is missing.
-pub(crate) fn instructions(kind: &str, batch: usize, usable: bool) -> anyhow::Result<Option<u64>> {
-    let run = |calls| run(kind, batch, usable, calls);
+/// Instructions of one call, or one mapping, of that kind; `None` where valgrind is missing.
+pub(crate) fn instructions(kind: Kind) -> anyhow::Result<Option<u64>> {
+    let run = |calls| run(kind.word(), calls);
     // The first finds no compiled code: under valgrind the processor has other features.
     if run(1)?.is_none() {
         return Ok(None);
@@ -19,7 +20,7 @@ pub(crate) fn instructions(kind: &str, batch: usize, usable: bool) -> anyhow::Re
     Ok(Some(many.saturating_sub(few) / u64::from(MANY - FEW)))
 }
 
-fn run(kind: &str, batch: usize, usable: bool, calls: u32) -> anyhow::Result<Option<u64>> {
+fn run(kind: &str, calls: u32) -> anyhow::Result<Option<u64>> {
     let own = std::env::current_exe()?;
     let ran = Command::new("valgrind")
         .args([
@@ -29,8 +30,6 @@ fn run(kind: &str, batch: usize, usable: bool, calls: u32) -> anyhow::Result<Opt
         ])
         .arg(own)
         .args(["--only", kind, "--calls", &calls.to_string()])
-        .args(["--batch", &batch.to_string()])
-        .args((!usable).then_some("--refused"))
         .output();
     let output = match ran {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

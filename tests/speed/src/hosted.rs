@@ -2,14 +2,14 @@
 //! of every request. The ports answer from memory; nothing leaves in practice mode.
 
 use crate::order::{agent, settings};
-use anyhow::Context as _;
+use anyhow::bail;
 use async_trait::async_trait;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use waybill_host::budget::Budgets;
-use waybill_host::connector::{Call, CallError, Connector, Mode};
+use waybill_host::connector::{Call, Connector, Mode};
 use waybill_host::engine::HostEngine;
 use waybill_host::limits::Limits;
 use waybill_host::load::Loader;
@@ -156,7 +156,7 @@ impl Hosted {
         let setup = ConnectionSetup {
             id: ID,
             name: "erp".to_owned(),
-            settings: settings(true),
+            settings: settings(),
             allow_private: true,
             grants: Vec::new(),
         };
@@ -164,35 +164,28 @@ impl Hosted {
         Ok(Self { connector })
     }
 
-    /// A call with its batch, made ready outside of what is measured: the engine has both at hand.
-    pub(crate) fn prepare(count: usize, usable: bool) -> (Call, Vec<Delivery>) {
+    /// A call with its order, made ready outside of what is measured: the engine has both at hand.
+    pub(crate) fn prepare(attempt: u32) -> (Call, Vec<Delivery>) {
         let call = Call {
             connection: ID,
             context: Context {
-                settings: settings(usable),
-                attempt: 1,
+                settings: settings(),
+                attempt,
             },
-            scope: EffectScope::Jobs((1..).take(count).map(JobId).collect()),
+            scope: EffectScope::Jobs(vec![JobId(1)]),
             priority: Priority::Order,
             mode: Mode::Practice,
             limit_ms: 600_000,
         };
-        (call, agent::batch(count))
+        (call, agent::batch())
     }
 
-    /// As the native call.
-    pub(crate) async fn call(
-        &self,
-        (call, batch): (Call, Vec<Delivery>),
-    ) -> anyhow::Result<Option<usize>> {
-        match self.connector.push(call, batch).await.value {
-            Ok(all) => Ok(Some(
-                all.iter()
-                    .filter(|v| matches!(v, Ok(Outcome::Recorded)))
-                    .count(),
-            )),
-            Err(CallError::Failure(_)) => Ok(None),
-            Err(error) => Err(anyhow::anyhow!("{error:?}")).context("the connector did not answer"),
+    /// As the native call: an error where the order is not recorded.
+    pub(crate) async fn call(&self, (call, batch): (Call, Vec<Delivery>)) -> anyhow::Result<()> {
+        let answer = self.connector.push(call, batch).await.value;
+        match answer.as_deref() {
+            Ok([Ok(Outcome::Recorded)]) => Ok(()),
+            other => bail!("the connector answers {other:?}"),
         }
     }
 }

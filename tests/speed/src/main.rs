@@ -7,13 +7,16 @@ mod native;
 mod order;
 
 use anyhow::{Context as _, ensure};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use hosted::Hosted;
 use native::Native;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use tokio::time::Instant;
+
+const CONNECTOR: &str = "brightpearl.wasm";
+const MAPPING: &str = "mapping.wasm";
 
 /// Measures a call of a connector against the same mapping compiled natively
 #[derive(Debug, Parser)]
@@ -25,23 +28,41 @@ struct Arguments {
     /// Leave instructions uncounted
     #[arg(long)]
     no_count: bool,
-    /// Only these calls, for counting instructions: hosted, native
+    /// Only these calls, for counting instructions
     #[arg(long, hide = true)]
-    only: Option<String>,
-    /// With so many members each
-    #[arg(long, hide = true, default_value_t = 1)]
-    batch: usize,
-    /// With settings that the connector refuses before it looks at a member
-    #[arg(long, hide = true)]
-    refused: bool,
+    only: Option<Kind>,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    /// The connector called through the host.
+    Hosted,
+    /// The same code, called natively.
+    Native,
+    /// The mapping alone, in the sandbox.
+    Mapping,
+    /// The mapping alone, natively.
+    NativeMapping,
+}
+
+impl Kind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Hosted => "hosted",
+            Self::Native => "native",
+            Self::Mapping => "mapping",
+            Self::NativeMapping => "native-mapping",
+        }
+    }
 }
 
 /// Most that a call may cost beyond the native mapping.
 const OVER: Duration = Duration::from_micros(100);
 /// Most that the mapping may cost, in times of the native one.
 const TIMES: f64 = 2.0;
-/// Members of the batch by which the mapping itself is told apart.
-const BATCH: usize = 10;
+/// Mappings of one call by which the mapping itself is told apart from the call.
+const MAPPINGS: u32 = 50;
 const WARM: u32 = 200;
 const ROUNDS: u32 = 3;
 
@@ -52,40 +73,35 @@ fn main() -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        match arguments.only.as_deref() {
-            Some(kind) => only(kind, &arguments).await,
+        match arguments.only {
+            Some(kind) => only(kind, arguments.calls).await,
             None => measure(&arguments).await,
         }
     })
 }
 
-fn target() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target")
+async fn component(name: &str) -> anyhow::Result<Hosted> {
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
+    let place = target.join("connectors").join(name);
+    Hosted::new(&place, &target.join("speed")).await
 }
 
-async fn component() -> anyhow::Result<Hosted> {
-    let place = target().join("connectors/brightpearl.wasm");
-    Hosted::new(&place, &target().join("speed")).await
-}
-
-async fn only(kind: &str, arguments: &Arguments) -> anyhow::Result<()> {
-    let (batch, usable) = (arguments.batch, !arguments.refused);
+async fn only(kind: Kind, calls: u32) -> anyhow::Result<()> {
     match kind {
-        "native" => {
-            let native = Native::new(batch, usable);
-            for _ in 0..arguments.calls {
-                native.call();
-            }
+        Kind::Native => {
+            let native = Native::new();
+            (0..calls).try_for_each(|_| native.call())
         }
-        "hosted" => {
-            let hosted = component().await?;
-            for _ in 0..arguments.calls {
-                hosted.call(Hosted::prepare(batch, usable)).await?;
+        Kind::NativeMapping => Native::new().map(calls),
+        Kind::Mapping => component(MAPPING).await?.call(Hosted::prepare(calls)).await,
+        Kind::Hosted => {
+            let hosted = component(CONNECTOR).await?;
+            for _ in 0..calls {
+                hosted.call(Hosted::prepare(1)).await?;
             }
+            Ok(())
         }
-        other => anyhow::bail!("no calls of the kind `{other}`"),
     }
-    Ok(())
 }
 
 /// Times of calls, sorted.
@@ -107,45 +123,29 @@ impl Times {
     }
 }
 
-fn natively(count: usize, usable: bool, calls: u32) -> anyhow::Result<Times> {
-    let native = Native::new(count, usable);
-    let wanted = usable.then_some(count);
-    ensure!(
-        native.call() == wanted,
-        "the native mapping answers {:?}, not {wanted:?}",
-        native.call()
-    );
-    for _ in 0..WARM {
-        native.call();
-    }
+/// Times of something done natively.
+fn natively(calls: u32, act: impl Fn() -> anyhow::Result<()>) -> anyhow::Result<Times> {
+    (0..WARM).try_for_each(|_| act())?;
     let one = |_| {
         let begin = Instant::now();
-        native.call();
-        begin.elapsed()
+        act()?;
+        Ok(begin.elapsed())
     };
-    Ok(Times::of((0..calls).map(one).collect()))
+    Ok(Times::of(
+        (0..calls).map(one).collect::<anyhow::Result<_>>()?,
+    ))
 }
 
-async fn through_the_host(
-    hosted: &Hosted,
-    count: usize,
-    usable: bool,
-    calls: u32,
-) -> anyhow::Result<Times> {
-    let wanted = usable.then_some(count);
-    let told = hosted.call(Hosted::prepare(count, usable)).await?;
-    ensure!(
-        told == wanted,
-        "the connector answers {told:?}, not {wanted:?}"
-    );
+/// Times of calls through the host.
+async fn hosted(connector: &Hosted, attempt: u32, calls: u32) -> anyhow::Result<Times> {
     for _ in 0..WARM {
-        hosted.call(Hosted::prepare(count, usable)).await?;
+        connector.call(Hosted::prepare(attempt)).await?;
     }
     let mut all = Vec::new();
     for _ in 0..calls {
-        let ready = Hosted::prepare(count, usable);
+        let ready = Hosted::prepare(attempt);
         let begin = Instant::now();
-        hosted.call(ready).await?;
+        connector.call(ready).await?;
         all.push(begin.elapsed());
     }
     Ok(Times::of(all))
@@ -160,25 +160,25 @@ fn micros(time: Duration) -> f64 {
 struct Figures {
     call: Duration,
     native: Duration,
-    batch: Duration,
-    refused: Duration,
-    native_batch: Duration,
-    native_refused: Duration,
+    /// A call that maps its order once, and one that maps it [`MAPPINGS`] times more.
+    once: Duration,
+    often: Duration,
+    native_often: Duration,
     /// p99 of the call.
     tail: Duration,
 }
 
 impl Figures {
-    async fn round(hosted: &Hosted, calls: u32) -> anyhow::Result<Self> {
+    async fn round(connector: &Hosted, mapping: &Hosted, calls: u32) -> anyhow::Result<Self> {
         let few = calls.div_ceil(4);
-        let call = through_the_host(hosted, 1, true, calls).await?;
+        let native = Native::new();
+        let call = hosted(connector, 1, calls).await?;
         Ok(Self {
             call: call.at(50),
-            native: natively(1, true, calls)?.at(50),
-            batch: through_the_host(hosted, BATCH, true, few).await?.at(50),
-            refused: through_the_host(hosted, BATCH, false, few).await?.at(50),
-            native_batch: natively(BATCH, true, few)?.at(50),
-            native_refused: natively(BATCH, false, few)?.at(50),
+            native: natively(calls, || native.call())?.at(50),
+            once: hosted(mapping, 1, few).await?.at(50),
+            often: hosted(mapping, 1 + MAPPINGS, few).await?.at(50),
+            native_often: natively(few, || native.map(MAPPINGS))?.at(50),
             tail: call.at(99),
         })
     }
@@ -187,10 +187,9 @@ impl Figures {
         Self {
             call: self.call.min(other.call),
             native: self.native.min(other.native),
-            batch: self.batch.min(other.batch),
-            refused: self.refused.min(other.refused),
-            native_batch: self.native_batch.min(other.native_batch),
-            native_refused: self.native_refused.min(other.native_refused),
+            once: self.once.min(other.once),
+            often: self.often.min(other.often),
+            native_often: self.native_often.min(other.native_often),
             tail: self.tail.min(other.tail),
         }
     }
@@ -204,12 +203,14 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
             "Not optimised: these figures say nothing about a released agent."
         )?;
     }
-    waybill_pack::build("waybill-brightpearl").context("the connector cannot be built")?;
-    let hosted = component().await?;
+    for package in ["waybill-brightpearl", "waybill-mapping"] {
+        waybill_pack::build(package).with_context(|| format!("`{package}` cannot be built"))?;
+    }
+    let (connector, mapping) = (component(CONNECTOR).await?, component(MAPPING).await?);
     // One after the other and again: a machine that is busy for a moment must not favour one side.
-    let mut figures = Figures::round(&hosted, arguments.calls).await?;
+    let mut figures = Figures::round(&connector, &mapping, arguments.calls).await?;
     for _ in 1..ROUNDS {
-        figures = figures.best(Figures::round(&hosted, arguments.calls).await?);
+        figures = figures.best(Figures::round(&connector, &mapping, arguments.calls).await?);
     }
     let met = print(&mut out, &figures, arguments.calls)?;
     if !arguments.no_count {
@@ -221,18 +222,17 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// Instructions beside the times: they are the same on a busy machine.
 fn count_all(out: &mut impl std::io::Write) -> anyhow::Result<()> {
-    for kind in ["hosted", "native"] {
-        let Some(call) = count::instructions(kind, 1, true)? else {
+    for (kind, words) in [
+        (Kind::Hosted, "a call through the host"),
+        (Kind::Native, "the same, native"),
+        (Kind::Mapping, "the mapping, in the sandbox"),
+        (Kind::NativeMapping, "the mapping, native"),
+    ] {
+        let Some(count) = count::instructions(kind)? else {
             writeln!(out, "instructions not counted: valgrind is missing")?;
             return Ok(());
         };
-        let with = count::instructions(kind, BATCH, true)?.unwrap_or_default();
-        let without = count::instructions(kind, BATCH, false)?.unwrap_or_default();
-        let mapping = with.saturating_sub(without) / 10;
-        writeln!(
-            out,
-            "instructions by callgrind, {kind:<6} {call:9} of a call, {mapping:9} of mapping one order"
-        )?;
+        writeln!(out, "instructions by callgrind, {words:<28} {count:9}")?;
     }
     Ok(())
 }
@@ -242,45 +242,34 @@ fn print(out: &mut impl std::io::Write, figures: &Figures, calls: u32) -> anyhow
     let Figures {
         call,
         native,
-        batch,
-        refused,
-        native_batch,
-        native_refused,
+        once,
+        often,
+        native_often,
         tail,
     } = *figures;
     writeln!(
         out,
         "an order of five lines, {calls} calls, p50 of the best of {ROUNDS} rounds"
     )?;
-    writeln!(
-        out,
-        "call through the host            {:8.1} us   p99 {:.1} us",
-        micros(call),
-        micros(tail)
-    )?;
-    writeln!(
-        out,
-        "the same mapping, native         {:8.1} us",
-        micros(native)
-    )?;
+    let mut figure =
+        |name: &str, micros: f64, more: &str| writeln!(out, "{name:<32} {micros:8.1} us{more}");
+    let tail = format!("   p99 {:.1} us", micros(tail));
+    figure("call through the host", micros(call), &tail)?;
+    figure("the same call, native", micros(native), "")?;
+    let each = |all: Duration| micros(all) / f64::from(MAPPINGS);
+    let (mapped, mapped_natively) = (each(often.saturating_sub(once)), each(native_often));
+    figure("mapping one order, in the sandbox", mapped, "")?;
+    figure("mapping one order, native", mapped_natively, "")?;
     let over = call.saturating_sub(native);
     line(
         out,
-        "the call beyond the mapping",
+        "the call beyond the native one",
         micros(over),
         "us",
         micros(OVER),
         over <= OVER,
     )?;
-    // What a call costs that refuses its batch at once is everything but the mapping.
-    let each = |with: Duration, without: Duration| micros(with.saturating_sub(without)) / 10.0;
-    let (mapped, natively) = (each(batch, refused), each(native_batch, native_refused));
-    writeln!(
-        out,
-        "mapping one order, in the call   {mapped:8.1} us   of a batch of {BATCH}, less what the call costs without it"
-    )?;
-    writeln!(out, "mapping one order, native        {natively:8.1} us")?;
-    let times = mapped / natively.max(0.001);
+    let times = mapped / mapped_natively.max(0.001);
     line(
         out,
         "the mapping against the native",

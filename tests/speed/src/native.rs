@@ -2,6 +2,7 @@
 //! call that would change something is recorded instead of sent.
 
 use crate::order::{connector, settings};
+use anyhow::{Context as _, bail};
 use std::hint::black_box;
 use waybill_brightpearl::bindings::exports::waybill::connector::sink::Delivery;
 use waybill_sdk::commerce::Entity;
@@ -44,33 +45,46 @@ impl Host for Practice {
     fn quota(&self, _: u32, _: u32) {}
 }
 
-/// A batch, ready to be pushed again and again.
+/// An order, ready to be pushed again and again.
 pub(crate) struct Native {
     context: Context,
     batch: Vec<Delivery>,
 }
 
 impl Native {
-    pub(crate) fn new(count: usize, usable: bool) -> Self {
+    pub(crate) fn new() -> Self {
         let context = Context {
-            settings: settings(usable),
+            settings: settings(),
             attempt: 1,
         };
         Self {
             context,
-            batch: connector::batch(count),
+            batch: connector::batch(),
         }
     }
 
-    /// One call; how many members were recorded, `None` where the batch was refused as a whole.
-    pub(crate) fn call(&self) -> Option<usize> {
-        let verdicts =
+    /// One call.
+    pub(crate) fn call(&self) -> anyhow::Result<()> {
+        let answer =
             waybill_brightpearl::sink::push(&Practice, &self.context, black_box(&self.batch));
-        let recorded = |all: &Vec<_>| {
-            all.iter()
-                .filter(|v| matches!(v, Ok(Outcome::Recorded)))
-                .count()
-        };
-        black_box(verdicts).ok().as_ref().map(recorded)
+        match black_box(answer).as_deref() {
+            Ok([Ok(Outcome::Recorded)]) => Ok(()),
+            other => bail!("the native mapping answers {other:?}"),
+        }
+    }
+
+    /// The mapping alone, so many times.
+    pub(crate) fn map(&self, times: u32) -> anyhow::Result<()> {
+        for _ in 0..times {
+            for delivery in &self.batch {
+                let mapped = waybill_mapping::map(
+                    &self.context.settings,
+                    &delivery.settings,
+                    black_box(&delivery.document),
+                );
+                mapped.context("the order does not become a sale")?;
+            }
+        }
+        Ok(())
     }
 }

@@ -96,22 +96,20 @@ macro_rules! five_lines {
     }};
 }
 
-/// Members of a batch are told apart by their key.
+/// A batch of one.
 macro_rules! deliveries {
-    ($count:expr) => {
-        (0..$count)
-            .map(|n| Delivery {
-                document: Document {
-                    key: format!("1000{n}"),
-                    revision: "1".to_owned(),
-                    occurred_at: 1_762_178_700_000,
-                    body: Body::Order(five_lines!()),
-                },
-                origin: None,
-                links: Vec::new(),
-                settings: vec![("channel".to_owned(), "7".to_owned())],
-            })
-            .collect()
+    () => {
+        vec![Delivery {
+            document: Document {
+                key: "10000".to_owned(),
+                revision: "1".to_owned(),
+                occurred_at: 1_762_178_700_000,
+                body: Body::Order(five_lines!()),
+            },
+            origin: None,
+            links: Vec::new(),
+            settings: vec![("channel".to_owned(), "7".to_owned())],
+        }]
     };
 }
 
@@ -124,8 +122,8 @@ pub(crate) mod agent {
         Order, OrderLine, OrderPhase, Totals,
     };
 
-    pub(crate) fn batch(count: usize) -> Vec<Delivery> {
-        deliveries!(count)
+    pub(crate) fn batch() -> Vec<Delivery> {
+        deliveries!()
     }
 }
 
@@ -137,20 +135,18 @@ pub(crate) mod connector {
         Method, Order, OrderLine, OrderPhase, Totals,
     };
 
-    pub(crate) fn batch(count: usize) -> Vec<Delivery> {
-        deliveries!(count)
+    pub(crate) fn batch() -> Vec<Delivery> {
+        deliveries!()
     }
 }
 
-/// The connection's settings. `usable`: otherwise the connector refuses the batch before it looks at any order, which
-/// costs all of a call but the mapping.
-pub(crate) fn settings(usable: bool) -> Vec<(String, String)> {
-    let instance = if usable { "34" } else { "none" };
+/// The connection's settings.
+pub(crate) fn settings() -> Vec<(String, String)> {
     [
         ("base-url", "http://127.0.0.1:4100/public-api/simaccount"),
         ("app-ref", "simaccount_waybill"),
         ("auth", "staff"),
-        ("instance-id", instance),
+        ("instance-id", "34"),
         ("order-status", "22"),
         ("channel", "1"),
         ("warehouse", "3"),
