@@ -344,7 +344,7 @@ impl Connector for Erp {
         answer(Err(not_exported()))
     }
     async fn push(&self, call: Call, batch: Vec<Delivery>) -> Answer<Vec<Verdict>> {
-        self.line.is_first(&call);
+        self.line.leaves(&call);
         let since = self.clock.now_ms();
         let mut verdicts = Vec::new();
         for (member, delivery) in (0_u32..).zip(&batch) {

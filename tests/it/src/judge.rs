@@ -63,7 +63,7 @@ pub(crate) fn judge(plan: Plan, world: &World, store: &Store) -> Vec<String> {
 
 /// Nothing waits for a person because calls were short, nothing urgent was overtaken, and webhooks go to one address.
 fn judge_calls(plan: Plan, world: &Outside, store: &Store, wrong: &mut Vec<String>) {
-    wrong.extend(world.lines.overtaken.iter().cloned());
+    wrong.extend(world.overtaken());
     // An outage may keep the ERP from being asked for any.
     if world.post.registered.len() > 1 {
         wrong.push(format!("webhooks go to {:?}", world.post.registered));

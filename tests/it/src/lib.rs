@@ -21,5 +21,6 @@ pub mod simulation;
 pub mod start;
 pub mod stock;
 pub mod swapped;
+pub mod urgency;
 pub mod warehouse;
 pub mod world;

@@ -1,17 +1,17 @@
 //! The line to each side: outages, the ERP's limit of calls a minute that another app uses too, and what the wire does to a
 //! call. `Line` is what a scripted connector has of the host beside its ports: the budget of calls, and the store to see
-//! whether the most urgent work was chosen.
+//! whether the most urgent work was chosen (`urgency.rs`).
 
 use crate::plan::Plant;
+use crate::urgency::Choice;
 use crate::world::{Outside, World, lock};
 use std::sync::Arc;
 use waybill_host::budget::{BudgetKey, Budgets, Rate};
 use waybill_host::connector::Call;
-use waybill_host::ports::{Clock, EffectScope};
+use waybill_host::ports::Clock;
 use waybill_model::contract::{Failure, Page};
 use waybill_model::document::Entity;
 use waybill_model::ids::Millis;
-use waybill_model::job::{JobState, Work};
 use waybill_store::{FeedRow, Read, Store};
 
 /// Calls that the ERP answers in a minute.
@@ -76,8 +76,8 @@ pub struct Lines {
     pub throttled: u64,
     /// Calls that met an outage.
     pub away: u64,
-    /// Work that left while more urgent work stayed.
-    pub overtaken: Vec<String>,
+    /// Calls that could not take everything that was ready.
+    pub choices: Vec<Choice>,
 }
 
 impl Lines {
@@ -236,49 +236,5 @@ impl Line {
             drop(stored);
         }
         self.clock.sleep_ms(20).await;
-    }
-
-    /// Nothing that is ready stays behind while something less urgent leaves: told from the database, right after the
-    /// commit that claimed this call's work.
-    pub fn is_first(&self, call: &Call) {
-        let EffectScope::Jobs(members) = &call.scope else {
-            return;
-        };
-        let now = self.clock.now_ms();
-        let found = self.store.read(|rx| {
-            let mut last = Some(Millis::MIN);
-            let mut work: Option<Work> = None;
-            for id in members {
-                let Some(job) = rx.job(*id)? else { continue };
-                // A batch that a crash cut short is what it was.
-                let JobState::Running(batch) = job.state else {
-                    return Ok(None);
-                };
-                if rx.batch(batch)?.is_none_or(|row| row.created_at != now) {
-                    return Ok(None);
-                }
-                work = Some(job.work);
-                last = match (last, job.urgent_by) {
-                    (Some(last), Some(by)) => Some(last.max(by)),
-                    _ => None,
-                };
-            }
-            let Some(work) = work else { return Ok(None) };
-            let mut first = None;
-            for job in rx.ready_of(call.connection, work, 20)? {
-                let own = job.order.map(|order| rx.jobs_of_order(order)).transpose()?;
-                // The one before it on its lane was laid aside by this very look.
-                let freed = own.is_some_and(|own| own.iter().any(|j| j.changed_at == now));
-                if !freed {
-                    first = job.urgent_by;
-                    break;
-                }
-            }
-            let is_late = first.is_some_and(|first| last.is_none_or(|last| first < last));
-            Ok(is_late.then(|| format!("{work:?} of {last:?} left before that of {first:?}")))
-        });
-        if let Ok(Some(why)) = found {
-            lock(&self.world).lines.overtaken.push(why);
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::erp::{answer, not_exported};
 use crate::line::{Line, Luck};
+use crate::plan::Plant;
 use crate::world::{Case, NetworkOrder, Queued, World, lock};
 use async_trait::async_trait;
 use std::collections::BTreeSet;
@@ -244,10 +245,17 @@ impl Network {
             from = from.saturating_sub(3);
         }
         let to = (from + world.page).min(world.events.len());
-        let documents = world.events[from..to]
-            .iter()
-            .map(|key| document(&world.orders[key]))
-            .collect();
+        let hides = self.line.plant == Some(Plant::HidesDeadlines);
+        let handed = |key: &String| {
+            let mut document = document(&world.orders[key]);
+            if let Body::Order(order) = &mut document.body
+                && hides
+            {
+                order.ship_by = None;
+            }
+            document
+        };
+        let documents = world.events[from..to].iter().map(handed).collect();
         Page {
             documents,
             cursor: to.to_string().into_bytes(),
@@ -311,7 +319,7 @@ impl Connector for Network {
         answer(Err(not_exported()))
     }
     async fn push(&self, call: Call, batch: Vec<Delivery>) -> Answer<Vec<Verdict>> {
-        self.line.is_first(&call);
+        self.line.leaves(&call);
         self.clock.sleep_ms(60).await;
         let kind = batch.first().map(|d| d.document.body.entity());
         answer(match kind {

@@ -15,16 +15,19 @@ pub enum Plant {
     ForgetsOpen,
     /// The database does not know that it is a backup.
     Unmarked,
+    /// Orders come without the day on which they must have left.
+    HidesDeadlines,
 }
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::NeverLooks,
         Self::CursorFirst,
         Self::Unjournalled,
         Self::ForgetsOpen,
         Self::Unmarked,
+        Self::HidesDeadlines,
     ];
 
     /// Its name on the command line.
@@ -35,6 +38,7 @@ impl Plant {
             Self::Unjournalled => "unjournalled",
             Self::ForgetsOpen => "forgets-open",
             Self::Unmarked => "unmarked",
+            Self::HidesDeadlines => "hides-deadlines",
         }
     }
 }
@@ -68,6 +72,8 @@ pub struct Plan {
     pub pace: u64,
     /// Documents of one page of a feed.
     pub page: usize,
+    /// Shipments that the network takes in one call.
+    pub ships: u32,
     /// Polls and waits are so many times as long as in a short day.
     pub patience: u32,
     /// The last crash loses the disk: the day goes on with a backup, the image of the first crash.
@@ -92,6 +98,7 @@ impl Plan {
         tick_ms: 500,
         pace: 150,
         page: 7,
+        ships: 3,
         patience: 1,
         goes_back: false,
         plant: None,
@@ -110,6 +117,7 @@ impl Plan {
         tick_ms: 5_000,
         pace: 3,
         page: 100,
+        ships: 20,
         patience: 4,
         ..Self::SHORT
     };
@@ -143,6 +151,8 @@ pub struct Report {
     pub throttled: u64,
     /// Calls that met an outage.
     pub away: u64,
+    /// Calls with shipments that could not take all that were ready.
+    pub scarce: usize,
     /// Crashes that took place.
     pub crashes: u64,
     /// Simulated time.

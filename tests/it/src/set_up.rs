@@ -17,6 +17,10 @@ pub(crate) fn network(plan: &Plan) -> Descriptor {
         max_batch: if plan.items > 1_000 { 12_500 } else { 7 },
         self_decrementing: true,
     });
+    let shipments = |intake: &&mut Intake| intake.entity == Entity::Shipment;
+    if let Some(intake) = descriptor.pushes.iter_mut().find(shipments) {
+        intake.max_batch = plan.ships;
+    }
     for feed in &mut descriptor.pulls {
         feed.poll_secs *= plan.patience;
     }

@@ -241,6 +241,7 @@ impl Day {
             hooks: world.post.taken,
             throttled: world.lines.throttled,
             away: world.lines.away,
+            scarce: world.scarce(),
             crashes: self.crashes,
             lasted_ms: self.clock.now_ms() - START,
         }

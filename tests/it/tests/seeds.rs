@@ -24,7 +24,7 @@ fn the_same_seed_gives_the_same_events() {
 
 /// Days with crashes and faults at whose end everything is where it belongs.
 fn nothing_is_lost_or_doubled(seeds: std::ops::Range<u64>) {
-    let (mut crashes, mut throttled) = (0, 0);
+    let (mut crashes, mut throttled, mut scarce) = (0, 0, 0);
     let most = seeds.end - seeds.start;
     for seed in seeds {
         let report = run(Plan {
@@ -34,9 +34,11 @@ fn nothing_is_lost_or_doubled(seeds: std::ops::Range<u64>) {
         assert!(report.wrong.is_empty(), "seed {seed}: {:#?}", report.wrong);
         crashes += report.crashes;
         throttled += report.throttled;
+        scarce += report.scarce;
     }
     assert!(crashes >= most * 3, "only {crashes} crashes took place");
     assert!(throttled > 0, "no call was throttled");
+    assert!(scarce > 0, "all shipments could leave at once");
 }
 
 // Two halves, so that two cores share them.
@@ -87,6 +89,12 @@ fn a_place_in_a_feed_that_is_stored_before_what_it_covers_is_found() {
 #[test]
 fn a_sale_without_an_entry_in_the_journal_is_found() {
     found(Plant::Unjournalled);
+}
+
+#[test]
+fn shipments_that_leave_in_another_order_than_they_are_due_are_found() {
+    let wrong = found(Plant::HidesDeadlines);
+    assert!(wrong.iter().any(|w| w.contains("left at")), "{wrong:?}");
 }
 
 #[test]

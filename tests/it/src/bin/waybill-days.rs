@@ -18,7 +18,8 @@ struct Args {
     /// The first of them.
     #[arg(long, default_value_t = 1)]
     from: u64,
-    /// A bug planted on purpose, which must be found: never-looks, cursor-first, unjournalled, forgets-open, unmarked.
+    /// A bug planted on purpose, which must be found: never-looks, cursor-first, unjournalled, forgets-open, unmarked,
+    /// hides-deadlines.
     #[arg(long, value_parser = plant)]
     plant: Option<Plant>,
     /// The last crash of each day loses the disk, and a backup goes on.
