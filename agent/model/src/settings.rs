@@ -84,6 +84,8 @@ pub const INVOICE_TOLERANCE: &str = "invoices.tolerance";
 pub const INVOICE_PERCENT: &str = "invoices.tolerance-percent";
 /// Key of the setting: hours after which an invoice that waits for its shipments becomes a card.
 pub const INVOICE_WAIT: &str = "invoices.wait-hours";
+/// Key of the setting: how many days old an invoice may be that a change of the policy takes up.
+pub const INVOICE_AGAIN: &str = "invoices.again-days";
 /// Key of the setting: country of addresses that name none.
 pub const COUNTRY: &str = "orders.default-country";
 
@@ -248,6 +250,13 @@ fn invoice_settings() -> Vec<Setting> {
             "Hours an invoice may wait for its shipment",
             "After that it is shown to you; it goes on by itself all the same. 0: it waits without a word.",
             Some("72"),
+            Field::Integer,
+        ),
+        setting(
+            INVOICE_AGAIN,
+            "Days of invoices that a change takes up",
+            "When a retailer that took none takes invoices from now on, those of so many days are sent, too. 0: only new ones; at most 90.",
+            Some("7"),
             Field::Integer,
         ),
     ]

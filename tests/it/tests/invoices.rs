@@ -134,6 +134,12 @@ impl Case {
         jobs
     }
 
+    /// A person sets it as on the page.
+    async fn takes(&self, retailer: Option<&str>, key: &str, value: &str) {
+        let set = self.bench.handle.set_setting(key, value, retailer, "ann");
+        set.await.expect("it may be set");
+    }
+
     async fn retry(&self) {
         let card = self.bench.cards().remove(0);
         let retried = self.bench.handle.retry_card(&card.id, "test").await;
@@ -281,6 +287,92 @@ fn a_retailer_without_invoices_gets_none() {
         assert_eq!(case.stage(), OrderStage::Shipped);
         case.bench.end().await;
     });
+}
+
+#[test]
+fn what_a_policy_left_out_is_sent_once_it_changes() {
+    sold("none", |case| async move {
+        case.ship_all();
+        case.bill_all("SI-1");
+        case.bench.pass(60).await;
+        // What was corrected meanwhile was never sent: it is no change of anything.
+        let mut newer = invoice(
+            &case.sale(),
+            "SI-1",
+            vec![billed("1", 4, 950), billed("2", 2, 400)],
+        );
+        newer.revision = "2".to_owned();
+        case.bench.ship(newer);
+        case.bench.pass(60).await;
+        assert!(case.bench.codes().is_empty());
+        // Another retailer's, and one that takes up nothing of before.
+        case.takes(Some("R9"), "invoices.policy", "order").await;
+        case.takes(None, "invoices.again-days", "0").await;
+        case.takes(None, "invoices.policy", "lines").await;
+        case.bench.pass(60).await;
+        assert!(case.sums().is_empty());
+        case.takes(None, "invoices.again-days", "1").await;
+        case.takes(None, "invoices.policy", "none").await;
+        case.bench.pass(60).await;
+        assert!(case.sums().is_empty());
+        case.takes(Some("R1"), "invoices.policy", "shipment").await;
+        case.bench.pass(60).await;
+        assert_eq!(case.bench.codes(), ["above-shipped"; 0]);
+        assert_eq!(case.sums().len(), 1, "{:?}", case.sums());
+        assert_eq!(case.sums()[0].2, [("1".to_owned(), 4), ("2".to_owned(), 2)]);
+        // Once is enough, whatever else is set.
+        case.takes(Some("R1"), "invoices.policy", "order").await;
+        case.bench.pass(60).await;
+        assert_eq!(case.sums().len(), 1);
+        case.bench.end().await;
+    });
+}
+
+#[test]
+fn an_invoice_from_long_before_a_change_stays_where_it_is() {
+    sold("none", |case| async move {
+        case.ship_all();
+        case.bill_all("SI-1");
+        case.bench.pass(60).await;
+        // Nothing is read for a day.
+        let pause = async |paused: bool| {
+            for name in ["network", "erp"] {
+                let paused = case.bench.handle.pause(name, paused, "ann").await;
+                paused.expect("it may be paused");
+            }
+        };
+        pause(true).await;
+        case.bench.pass(26 * HOUR).await;
+        pause(false).await;
+        case.takes(None, "invoices.again-days", "1").await;
+        case.takes(None, "invoices.policy", "order").await;
+        case.bench.pass(60).await;
+        assert!(case.sums().is_empty());
+        assert!(case.invoices().iter().all(|job| job.state.is_done()));
+        case.bench.end().await;
+    });
+}
+
+#[test]
+fn a_card_of_the_old_policy_goes_on_unless_it_was_left_alone() {
+    for left_alone in [false, true] {
+        sold("order", |case| async move {
+            case.ship_all();
+            case.bill("SI-1", vec![billed("1", 5, 950)]);
+            case.bench.pass(60).await;
+            assert_eq!(case.bench.codes(), ["invoice-cut"]);
+            if left_alone {
+                let card = case.bench.cards().remove(0);
+                let left = case.bench.handle.ignore_card(&card.id, "by hand", "ann");
+                left.await.expect("it may be left");
+            }
+            case.takes(Some("R1"), "invoices.policy", "lines").await;
+            case.bench.pass(60).await;
+            assert!(case.bench.codes().is_empty());
+            assert_eq!(case.sums().len(), usize::from(!left_alone));
+            case.bench.end().await;
+        });
+    }
 }
 
 #[test]

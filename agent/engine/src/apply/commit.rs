@@ -9,7 +9,7 @@ use std::sync::Arc;
 use waybill_model::contract::Gap;
 use waybill_model::crash;
 use waybill_model::ids::{ConnectionId, Millis};
-use waybill_model::settings::{SOURCE_ID, TARGET_ID};
+use waybill_model::settings::{INVOICE_POLICY, SOURCE_ID, TARGET_ID};
 use waybill_store::{ConnectionRow, Read, RouteRow, Scope, Store, StoreError, Tx};
 
 /// Applies a plan to a store and waits for the durable commit.
@@ -46,6 +46,7 @@ pub fn commit(
         filled: Vec::new(),
         compared: false,
         unlocked: BTreeSet::new(),
+        policies: Vec::new(),
         who,
         now,
     };
@@ -58,7 +59,10 @@ pub fn commit(
     if apply.compared {
         crate::matching::compare_again(tx)?;
     }
-    let released = apply.release(tx)?;
+    let mut released = apply.release(tx)?;
+    for scope in &apply.policies {
+        released += crate::invoice::policy::changed(tx, scope, now)?;
+    }
     let detail = format!(
         "{} changes from a provisioning file, {released} waiting jobs released",
         changes.len()
@@ -81,6 +85,8 @@ struct Apply<'a> {
     compared: bool,
     /// Connections with new secrets: a refused login is asked again.
     unlocked: BTreeSet<ConnectionId>,
+    /// Where retailers take their invoices in another way from now on.
+    policies: Vec<Scope>,
     who: &'a str,
     now: Millis,
 }
@@ -117,6 +123,9 @@ impl Apply<'_> {
                 self.compared |= [SOURCE_ID, TARGET_ID].contains(&&*pair.key.value);
                 let value = Some(pair.value.value.as_str());
                 tx.set_setting(&scope, &pair.key.value, value, self.who, self.now)?;
+                if *pair.key.value == *INVOICE_POLICY {
+                    self.policies.push(scope);
+                }
             }
             Action::Secret { connection, secret } => {
                 let id = self.id(connection)?;

@@ -3,6 +3,7 @@
 
 use super::count;
 use super::look::{self, OWN_PROBLEMS};
+use super::policy;
 use crate::again;
 use crate::core::Desk;
 use crate::order;
@@ -59,6 +60,10 @@ pub(crate) fn take(
     match (jobs.iter().find(|j| !j.state.is_done()), jobs.last()) {
         (Some(open), _) if is_card(open) => {}
         (Some(open), _) => follow(tx, open, accepted, now)?,
+        // It was never sent: nobody has the one before.
+        (None, Some(done)) if policy::is_left_out(done) => {
+            tx.set_job_document(done.id, accepted)?;
+        }
         (None, Some(done)) => compare(tx, desk, &row, done, accepted, now)?,
         (None, None) => create(tx, desk, connection, invoice, &row, accepted, now)?,
     }

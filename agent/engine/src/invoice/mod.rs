@@ -12,7 +12,7 @@
 //! | sent | the journal | in doubt, the connector looks for the number before it sends again |
 //! | verdict | job done, link, order row | nothing |
 //!
-//! Read `intake.rs`, then `plan.rs`, `look.rs`, `verdict.rs`. Units are counted from jobs alone (`count.rs`), amounts in
+//! Read `intake.rs`, then `plan.rs`, `look.rs`, `verdict.rs`; `policy.rs` when a person changes how a retailer takes them. Units are counted from jobs alone (`count.rs`), amounts in
 //! `model::billing`.
 
 mod case;
@@ -21,5 +21,6 @@ pub(crate) mod cut;
 pub(crate) mod intake;
 pub(crate) mod look;
 mod plan;
+pub(crate) mod policy;
 pub(crate) mod show;
 pub(crate) mod verdict;

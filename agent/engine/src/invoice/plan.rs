@@ -19,6 +19,8 @@ use waybill_model::settings::INVOICE_WAIT;
 use waybill_store::{Read, StoreError, Tx};
 
 const HOUR_MS: Millis = 3_600_000;
+/// Why an invoice ended that its retailer does not take; a change of the policy is held against it.
+pub(super) const TAKES_NONE: &str = "the retailer takes no invoices";
 
 /// What becomes of the ERP's invoice.
 pub(crate) enum Plan {
@@ -51,7 +53,7 @@ pub(crate) fn plan(tx: &Tx<'_>, desk: &Desk, case: &Case, now: Millis) -> Result
             "{} takes no invoices: invoice {} is not sent.",
             case.row.retailer_name, case.invoice.number
         );
-        let why = "the retailer takes no invoices".to_owned();
+        let why = TAKES_NONE.to_owned();
         return Ok(Plan::Not(Looked::End(Ending::Ignored(why), text)));
     }
     let sum = Sum {
