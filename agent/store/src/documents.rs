@@ -5,7 +5,7 @@ use crate::access::{Access, Entry, Tx};
 use crate::bodies::body;
 use crate::codec::{Key, Span, corrupt};
 use crate::error::StoreError;
-use crate::retention::{Age, age_key};
+use crate::retention::{Age, age_key, is_reference};
 use crate::rows::{Accepted, DocumentRow};
 use crate::schema::Tab;
 use crate::{items, orders};
@@ -219,6 +219,9 @@ pub(crate) fn of_order(
 
 impl Tx<'_> {
     /// Stores a document unless that revision was seen, and makes it the latest of its key.
+    ///
+    /// What only says how something is (a retailer, an item) may be as it was before: then its newest document is the older
+    /// one again, with the time it has now.
     pub fn accept(
         &mut self,
         connection: ConnectionId,
@@ -229,13 +232,20 @@ impl Tx<'_> {
         let entity = document.body.entity();
         let place = latest_key(connection, entity, &document.key);
         let seen = place.clone().text(&document.revision);
-        if self.dynamic().has(Tab::Seen, &seen.0)? {
+        let seen = self.dynamic().number(Tab::Seen, &seen.0)?.map(DocumentId);
+        if seen.is_some() && !is_reference(entity) {
             return Ok(None);
         }
         let previous = self
             .dynamic()
             .number(Tab::Latest, &place.0)?
             .map(DocumentId);
+        if let Some(seen) = seen {
+            if !self.is_again(seen, previous, document)? {
+                return Ok(None);
+            }
+            self.forget_document(seen)?;
+        }
         let id = DocumentId(self.next("document")?);
         let json = serde_json::to_vec(&document.body)
             .map_err(|e| corrupt(Tab::Documents.name(), &place.0, e.to_string()))?;
@@ -265,6 +275,35 @@ impl Tx<'_> {
             previous,
             item_values,
         }))
+    }
+
+    /// Whether a document that was seen says that something is again as it was: another one came after it, and it is newer
+    /// than that by its source's own time. One that was read late is not.
+    fn is_again(
+        &self,
+        seen: DocumentId,
+        previous: Option<DocumentId>,
+        document: &Document,
+    ) -> Result<bool, StoreError> {
+        let Some(previous) = previous.filter(|previous| *previous != seen) else {
+            return Ok(false);
+        };
+        let newest = head(self, previous)?;
+        Ok(newest.is_none_or(|newest| document.occurred_at > newest.occurred_at))
+    }
+
+    /// Takes a document of reference data out, with everything that names it.
+    fn forget_document(&mut self, id: DocumentId) -> Result<(), StoreError> {
+        let Some(row) = head(self, id)? else {
+            return Ok(());
+        };
+        if let Some(body) = row.body {
+            self.drop_body(body)?;
+        }
+        self.reindex(&entries(id, &row), &[])?;
+        self.del(Tab::Documents, &Key::new().u64(id.0).0)?;
+        let age = age_key(Age::Document, row.stored_at, id.0);
+        self.del(Tab::BodyAges, &age.0).map(drop)
     }
 
     /// Says which order a document belongs to; the first word stands.

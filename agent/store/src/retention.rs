@@ -41,7 +41,7 @@ fn aged(
 }
 
 /// Kinds of which only the newest revision means anything: an old one goes with its keys.
-const fn is_reference(entity: Entity) -> bool {
+pub(crate) const fn is_reference(entity: Entity) -> bool {
     matches!(
         entity,
         Entity::Item

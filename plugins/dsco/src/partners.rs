@@ -36,7 +36,8 @@ pub(crate) fn retailers(api: &Api<'_>) -> Result<Page, Failure> {
             value,
         }));
         documents.push(Document {
-            // The vendor gives no version of a trading partner: what the agent shows of it stands for one.
+            // The vendor gives no version of a trading partner: what the agent shows of it stands for one. The time of the
+            // reading tells one that is again as it was from one that was read late.
             revision: format!("{status} {name}"),
             occurred_at: now,
             body: Body::Retailer(Retailer {
