@@ -22,7 +22,7 @@ pub(crate) const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 pub(crate) const WAYBILL_STARTED_OVER: &str = "WAYBILL_STARTED_OVER";
 /// Names a component: compile it into the folder for compiled code, and do nothing else.
 pub(crate) const WAYBILL_COMPILE: &str = "WAYBILL_COMPILE";
-/// Environment variable of the crash suite's builds: `NAME:N`, die at the n-th hit of a crash point.
+/// Environment variable of the crash suite's builds: `NAME:N` or `NAME=STEP:N`, die at the n-th hit of a crash point.
 #[cfg(feature = "crash-points")]
 pub(crate) const WAYBILL_CRASH: &str = "WAYBILL_CRASH";
 

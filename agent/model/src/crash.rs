@@ -4,10 +4,10 @@
 
 use std::sync::OnceLock;
 
-static HOOK: OnceLock<fn(&'static str)> = OnceLock::new();
+static HOOK: OnceLock<fn(&'static str, &str)> = OnceLock::new();
 
 /// Installs the hook for this process. The first one stays.
-pub fn install(hook: fn(&'static str)) {
+pub fn install(hook: fn(&'static str, &str)) {
     // A second install is a test's mistake and must not replace a hook in use.
     let _first_stays = HOOK.set(hook);
 }
@@ -15,8 +15,14 @@ pub fn install(hook: fn(&'static str)) {
 /// Marks a place at which a crash must cost nothing but a repeat.
 #[inline]
 pub fn point(name: &'static str) {
+    point_of(name, "");
+}
+
+/// The same, where many things pass: `which` says what, the step of an effect for example.
+#[inline]
+pub fn point_of(name: &'static str, which: &str) {
     if let Some(hook) = HOOK.get() {
-        hook(name);
+        hook(name, which);
     }
 }
 
@@ -40,6 +46,9 @@ pub const POINTS: &[&str] = &[
     "settle.created",
     "invoice.created",
     "invoice.cut",
+    "cancel.created",
+    "cancel.answered",
+    "cancel.dropped",
     "crosswalk.before-commit",
     "crosswalk.released",
     "apply.before-commit",
@@ -58,9 +67,16 @@ pub const POINTS: &[&str] = &[
     "levels.committed",
     "levels.before-judged",
     "levels.judged",
+    "compare.answered",
+    "compare.before-commit",
+    "compare.committed",
+    "flow.before-commit",
+    "flow.committed",
     "ensure.answered",
+    "swap.copied",
     "swap.before-commit",
     "swap.committed",
+    "swap.blamed",
     "swap.undo-before-commit",
     "swap.undo-committed",
 ];

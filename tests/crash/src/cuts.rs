@@ -19,7 +19,7 @@ pub(crate) struct Cut {
 }
 
 /// All of them.
-pub(crate) const CUTS: [Cut; 10] = [
+pub(crate) const CUTS: [Cut; 12] = [
     Cut {
         name: "create sale",
         endpoint: "POST /order-service/sales-order",
@@ -75,12 +75,27 @@ pub(crate) const CUTS: [Cut; 10] = [
         orders: 6,
     },
     Cut {
+        name: "row of a sale",
+        endpoint: "DELETE /order-service/order/{id}/row/{id}",
+        at_network: false,
+        orders: 12,
+    },
+    Cut {
+        name: "stock batch",
+        endpoint: "POST /inventory/batch/small",
+        at_network: true,
+        orders: 3,
+    },
+    Cut {
         name: "webhook registration",
         endpoint: "POST /integration-service/webhook",
         at_network: false,
         orders: 0,
     },
 ];
+
+/// How the note begins that the agent leaves in a sale it cancels.
+const OWN: &str = "Cancelled: the retailer";
 
 /// How long one cut may take to happen, on a machine that does other things as well.
 const PATIENCE: u32 = 480;
@@ -166,6 +181,22 @@ impl Rounds {
         Ok(rules
             .filter(|rule| rule["id"] == *id)
             .any(|rule| rule["hits"].as_u64() > Some(0)))
+    }
+
+    /// Each change of a sale's status leaves a note in it: where the agent cancelled one, there is one of its own.
+    pub(crate) async fn statuses_once(&self) -> anyhow::Result<()> {
+        let truth = self.house.erp.truth().await?;
+        for sale in truth["orders"].as_array().into_iter().flatten() {
+            let notes = sale["notes"].as_array().into_iter().flatten();
+            let own = notes.filter(|note| note.as_str().is_some_and(|text| text.starts_with(OWN)));
+            let count = own.count();
+            ensure!(
+                count < 2,
+                "sale {} was cancelled {count} times by the agent",
+                sale["id"]
+            );
+        }
+        Ok(())
     }
 
     /// Every webhook of the agent is registered once, and there are some, soon after a start.

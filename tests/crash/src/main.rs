@@ -4,6 +4,7 @@
 
 mod build;
 mod cuts;
+mod points;
 mod rounds;
 mod swaps;
 
@@ -25,9 +26,9 @@ struct Arguments {
     /// Cuts of each call that must not happen twice
     #[arg(long, default_value_t = 5)]
     cuts: u32,
-    /// Only this crash point
-    #[arg(long)]
-    point: Option<String>,
+    /// Only crash points whose names begin so
+    #[arg(long, default_value = "")]
+    point: String,
     /// Seed of everything random
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -44,30 +45,31 @@ async fn main() -> anyhow::Result<()> {
     say("Building the agent with crash points, the sandboxes and the connectors ...");
     let built = build::all()?;
     let mut rounds = Rounds::start(&built, arguments.seed).await?;
-    let points: Vec<&str> = waybill_model::crash::POINTS
-        .iter()
-        .copied()
-        .filter(|name| arguments.point.as_deref().is_none_or(|only| only == *name))
-        .collect();
-    let mut missed = Vec::new();
+    let points = points::all(&arguments.point);
+    ensure!(
+        !points.is_empty(),
+        "no crash point begins with `{}`",
+        arguments.point
+    );
+    let mut missed: Vec<String> = Vec::new();
     for point in points {
-        let hits = rounds.at_point(point, arguments.hits).await?;
-        say(&format!("{point:<24} {hits:>4} hits"));
+        let hits = rounds.at_point(&point, arguments.hits).await?;
+        say(&format!("{:<32} {hits:>4} hits", point.name));
         if hits < arguments.hits {
-            missed.push(point);
+            missed.push(point.name);
         }
     }
     for cut in cuts::CUTS {
         let done = rounds.cut(&cut, arguments.cuts).await?;
-        say(&format!("{:<28} {done:>4} cut after the effect", cut.name));
+        say(&format!("{:<32} {done:>4} cut after the effect", cut.name));
         if done < arguments.cuts {
-            missed.push(cut.name);
+            missed.push(cut.name.to_owned());
         }
     }
     if arguments.random > 0 {
         let kills = rounds.at_random(arguments.random).await?;
         say(&format!(
-            "{:<24} {kills:>4} kills, with faults on",
+            "{:<32} {kills:>4} kills, with faults on",
             "at random"
         ));
     }

@@ -2,6 +2,7 @@
 //! The sandboxes live through all of them, so whatever a kill lost or doubled stays lost or doubled until the end.
 
 use crate::build::Built;
+use crate::points::{Beside, Point};
 use crate::swaps::Swaps;
 use anyhow::ensure;
 use serde_json::json;
@@ -17,9 +18,6 @@ use waybill_sim::play::verdict::Verdict;
 const ROUND: Duration = Duration::from_secs(20);
 /// Failures of every kind on both sides, each that likely.
 const FAULTS: f64 = 0.01;
-
-/// Points that one start of an agent meets once.
-const ONCE: [&str; 1] = ["ensure.answered"];
 
 /// A run.
 pub(crate) struct Rounds {
@@ -64,38 +62,45 @@ impl Rounds {
     }
 
     /// Kills at one point, that many times; how often it was hit.
-    pub(crate) async fn at_point(&mut self, point: &str, hits: u32) -> anyhow::Result<u32> {
+    pub(crate) async fn at_point(&mut self, point: &Point, hits: u32) -> anyhow::Result<u32> {
         let mut hit = 0;
         let mut missed = 0;
-        if point.starts_with("swap.") && self.swaps.is_none() {
+        let builds = matches!(point.beside, Beside::Builds(_));
+        if builds && self.swaps.is_none() {
             self.swaps = Some(Swaps::new(&self.place)?);
         }
         while hit < hits && missed < hits.max(10) {
             self.orders().await?;
             // Later hits of one life meet the point in the middle of work, not only at its start.
-            let nth = if ONCE.contains(&point) || point.starts_with("swap.") {
+            let nth = if point.rare {
                 1
             } else {
                 self.dice.between(1, 3)
             };
-            let mut agent = self
-                .place
-                .start(&[("WAYBILL_CRASH", format!("{point}:{nth}"))])?;
-            if self.live(&mut agent, point).await? {
+            let place = format!("{}:{nth}", point.name);
+            let mut agent = self.place.start(&[("WAYBILL_CRASH", place)])?;
+            if self.live(&mut agent, point.beside).await? {
                 hit += 1;
             } else {
                 missed += 1;
             }
-            if point.starts_with("swap.") {
+            if builds {
                 self.right_builds().await?;
             }
+        }
+        if point.beside == Beside::Flows {
+            // What a person paused stays so, whatever dies.
+            let mut agent = self.place.start(&[])?;
+            self.place.wait_until_up(&mut agent).await?;
+            self.flow("resume").await?;
+            agent.kill().await?;
         }
         Ok(hit)
     }
 
     /// Lets the agent work until it has killed itself; false when it did not.
-    async fn live(&mut self, agent: &mut Agent, point: &str) -> anyhow::Result<bool> {
-        let acts = point.starts_with("crosswalk.") || point.starts_with("apply.");
+    async fn live(&mut self, agent: &mut Agent, beside: Beside) -> anyhow::Result<bool> {
+        let acts = matches!(beside, Beside::Cells | Beside::Plans | Beside::Flows);
         let step = Duration::from_millis(if acts { 150 } else { 400 });
         let mut waited = Duration::ZERO;
         while waited < ROUND {
@@ -107,30 +112,47 @@ impl Rounds {
                 return Ok(true);
             }
             waited += step;
-            // The agent may die while it is asked: that is the point.
-            if point.starts_with("swap.") {
-                self.orders().await?;
-                self.swap(point).await?;
-            } else if point.starts_with("crosswalk.") {
-                self.unknown().await?;
-                self.person().await;
-            } else if point.starts_with("apply.") {
+            match beside {
+                Beside::Cells => self.unknown().await?,
+                Beside::Plans => {}
+                _ => self.orders().await?,
+            }
+            self.act(beside).await?;
+            self.cast.worker.work(&self.house).await?;
+        }
+        agent.kill().await?;
+        Ok(false)
+    }
+
+    /// What is done beside an agent. It may die while it is asked: that is the point.
+    async fn act(&mut self, beside: Beside) -> anyhow::Result<()> {
+        match beside {
+            Beside::Nothing => {}
+            Beside::Cells => self.person().await,
+            Beside::Plans => {
                 self.round += 1;
                 let retry_cap = ["0.5", "0.6"][usize::from(self.round.is_multiple_of(2))];
                 let hooks = self.place.hooks_url();
                 let pace = Pace { retry_cap, ..HURRY };
                 let scene = scene(&pace, hooks.as_deref());
                 drop(self.place.provision_as(&self.house, &scene).await);
-            } else {
-                self.orders().await?;
             }
-            if point.starts_with("backfill.") {
-                drop(self.backfill().await);
+            Beside::Backfills => drop(self.backfill().await),
+            // One may be under way: that is as good.
+            Beside::Compares => drop(self.place.ask(&["compare", "--now"]).await),
+            Beside::Flows => {
+                let what = ["pause", "resume"][usize::from(self.round.is_multiple_of(2))];
+                drop(self.flow(what).await);
             }
-            self.cast.worker.work(&self.house).await?;
+            Beside::Builds(kind) => self.swap(kind).await?,
         }
-        agent.kill().await?;
-        Ok(false)
+        Ok(())
+    }
+
+    /// A person pauses the shipments, or lets them go on.
+    async fn flow(&self, what: &str) -> anyhow::Result<()> {
+        let flow = ["flows", what, "shipment", "erp", "network"];
+        self.place.ask(&flow).await.map(drop)
     }
 
     /// A person looks for orders from before, and takes what is found, while the same orders come by themselves.
@@ -197,6 +219,7 @@ impl Rounds {
         let scene = scene(&HURRY, hooks.as_deref());
         let verdict = story::settle(&self.house, &self.place, &mut self.cast, &scene).await?;
         self.webhooks_once().await?;
+        self.statuses_once().await?;
         agent.kill().await?;
         Ok(verdict)
     }

@@ -83,12 +83,7 @@ impl Swaps {
 
 impl Rounds {
     /// One step beside a life at a point of swapping.
-    pub(crate) async fn swap(&mut self, point: &str) -> anyhow::Result<()> {
-        let kind = if point.contains("undo") {
-            Kind::Trap
-        } else {
-            Kind::Good
-        };
+    pub(crate) async fn swap(&mut self, kind: Kind) -> anyhow::Result<()> {
         match &mut self.swaps {
             Some(swaps) => swaps.next(&self.place, kind).await,
             None => Ok(()),

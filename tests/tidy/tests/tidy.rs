@@ -248,7 +248,8 @@ fn crash_points_are_listed_and_used() {
     let mut used = BTreeSet::new();
     for (path, text) in sources() {
         if path.starts_with("agent") && !path.ends_with("model/src/crash.rs") {
-            for part in text.split("crash::point(\"").skip(1) {
+            let plain = text.split("crash::point(\"").skip(1);
+            for part in plain.chain(text.split("crash::point_of(\"").skip(1)) {
                 used.insert(part.split('"').next().unwrap_or_default().to_owned());
             }
         }

@@ -6,6 +6,7 @@ use super::look;
 use crate::core::Desk;
 use crate::order;
 use crate::shipment;
+use waybill_model::crash;
 use waybill_model::document::{Body, Document, Entity, OrderState};
 use waybill_model::ids::{ConnectionId, Millis, OrderId};
 use waybill_model::job::{Ending, JobState, Reason, Work};
@@ -142,6 +143,7 @@ pub(crate) fn consider(
         },
         now,
     )?;
+    crash::point("cancel.dropped");
     tx.set_job_document(job, stored.id)?;
     tx.set_job_units(job, units)?;
     tx.set_attempt(job, 0, Some(&told))?;

@@ -4,6 +4,7 @@
 use super::count::{self, Sight};
 use crate::order;
 use waybill_model::contract::Problem;
+use waybill_model::crash;
 use waybill_model::document::{Body, CancelPhase, Cancellation, Entity};
 use waybill_model::ids::{DocumentId, Millis};
 use waybill_model::job::{Ending, JobState, Reason, Work};
@@ -99,6 +100,7 @@ pub(crate) fn cancelled(
     order::note(tx, row.id, now, NoteKind::Info, "x", &text, None)?;
     // One that is open already is taken over: its question is answered by this change.
     let id = tx.create_job(job(push, row, row.document, false), now)?;
+    crash::point("cancel.created");
     tx.set_job_document(id, row.document)?;
     tx.set_job_units(id, units)?;
     tx.set_attempt(id, 0, None)?;
@@ -141,6 +143,7 @@ pub(crate) fn requested(
         return unsold_requested(tx, row, push, request, document.id, &told, now);
     }
     let id = tx.create_job(job(push, row, document.id, false), now)?;
+    crash::point("cancel.created");
     let open = tx.job(id)?;
     if let Some(open) = open
         && (open.document == document.id || !order::has_begun(tx, &open)?)
@@ -176,6 +179,7 @@ fn unsold_requested(
         order::note(tx, row.id, now, NoteKind::Info, "x", text, None)?;
     }
     let id = tx.create_job(job(push, row, document, true), now)?;
+    crash::point("cancel.answered");
     tx.set_job_units(id, count::lines(&units))?;
     tx.set_attempt(id, 0, Some(told))?;
     order::refresh(tx, row.id, now)
@@ -195,6 +199,7 @@ pub(crate) fn answer(
     let mut push = accepted.clone();
     push.work = Work::Push(Entity::Order);
     let id = tx.create_job(job(&push, row, accepted.document, true), now)?;
+    crash::point("cancel.answered");
     let open = tx.job(id)?;
     if open.is_some_and(|open| open.document == accepted.document) {
         tx.set_job_units(id, accepted.units.clone())?;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use waybill_host::connector::{CallError, Mode};
 use waybill_host::ports::EffectScope;
 use waybill_model::contract::{Failure, KvWrite, Page, Role, Scope};
+use waybill_model::crash;
 use waybill_model::document::{Document, Entity};
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::Priority;
@@ -188,10 +189,12 @@ async fn page(core: &Arc<Core>, desk: &Arc<Desk>, run: Comparison) -> Result<(),
     let answer = connector
         .read(call, step.entity, window, run.cursor.clone())
         .await;
+    crash::point("compare.answered");
     let now = core.now();
     match answer.value {
         Ok(page) => {
             let (writes, desk) = (answer.writes, desk.clone());
+            crash::point("compare.before-commit");
             let taken = core
                 .store
                 .write(move |tx| {
@@ -199,6 +202,7 @@ async fn page(core: &Arc<Core>, desk: &Arc<Desk>, run: Comparison) -> Result<(),
                     turn(tx, &desk, &run, &step, &page, &writes, now)
                 })
                 .await?;
+            crash::point("compare.committed");
             core.observe(|| format!("compared {id} taken={taken}"));
             Ok(())
         }

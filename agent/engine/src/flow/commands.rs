@@ -5,6 +5,7 @@ use crate::core::Desk;
 use crate::event::Event;
 use crate::handle::{CommandError, Handle};
 use waybill_model::contract::Problem;
+use waybill_model::crash;
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::JobState;
@@ -52,6 +53,7 @@ impl Handle {
             why => format!("{}: {why}", named(which)),
         };
         let (who, now) = (who.to_owned(), self.now());
+        crash::point("flow.before-commit");
         self.core
             .store
             .write(move |tx| {
@@ -69,6 +71,7 @@ impl Handle {
                 tx.audit(&who, "Paused a flow", &detail, now)
             })
             .await?;
+        crash::point("flow.committed");
         self.core.wake(Event::Routes);
         Ok(())
     }
@@ -77,6 +80,7 @@ impl Handle {
     pub async fn resume_flow(&self, which: &Which, who: &str) -> Result<(), CommandError> {
         let row = self.flow(which).await?;
         let (detail, who, now) = (named(which), who.to_owned(), self.now());
+        crash::point("flow.before-commit");
         self.core
             .store
             .write(move |tx| {
@@ -89,6 +93,7 @@ impl Handle {
                 tx.audit(&who, "Resumed a flow", &detail, now)
             })
             .await?;
+        crash::point("flow.committed");
         self.core.wake(Event::Routes);
         Ok(())
     }

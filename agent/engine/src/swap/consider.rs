@@ -122,6 +122,7 @@ async fn load(
         Ok(hash) => hash,
         Err(why) => return Ok(Err(why)),
     };
+    crash::point("swap.copied");
     let generation = number(&core.store).await?;
     tracing::debug!(file = %seen.file, %generation, "Loading a build.");
     Ok(shelf.load(&hash, generation).await)

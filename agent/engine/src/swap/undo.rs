@@ -42,6 +42,9 @@ pub(crate) async fn judge(core: Arc<Core>, id: String) -> Result<(), StoreError>
             tx.put_connector(&row)
         })
         .await?;
+    if !over {
+        crash::point("swap.blamed");
+    }
     core.watch.told(&id, generation, live.bad.len());
     if over {
         tracing::info!(connector = %id, %generation, good = live.good, bad = live.bad.len(), compared = live.compared(), "The connector's trial passed.");

@@ -80,8 +80,10 @@ pub(crate) async fn send(
     if let Some(again) = renew(state, &visitor.bound, &request, &plan, prepared, &outcome).await {
         outcome = exchange(state, &visitor.bound, &request, &plan, Some(&again)).await;
     }
-    if let Some(effect) = effect {
-        finish(state, &visitor.bound, effect, &outcome).await?;
+    if let (Some(id), Some(effect)) = (effect, &request.effect) {
+        crash::point_of("effect.answered", &effect.step);
+        finish(state, &visitor.bound, id, &outcome).await?;
+        crash::point_of("effect.finished", &effect.step);
     }
     Ok(match outcome {
         Ok(answer) => Ok(Response {
@@ -132,7 +134,7 @@ async fn begin(
         return Ok(Begin::Send(None));
     };
     let bound = &visitor.bound;
-    crash::point("effect.before-begin");
+    crash::point_of("effect.before-begin", &effect.step);
     let begun = bound
         .ports
         .journal
@@ -146,7 +148,7 @@ async fn begin(
         .await;
     match state.port(begun)? {
         Begun::Fresh(id) => {
-            crash::point("effect.begun");
+            crash::point_of("effect.begun", &effect.step);
             Ok(Begin::Send(Some(id)))
         }
         Begun::Replay(bytes) => {
@@ -182,12 +184,10 @@ async fn finish(
     effect: EffectId,
     outcome: &Result<WireResponse, WireError>,
 ) -> wasmtime::Result<()> {
-    crash::point("effect.answered");
     if let Some(proof) = effects::proof(outcome) {
         let finished = bound.ports.journal.finish(effect, proof).await;
         state.port(finished)?;
     }
-    crash::point("effect.finished");
     Ok(())
 }
 
