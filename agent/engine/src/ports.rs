@@ -78,13 +78,13 @@ impl Journal for StorePorts {
         scope: &EffectScope,
         step: &str,
         members: &[u32],
-        verified_absent: bool,
+        absent: Option<Millis>,
     ) -> Result<Begun, PortError> {
         let (key, jobs) = keyed(connection, scope, members)?;
         let (step, now) = (step.to_owned(), self.now());
         let begun = self
             .store
-            .write(move |tx| tx.begin_effect(connection, &key, &jobs, &step, verified_absent, now))
+            .write(move |tx| tx.begin_effect(connection, &key, &jobs, &step, absent, now))
             .await
             .map_err(port)?;
         Ok(match begun {

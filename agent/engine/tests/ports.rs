@@ -30,7 +30,7 @@ async fn a_scope_without_members_belongs_to_one_connection_and_kind() {
     let poll = EffectScope::Poll("stream".to_owned());
     let begin = async |connection: u32, scope: &EffectScope| {
         ports
-            .begin(ConnectionId(connection), scope, "create", &[], false)
+            .begin(ConnectionId(connection), scope, "create", &[], None)
             .await
             .unwrap()
     };

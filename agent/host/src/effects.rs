@@ -4,6 +4,8 @@
 use crate::connector::Call;
 use crate::ports::{EffectScope, Finish, WireError, WireResponse};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use waybill_model::ids::Millis;
 
 /// An unsafe outside call, as a guest declares it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +13,37 @@ pub(crate) struct Effect {
     pub(crate) step: String,
     pub(crate) members: Vec<u32>,
     pub(crate) verified_absent: bool,
+}
+
+/// Since when steps are in doubt, as the guest of one call was told. Its look-up is about these attempts: one that began
+/// later, because a member was sent again alone before a crash, may trail in what it found.
+#[derive(Debug, Default)]
+pub(crate) struct Doubts(BTreeMap<(String, Option<u32>), Millis>);
+
+impl Doubts {
+    /// It was told so, before it looked anything up.
+    pub(crate) fn tell(&mut self, effect: &Effect, since: Millis) {
+        for key in keys(effect) {
+            self.0.insert(key, since);
+        }
+    }
+
+    /// What it has looked up, when it says so: what was begun until then.
+    pub(crate) fn absent(&self, effect: &Effect) -> Option<Millis> {
+        let known = keys(effect).filter_map(|key| self.0.get(&key)).min();
+        // Where nothing was told, it is sure without that: levels are the same sent twice.
+        effect
+            .verified_absent
+            .then(|| known.copied().unwrap_or(Millis::MAX))
+    }
+}
+
+fn keys(effect: &Effect) -> impl Iterator<Item = (String, Option<u32>)> {
+    let members = effect.members.iter().copied().map(Some);
+    let alone = effect.members.is_empty().then_some(None);
+    members
+        .chain(alone)
+        .map(|member| (effect.step.clone(), member))
 }
 
 /// Why a request was not allowed.

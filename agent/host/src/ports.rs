@@ -53,14 +53,15 @@ pub enum Finish {
 /// The effect journal. Every method returns after its commit.
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Begins a step for these members, or tells what is known of it.
+    /// Begins a step for these members, or tells what is known of it. `absent`: looked up, and what was begun until then
+    /// did not happen.
     async fn begin(
         &self,
         connection: ConnectionId,
         scope: &EffectScope,
         step: &str,
         members: &[u32],
-        verified_absent: bool,
+        absent: Option<Millis>,
     ) -> Result<Begun, PortError>;
     /// Ends a begun step.
     async fn finish(&self, effect: EffectId, finish: Finish) -> Result<(), PortError>;

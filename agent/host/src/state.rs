@@ -2,6 +2,7 @@
 //! The capabilities in `caps/` work on it; it decides nothing itself.
 
 use crate::connector::Call;
+use crate::effects::Doubts;
 use crate::limits::{Limits, MemoryCap};
 use crate::ports::PortError;
 use crate::setup::Bound;
@@ -66,6 +67,8 @@ pub(crate) struct CallState {
     pub(crate) waiting: Option<Instant>,
     /// A credential that is missing or was refused.
     pub(crate) credential: Option<Problem>,
+    /// Steps it was told are in doubt.
+    pub(crate) doubts: Doubts,
 }
 
 impl CallState {
@@ -98,6 +101,7 @@ impl CallState {
             own_ticks: 0,
             waiting: None,
             credential: None,
+            doubts: Doubts::default(),
         }
     }
 

@@ -34,7 +34,7 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), StoreError> {
         1_002,
     )?;
     if let BegunRow::Fresh(effect) =
-        tx.begin_effect(TARGET, "", &[job], "create-order", false, 1_003)?
+        tx.begin_effect(TARGET, "", &[job], "create-order", None, 1_003)?
     {
         tx.finish_effect(effect, Some(b"{\"id\":900}"), 1_004)?;
     }

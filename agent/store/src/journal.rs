@@ -99,15 +99,16 @@ impl Tx<'_> {
     /// it: it may have happened after the backup.
     ///
     /// A step finished for all of them by one effect is replayed. A step not finished, or finished or begun for some
-    /// of them only, is in doubt since the oldest begin. With `verified_absent` a step that was begun and not
-    /// finished for any of them is a fresh one; a finished step never is.
+    /// of them only, is in doubt since the oldest begin. `absent` says that what was begun until then did not happen: a
+    /// step that was not finished for any of them, nor begun later, is a fresh one. Of one that was begun later the
+    /// look-up could say nothing: some member was sent again, alone, after the begin that was looked up.
     pub fn begin_effect(
         &mut self,
         connection: ConnectionId,
         scope_key: &str,
         jobs: &[JobId],
         step: &str,
-        verified_absent: bool,
+        absent: Option<Millis>,
         now: Millis,
     ) -> Result<BegunRow, StoreError> {
         self.at(now);
@@ -122,15 +123,19 @@ impl Tx<'_> {
             });
         }
         if let Some(since) = rows.iter().map(|r| r.begun_at).min() {
-            if !verified_absent || rows.iter().any(|r| r.finished.is_some()) {
+            if absent.is_none() || rows.iter().any(|r| r.finished.is_some()) {
                 return Ok(BegunRow::InDoubt(since));
+            }
+            let later = rows.iter().map(|r| r.begun_at).max();
+            if let Some(later) = later.filter(|at| Some(*at) > absent) {
+                return Ok(BegunRow::InDoubt(later));
             }
             for row in &rows {
                 self.leave_effect(row, jobs)?;
             }
         }
         if rows.is_empty()
-            && !verified_absent
+            && absent.is_none()
             && let Some(since) = restored_doubt(self, jobs)?
         {
             return Ok(BegunRow::InDoubt(since));

@@ -80,7 +80,7 @@ fn call(store: &Store, job: JobId, length: usize, now: Millis) -> BatchId {
             let work = Work::Push(Entity::Order);
             let batch = tx.create_batch(TARGET, work, Entity::Order, &[job], Generation(1), now)?;
             if let BegunRow::Fresh(effect) =
-                tx.begin_effect(TARGET, "", &[job], "create-order", false, now)?
+                tx.begin_effect(TARGET, "", &[job], "create-order", None, now)?
             {
                 tx.finish_effect(effect, Some(b"created"), now)?;
             }
@@ -405,6 +405,7 @@ fn steps_of_orders_from_before_a_restore_are_in_doubt_and_later_ones_are_not() {
     let begin = |job: u64, absent: bool| {
         store
             .write_blocking(move |tx| {
+                let absent = absent.then_some(60_000);
                 tx.begin_effect(TARGET, "", &[JobId(job)], "create-order", absent, 99_000)
             })
             .unwrap()

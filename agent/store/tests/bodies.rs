@@ -150,7 +150,7 @@ fn retention_drops_bodies_nobody_needs_and_keeps_the_keys_that_prevent_doubles()
                 10,
             )?;
             let BegunRow::Fresh(effect) =
-                tx.begin_effect(TARGET, "", &[job], "create", false, 10)?
+                tx.begin_effect(TARGET, "", &[job], "create", None, 10)?
             else {
                 panic!("a first step");
             };
@@ -220,8 +220,9 @@ fn retention_drops_bodies_nobody_needs_and_keeps_the_keys_that_prevent_doubles()
         .write_blocking(|tx| tx.accept(SOURCE, &order_document("a", "1", &["AB-1"]), 7_000))
         .unwrap();
     assert!(again.is_none(), "a revision once seen is seen for ever");
-    let replay =
-        store.write_blocking(move |tx| tx.begin_effect(TARGET, "", &[job], "create", true, 7_000));
+    let replay = store.write_blocking(move |tx| {
+        tx.begin_effect(TARGET, "", &[job], "create", Some(7_000), 7_000)
+    });
     assert!(matches!(replay, Err(StoreError::Conflict(_))), "{replay:?}");
     // The words of a pruned document are still found.
     assert_eq!(store.read(|rx| rx.search("ab-1", 5)).unwrap().len(), 1);

@@ -97,7 +97,7 @@ fn claim(tx: &mut Tx<'_>) -> Result<(), StoreError> {
 fn begin(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     for batch in tx.open_batches()? {
         for job in &batch.jobs {
-            let begun = tx.begin_effect(TARGET, "", &[*job], "create-order", false, 1_002)?;
+            let begun = tx.begin_effect(TARGET, "", &[*job], "create-order", None, 1_002)?;
             assert!(matches!(begun, BegunRow::Fresh(_)));
         }
     }

@@ -13,6 +13,10 @@ const B: JobId = JobId(2);
 const C: JobId = JobId(3);
 
 fn begin(store: &Store, jobs: &'static [JobId], absent: bool, now: i64) -> BegunRow {
+    begin_after(store, jobs, absent.then_some(now), now)
+}
+
+fn begin_after(store: &Store, jobs: &'static [JobId], absent: Option<i64>, now: i64) -> BegunRow {
     store
         .write_blocking(move |tx| {
             tx.begin_effect(TARGET, "batch", jobs, "create-order", absent, now)
@@ -65,6 +69,28 @@ fn an_unfinished_step_is_in_doubt_until_it_is_proven_absent() {
     assert_sound(&store);
 }
 
+/// A crash came after one member was sent again alone: the batch is told the age of the oldest begin, and what it looks up
+/// then says nothing about the newer one, which searches may trail.
+#[test]
+fn a_look_up_says_nothing_about_what_was_sent_after_it() {
+    let store = in_memory();
+    fresh(&begin(&store, &[A, B], false, 10));
+    fresh(&begin_after(&store, &[B], Some(10), 500));
+    assert_eq!(begin(&store, &[A, B], false, 510), BegunRow::InDoubt(10));
+    assert_eq!(
+        begin_after(&store, &[A, B], Some(10), 510),
+        BegunRow::InDoubt(500)
+    );
+    assert_eq!(
+        begin_after(&store, &[B], Some(10), 510),
+        BegunRow::InDoubt(500)
+    );
+    fresh(&begin_after(&store, &[A], Some(10), 510));
+    assert_eq!(begin(&store, &[B], false, 900), BegunRow::InDoubt(500));
+    fresh(&begin_after(&store, &[B], Some(500), 900));
+    assert_sound(&store);
+}
+
 #[test]
 fn an_answer_that_proves_nothing_happened_leaves_no_trace() {
     let store = in_memory();
@@ -103,7 +129,7 @@ fn without_jobs_the_scope_and_the_step_are_the_key() {
     let store = in_memory();
     let go = |scope: &'static str, step: &'static str| {
         store
-            .write_blocking(move |tx| tx.begin_effect(SOURCE, scope, &[], step, false, 10))
+            .write_blocking(move |tx| tx.begin_effect(SOURCE, scope, &[], step, None, 10))
             .unwrap()
     };
     let id = fresh(&go("poll-1", "pop"));
@@ -130,14 +156,14 @@ fn a_retracted_step_is_a_first_one_answered_or_not() {
     retract(&[A]).unwrap();
     fresh(&begin(&store, &[A], false, 25));
     let scope = store
-        .write_blocking(|tx| tx.begin_effect(SOURCE, "set-up", &[], "hook", false, 1))
+        .write_blocking(|tx| tx.begin_effect(SOURCE, "set-up", &[], "hook", None, 1))
         .unwrap();
     fresh(&scope);
     store
         .write_blocking(|tx| tx.retract_effect("set-up", &[], "hook"))
         .unwrap();
     let again = store
-        .write_blocking(|tx| tx.begin_effect(SOURCE, "set-up", &[], "hook", false, 2))
+        .write_blocking(|tx| tx.begin_effect(SOURCE, "set-up", &[], "hook", None, 2))
         .unwrap();
     fresh(&again);
     let gone = store.write_blocking(move |tx| tx.finish_effect(second, Some(b"x"), 9));

@@ -68,7 +68,7 @@ fn a_file_of_schema_version_1_opens_and_reads() {
         .write_blocking(|tx| take_order(tx, "new", 9_000))
         .unwrap();
     let replay = store
-        .write_blocking(|tx| tx.begin_effect(TARGET, "", &[JobId(1)], "create-order", false, 9_000))
+        .write_blocking(|tx| tx.begin_effect(TARGET, "", &[JobId(1)], "create-order", None, 9_000))
         .unwrap();
     assert_eq!(replay, BegunRow::Replay(b"{\"id\":900}".to_vec()));
     assert_eq!(

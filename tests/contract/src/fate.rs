@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use waybill_host::ports::{Begun, EffectScope, Finish, Journal, PortError};
-use waybill_model::ids::{ConnectionId, EffectId};
+use waybill_model::ids::{ConnectionId, EffectId, Millis};
 
 /// Where a run is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,11 +159,11 @@ impl<J: Journal> Journal for CutJournal<J> {
         scope: &EffectScope,
         step: &str,
         members: &[u32],
-        verified_absent: bool,
+        absent: Option<Millis>,
     ) -> Result<Begun, PortError> {
         let begun = self
             .inner
-            .begin(connection, scope, step, members, verified_absent)
+            .begin(connection, scope, step, members, absent)
             .await?;
         if matches!(begun, Begun::Fresh(_)) {
             let jobs = match scope {

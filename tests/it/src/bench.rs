@@ -285,7 +285,7 @@ impl Connector for Side {
         if let Some(journal) = journal {
             for member in 0..u32::try_from(batch.len()).expect("a small batch") {
                 journal
-                    .begin(call.connection, &call.scope, "create", &[member], false)
+                    .begin(call.connection, &call.scope, "create", &[member], None)
                     .await
                     .expect("the journal answers");
             }

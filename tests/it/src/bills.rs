@@ -229,7 +229,7 @@ impl Network {
             self.journal
                 .begin(call.connection, &call.scope, "bill", &members, absent)
         };
-        let effect = match begin(false).await.map_err(host)? {
+        let effect = match begin(None).await.map_err(host)? {
             Begun::Fresh(effect) => effect,
             Begun::Replay(id) => {
                 let id = String::from_utf8_lossy(&id).parse().unwrap_or(0);
@@ -242,7 +242,7 @@ impl Network {
                 if self.clock.now_ms() - since < PROCESSED_MS + 1_000 {
                     return Ok(Err(Failure::Retry(Some(2))));
                 }
-                match begin(true).await.map_err(host)? {
+                match begin(Some(since)).await.map_err(host)? {
                     Begun::Fresh(effect) => effect,
                     _ => return Err(CallError::Contract("still in doubt".to_owned())),
                 }

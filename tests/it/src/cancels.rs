@@ -191,13 +191,13 @@ async fn carry(
         return Ok(verdict(&Done::Before, true));
     }
     let now = line.clock.now_ms();
-    let effect = match begin(false).await.map_err(host)? {
+    let effect = match begin(None).await.map_err(host)? {
         Begun::Fresh(effect) => effect,
         Begun::Replay(_) => return Ok(verdict(&Done::Now, false)),
         Begun::InDoubt { since } if now - since < SETTLED_MS => {
             return Ok(Err(Failure::Retry(Some(2))));
         }
-        Begun::InDoubt { .. } => match begin(true).await.map_err(host)? {
+        Begun::InDoubt { since } => match begin(Some(since)).await.map_err(host)? {
             Begun::Fresh(effect) => effect,
             _ => return Err(CallError::Contract("still in doubt".to_owned())),
         },

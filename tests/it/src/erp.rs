@@ -111,7 +111,7 @@ impl Erp {
         }
         let begun = self
             .journal
-            .begin(call.connection, &call.scope, "create", &[member], false)
+            .begin(call.connection, &call.scope, "create", &[member], None)
             .await
             .map_err(host)?;
         let effect = match begun {
@@ -134,7 +134,13 @@ impl Erp {
                 }
                 match self
                     .journal
-                    .begin(call.connection, &call.scope, "create", &[member], true)
+                    .begin(
+                        call.connection,
+                        &call.scope,
+                        "create",
+                        &[member],
+                        Some(since),
+                    )
                     .await
                     .map_err(host)?
                 {

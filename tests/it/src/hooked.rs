@@ -278,7 +278,13 @@ impl Connector for Script {
             Ok(false) => {
                 let begun = self
                     .journal
-                    .begin(call.connection, &call.scope, "register", &[], true)
+                    .begin(
+                        call.connection,
+                        &call.scope,
+                        "register",
+                        &[],
+                        Some(Millis::MAX),
+                    )
                     .await;
                 let Ok(Begun::Fresh(effect)) = begun else {
                     return answer(Err(CallError::Failure(Failure::Retry(None))));

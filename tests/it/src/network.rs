@@ -18,7 +18,7 @@ use waybill_model::document::{
     Address, Body, Deadline, DeadlineSource, Document, Entity, Identifier, Order, OrderLine,
     OrderPhase,
 };
-use waybill_model::ids::Generation;
+use waybill_model::ids::{Generation, Millis};
 
 /// The network's connector.
 pub struct Network {
@@ -165,7 +165,7 @@ impl Network {
         let host = |error: waybill_host::ports::PortError| CallError::Host(error.0);
         let begun = self
             .journal
-            .begin(call.connection, &call.scope, &step, &members, false)
+            .begin(call.connection, &call.scope, &step, &members, None)
             .await
             .map_err(host)?;
         let effect = match begun {
@@ -175,7 +175,13 @@ impl Network {
             Begun::InDoubt { since } if now - since > 2_000 => {
                 match self
                     .journal
-                    .begin(call.connection, &call.scope, &step, &members, true)
+                    .begin(
+                        call.connection,
+                        &call.scope,
+                        &step,
+                        &members,
+                        Some(Millis::MAX),
+                    )
                     .await
                     .map_err(host)?
                 {

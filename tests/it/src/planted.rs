@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use std::sync::Arc;
 use waybill_host::ports::{Begun, EffectScope, Finish, Journal, PortError};
-use waybill_model::ids::{ConnectionId, EffectId};
+use waybill_model::ids::{ConnectionId, EffectId, Millis};
 
 /// A journal without an entry of what is created: such a call leaves as if nothing had to be kept.
 pub(crate) struct Forgetful(pub(crate) Arc<dyn Journal>);
@@ -19,7 +19,7 @@ impl Journal for Forgetful {
         scope: &EffectScope,
         step: &str,
         members: &[u32],
-        absent: bool,
+        absent: Option<Millis>,
     ) -> Result<Begun, PortError> {
         if step == "create" {
             return Ok(Begun::Fresh(NONE));

@@ -104,7 +104,9 @@ impl Erp {
         }
         let host = |error: waybill_host::ports::PortError| CallError::Host(error.0);
         let (connection, scope) = (call.connection, &call.scope);
-        let begun = self.journal.begin(connection, scope, "register", &[], true);
+        let begun = self
+            .journal
+            .begin(connection, scope, "register", &[], Some(Millis::MAX));
         let Begun::Fresh(effect) = begun.await.map_err(host)? else {
             return Err(failed(Failure::Retry(None)));
         };

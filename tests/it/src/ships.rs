@@ -133,14 +133,14 @@ impl Network {
         let host = |error: PortError| CallError::Host(error.0);
         let told: Vec<Told> = batch.iter().map(told).collect();
         let all: Vec<u32> = (0..u32::try_from(batch.len()).unwrap_or(0)).collect();
-        let begin = |members: Vec<u32>, verified: bool| async move {
+        let begin = |members: Vec<u32>, absent: Option<Millis>| async move {
             let (connection, scope) = (call.connection, &call.scope);
             self.journal
-                .begin(connection, scope, "ship", &members, verified)
+                .begin(connection, scope, "ship", &members, absent)
                 .await
         };
         let mut adopted: BTreeMap<usize, Verdict> = BTreeMap::new();
-        let effect = match begin(all, false).await.map_err(host)? {
+        let effect = match begin(all, None).await.map_err(host)? {
             Begun::Fresh(effect) => effect,
             Begun::Replay(id) => return Ok(replayed(&id, &told)),
             Begun::InDoubt { since } => {
@@ -162,7 +162,7 @@ impl Network {
                 if rest.is_empty() {
                     return Ok(adopted.into_values().collect());
                 }
-                match begin(rest, true).await.map_err(host)? {
+                match begin(rest, Some(Millis::MAX)).await.map_err(host)? {
                     Begun::Fresh(effect) => effect,
                     _ => return Err(CallError::Contract("still in doubt".to_owned())),
                 }

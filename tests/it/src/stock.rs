@@ -289,7 +289,9 @@ impl Network {
     ) -> Result<Vec<Verdict>, CallError> {
         let host = |error: PortError| CallError::Host(error.0);
         let (connection, scope) = (call.connection, &call.scope);
-        let begun = self.journal.begin(connection, scope, "levels", &[], true);
+        let begun = self
+            .journal
+            .begin(connection, scope, "levels", &[], Some(Millis::MAX));
         let effect = match begun.await.map_err(host)? {
             Begun::Fresh(effect) => effect,
             Begun::Replay(id) => {

@@ -401,7 +401,7 @@ fn run(
         format!("batch:{batch}"),
         call.step.as_deref().unwrap_or_default(),
     );
-    if let BegunRow::Fresh(effect) = tx.begin_effect(to, &scope, jobs, step, false, at)? {
+    if let BegunRow::Fresh(effect) = tx.begin_effect(to, &scope, jobs, step, None, at)? {
         tx.finish_effect(effect, Some(call.answer.as_bytes()), at + 300)?;
     }
     tx.close_batch(batch, std::slice::from_ref(call))?;

@@ -41,7 +41,7 @@ impl Journal for Quiet {
         _: &EffectScope,
         _: &str,
         _: &[u32],
-        _: bool,
+        _: Option<Millis>,
     ) -> Result<Begun, PortError> {
         never()
     }

@@ -84,6 +84,8 @@ pub(crate) async fn send(
         crash::point_of("effect.answered", &effect.step);
         finish(state, &visitor.bound, id, &outcome).await?;
         crash::point_of("effect.finished", &effect.step);
+        // Should it be lost, its guest knows of this very attempt.
+        state.doubts.tell(effect, Millis::MAX);
     }
     Ok(match outcome {
         Ok(answer) => Ok(Response {
@@ -143,7 +145,7 @@ async fn begin(
             &visitor.call.scope,
             &effect.step,
             &effect.members,
-            effect.verified_absent,
+            state.doubts.absent(effect),
         )
         .await;
     match state.port(begun)? {
@@ -170,6 +172,9 @@ async fn begin(
             })))
         }
         Begun::InDoubt { since } => {
+            if !effect.verified_absent {
+                state.doubts.tell(effect, since);
+            }
             let age = u64::try_from(bound.now() - since).unwrap_or(0);
             let error = IoError::InDoubt(age);
             note(state, bound, request, &error.to_string());

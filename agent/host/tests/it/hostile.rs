@@ -148,6 +148,56 @@ async fn more_calls_than_places_wait_for_one() {
     assert!(waiting.iter().all(|said| said == "0 calls, 0 bytes"));
 }
 
+/// The figure of a line such as `VmSize:   1234 kB`, in bytes; `None`: there is no limit.
+fn figure(file: &str, line: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(file).unwrap();
+    let found = text.lines().find_map(|l| l.strip_prefix(line)).unwrap();
+    let unit = if file.ends_with("status") { 1024 } else { 1 };
+    let word = found.split_whitespace().next().unwrap();
+    word.parse::<u64>().ok().map(|n| n * unit)
+}
+
+/// Where a limit leaves no room for the places, every call maps its own memory: in a process of its own, with room for
+/// the test and far too little for them.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn where_addresses_are_few_calls_map_their_own_memory() {
+    const FEW: u64 = 24 << 30;
+    if figure("/proc/self/limits", "Max address space").is_none() {
+        let bench = bench().await;
+        bench.works().await;
+        let size = figure("/proc/self/status", "VmSize:").unwrap();
+        assert!(size > 4 * FEW, "places are reserved here: {size}");
+        let own = "hostile::where_addresses_are_few_calls_map_their_own_memory";
+        let script = format!("ulimit -v {} && exec \"$0\" --exact {own}", FEW >> 10);
+        let mut child = std::process::Command::new("sh");
+        child
+            .arg("-c")
+            .arg(script)
+            .arg(std::env::current_exe().unwrap());
+        let output = child.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && said.contains("1 passed"),
+            "{said}"
+        );
+        return;
+    }
+    let bench = Bench::apart().await;
+    // More than there are places: they wait for each other here as well.
+    let calls = (0..80).map(|_| bench.said("do=leave"));
+    let said = futures_util::future::join_all(calls).await;
+    assert!(
+        said.iter().all(|said| said == "0 calls, 0 bytes"),
+        "{said:?}"
+    );
+    assert_eq!(bench.error("do=memory").await, CallError::OutOfMemory);
+    trapped(&bench.error("do=trap").await, "unreachable");
+    bench.works().await;
+    let size = figure("/proc/self/status", "VmPeak:").unwrap();
+    assert!(size < FEW, "{size}");
+}
+
 #[tokio::test]
 async fn a_trap_says_what_happened() {
     let bench = bench().await;

@@ -54,6 +54,35 @@ async fn a_lost_answer_is_in_doubt_until_it_was_looked_up() {
     assert_eq!(create(&bench, "send").await, "200 replayed made");
 }
 
+/// One of two was sent again alone, and then the agent was stopped. The batch is told the age of the older one; that it
+/// was looked up then says nothing about the newer one.
+#[tokio::test]
+async fn a_look_up_counts_for_what_was_told_to_be_in_doubt() {
+    let site = Site::start(|_| text(201, "made")).await;
+    let bench = Bench::at(&site.base()).await;
+    bench.journal.leave_open(7, "create", BEGUN_AT);
+    bench.journal.leave_open(8, "create", BEGUN_AT + 500);
+    let both = format!("do=send-then-insist\n{CREATE}").replace("members=0", "members=0,1");
+    let age = NOW - BEGUN_AT;
+    assert_eq!(
+        bench.pushed(Mode::Live, &format!("{both}\ninsist=1")).await,
+        format!("IoError::InDoubt({age}) | IoError::InDoubt({})", age - 500)
+    );
+    assert_eq!(site.asked().len(), 0, "nothing is sent");
+    assert_eq!(
+        bench.pushed(Mode::Live, &format!("{both}\ninsist=0")).await,
+        format!("IoError::InDoubt({age}) | 201 made")
+    );
+    // Asked for alone it is told its own age, and its look-up counts.
+    let alone = both.replace("members=0,1", "members=1");
+    assert_eq!(
+        bench
+            .pushed(Mode::Live, &format!("{alone}\ninsist=1"))
+            .await,
+        format!("IoError::InDoubt({}) | 201 made", age - 500)
+    );
+}
+
 #[tokio::test]
 async fn refusals_end_a_step_and_server_errors_do_not() {
     for (status, open) in [

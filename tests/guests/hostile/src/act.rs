@@ -24,6 +24,16 @@ pub(crate) fn act(settings: &Settings<'_>) -> Result<String, Failure> {
             let first = said(&http::send(&request(settings)));
             format!("{first} | {}", said(&http::send(&request(settings))))
         }
+        "send-then-insist" => {
+            let first = said(&http::send(&request(settings)));
+            let mut again = request(settings);
+            again.effect = again.effect.map(|effect| Effect {
+                members: vec![number(settings, "insist")],
+                verified_absent: true,
+                ..effect
+            });
+            format!("{first} | {}", said(&http::send(&again)))
+        }
         "send-often" => send_often(settings),
         "follow" => follow(settings),
         "send-and-retract" => {

@@ -30,6 +30,11 @@ pub(crate) struct MemoryJournal {
 
 pub(crate) const BEGUN_AT: Millis = 1_000;
 
+/// The key of a job's step.
+fn of_job(job: u64, step: &str) -> (String, String) {
+    (format!("job {}", JobId(job)), step.to_owned())
+}
+
 fn keys(scope: &EffectScope, members: &[u32], step: &str) -> Vec<(String, String)> {
     let names = match scope {
         EffectScope::Poll(name) | EffectScope::Setup(name) | EffectScope::Levels(name) => {
@@ -46,8 +51,16 @@ fn keys(scope: &EffectScope, members: &[u32], step: &str) -> Vec<(String, String
 impl MemoryJournal {
     /// What is known of a step of a job.
     pub(crate) fn of_job(&self, job: u64, step: &str) -> Option<Step> {
-        let key = (format!("job {}", JobId(job)), step.to_owned());
-        self.steps.lock().unwrap().get(&key).cloned()
+        self.steps.lock().unwrap().get(&of_job(job, step)).cloned()
+    }
+
+    /// A step of a job was begun then, and nothing is known of its end.
+    pub(crate) fn leave_open(&self, job: u64, step: &str, since: Millis) {
+        let open = Step::Open {
+            id: 1_000 + job,
+            since,
+        };
+        self.steps.lock().unwrap().insert(of_job(job, step), open);
     }
 }
 
@@ -59,14 +72,14 @@ impl Journal for MemoryJournal {
         scope: &EffectScope,
         step: &str,
         members: &[u32],
-        verified_absent: bool,
+        absent: Option<Millis>,
     ) -> Result<Begun, PortError> {
         let mut steps = self.steps.lock().unwrap();
         let keys = keys(scope, members, step);
         for key in &keys {
             match steps.get(key) {
                 Some(Step::Finished(answer)) => return Ok(Begun::Replay(answer.clone())),
-                Some(Step::Open { since, .. }) if !verified_absent => {
+                Some(Step::Open { since, .. }) if absent.is_none_or(|until| *since > until) => {
                     return Ok(Begun::InDoubt { since: *since });
                 }
                 _ => {}
