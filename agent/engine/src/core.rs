@@ -7,7 +7,7 @@ use crate::flow;
 use crate::hooks::{self, Hooks};
 use crate::shipment::trigger;
 use crate::supervise::EngineOptions;
-use crate::swap::{Swaps, Watch, Watched};
+use crate::swap::{Before, Swaps, Watch, Watched};
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,10 +17,10 @@ use waybill_host::connector::{Call, Connector, Mode};
 use waybill_host::ports::{Clock, EffectScope, Rng};
 use waybill_model::backoff::Backoff;
 use waybill_model::contract::{Context, Descriptor, Pairs};
-use waybill_model::ids::{BatchId, ConnectionId, Millis};
+use waybill_model::ids::{BatchId, ConnectionId, Generation, Millis};
 use waybill_model::job::Priority;
 use waybill_model::settings::{self, Values};
-use waybill_store::{ConnectionRow, Read, RouteRow, Store, StoreError};
+use waybill_store::{ConnectionRow, ConnectorRow, Read, RouteRow, Store, StoreError};
 
 /// Called after each commit with the time and one line; the simulation hashes the lines.
 pub type Observer = Arc<dyn Fn(Millis, &str) + Send + Sync>;
@@ -43,6 +43,21 @@ impl Slot {
     }
     pub(crate) fn millis(&self, key: &str) -> Option<Millis> {
         seconds(self.settings.get(key)?)
+    }
+}
+
+/// The build that a run of calls goes on with. Its lines in the log name that one, so it ends where another took over: the
+/// next look begins anew with the new one.
+#[derive(Default)]
+pub(crate) struct OneBuild(Option<Generation>);
+
+impl OneBuild {
+    /// Whether this connection is still bound to it; the first one counts.
+    pub(crate) fn is(&mut self, slot: &Slot) -> bool {
+        slot.connector().is_some_and(|connector| {
+            let generation = connector.generation();
+            *self.0.get_or_insert(generation) == generation
+        })
     }
 }
 
@@ -259,7 +274,9 @@ impl Core {
 
     /// Reads connections, routes and settings again and binds every connection.
     pub(crate) fn reload(&self) -> Result<(), StoreError> {
-        let shipments = self.store.read(|rx| trigger::wanted(rx))?;
+        let (shipments, builds) = self
+            .store
+            .read(|rx| Ok::<_, StoreError>((trigger::wanted(rx)?, rx.connectors()?)))?;
         let (rows, routes, agent, values, addresses) = self.store.read(|rx| {
             let rows = rx.connections()?;
             let values = rows
@@ -279,10 +296,11 @@ impl Core {
         self.hooks.open(addresses);
         let mut slots = BTreeMap::new();
         for (row, mut settings) in rows.into_iter().zip(values) {
+            let before = self.before(&builds, &row, &settings);
             self.fill_defaults(&row, &mut settings);
             let binding = Binding::of(&row, &settings);
             let bound = self.connectors.bind(&row.connector, binding);
-            let connector = bound.map(|inner| Watched::around(inner, &self.watch));
+            let connector = bound.map(|inner| Watched::around(inner, before, &self.watch));
             if let Err(why) = &connector {
                 tracing::error!(connection = %row.name, reason = %why, "Connection has no connector.");
             }
@@ -334,10 +352,35 @@ impl Core {
         else {
             return;
         };
-        for setting in descriptor.settings {
-            if let Some(default) = setting.default {
-                settings.entry(setting.key).or_insert(default);
-            }
+        defaults_of(descriptor, settings);
+    }
+
+    /// The build that a build on trial is held against, bound to the same connection. Settings are never removed, so it
+    /// finds its own.
+    fn before(
+        &self,
+        builds: &[ConnectorRow],
+        row: &ConnectionRow,
+        settings: &Values,
+    ) -> Option<Before> {
+        let build = builds.iter().find(|build| build.id == row.connector)?;
+        build.trial.as_ref()?;
+        let build = self.swaps.loaded(&build.previous.first()?.hash)?;
+        let mut own = settings.clone();
+        defaults_of(build.descriptor().clone(), &mut own);
+        let connector = build.bind(Binding::of(row, &own)).ok()?;
+        Some(Before {
+            connector,
+            settings: own.into_iter().collect(),
+        })
+    }
+}
+
+/// Fills in what nobody set.
+fn defaults_of(descriptor: Descriptor, settings: &mut Values) {
+    for setting in descriptor.settings {
+        if let Some(default) = setting.default {
+            settings.entry(setting.key).or_insert(default);
         }
     }
 }

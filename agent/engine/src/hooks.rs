@@ -3,7 +3,7 @@
 //! business, what becomes of hints `hints.rs`'s.
 
 use crate::calls;
-use crate::core::{Core, Desk, Slot};
+use crate::core::{Core, Desk, OneBuild, Slot};
 use crate::disk::Room;
 use crate::event::Event;
 use crate::handle::Handle;
@@ -356,7 +356,15 @@ pub(crate) async fn receive(core: Arc<Core>, connection: ConnectionId) -> Result
     let Some(slot) = desk.slots.get(&connection) else {
         return Ok(());
     };
+    let mut build = OneBuild::default();
+    if !build.is(slot) {
+        return Ok(());
+    }
     while !core.stopping.load(Ordering::Relaxed) {
+        if !core.slot(connection).is_some_and(|slot| build.is(&slot)) {
+            // The next look reads the rest with the build that took over.
+            break;
+        }
         // Before each look: what is committed after it is told anew.
         held(&core.hooks.told).remove(&connection);
         let rows = core.store.read(|rx| rx.deliveries(connection, BATCH))?;

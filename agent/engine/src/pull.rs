@@ -1,6 +1,6 @@
 //! Pulling one page of a feed: ask, commit, go on. The cursor moves in the same commit as the documents it stands for.
 
-use crate::core::{Core, Slot};
+use crate::core::{Core, OneBuild, Slot};
 use crate::event::Event;
 use crate::flow::{self, Standing};
 use crate::intake;
@@ -68,7 +68,8 @@ pub(crate) async fn run(
     connection: ConnectionId,
     entity: Entity,
 ) -> Result<(), StoreError> {
-    while page(&core, connection, entity).await? {}
+    let mut build = OneBuild::default();
+    while page(&core, connection, entity, &mut build).await? {}
     Ok(())
 }
 
@@ -77,9 +78,10 @@ async fn page(
     core: &Arc<Core>,
     connection: ConnectionId,
     entity: Entity,
+    build: &mut OneBuild,
 ) -> Result<bool, StoreError> {
     let desk = core.desk();
-    let Some(slot) = desk.slots.get(&connection) else {
+    let Some(slot) = desk.slots.get(&connection).filter(|slot| build.is(slot)) else {
         return Ok(false);
     };
     let Some(connector) = slot.connector() else {

@@ -3,7 +3,7 @@
 
 use crate::calls;
 use crate::cancel;
-use crate::core::{Core, Desk, Slot};
+use crate::core::{Core, Desk, OneBuild, Slot};
 use crate::event::Event;
 use crate::flow;
 use crate::gather;
@@ -57,9 +57,10 @@ pub(crate) async fn run(
     entity: Entity,
 ) -> Result<(), StoreError> {
     let mut filled = false;
+    let mut build = OneBuild::default();
     loop {
         // A swap counts from the next batch on: this one ends on the build it is claimed for.
-        let Some(slot) = core.slot(connection) else {
+        let Some(slot) = core.slot(connection).filter(|slot| build.is(slot)) else {
             return Ok(());
         };
         match claim(&core, &slot, entity, filled).await? {
@@ -336,9 +337,9 @@ pub(crate) async fn commit_verdicts(
     let went_well = value
         .as_ref()
         .is_ok_and(|verdicts| calls::refused_login(verdicts).is_none());
-    // What stops a build on trial is held against the build: thousands of jobs, each sent alone after it was taken back,
-    // would use up the calls of hours.
-    let doubted = core.watch.is_doubted(generation);
+    // What stops a build on trial is held against the build, unless it stops the one before as well: thousands of jobs,
+    // each sent alone after it was taken back, would use up the calls of hours.
+    let doubted = core.watch.is_doubted(generation) && !answer.excused;
     let stopped = !doubted && matches!(value, Err(CallError::Trapped(_) | CallError::OutOfMemory));
     let verdicts: Vec<Verdict> = match &value {
         Ok(verdicts) => verdicts.clone(),

@@ -69,6 +69,9 @@ pub struct Answer<T> {
     pub exchanges: Vec<Exchange>,
     /// A stored retry-after that outlives the call: nobody calls this connection before then.
     pub hold_until: Option<Millis>,
+    /// Its build is on trial, and the one before stopped at the same: what was worked on is at fault. Whoever watches
+    /// builds says so.
+    pub excused: bool,
 }
 
 /// What each of a batch of webhook deliveries says to read again, or why it cannot be understood.
@@ -82,6 +85,7 @@ impl<T> Answer<T> {
             writes: Vec::new(),
             exchanges: Vec::new(),
             hold_until: None,
+            excused: false,
         }
     }
 }

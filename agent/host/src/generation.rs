@@ -173,6 +173,7 @@ impl BoundGeneration {
             writes,
             exchanges: state.exchanges,
             hold_until: state.hold_until,
+            excused: false,
         }
     }
 

@@ -23,6 +23,7 @@ pub fn answer<T>(value: Result<T, CallError>) -> Answer<T> {
         writes: Vec::new(),
         exchanges: Vec::new(),
         hold_until: None,
+        excused: false,
     }
 }
 

@@ -15,6 +15,9 @@ use waybill_model::contract::{
 use waybill_model::document::{Document, Entity};
 use waybill_model::ids::Generation;
 
+/// Key of an order that stops every build.
+pub const POISON: &str = "POISON";
+
 /// How a build behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Way {
@@ -306,7 +309,9 @@ impl Connector for Bound {
     async fn push(&self, call: Call, batch: Vec<Delivery>) -> Answer<Vec<Verdict>> {
         let limit = call.limit_ms;
         self.0.side.pushed_by(self.0.generation);
+        let poisoned = batch.iter().any(|d| d.document.key == POISON);
         match self.0.way {
+            _ if poisoned => answer(Err(CallError::Trapped("poisoned".to_owned()))),
             Way::Traps => answer(Err(CallError::Trapped("unreachable".to_owned()))),
             Way::Loops => {
                 self.0.side.clock().sleep_ms(limit).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use waybill_engine::swap::Given;
 use waybill_engine::swap::view::{ConnectorState, ConnectorView};
 use waybill_it::bench::{Bench, ERP, Start, held, order};
-use waybill_it::swapped::{Folder, Script, Way};
+use waybill_it::swapped::{Folder, POISON, Script, Way};
 use waybill_model::contract::{Descriptor, Field, Reach, Setting};
 use waybill_model::document::Order;
 use waybill_model::ids::Generation;
@@ -154,6 +154,58 @@ fn a_batch_ends_on_the_build_it_began_with() {
     });
 }
 
+/// An order that stops every build is judged by the build before, too: it waits for a person, and the good build stays.
+#[test]
+fn an_order_that_stops_every_build_takes_no_good_one_back() {
+    case(|bench, folder| async move {
+        orders(&bench, 0..5).await;
+        folder.put("erp.wasm", Script::new("1.1", Way::Good));
+        look(&bench).await;
+        bench.send(order(POISON, 1, nothing));
+        orders(&bench, 5..10).await;
+        bench.pass(300).await;
+        assert!(row(&bench).trial.is_some(), "there was little to do");
+        orders(&bench, 10..27).await;
+        let passed = row(&bench);
+        assert_eq!(passed.current.version, "1.1", "{passed:?}");
+        assert!(passed.trial.is_none() && passed.bad.is_empty());
+        for key in 0..27 {
+            let order = bench.order(&format!("O{key}"));
+            assert_eq!(order.stage, OrderStage::Created, "{order:?}");
+        }
+        let poisoned = bench.order(POISON);
+        assert_eq!(poisoned.stage, OrderStage::Waiting, "{poisoned:?}");
+        assert_eq!(bench.cards().len(), 1, "{:?}", bench.cards());
+        bench.end().await;
+    });
+}
+
+/// What stops a build on trial is done by the build before, at once, also after a start.
+#[test]
+fn what_stops_a_build_on_trial_is_done_by_the_one_before() {
+    case(|bench, folder| async move {
+        orders(&bench, 0..3).await;
+        folder.put("erp.wasm", Script::new("1.1", Way::Traps));
+        look(&bench).await;
+        orders(&bench, 3..4).await;
+        assert_eq!(row(&bench).trial.map(|t| t.bad.len()), Some(1));
+        assert_eq!(bench.order("O3").stage, OrderStage::Created);
+        let pushes = held(&bench.erp.pushes).clone();
+        assert!(pushes.ends_with(&[Generation(2), Generation(1)]));
+        let store = bench.kill();
+        let bench = Bench::with_folder(Start::default(), &folder, Some(store)).await;
+        bench.pass(60).await;
+        orders(&bench, 4..5).await;
+        assert_eq!(row(&bench).trial.map(|t| t.bad.len()), Some(2));
+        assert_eq!(bench.order("O4").stage, OrderStage::Created);
+        orders(&bench, 5..6).await;
+        bench.pass(30).await;
+        assert_eq!(row(&bench).current.version, "1.0");
+        assert_eq!(bench.order("O5").stage, OrderStage::Created);
+        bench.end().await;
+    });
+}
+
 /// The third bad batch brings the build before back, within five seconds, and the file does not bring it in again.
 fn is_undone(way: Way, word: &'static str) {
     case(|bench, folder| async move {
@@ -161,13 +213,15 @@ fn is_undone(way: Way, word: &'static str) {
         folder.put("erp.wasm", Script::new("1.1", way));
         look(&bench).await;
         assert_eq!(row(&bench).current.version, "1.1");
-        for key in 5..9 {
-            bench.send(order(&format!("O{key}"), 1, nothing));
-        }
-        let mut third = None;
+        let (mut third, mut sent) = (None, 0);
         for _ in 0..400 {
-            bench.pass(1).await;
             let bad = row(&bench).trial.map_or(3, |t| t.bad.len());
+            // What it cannot do is done by the build before: it takes the next order to see it again.
+            if bad == sent && sent < 4 {
+                bench.send(order(&format!("O{}", 5 + sent), 1, nothing));
+                sent += 1;
+            }
+            bench.pass(1).await;
             let pushes = held(&bench.erp.pushes)
                 .iter()
                 .filter(|g| **g == Generation(2))
@@ -175,7 +229,7 @@ fn is_undone(way: Way, word: &'static str) {
             if pushes >= 3 && third.is_none() {
                 third = Some(bench.clock.now_ms());
             }
-            if bad == 3 {
+            if bad == 3 && sent == 4 {
                 break;
             }
         }
@@ -639,6 +693,7 @@ fn a_kill_during_a_trial_goes_on_with_it() {
         let bench = Bench::with_folder(Start::default(), &folder, Some(store)).await;
         assert_eq!(folder.loads().last().map(String::as_str), Some("1.1"));
         bench.pass(120).await;
+        orders(&bench, 4..7).await;
         let undone = row(&bench);
         assert_eq!(undone.current.version, "1.0", "{undone:?}");
         assert_eq!(bench.order("O3").stage, OrderStage::Created);

@@ -2,7 +2,7 @@
 //! says that an item's stock moved. Polling is the truth; hints make it faster.
 
 use super::derive::{self, Route};
-use crate::core::{Core, Desk};
+use crate::core::{Core, Desk, OneBuild};
 use crate::event::Event;
 use crate::{calls, pull};
 use std::collections::BTreeMap;
@@ -35,7 +35,8 @@ struct Place {
 
 /// Reads what is held of every item, from where the last run stopped.
 pub(crate) async fn sweep(core: Arc<Core>, connection: ConnectionId) -> Result<(), StoreError> {
-    while chunk(&core, connection).await? {}
+    let mut build = OneBuild::default();
+    while chunk(&core, connection, &mut build).await? {}
     Ok(())
 }
 
@@ -87,9 +88,13 @@ fn is_told_of(
 }
 
 /// One call; whether the round goes on.
-async fn chunk(core: &Arc<Core>, connection: ConnectionId) -> Result<bool, StoreError> {
+async fn chunk(
+    core: &Arc<Core>,
+    connection: ConnectionId,
+    build: &mut OneBuild,
+) -> Result<bool, StoreError> {
     let desk = core.desk();
-    let Some(slot) = desk.slots.get(&connection) else {
+    let Some(slot) = desk.slots.get(&connection).filter(|slot| build.is(slot)) else {
         return Ok(false);
     };
     let Some(connector) = slot.connector() else {

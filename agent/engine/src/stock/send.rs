@@ -5,7 +5,7 @@ use super::derive::{self, Route};
 use super::full::{FullSet, full_ms, full_set, keep_full};
 use super::taken;
 use crate::calls;
-use crate::core::{Core, Desk, Slot};
+use crate::core::{Core, Desk, OneBuild, Slot};
 use crate::event::Event;
 use crate::flow::{self, Standing};
 use crate::ports::level_scope;
@@ -176,8 +176,9 @@ pub(crate) async fn push(core: Arc<Core>, to: ConnectionId) -> Result<(), StoreE
 }
 
 async fn push_all(core: &Arc<Core>, to: ConnectionId) -> Result<(), StoreError> {
+    let mut build = OneBuild::default();
     loop {
-        let Some(slot) = core.slot(to) else {
+        let Some(slot) = core.slot(to).filter(|slot| build.is(slot)) else {
             return Ok(());
         };
         let Some(connector) = slot.connector().cloned() else {

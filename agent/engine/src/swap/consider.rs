@@ -27,6 +27,7 @@ pub(crate) async fn run(core: Arc<Core>) -> Result<(), StoreError> {
     };
     let files = shelf.files().await;
     core.swaps.saw(files.clone());
+    judges(&core, &*shelf).await?;
     let Ok(files) = files else {
         return Ok(());
     };
@@ -36,6 +37,28 @@ pub(crate) async fn run(core: Arc<Core>) -> Result<(), StoreError> {
     accepted(&core, &*shelf, &files).await?;
     withdraw(&core, &files).await?;
     tidy(&core, &*shelf).await
+}
+
+/// Builds on trial are held against those before them. After a start these lie in their copies.
+async fn judges(core: &Core, shelf: &dyn Shelf) -> Result<(), StoreError> {
+    let mut loaded = false;
+    for row in core.store.read(Read::connectors)? {
+        let (Some(_), Some(before)) = (&row.trial, row.previous.first()) else {
+            continue;
+        };
+        if core.swaps.loaded(&before.hash).is_some() {
+            continue;
+        }
+        // Where it cannot be loaded, the trial goes on without it.
+        if let Ok(build) = shelf.load(&before.hash, before.generation).await {
+            core.swaps.keep_loaded(build);
+            loaded = true;
+        }
+    }
+    if loaded {
+        core.wake(Event::Reload);
+    }
+    Ok(())
 }
 
 /// One file of the folder.

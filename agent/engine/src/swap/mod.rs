@@ -1,6 +1,6 @@
 //! Swapping connectors while the agent runs: a build is loaded, weighed against what was granted, proven, swapped in,
 //! watched, and taken back when it misbehaves. Knows no file system and no WebAssembly: it asks `port.rs`.
-//! Read `consider.rs` first, then `watch.rs`, `trial.rs` and `undo.rs`.
+//! Read `consider.rs` first, then `watched.rs`, `watch.rs`, `trial.rs` and `undo.rs`.
 
 mod commands;
 mod consider;
@@ -16,6 +16,7 @@ mod trial;
 mod undo;
 pub mod view;
 mod watch;
+mod watched;
 
 pub use commands::Given;
 pub use port::{Build, BuildLimits, Refusal, Seen, Shelf};
@@ -28,7 +29,8 @@ pub(crate) use show::connectors;
 pub(crate) use start::go_on;
 pub(crate) use state::Swaps;
 pub(crate) use undo::judge;
-pub(crate) use watch::{Watch, Watched};
+pub(crate) use watch::Watch;
+pub(crate) use watched::{Before, Watched};
 
 /// Who did what nobody asked for, in History.
 pub(crate) const SELF: &str = "Waybill";

@@ -1,7 +1,7 @@
 //! A build on trial: what is counted of it, held against the build before, and when that is enough. Pure.
 
 use super::samples::{Kind, Usual};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::ids::{Generation, Millis};
 
 /// So many batches without a problem end a trial.
@@ -28,6 +28,9 @@ pub(crate) struct Live {
     pub(crate) found_out: Option<Millis>,
     /// Bad ones that are stored.
     pub(super) told: usize,
+    /// Kinds whose newest batch was bad. What could not be done was done by the build before, so that nobody tries it again:
+    /// the trial goes on until a batch of that kind shows which it is.
+    owed: BTreeSet<String>,
     /// Batches in a row of each kind that cost twice as much as usual, and more than any before; `None`: the row ended.
     dear: BTreeMap<Kind, Option<usize>>,
     /// What all of them cost together.
@@ -87,10 +90,28 @@ impl Live {
             since,
             good: 0,
             told: bad.len(),
+            owed: bad
+                .iter()
+                .filter_map(|bad| Some(bad.split_once(": ")?.0.to_owned()))
+                .collect(),
             bad,
             found_out: None,
             dear: BTreeMap::new(),
             sum: Sum::default(),
+        }
+    }
+
+    /// A bad batch.
+    pub(super) fn blame(&mut self, kind: Kind, bad: String) {
+        self.bad.push(bad);
+        self.owed.insert(kind.to_string());
+    }
+
+    /// A call that came out well; `counts`: as a batch.
+    pub(super) fn praise(&mut self, kind: Kind, counts: bool) {
+        self.owed.remove(&kind.to_string());
+        if counts {
+            self.good = self.good.saturating_add(1);
         }
     }
 
@@ -111,6 +132,9 @@ impl Live {
 
     /// When it ends at the latest, as it stands.
     pub(super) fn ends_at(&self) -> Millis {
+        if !self.owed.is_empty() {
+            return Millis::MAX;
+        }
         let is_suspected = self.dear.values().any(Option::is_some) || self.sum.is_suspected();
         if self.good < GOOD_MOST || is_suspected {
             self.since + TRIAL_MS
@@ -214,6 +238,23 @@ mod tests {
                 good.hold_against(Kind::Push(Entity::Order), usual(200, 4), requests);
             }
             assert_eq!(good.bad, Vec::<String>::new(), "build {build}");
+        }
+    }
+
+    #[test]
+    fn a_trial_does_not_end_while_the_newest_batch_of_a_kind_was_bad() {
+        let (pushes, pulls) = (Kind::Push(Entity::Order), Kind::Pull(Entity::Order));
+        let mut trial = live(GOOD_MOST);
+        trial.blame(pushes, format!("{pushes}: it stopped"));
+        trial.praise(pulls, true);
+        assert!(!trial.is_over(1_000 + TRIAL_MS));
+        // Nor after a start.
+        let (before, since) = (Generation(1), 1_000);
+        let mut started = Live::new(Generation(2), before, since, trial.bad.clone());
+        assert!(!started.is_over(1_000 + TRIAL_MS));
+        for trial in [&mut trial, &mut started] {
+            trial.praise(pushes, true);
+            assert!(trial.is_over(1_000 + TRIAL_MS));
         }
     }
 
