@@ -309,6 +309,7 @@ impl Connector for Bound {
     async fn push(&self, call: Call, batch: Vec<Delivery>) -> Answer<Vec<Verdict>> {
         let limit = call.limit_ms;
         self.0.side.pushed_by(self.0.generation);
+        tracing::info!(build = self.0.generation.0, "Pushed.");
         let poisoned = batch.iter().any(|d| d.document.key == POISON);
         match self.0.way {
             _ if poisoned => answer(Err(CallError::Trapped("poisoned".to_owned()))),
