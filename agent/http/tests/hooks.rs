@@ -47,6 +47,7 @@ fn answer<T>(value: Result<T, CallError>) -> Answer<T> {
         writes: Vec::new(),
         exchanges: Vec::new(),
         hold_until: None,
+        excused: false,
     }
 }
 

@@ -71,12 +71,7 @@ impl Rng for Even {
 struct Plain(Descriptor, BTreeSet<Role>);
 
 fn none<T>() -> Answer<T> {
-    Answer {
-        value: Err(CallError::Contract("not in this test".to_owned())),
-        writes: Vec::new(),
-        exchanges: Vec::new(),
-        hold_until: None,
-    }
+    Answer::refused(CallError::Contract("not in this test".to_owned()))
 }
 
 #[async_trait]
