@@ -62,7 +62,7 @@ pub(crate) async fn compare(agent: &Agent, args: &Compare) -> Result<(), Failure
     agent.out.value(&answer);
     let running = std::iter::once(&answer["running"]).filter(|of| of.is_object());
     let all = running.chain(list(&answer["rows"]));
-    let told = ["id", "who", "seen", "taken", "over", "differs"];
+    let told = ["id", "who", "seen", "equal", "taken", "differs", "unknown"];
     let rows: Vec<Vec<String>> = all
         .clone()
         .map(|of| {
@@ -73,7 +73,7 @@ pub(crate) async fn compare(agent: &Agent, args: &Compare) -> Result<(), Failure
         .collect();
     agent.out.table(
         &[
-            "BEGAN", "ENDED", "NUMBER", "BY", "LISTED", "TAKEN", "OVER", "LEFT",
+            "BEGAN", "ENDED", "NUMBER", "BY", "LISTED", "ALIKE", "TAKEN", "DIFFER", "UNKNOWN",
         ],
         &rows,
     );
@@ -81,12 +81,15 @@ pub(crate) async fn compare(agent: &Agent, args: &Compare) -> Result<(), Failure
         .take(1)
         .flat_map(|of| list(&of["lines"]))
         .map(|line| {
-            let told = ["source", "entity", "key", "order", "text"];
+            let told = [
+                "finding", "source", "entity", "key", "number", "card", "text",
+            ];
             told.iter().map(|name| text(&line[name])).collect()
         })
         .collect();
-    agent
-        .out
-        .table(&["LISTED AT", "KIND", "KEY", "ORDER", "FOUND"], &found);
+    agent.out.table(
+        &["WHAT", "LISTED AT", "KIND", "KEY", "PO", "CARD", "FOUND"],
+        &found,
+    );
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! A revision that was seen is dropped here, so a page may come twice.
 
 use crate::cancel;
+use crate::compare;
 use crate::core::Desk;
 use crate::invoice;
 use crate::matching;
@@ -340,6 +341,7 @@ fn update_order(
     take_up(tx, desk, &row, new, now)?;
     shipment::intake::wake(tx, desk, id, now)?;
     invoice::intake::wake(tx, desk, id, now)?;
+    compare::card::look_again(tx, desk, &row, new, now)?;
     order::refresh(tx, id, now)
 }
 

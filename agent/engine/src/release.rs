@@ -1,6 +1,7 @@
 //! Filling a cell, retrying, leaving alone: what a person does about a card, each in one commit.
 
 use crate::cancel;
+use crate::compare;
 use crate::invoice;
 use crate::order;
 use crate::shipment;
@@ -150,21 +151,11 @@ pub(crate) fn retry(
     if let (Work::Push(Entity::Invoice), Reason::Problem(problem)) = (job.work, reason) {
         retry_invoice(tx, job, problem)?;
     }
+    if let Some(hint) = not_by_retry(job) {
+        let why = crate::words::reason(reason);
+        return Ok(Retried::No(Problem::new("not-by-retry", why, hint)));
+    }
     let state = match (job.work, reason) {
-        _ if invoice::intake::is_card(job) => {
-            return Ok(Retried::No(Problem::new(
-                "not-by-retry",
-                crate::words::reason(reason),
-                "Settle it with the retailer yourself, then leave the card with a reason.",
-            )));
-        }
-        _ if shipment::change::is_card(job) => {
-            return Ok(Retried::No(Problem::new(
-                "not-by-retry",
-                crate::words::reason(reason),
-                "Change the shipment at the network yourself, then leave the card with a reason.",
-            )));
-        }
         (Work::Push(Entity::Cancellation), Reason::Problem(problem))
             if problem.code == crate::intake::CANCEL_REQUESTED =>
         {
@@ -208,6 +199,21 @@ pub(crate) fn retry(
         now,
     )?;
     Ok(Retried::Yes)
+}
+
+/// What only a person can do: cards whose job is never sent.
+fn not_by_retry(job: &JobRow) -> Option<&'static str> {
+    if invoice::intake::is_card(job) {
+        Some("Settle it with the retailer yourself, then leave the card with a reason.")
+    } else if shipment::change::is_card(job) {
+        Some("Change the shipment at the network yourself, then leave the card with a reason.")
+    } else if compare::card::is_card(job) {
+        Some(
+            "Put it right where it is wrong; the next comparison, or one from the page Comparison, closes the card. Or leave it with a reason.",
+        )
+    } else {
+        None
+    }
 }
 
 /// What was shipped above what is open is accepted for these very figures: what is open is told. A note without its
@@ -284,6 +290,7 @@ pub(crate) fn ignore_card(
         };
         let task = job.work == Work::Push(Entity::Cancellation)
             || shipment::change::is_card(&job)
+            || compare::card::is_card(&job)
             || invoice::count::is_invoice(&job);
         if let Some(units) = invoice::look::left_alone(tx, &job)? {
             // He sees to what it is over: nothing of it is sent under another number.

@@ -80,7 +80,11 @@ fn fate(rows: &dyn Read, job: &JobRow, even_left: bool) -> Result<Fate, StoreErr
     Ok(match &job.state {
         JobState::Done(_) => Fate::Finished,
         JobState::Waiting { .. } => Fate::Again,
-        JobState::Parked(_) if job.work == Work::Push(Entity::Cancellation) => Fate::Yours,
+        JobState::Parked(_)
+            if matches!(job.work, Work::Push(Entity::Cancellation) | Work::Compare) =>
+        {
+            Fate::Yours
+        }
         JobState::Parked(_) => {
             let cards = rows.cards_of(job)?;
             let left = !cards.is_empty() && cards.iter().all(|card| card.ignored.is_some());

@@ -436,6 +436,7 @@ fn card_kind(cause: &Cause, work: Option<Work>) -> CardKind {
         (_, Some(Work::Push(Entity::Shipment))) => CardKind::Shipment,
         (_, Some(Work::Push(Entity::Cancellation))) => CardKind::Cancellation,
         (_, Some(Work::Push(Entity::Invoice))) => CardKind::Invoice,
+        (_, Some(Work::Compare)) => CardKind::Comparison,
         (Cause::InDoubt { .. }, _) => CardKind::InDoubt,
         _ => CardKind::Other,
     }

@@ -376,6 +376,8 @@ pub enum CardKind {
     Cancellation,
     /// Sent, and nobody knows what became of it.
     InDoubt,
+    /// Both sides show something else.
+    Comparison,
     /// Anything else.
     Other,
 }

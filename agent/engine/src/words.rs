@@ -49,6 +49,7 @@ pub(crate) fn work(work: Work) -> &'static str {
         Work::Push(Entity::Shipment) => "Shipment",
         Work::Push(Entity::Invoice) => "Invoice",
         Work::Push(_) => "Record",
+        Work::Compare => "Comparison",
     }
 }
 

@@ -466,6 +466,7 @@ pub(crate) async fn resume(core: Arc<Core>, id: BatchId) -> Result<(), StoreErro
                         }
                         _ => tx.set_state(job.id, JobState::Ready, now)?,
                     },
+                    Work::Compare => {}
                 }
             }
             if jobs.is_empty() {
@@ -500,5 +501,6 @@ pub(crate) async fn resume(core: Arc<Core>, id: BatchId) -> Result<(), StoreErro
         Work::Settle(moment) => crate::settle::deliver(&core, &slot, claim.batch, moment, &jobs)
             .await
             .map(drop),
+        Work::Compare => Ok(()),
     }
 }

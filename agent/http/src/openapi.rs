@@ -377,7 +377,7 @@ const fn answer(route: Route) -> &'static str {
         Route::ApiSetSetting => "changed",
         Route::ApiCards => "cards",
         Route::ApiComparisons => {
-            "running, next, rows: id, who, began, from, ended, seen, taken, over, differs, lines"
+            "running, next, rows: id, who, began, from, ended, seen, equal, taken, over, differs, unknown, not_compared, left, problem, lines: source, entity, key, order, number, finding, card, text"
         }
         Route::ApiFlows => {
             "rows: entity, from, to, title, state, sentence, hours, opens, who, why, since, held"

@@ -23,6 +23,8 @@ pub enum Work {
     Push(Entity),
     /// Tell the source connection about a document.
     Settle(Moment),
+    /// Look at what a comparison of both sides found of a document: a person's work. Nothing is ever sent.
+    Compare,
 }
 
 words!(

@@ -28,6 +28,7 @@ fn work_word(work: Work) -> String {
     match work {
         Work::Push(entity) => format!("push:{entity}"),
         Work::Settle(moment) => format!("settle:{moment}"),
+        Work::Compare => "compare".to_owned(),
     }
 }
 

@@ -103,8 +103,8 @@ fn places_of(word: &str) -> &'static [u8] {
     }
 }
 
-/// Kinds of work by their byte: settles from 0, documents from 2.
-const KINDS: u8 = 13;
+/// Kinds of work by their byte: settles from 0, documents from 2, what is only looked at behind them.
+const KINDS: u8 = 14;
 
 const fn kind(work: Work) -> u8 {
     use waybill_model::contract::Moment;
@@ -112,6 +112,7 @@ const fn kind(work: Work) -> u8 {
         Work::Settle(Moment::Accepted) => 0,
         Work::Settle(Moment::Delivered) => 1,
         Work::Push(entity) => pushed(entity),
+        Work::Compare => 13,
     }
 }
 

@@ -16,8 +16,8 @@ use waybill_engine::{EngineOptions, EngineParts, FreeSpace, Handle};
 use waybill_host::connector::{Answer, Call, CallError, Connector};
 use waybill_host::ports::{Clock, Journal};
 use waybill_model::contract::{
-    ChoicePage, Delivery, Descriptor, Moment, Outcome, Page, Pairs, Problem, Receipt, Role, Scope,
-    Settled, Verdict,
+    ChoicePage, Delivery, Descriptor, Failure, Moment, Outcome, Page, Pairs, Problem, Receipt,
+    Role, Scope, Settled, Verdict,
 };
 use waybill_model::document::{Body, Document, Entity, Shipment};
 use waybill_model::ids::{ConnectionId, Generation, Millis};
@@ -27,6 +27,7 @@ use waybill_store::{CardRow, Cause, JobRow, OrderRow, Read, Store};
 
 use crate::documents::level;
 pub use crate::documents::{billed, invoice, item, note, order, parcel, state};
+use crate::listing;
 pub use crate::start::Start;
 use crate::start::{erp, network, set_up};
 
@@ -76,6 +77,10 @@ pub struct Side {
     pub documents: Mutex<Vec<Document>>,
     /// What only a listing hands out.
     pub older: Mutex<Vec<Document>>,
+    /// Invoices that were sent, as a listing shows them by number.
+    pub billed: Mutex<BTreeMap<String, Document>>,
+    /// What a listing answers instead.
+    pub unlisted: Mutex<Option<(Entity, Failure)>>,
     /// Answers.
     pub on_settle: Mutex<OnSettle>,
     /// Answers.
@@ -116,6 +121,8 @@ impl Side {
             clock,
             documents: Mutex::default(),
             older: Mutex::default(),
+            billed: Mutex::default(),
+            unlisted: Mutex::default(),
             on_settle: Mutex::new(Box::new(|_, batch| {
                 Ok(batch.iter().map(|s| receipt(&s.key)).collect())
             })),
@@ -171,27 +178,9 @@ impl Side {
         *held(&self.hidden) = Some(documents);
     }
 
-    /// Two of the older documents that are meant.
     fn listed(&self, entity: Entity, scope: &Scope, cursor: Option<&[u8]>) -> Page {
-        let older = held(&self.older);
-        let meant = |d: &&Document| {
-            let own = d.order().filter(|_| entity == Entity::Order);
-            own.is_some_and(|order| match scope {
-                Scope::Everything => true,
-                Scope::Between(from, to) => {
-                    order.placed_at.is_some_and(|at| *from <= at && at < *to)
-                }
-                Scope::Keys(keys) => keys.contains(&d.key) || keys.contains(&order.number),
-            })
-        };
-        let meant: Vec<&Document> = older.iter().filter(meant).collect();
-        let from = usize::from(cursor.map_or(0, |c| c[0]));
-        let page = meant.iter().skip(from).take(2);
-        Page {
-            documents: page.copied().cloned().collect(),
-            cursor: vec![u8::try_from(from + 2).expect("few pages")],
-            more: meant.len() > from + 2,
-        }
+        let (known, billed) = (held(&self.older), held(&self.billed));
+        listing::page(known.iter().chain(billed.values()), entity, scope, cursor)
     }
 
     fn pulled(&self, entity: Entity, cursor: Option<&[u8]>) -> Page {
@@ -277,6 +266,9 @@ impl Connector for Side {
         // Pages of a listing take their time.
         self.clock.sleep_ms(300).await;
         self.call("read", 1);
+        if let Some((_, failure)) = held(&self.unlisted).clone().filter(|(of, _)| *of == entity) {
+            return answer(Err(CallError::Failure(failure)));
+        }
         answer(Ok(self.listed(entity, &scope, cursor.as_deref())))
     }
     async fn push(&self, call: Call, batch: Vec<Delivery>) -> Answer<Vec<Verdict>> {
@@ -300,6 +292,12 @@ impl Connector for Side {
         };
         self.call(what, batch.len());
         held(&self.priorities).push((what, call.priority));
+        held(&self.billed).extend(batch.iter().filter_map(|delivery| {
+            let Body::Invoice(made) = &delivery.document.body else {
+                return None;
+            };
+            Some((made.number.clone(), delivery.document.clone()))
+        }));
         answer((held(&self.on_push))(&batch))
     }
     async fn confirm(&self, _: Call, handles: Vec<String>) -> Answer<Vec<Verdict>> {
@@ -417,7 +415,7 @@ impl Bench {
         );
         let erp = Side::new(
             erp(start.max_batch, start.poll_secs),
-            &[Role::Source, Role::Sink],
+            &[Role::Source, Role::Listing, Role::Sink],
             clock.clone(),
         );
         held(&erp.documents).extend((0..5).map(|n| item(&format!("SKU-{n}"), &n.to_string())));

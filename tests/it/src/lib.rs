@@ -11,6 +11,7 @@ pub mod four;
 pub mod hooked;
 mod judge;
 pub mod line;
+mod listing;
 pub mod network;
 pub mod plan;
 mod planted;

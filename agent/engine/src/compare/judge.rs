@@ -1,18 +1,24 @@
-//! What a listed document says against what is stored. Decides; writes nothing but the order's timeline.
+//! What a listed document says against what is stored. Decides, and writes nothing.
 
+use super::card;
 use crate::cancel;
+use crate::core::Desk;
+use crate::invoice::show;
 use crate::order;
 use crate::shipment::count as shipped;
+use waybill_model::crosswalk;
 use waybill_model::decimal::Decimal;
-use waybill_model::document::{Document, Order, OrderPhase};
-use waybill_model::ids::Millis;
+use waybill_model::document::{Body, Document, Entity, Order, OrderPhase};
+use waybill_model::ids::{ConnectionId, Millis, OrderId};
+use waybill_model::job::Work;
+use waybill_model::order_state::OrderStage;
 use waybill_model::quantities;
-use waybill_store::{NoteKind, OrderRow, Read, StoreError, Tx};
+use waybill_store::{JobRow, OrderRow, Read, StoreError, Tx};
 
 /// What was told within that time may not show yet.
-const GRACE_MS: Millis = 3_600_000;
-/// Lines of a timeline among which the same sentence is not said again.
-const SAID: usize = 200;
+pub(super) const GRACE_MS: Millis = 3_600_000;
+/// Orders of one number that are looked at.
+const SAME_NUMBER: usize = 50;
 
 /// What becomes of a listed document.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,7 +36,7 @@ pub(super) enum Found {
 /// Holds a listed document against the newest one stored.
 pub(super) fn found(
     tx: &Tx<'_>,
-    connection: waybill_model::ids::ConnectionId,
+    connection: ConnectionId,
     document: &Document,
 ) -> Result<Found, StoreError> {
     let entity = document.body.entity();
@@ -55,19 +61,21 @@ pub(super) fn found(
     })
 }
 
-/// What the network shows otherwise than it confirmed, one sentence each.
+/// What the network shows of an order otherwise than it confirmed, one sentence each; and whether that is sure: what was told
+/// just now may not show yet.
 pub(super) fn differences(
     tx: &Tx<'_>,
     row: &OrderRow,
     listed: &Order,
     now: Millis,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<(Vec<String>, bool), StoreError> {
     let jobs = tx.jobs_of_order(row.id)?;
-    let fresh = jobs.iter().any(|job| now - job.changed_at < GRACE_MS);
-    if fresh || listed.phase == OrderPhase::Cancelled {
-        return Ok(Vec::new());
-    }
+    let fresh = |job: &JobRow| !card::is_card(job) && now - job.changed_at < GRACE_MS;
+    let sure = !jobs.iter().any(fresh);
     let mut all = Vec::new();
+    if listed.phase == OrderPhase::Cancelled {
+        return Ok((all, sure));
+    }
     if row.acknowledged_at.is_some() && listed.phase == OrderPhase::Open {
         all.push("It was acknowledged, and the network shows it as open.".to_owned());
     }
@@ -97,23 +105,124 @@ pub(super) fn differences(
             }
         }
     }
-    Ok(all)
+    Ok((all, sure))
 }
 
-/// Says it on the order's timeline, once.
-pub(super) fn say(
-    tx: &mut Tx<'_>,
-    row: &OrderRow,
-    text: &str,
-    now: Millis,
-) -> Result<(), StoreError> {
-    let text = format!("Comparison: {text}");
-    let said = tx
-        .timeline(row.id, SAID)?
-        .iter()
-        .any(|note| note.text == text);
-    if said {
-        return Ok(());
+/// What the network shows of a confirmed invoice otherwise than it was sent.
+pub(super) fn invoice(
+    tx: &Tx<'_>,
+    desk: &Desk,
+    jobs: &[JobRow],
+    job: &JobRow,
+    shown: &[Document],
+) -> Result<Vec<String>, StoreError> {
+    let there = shown.iter().find_map(|document| match &document.body {
+        Body::Invoice(there) if there.number == job.key => Some(there),
+        _ => None,
+    });
+    let Some(there) = there else {
+        return Ok(vec!["It was confirmed, and is not there.".to_owned()]);
+    };
+    let sent = show::invoice(desk, tx, jobs, job)?.map(|sent| sent.over.normal());
+    let total = there.total.gross.normal();
+    // A network may show no total; what retention has dropped cannot be compared.
+    let other = sent.filter(|sent| *sent != total && total.units != 0);
+    Ok(other
+        .map(|sent| format!("Its total there is {total}, and {sent} was sent."))
+        .into_iter()
+        .collect())
+}
+
+/// What a sale is to us.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Sale {
+    /// That of an order here, or about to be.
+    Ours,
+    /// None of our retailers bought it.
+    Foreign,
+    /// For a retailer or with the number of an order, and not ours: the order of that number, and a sentence.
+    Unknown(Option<OrderId>, String),
+}
+
+/// Holds a listed sale against the orders that are known.
+pub(super) fn sale(
+    tx: &Tx<'_>,
+    desk: &Desk,
+    erp: ConnectionId,
+    document: &Document,
+    sale: &Order,
+) -> Result<Sale, StoreError> {
+    let key = &document.key;
+    if tx.order_linked(erp, key)?.is_some() {
+        return Ok(Sale::Ours);
     }
-    order::note(tx, row.id, now, NoteKind::You, "you", &text, None)
+    let networks: Vec<ConnectionId> = desk
+        .routes
+        .iter()
+        .filter(|route| route.entity == Entity::Order && route.to == erp)
+        .map(|route| route.from)
+        .collect();
+    let number = sale.number.trim();
+    let mut numbered = Vec::new();
+    if !number.is_empty() {
+        numbered = tx.search(number, SAME_NUMBER)?;
+        numbered.retain(|row| row.number == number && networks.contains(&row.connection));
+    }
+    for row in &numbered {
+        if is_about_to_be(tx, row, erp)? {
+            return Ok(Sale::Ours);
+        }
+    }
+    if let Some(row) = numbered.first() {
+        let text = match &row.sale_number {
+            Some(own) => {
+                format!("Sale {key} has the number of order {number}, whose sale is {own}.")
+            }
+            None => {
+                format!("Sale {key} has the number of order {number}, which has no sale of ours.")
+            }
+        };
+        return Ok(Sale::Unknown(Some(row.id), text));
+    }
+    let Some(contact) = &sale.customer else {
+        return Ok(Sale::Foreign);
+    };
+    for network in networks {
+        let retailers = tx.cells_with(network, erp, crosswalk::CUSTOMERS, contact)?;
+        if let Some(code) = retailers.first() {
+            let known = tx.latest_document(network, Entity::Retailer, code)?;
+            let name = match known.map(|stored| stored.document.body) {
+                Some(Body::Retailer(retailer)) => retailer.name,
+                _ => code.clone(),
+            };
+            let named = if number.is_empty() {
+                String::new()
+            } else {
+                format!(", {number},")
+            };
+            return Ok(Sale::Unknown(
+                None,
+                format!("Sale {key}{named} is for {name} and of no order known here."),
+            ));
+        }
+    }
+    Ok(Sale::Foreign)
+}
+
+/// Whether an order's sale may be the listed one: its creation is under way or in doubt, or it was complete when first read,
+/// so that somebody else made it.
+fn is_about_to_be(tx: &Tx<'_>, row: &OrderRow, erp: ConnectionId) -> Result<bool, StoreError> {
+    if row.sale_key.is_some() {
+        return Ok(false);
+    }
+    if row.stage == OrderStage::Shipped {
+        return Ok(true);
+    }
+    for job in tx.jobs_of_order(row.id)? {
+        let push = job.work == Work::Push(Entity::Order) && job.to == erp;
+        if push && !job.state.is_done() && order::has_begun(tx, &job)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

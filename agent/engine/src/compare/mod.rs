@@ -2,8 +2,8 @@
 //! what a feed has lost, a listing still has.
 //!
 //! ```text
-//! (the hour, or a person) -> one step after the other, page by page -> report
-//!   network: its orders | ERP: its goods-out notes, its invoices
+//! (the hour, or a person) -> one listing after the other, page by page -> report
+//!   network: its orders, the invoices it confirmed | ERP: its sales, its goods-out notes, its invoices
 //! ```
 //!
 //! | found | then |
@@ -12,7 +12,9 @@
 //! | a newer revision of an order, a note or an invoice | it is taken, as its feed would have |
 //! | a note or an invoice of ours that is missing here | it is taken, and goes its way |
 //! | an order that is over and was never here | counted: it had its sale before, or never gets one |
-//! | the network shows other units, or no acknowledgement, than it confirmed | a line of the report, of the order's timeline, and an alarm |
+//! | the network shows other units, no acknowledgement, or no such invoice, than it confirmed | a card of the document (`card.rs`), and a line of the report |
+//! | a sale for one of the retailers that belongs to no order here | a line of the report; nothing is done with it |
+//! | a listing that cannot be read | an alarm until a comparison reads it |
 //!
 //! It goes back to the day its connection was made at most: what was there before is a back-fill's, which a person looks at.
 //!
@@ -21,8 +23,11 @@
 //! taken where it is newer than what is stored. It spends calls as the catalogue does, after everything else, and only
 //! while the flow concerned runs. Nothing is sent by it; what it takes is sent by its flow.
 
+pub(crate) mod card;
+mod confirmed;
 mod judge;
 mod run;
+mod steps;
 mod view;
 
 pub(crate) use run::{due, run};
@@ -31,7 +36,7 @@ pub use view::{ComparisonView, ComparisonsView, DifferenceView};
 
 use serde::{Deserialize, Serialize};
 use waybill_model::document::Entity;
-use waybill_model::ids::{ConnectionId, Millis};
+use waybill_model::ids::{ConnectionId, Millis, OrderId};
 use waybill_store::{Read, StoreError, Tx};
 
 /// Reports that are kept.
@@ -41,24 +46,52 @@ const MOST_LINES: usize = 200;
 const RUN: &str = "comparison/run";
 const REPORTS: &str = "comparison/reports";
 
+/// What a listing is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Purpose {
+    /// Documents that a feed brings too.
+    Feed,
+    /// Sales, to find those that belong to no order here.
+    Sales,
+    /// What the receiving system confirmed, asked for by its keys.
+    Confirmed,
+}
+
 /// One listing of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Step {
     connection: ConnectionId,
     entity: Entity,
+    purpose: Purpose,
+}
+
+/// What a line of a report is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Finding {
+    /// It was put right by taking the document.
+    Repaired,
+    /// Both sides differ: a card.
+    Differs,
+    /// A sale that belongs to no order here.
+    Unknown,
+    /// The system cannot list that.
+    NotListed,
+    /// The listing could not be read this time.
+    NotCompared,
 }
 
 /// What a document led to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Line {
+    finding: Finding,
     /// Of the document.
     connection: ConnectionId,
     entity: Entity,
     key: String,
     /// The order, where it is known.
     order: Option<u64>,
-    /// Whether it was put right by taking the document.
-    repaired: bool,
     text: String,
 }
 
@@ -74,12 +107,18 @@ struct Comparison {
     /// What is left, the first under way.
     steps: Vec<Step>,
     cursor: Option<Vec<u8>>,
-    /// Documents that were listed, and of them taken.
+    /// Documents that were listed; of them those both sides have alike, and those that were taken.
     seen: u64,
+    equal: u64,
     taken: u64,
     /// Orders that are over and were never here.
     over: u64,
+    /// Documents with a card.
     differs: u64,
+    /// Sales that belong to no order here.
+    unknown: u64,
+    /// Listings that could not be read.
+    not_compared: u64,
     lines: Vec<Line>,
     failures: u32,
     next_due: Millis,
@@ -92,6 +131,19 @@ impl Comparison {
         if self.lines.len() < MOST_LINES {
             self.lines.push(line);
         }
+    }
+
+    /// A line about a document of a step.
+    fn found(&mut self, step: &Step, finding: Finding, about: (&str, Option<OrderId>), text: &str) {
+        let (key, order) = about;
+        self.note(Line {
+            finding,
+            connection: step.connection,
+            entity: step.entity,
+            key: key.to_owned(),
+            order: order.map(|id| id.0),
+            text: text.to_owned(),
+        });
     }
 }
 

@@ -1,22 +1,26 @@
 //! When a comparison begins, and its pages one by one. Must not know who is shown what came of it.
 
-use super::judge::{self, Found};
-use super::{Comparison, KEPT, Line, REPORTS, RUN, Step, keep, reports, running};
-use crate::core::{Core, Desk};
+use super::card::{self, About};
+use super::confirmed::{self, Next};
+use super::judge::{self, Found, Sale};
+use super::steps::{made_at, steps};
+use super::{Comparison, Finding, KEPT, Line, Purpose, REPORTS, RUN, Step, keep, reports, running};
+use crate::core::{Core, Desk, Slot};
 use crate::event::Event;
 use crate::flow::{self, Standing};
 use crate::supervise::{self, HIGH_WATER};
 use crate::{calls, intake, pull};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use waybill_host::connector::{CallError, Mode};
+use waybill_host::connector::{Call, CallError, Connector, Mode};
 use waybill_host::ports::EffectScope;
-use waybill_model::contract::{Failure, KvWrite, Page, Role, Scope};
+use waybill_model::contract::{Failure, KvWrite, Page, Scope};
 use waybill_model::crash;
 use waybill_model::document::{Document, Entity};
-use waybill_model::ids::{ConnectionId, Millis};
+use waybill_model::ids::{Millis, OrderId};
 use waybill_model::job::Priority;
 use waybill_model::settings::{self, COMPARE_DAYS, COMPARE_HOUR};
-use waybill_store::{Read, StoreError, Tx};
+use waybill_store::{Read, Rx, StoreError, Tx};
 
 const DAY_MS: Millis = 24 * 3_600_000;
 /// Where calls are not allowed now, it is looked again so soon.
@@ -74,32 +78,6 @@ pub(crate) fn due(rows: &dyn Read, desk: &Desk, now: Millis) -> Result<Option<Mi
     }))
 }
 
-/// When the connection of a step was made. What is older was seen to by somebody else: a person asks for it.
-fn made_at(desk: &Desk, step: &Step) -> Millis {
-    let slot = desk.slots.get(&step.connection);
-    slot.map_or(0, |slot| slot.row.created_at)
-}
-
-/// Everything that flows and can be listed where it comes from.
-fn steps(desk: &Desk) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
-    for entity in [Entity::Order, Entity::Shipment, Entity::Invoice] {
-        for route in desk.routes.iter().filter(|row| row.entity == entity) {
-            let step = Step {
-                connection: route.from,
-                entity,
-            };
-            let slot = desk.slots.get(&route.from);
-            let connector = slot.and_then(|slot| slot.connector());
-            let lists = connector.is_some_and(|c| c.roles().contains(&Role::Listing));
-            if lists && !steps.contains(&step) {
-                steps.push(step);
-            }
-        }
-    }
-    steps
-}
-
 /// A comparison that begins now.
 pub(super) fn begin(
     tx: &mut Tx<'_>,
@@ -144,6 +122,27 @@ pub(crate) async fn run(core: Arc<Core>) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Whether calls are allowed, a flow that needs the listing runs, and there is room for what it brings.
+fn may_read(
+    core: &Core,
+    desk: &Desk,
+    rx: &Rx,
+    step: &Step,
+    now: Millis,
+) -> Result<bool, StoreError> {
+    let (id, entity, routes) = (step.connection, step.entity, rx.routes()?);
+    let runs = |from| flow::reads_over(desk, &routes, from, entity, now) == Some(Standing::Runs);
+    let runs = match step.purpose {
+        Purpose::Feed => runs(id),
+        Purpose::Sales | Purpose::Confirmed => {
+            let mut to = routes.iter().filter(|r| r.entity == entity && r.to == id);
+            to.any(|route| runs(route.from))
+        }
+    };
+    let full = supervise::backlog(&rx.counters()?) > HIGH_WATER;
+    Ok(runs && !full && core.may_call(rx, id, now)?)
+}
+
 async fn page(core: &Arc<Core>, desk: &Arc<Desk>, run: Comparison) -> Result<(), StoreError> {
     let began = core.now();
     let Some(step) = run.steps.first().cloned() else {
@@ -151,63 +150,122 @@ async fn page(core: &Arc<Core>, desk: &Arc<Desk>, run: Comparison) -> Result<(),
     };
     let slot = desk.slots.get(&step.connection);
     let Some((slot, connector)) = slot.and_then(|slot| Some((slot, slot.connector()?))) else {
-        return left_out(core, run, "Its connector is not at work.".to_owned()).await;
+        let text = "It could not be compared: its connector is not at work.".to_owned();
+        return left_out(core, run, Finding::NotCompared, text).await;
     };
-    let id = step.connection;
-    let (may_call, runs, full) = core.store.read(|rx| {
-        let full = supervise::backlog(&rx.counters()?) > HIGH_WATER;
-        let reads = flow::reads_over(desk, &rx.routes()?, id, step.entity, began);
-        let runs = reads == Some(Standing::Runs);
-        Ok((core.may_call(rx, id, began)?, runs, full))
-    })?;
-    if !may_call || !runs || full {
-        return core
-            .store
-            .write(move |tx| {
-                let next_due = began + LATER_MS;
-                keep(
-                    tx,
-                    RUN,
-                    &Some(Comparison {
-                        next_due,
-                        ..run.clone()
-                    }),
-                )
-            })
-            .await;
+    if !steps(desk).contains(&step) {
+        let text = "No flow needs it any more.".to_owned();
+        return left_out(core, run, Finding::NotListed, text).await;
     }
-    let mark = pull::cursor_mark(run.cursor.as_deref());
-    let scope = EffectScope::Poll(format!("compare/{}/{}/{mark}", run.id, step.entity));
-    let call = core.call(
-        slot,
-        scope,
-        Priority::Catalogue,
-        Mode::Live,
-        run.failures + 1,
-    );
-    let window = Scope::Between(run.from.max(made_at(desk, &step)), run.began);
-    let answer = connector
-        .read(call, step.entity, window, run.cursor.clone())
-        .await;
+    let id = step.connection;
+    if !core
+        .store
+        .read(|rx| may_read(core, desk, rx, &step, began))?
+    {
+        let later = Comparison {
+            next_due: began + LATER_MS,
+            ..run
+        };
+        let later = Some(later);
+        return core.store.write(move |tx| keep(tx, RUN, &later)).await;
+    }
+    let answer = match step.purpose {
+        Purpose::Confirmed => ask(core, desk, slot, connector, &run, &step).await?,
+        Purpose::Feed | Purpose::Sales => {
+            let window = Scope::Between(run.from.max(made_at(desk, &step)), run.began);
+            let answer = connector
+                .read(
+                    call(core, slot, &run, 0),
+                    step.entity,
+                    window,
+                    run.cursor.clone(),
+                )
+                .await;
+            (answer.value.map(Answered::Listed), answer.writes)
+        }
+    };
     crash::point("compare.answered");
     let now = core.now();
-    match answer.value {
-        Ok(page) => {
-            let (writes, desk) = (answer.writes, desk.clone());
+    match answer {
+        (Ok(answered), writes) => {
+            let desk = desk.clone();
             crash::point("compare.before-commit");
             let taken = core
                 .store
                 .write(move |tx| {
                     calls::mark_ok(tx, id, now)?;
-                    turn(tx, &desk, &run, &step, &page, &writes, now)
+                    turn(tx, &desk, &run, &step, &answered, &writes, now)
                 })
                 .await?;
             crash::point("compare.committed");
             core.observe(|| format!("compared {id} taken={taken}"));
             Ok(())
         }
-        Err(error) => failed(core, run, id, error, now).await,
+        (Err(error), _) => failed(core, run, &step, error, now).await,
     }
+}
+
+/// What a call brought.
+enum Answered {
+    /// A page of a listing.
+    Listed(Page),
+    /// What the network shows of what it confirmed.
+    Shown(Next, Vec<Document>),
+}
+
+/// One call of a step; several may be needed for its keys.
+fn call(core: &Core, slot: &Slot, run: &Comparison, part: usize) -> Call {
+    let mark = pull::cursor_mark(run.cursor.as_deref());
+    let left = run.steps.len();
+    let scope = EffectScope::Poll(format!("compare/{}/{left}/{mark}/{part}", run.id));
+    core.call(
+        slot,
+        scope,
+        Priority::Catalogue,
+        Mode::Live,
+        run.failures + 1,
+    )
+}
+
+type Asked = (Result<Answered, CallError>, Vec<KvWrite>);
+
+/// Asks for the next documents that were confirmed, by their keys.
+async fn ask(
+    core: &Core,
+    desk: &Desk,
+    slot: &Slot,
+    connector: &Arc<dyn Connector>,
+    run: &Comparison,
+    step: &Step,
+) -> Result<Asked, StoreError> {
+    let next = core.store.read(|rx| confirmed::next(rx, desk, run, step))?;
+    let keys: Vec<String> = next.asked.iter().map(|asked| asked.key.clone()).collect();
+    let (mut shown, mut writes, mut cursor) = (Vec::new(), Vec::new(), None);
+    let mut more = !keys.is_empty();
+    for part in 0..keys.len() {
+        let scope = Scope::Keys(keys.clone());
+        let answer = connector
+            .read(call(core, slot, run, part), step.entity, scope, cursor)
+            .await;
+        writes.extend(answer.writes);
+        match answer.value {
+            Ok(page) => {
+                shown.extend(page.documents);
+                more = page.more;
+                if !more {
+                    break;
+                }
+                cursor = Some(page.cursor);
+            }
+            Err(error) => return Ok((Err(error), writes)),
+        }
+    }
+    if more {
+        // What was not handed out would count as not there.
+        let error = CallError::Contract("more pages than keys".to_owned());
+        return Ok((Err(error), writes));
+    }
+    Ok((Ok(Answered::Shown(next, shown)), writes))
 }
 
 /// Turns a page over: what is on it is taken or judged, and the comparison stands behind it. How many were taken.
@@ -216,22 +274,63 @@ fn turn(
     desk: &Desk,
     read: &Comparison,
     step: &Step,
-    page: &Page,
+    answered: &Answered,
     writes: &[KvWrite],
     now: Millis,
 ) -> Result<u64, StoreError> {
-    let stands = |run: &Comparison| run.id == read.id && run.cursor == read.cursor;
+    let stands = |run: &Comparison| {
+        run.id == read.id && run.steps.len() == read.steps.len() && run.cursor == read.cursor
+    };
     let Some(mut run) = running(tx)?.filter(stands) else {
         return Ok(0);
     };
     tx.kv_apply(step.connection, writes)?;
+    let before = run.taken;
+    run.cursor = match answered {
+        Answered::Listed(page) => {
+            if step.purpose == Purpose::Sales {
+                sales(tx, desk, &mut run, step, page)?;
+            } else {
+                documents(tx, desk, &mut run, step, page, now)?;
+            }
+            page.more.then(|| page.cursor.clone())
+        }
+        Answered::Shown(next, shown) => {
+            confirmed::take(tx, desk, &mut run, step, &next.asked, shown, now)?;
+            next.cursor.clone()
+        }
+    };
+    if run.cursor.is_none() {
+        if step.purpose == Purpose::Confirmed {
+            confirmed::done(tx, &run, step)?;
+        }
+        run.steps.remove(0);
+    }
+    run.failures = 0;
+    run.problem = None;
+    run.next_due = now;
+    let taken = run.taken - before;
+    keep(tx, RUN, &Some(run))?;
+    Ok(taken)
+}
+
+/// Takes what is missing or newer; what the network shows otherwise than it confirmed becomes a card.
+fn documents(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    run: &mut Comparison,
+    step: &Step,
+    page: &Page,
+    now: Millis,
+) -> Result<(), StoreError> {
     let mut take: Vec<Document> = Vec::new();
     let mut words = Vec::new();
+    let mut same: BTreeSet<&str> = BTreeSet::new();
     for document in &page.documents {
         run.seen += 1;
         match judge::found(tx, step.connection, document)? {
             Found::Over => run.over += 1,
-            Found::Same => {}
+            Found::Same => drop(same.insert(&document.key)),
             found => {
                 take.push(document.clone());
                 words.push(if found == Found::Missing {
@@ -244,76 +343,90 @@ fn turn(
     }
     intake::documents(tx, desk, step.connection, &take, now)?;
     for (document, words) in take.iter().zip(words) {
-        repaired(tx, &mut run, step, document, words)?;
+        // A note or an invoice of nobody we know leaves nothing behind, and is no repair.
+        if let Some(order) = order_of(tx, step, document)? {
+            run.taken += 1;
+            run.found(step, Finding::Repaired, (&document.key, Some(order)), words);
+        }
     }
     for document in &page.documents {
-        differs(tx, &mut run, step, document, now)?;
-    }
-    run.taken += take.len() as u64;
-    run.cursor = Some(page.cursor.clone());
-    run.failures = 0;
-    run.problem = None;
-    run.next_due = now;
-    if !page.more {
-        run.steps.remove(0);
-        run.cursor = None;
-    }
-    keep(tx, RUN, &Some(run))?;
-    Ok(take.len() as u64)
-}
-
-/// A note or an invoice of nobody we know leaves nothing behind, and is no repair.
-fn repaired(
-    tx: &Tx<'_>,
-    run: &mut Comparison,
-    step: &Step,
-    document: &Document,
-    words: &str,
-) -> Result<(), StoreError> {
-    let order = match step.entity {
-        Entity::Order => {
-            let row = tx.order_by_key(step.connection, &document.key)?;
-            row.map(|row| row.id)
+        let differs = differs(tx, desk, run, step, document, now)?;
+        if !differs && same.contains(document.key.as_str()) {
+            run.equal += 1;
         }
-        entity => tx.order_of_latest(step.connection, entity, &document.key)?,
-    };
-    if let Some(id) = order {
-        run.note(Line {
-            connection: step.connection,
-            entity: step.entity,
-            key: document.key.clone(),
-            order: Some(id.0),
-            repaired: true,
-            text: words.to_owned(),
-        });
     }
     Ok(())
 }
 
+fn order_of(tx: &Tx<'_>, step: &Step, document: &Document) -> Result<Option<OrderId>, StoreError> {
+    match step.entity {
+        Entity::Order => {
+            let row = tx.order_by_key(step.connection, &document.key)?;
+            Ok(row.map(|row| row.id))
+        }
+        entity => tx.order_of_latest(step.connection, entity, &document.key),
+    }
+}
+
+/// Whether the network shows an order otherwise than it confirmed it.
 fn differs(
     tx: &mut Tx<'_>,
+    desk: &Desk,
     run: &mut Comparison,
     step: &Step,
     document: &Document,
     now: Millis,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let Some(listed) = document.order() else {
-        return Ok(());
+        return Ok(false);
     };
     let Some(row) = tx.order_by_key(step.connection, &document.key)? else {
-        return Ok(());
+        return Ok(false);
     };
-    for text in judge::differences(tx, &row, listed, now)? {
-        judge::say(tx, &row, &text, now)?;
-        run.differs += 1;
-        run.note(Line {
-            connection: step.connection,
-            entity: step.entity,
-            key: document.key.clone(),
-            order: Some(row.id.0),
-            repaired: false,
-            text,
-        });
+    let (differences, sure) = judge::differences(tx, &row, listed, now)?;
+    if !sure && !differences.is_empty() {
+        return Ok(false);
+    }
+    let about = About {
+        row: &row,
+        entity: Entity::Order,
+        key: &row.key,
+        document: row.document,
+    };
+    card::keep(tx, desk, &about, &differences, now)?;
+    if differences.is_empty() {
+        return Ok(false);
+    }
+    run.differs += 1;
+    let text = differences.join(" ");
+    run.found(step, Finding::Differs, (&document.key, Some(row.id)), &text);
+    Ok(true)
+}
+
+/// Sales that belong to no order here are said. Nothing is done with them.
+fn sales(
+    tx: &Tx<'_>,
+    desk: &Desk,
+    run: &mut Comparison,
+    step: &Step,
+    page: &Page,
+) -> Result<(), StoreError> {
+    for document in &page.documents {
+        let Some(listed) = document.order() else {
+            continue;
+        };
+        match judge::sale(tx, desk, step.connection, document, listed)? {
+            Sale::Foreign => {}
+            Sale::Ours => {
+                run.seen += 1;
+                run.equal += 1;
+            }
+            Sale::Unknown(order, text) => {
+                run.seen += 1;
+                run.unknown += 1;
+                run.found(step, Finding::Unknown, (&document.key, order), &text);
+            }
+        }
     }
     Ok(())
 }
@@ -338,24 +451,32 @@ async fn over(core: &Arc<Core>, run: Comparison) -> Result<(), StoreError> {
         .await
 }
 
-/// The step that cannot be read is said and left out; the others go on.
-async fn left_out(core: &Arc<Core>, run: Comparison, why: String) -> Result<(), StoreError> {
+/// The listing that cannot be read is said and left out; the others go on.
+async fn left_out(
+    core: &Arc<Core>,
+    run: Comparison,
+    finding: Finding,
+    text: String,
+) -> Result<(), StoreError> {
     let now = core.now();
     core.store
         .write(move |tx| {
             let mut run = run.clone();
             let step = run.steps.remove(0);
+            if finding == Finding::NotCompared {
+                run.not_compared += 1;
+            }
             run.lines.push(Line {
+                finding,
                 connection: step.connection,
                 entity: step.entity,
                 key: String::new(),
                 order: None,
-                repaired: false,
-                text: format!("It could not be compared: {why}"),
+                text: text.clone(),
             });
-            run.differs += 1;
             run.cursor = None;
             run.failures = 0;
+            run.problem = None;
             run.next_due = now;
             keep(tx, RUN, &Some(run))
         })
@@ -365,14 +486,19 @@ async fn left_out(core: &Arc<Core>, run: Comparison, why: String) -> Result<(), 
 async fn failed(
     core: &Arc<Core>,
     run: Comparison,
-    id: ConnectionId,
+    step: &Step,
     error: CallError,
     now: Millis,
 ) -> Result<(), StoreError> {
+    let id = step.connection;
+    let refused = matches!(error, CallError::Failure(Failure::Rejected(_)));
+    let said = calls::sentence(&error);
+    if refused && step.purpose != Purpose::Feed {
+        // What comes as a feed is listed too; of the rest, a connector says that it cannot.
+        return left_out(core, run, Finding::NotListed, said).await;
+    }
     let attempt = run.failures + 1;
     tracing::warn!(attempt, error = ?error, "A page of the comparison could not be read.");
-    let said = calls::sentence(&error);
-    let refused = matches!(error, CallError::Failure(Failure::Rejected(_)));
     let wait = calls::wait_ms(core, &error, attempt);
     let next = Comparison {
         failures: attempt,
@@ -387,7 +513,8 @@ async fn failed(
         })
         .await?;
     if refused || attempt >= MOST_FAILURES {
-        return left_out(core, run, said).await;
+        let text = format!("It could not be compared: {said}");
+        return left_out(core, run, Finding::NotCompared, text).await;
     }
     Ok(())
 }

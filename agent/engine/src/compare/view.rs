@@ -1,6 +1,6 @@
 //! What people are shown of comparisons, and how one begins now. Must not read a page.
 
-use super::{Comparison, run};
+use super::{Comparison, Finding, Line, card, run};
 use crate::core::{Core, Desk};
 use crate::event::Event;
 use crate::handle::{CommandError, Handle};
@@ -8,8 +8,8 @@ use crate::view::AlarmView;
 use serde::Serialize;
 use waybill_model::contract::Problem;
 use waybill_model::document::Entity;
-use waybill_model::ids::Millis;
-use waybill_store::{Rx, StoreError};
+use waybill_model::ids::{Millis, OrderId};
+use waybill_store::{JobRow, Read, Rx, StoreError};
 
 /// A line of a report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,8 +22,12 @@ pub struct DifferenceView {
     pub key: String,
     /// Number of the order here, where it is known.
     pub order: Option<u64>,
-    /// Whether it was put right.
-    pub repaired: bool,
+    /// Its PO number.
+    pub number: Option<String>,
+    /// What it is about.
+    pub finding: Finding,
+    /// The card that waits for a person, while it does.
+    pub card: Option<String>,
     /// One sentence.
     pub text: String,
 }
@@ -41,14 +45,22 @@ pub struct ComparisonView {
     pub from: Millis,
     /// When it ended; `None` while it runs.
     pub ended: Option<Millis>,
-    /// Documents listed.
+    /// Documents listed that concern us.
     pub seen: u64,
+    /// Of them those that both sides have alike.
+    pub equal: u64,
     /// Of them taken, since they were missing here.
     pub taken: u64,
     /// Orders that are over and were never here.
     pub over: u64,
-    /// What is left for a person.
+    /// Documents that both sides show differently.
     pub differs: u64,
+    /// Sales that belong to no order here.
+    pub unknown: u64,
+    /// Listings that could not be read.
+    pub not_compared: u64,
+    /// Listings that are still to be read.
+    pub left: usize,
     /// Why it waits.
     pub problem: Option<String>,
     /// What was found, the first ones.
@@ -66,45 +78,68 @@ pub struct ComparisonsView {
     pub next: Option<Millis>,
 }
 
-fn view(desk: &Desk, of: Comparison) -> ComparisonView {
-    let lines = of.lines.into_iter().map(|line| DifferenceView {
-        source: desk.title(line.connection),
-        entity: line.entity,
-        key: line.key,
-        order: line.order,
-        repaired: line.repaired,
-        text: line.text,
-    });
-    ComparisonView {
-        lines: lines.collect(),
+fn view(desk: &Desk, rx: &Rx, of: Comparison) -> Result<ComparisonView, StoreError> {
+    let lines = of.lines.into_iter().map(|line| line_view(desk, rx, line));
+    Ok(ComparisonView {
+        lines: lines.collect::<Result<_, _>>()?,
         id: of.id,
         who: of.who,
         began: of.began,
         from: of.from,
         ended: of.ended,
         seen: of.seen,
+        equal: of.equal,
         taken: of.taken,
         over: of.over,
         differs: of.differs,
+        unknown: of.unknown,
+        not_compared: of.not_compared,
+        left: of.steps.len(),
         problem: of.problem,
-    }
+    })
 }
 
-/// Said on every page while the newest comparison left something for a person.
+fn line_view(desk: &Desk, rx: &Rx, line: Line) -> Result<DifferenceView, StoreError> {
+    let mut card = None;
+    let mut number = None;
+    if let Some(id) = line.order.map(OrderId) {
+        number = rx.order(id)?.map(|row| row.number);
+        if line.finding == Finding::Differs {
+            let jobs = rx.jobs_of_order(id)?;
+            let own = |job: &&JobRow| {
+                card::is_card(job)
+                    && job.entity == line.entity
+                    && job.key == line.key
+                    && !job.state.is_done()
+            };
+            if let Some(job) = jobs.iter().find(own) {
+                card = rx.cards_of(job)?.pop().map(|card| card.id);
+            }
+        }
+    }
+    Ok(DifferenceView {
+        source: desk.title(line.connection),
+        entity: line.entity,
+        key: line.key,
+        order: line.order,
+        number,
+        finding: line.finding,
+        card,
+        text: line.text,
+    })
+}
+
+/// Said on every page while the newest comparison could not read a listing.
 pub(crate) fn alarm(rx: &Rx) -> Result<Option<AlarmView>, StoreError> {
     let newest = super::reports(rx)?.into_iter().next();
-    Ok(newest.filter(|report| report.differs > 0).map(|report| {
-        let what = match report.differs {
-            1 => "1 difference".to_owned(),
-            n => format!("{n} differences"),
-        };
-        AlarmView {
-            text: format!("The last comparison of both sides found {what} that it could not put right."),
+    Ok(newest
+        .filter(|report| report.not_compared > 0)
+        .map(|report| AlarmView {
+            text: "The last comparison of both sides could not be done in full.".to_owned(),
             as_of: report.ended,
-            hint: "Look at `waybill compare`: each line names its order. Put it right in the network's portal or in the ERP, then compare again."
+            hint: "The page Comparison, or `waybill compare`, says what could not be read and why. Compare again once that is mended."
                 .to_owned(),
-        }
-    }))
+        }))
 }
 
 impl Handle {
@@ -115,9 +150,10 @@ impl Handle {
             let running = super::running(rx)?;
             let next = run::due(rx, &desk, core.now())?.filter(|_| running.is_none());
             let rows = super::reports(rx)?.into_iter();
+            let mut view = |of| view(&desk, rx, of);
             Ok(ComparisonsView {
-                running: running.map(|of| view(&desk, of)),
-                rows: rows.map(|of| view(&desk, of)).collect(),
+                running: running.map(&mut view).transpose()?,
+                rows: rows.map(view).collect::<Result<_, _>>()?,
                 next,
             })
         })

@@ -111,6 +111,8 @@ pub(crate) fn of_job(job: &JobRow) -> (Entity, ConnectionId, Option<ConnectionId
         Work::Settle(_) => (Entity::Order, job.to, None),
         Work::Push(Entity::Customer) => (Entity::Order, job.from, Some(job.to)),
         Work::Push(entity) => (entity, job.from, Some(job.to)),
+        // Never claimed: a person looks at it whatever is paused.
+        Work::Compare => (job.entity, job.from, None),
     }
 }
 

@@ -77,13 +77,14 @@ struct AttentionPage {
 }
 
 /// Kinds of causes, the word of their address, and what the tab says.
-const KINDS: [(CardKind, &str, &str); 7] = [
+const KINDS: [(CardKind, &str, &str); 8] = [
     (CardKind::Unmatched, "unmatched", "Not matched"),
     (CardKind::Money, "money", "Money"),
     (CardKind::Shipment, "shipments", "Shipments"),
     (CardKind::Invoice, "invoices", "Invoices"),
     (CardKind::Cancellation, "cancellations", "Cancellations"),
     (CardKind::InDoubt, "in-doubt", "In doubt"),
+    (CardKind::Comparison, "comparison", "Both sides differ"),
     (CardKind::Other, "other", "Other"),
 ];
 
