@@ -39,6 +39,8 @@ pub(crate) enum Route {
     ChangeStock,
     Backfill,
     TurnBackfill,
+    Comparison,
+    CompareNow,
     Items,
     MatchItem,
     UnmatchItem,
@@ -480,6 +482,18 @@ const PAGES: &[Entry] = &[
         Route::TurnBackfill,
         Access::User,
         "Look for orders from before, take them, or stop.",
+    ),
+    get(
+        "/comparison",
+        Route::Comparison,
+        Access::User,
+        "What the comparisons of both sides found.",
+    ),
+    post(
+        "/comparison",
+        Route::CompareNow,
+        Access::User,
+        "Compare both sides now.",
     ),
     get("/history", Route::History, Access::User, "Who did what."),
 ];

@@ -99,6 +99,7 @@ const MENU: &[(&str, &str, &[Entry])] = &[
         "Look after",
         &[
             ("/replay", "Try again"),
+            ("/comparison", "Comparison"),
             ("/backfill", "Orders from before"),
             ("/connections", "Connections"),
             ("/connectors", "Connectors"),

@@ -3,6 +3,7 @@
 mod attention;
 mod backfill;
 mod budget;
+mod comparison;
 mod connections;
 mod connectors;
 mod flows;
@@ -71,6 +72,8 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::RetryCards => attention::retry_many(asked).await,
         Route::Backfill => backfill::show(asked).await,
         Route::TurnBackfill => backfill::command(asked).await,
+        Route::Comparison => comparison::show(asked).await,
+        Route::CompareNow => comparison::begin(asked).await,
         Route::Shipments | Route::Invoices | Route::Cancellations => lists::show(asked).await,
         Route::Retailers => retailers::show(asked).await,
         Route::Retailer => retailers::one(asked).await,
