@@ -32,6 +32,7 @@ pub mod push_order;
 pub mod push_orders;
 pub mod receive;
 pub mod sale;
+pub mod sales;
 pub mod settings;
 pub mod shipment;
 pub mod sink;

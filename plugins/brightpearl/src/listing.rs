@@ -1,11 +1,11 @@
-//! Owns the full comparison and the back-fill of the catalogue, of shipments and of invoices. Must not know the feeds' positions: these are its own.
+//! Owns the full comparison and the back-fill of the catalogue, of shipments, of invoices and of sales. Must not know the feeds' positions: these are its own.
 
 use crate::api::Api;
 use crate::bindings::exports::waybill::connector::listing::Scope;
 use crate::bindings::exports::waybill::connector::source::Page;
 use crate::item::{self, Filter};
 use crate::settings::Settings;
-use crate::{invoice, shipment, source};
+use crate::{invoice, sales, shipment, source};
 use serde::{Deserialize, Serialize};
 use waybill_sdk::Host;
 use waybill_sdk::commerce::Entity;
@@ -33,6 +33,9 @@ pub fn read(
     };
     if let Scope::Keys(keys) = scope {
         return source::fetch(host, ctx, entity, keys).map(whole);
+    }
+    if entity == Entity::Order {
+        return all_sales(host, ctx, scope, cursor);
     }
     if entity == Entity::Shipment {
         return shipments(host, ctx, scope, cursor);
@@ -73,6 +76,27 @@ pub fn read(
         documents: found.documents,
         more: !left.filters.is_empty(),
         cursor: item::bytes(&left),
+    })
+}
+
+/// Sales that were made in a time, whoever made them; the position is the row to go on with.
+fn all_sales(
+    host: &dyn Host,
+    ctx: &Context,
+    scope: &Scope,
+    cursor: Option<&[u8]>,
+) -> Result<Page, Failure> {
+    let (from, to) = match scope {
+        Scope::Between((from, to)) => (*from, Some(*to)),
+        Scope::Everything | Scope::Keys(_) => (0, None),
+    };
+    let first = cursor.and_then(|bytes| serde_json::from_slice(bytes).ok());
+    let api = Api::new(host, Settings::of(&ctx.settings))?;
+    let (documents, next) = sales::list(&api, from, to, first.unwrap_or(1))?;
+    Ok(Page {
+        documents,
+        cursor: item::bytes(&next.unwrap_or(1)),
+        more: next.is_some(),
     })
 }
 

@@ -5,7 +5,8 @@ use crate::lookup::{Found, Shown};
 use crate::queue::{ENOUGH_MS, Member};
 use crate::told::{Bill, Told, What};
 use crate::wire::invoice::{Invoice, Invoices};
-use waybill_sdk::commerce::Decimal;
+use waybill_sdk::commerce::{self, Body, Decimal, Document, Totals};
+use waybill_sdk::decimal::ZERO;
 use waybill_sdk::problem::done;
 use waybill_sdk::types::{Failure, Problem, Verdict};
 
@@ -24,12 +25,51 @@ pub(crate) fn cents(amount: Decimal) -> Option<i64> {
     }
 }
 
-/// What DSCO has under that number proves; none where it has nothing.
-pub(crate) fn shown(api: &Api<'_>, told: &Told, bill: &Bill) -> Result<Option<Verdict>, Failure> {
-    let path = format!("/invoice?key=invoiceId&value={}", encode(&bill.number));
+/// The invoices of these numbers as DSCO has them, for whoever compares. Their lines are left out: nobody needs them.
+pub(crate) fn listed(api: &Api<'_>, numbers: &[String]) -> Result<Vec<Document>, Failure> {
+    let mut all = Vec::new();
+    for number in numbers {
+        let found = of_number(api, number)?;
+        all.extend(found.into_iter().next().map(|one| document(number, one)));
+    }
+    Ok(all)
+}
+
+fn document(number: &str, one: Invoice) -> Document {
+    let at = one.invoice_date.unwrap_or_default();
+    let gross = one.total_amount.unwrap_or(ZERO);
+    Document {
+        key: number.to_owned(),
+        revision: number.to_owned(),
+        occurred_at: at,
+        body: Body::Invoice(commerce::Invoice {
+            number: number.to_owned(),
+            order_key: one.dsco_order_id.or(one.po_number).unwrap_or_default(),
+            issued_at: at,
+            currency: one.currency_code.unwrap_or_default(),
+            lines: Vec::new(),
+            charges: Vec::new(),
+            total: Totals {
+                net: gross,
+                tax: ZERO,
+                gross,
+            },
+            extras: Vec::new(),
+        }),
+    }
+}
+
+fn of_number(api: &Api<'_>, number: &str) -> Result<Vec<Invoice>, Failure> {
+    let path = format!("/invoice?key=invoiceId&value={}", encode(number));
     let found: Option<Invoices> = api.find(&path)?;
     let mut found = found.unwrap_or_default().invoices;
-    found.retain(|one| one.invoice_id.as_ref() == Some(&bill.number));
+    found.retain(|one| one.invoice_id.as_deref() == Some(number));
+    Ok(found)
+}
+
+/// What DSCO has under that number proves; none where it has nothing.
+pub(crate) fn shown(api: &Api<'_>, told: &Told, bill: &Bill) -> Result<Option<Verdict>, Failure> {
+    let found = of_number(api, &bill.number)?;
     if found.is_empty() {
         return Ok(None);
     }

@@ -1,4 +1,4 @@
-//! Full comparison, back-fill by date, and pasted lists of keys. Knows no stream.
+//! Full comparison, back-fill by date, and pasted lists of keys; invoices by their numbers. Knows no stream.
 
 use crate::api::Api;
 use crate::backfill;
@@ -7,12 +7,14 @@ use crate::bindings::exports::waybill::connector::source::Page;
 use crate::cursor::{self, ListCursor, Window};
 use crate::feed::Feed;
 use crate::order::{self, Names};
-use crate::{partners, source};
+use crate::{invoice_look, partners, source};
 use waybill_sdk::commerce::{Document, Entity};
 use waybill_sdk::types::Failure;
 
 /// Keys read in one call: each is a request, or two.
 const KEYS_PER_CALL: usize = 10;
+/// Of invoices each is one short request.
+const INVOICES_PER_CALL: usize = 50;
 
 /// The next page of a listing.
 pub(crate) fn read(
@@ -42,12 +44,18 @@ fn by_keys(
         Some(ListCursor::Keys(done)) => done.min(keys.len()),
         _ => 0,
     };
-    let end = (done + KEYS_PER_CALL).min(keys.len());
+    let most = match entity {
+        Entity::Invoice => INVOICES_PER_CALL,
+        _ => KEYS_PER_CALL,
+    };
+    let end = (done + most).min(keys.len());
+    let keys_now = &keys[done..end];
     Ok(Page {
-        documents: if entity == Entity::Order {
-            orders(api, &keys[done..end])?
-        } else {
-            source::fetch(api, entity, &keys[done..end])?
+        documents: match entity {
+            Entity::Order => orders(api, keys_now)?,
+            // DSCO lists no invoices by date: it is asked for each that it confirmed.
+            Entity::Invoice => invoice_look::listed(api, keys_now)?,
+            _ => source::fetch(api, entity, keys_now)?,
         },
         cursor: cursor::write(&ListCursor::Keys(end)),
         more: end < keys.len(),

@@ -14,6 +14,8 @@ mod net;
 #[cfg(test)]
 mod orders;
 #[cfg(test)]
+mod sales;
+#[cfg(test)]
 mod sandbox;
 #[cfg(test)]
 mod script;

@@ -2,11 +2,12 @@
 
 use super::invoice::invoice;
 use super::sandbox::{Net, messy};
+use crate::bindings::exports::waybill::connector::listing::Scope;
 use crate::bindings::exports::waybill::connector::sink::Delivery;
 use crate::invoice::push;
-use crate::source;
+use crate::{listing, source};
 use serde_json::json;
-use waybill_sdk::commerce::{Document, Entity};
+use waybill_sdk::commerce::{Body, Document, Entity};
 use waybill_sdk::types::{Failure, Outcome, Verdict};
 use waybill_sim::vendor::{Req, Vendor as _};
 
@@ -64,6 +65,42 @@ fn through(net: &Net, batch: &[Delivery]) -> Vec<Verdict> {
 
 fn is_done(verdict: &Verdict) -> bool {
     matches!(verdict, Ok(Outcome::Done(_)))
+}
+
+#[test]
+fn whoever_compares_is_shown_invoices_by_their_numbers() {
+    let net = Net::new(&json!({}));
+    let batch = bills(&orders(&net, 2));
+    assert!(through(&net, &batch).iter().all(is_done));
+    net.pass(60_000);
+    let sent = batch.iter().map(|delivery| delivery.document.clone());
+    let sent: Vec<Document> = sent.collect();
+    let mut keys: Vec<String> = vec!["INV-NONE".to_owned()];
+    for document in &sent {
+        if let Body::Invoice(invoice) = &document.body {
+            keys.push(invoice.number.clone());
+        }
+    }
+    let scope = Scope::Keys(keys.clone());
+    let page = net.api(|api| listing::read(api, Entity::Invoice, &scope, None));
+    let page = page.unwrap();
+    assert!(!page.more);
+    let shown: Vec<(&str, String)> = page
+        .documents
+        .iter()
+        .map(|document| match &document.body {
+            Body::Invoice(one) => (one.number.as_str(), one.total.gross.normal().to_string()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [(&*keys[1], "19".to_owned()), (&*keys[2], "19".to_owned())]
+    );
+    // By date there is no list of them.
+    let scope = Scope::Between((0, i64::MAX));
+    let refused = net.api(|api| listing::read(api, Entity::Invoice, &scope, None));
+    assert!(matches!(refused, Err(Failure::Rejected(_))));
 }
 
 #[test]

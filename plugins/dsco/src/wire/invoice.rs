@@ -16,6 +16,8 @@ shape!(
         invoice_id: Option<String> = text,
         dsco_order_id: Option<String> = text,
         po_number: Option<String> = text,
+        invoice_date: Option<i64> = when,
+        currency_code: Option<String> = text,
         total_amount: Option<Decimal> = decimal,
         line_items: Vec<Line> = list,
     }
