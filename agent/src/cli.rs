@@ -4,6 +4,7 @@ mod backfill;
 mod backup;
 mod connectors;
 mod flows;
+mod stock;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -15,6 +16,7 @@ pub(crate) use connectors::{
     AcceptBuild, ChooseBuild, Connectors, Install, Keygen, Remove, Sign, Verify,
 };
 pub(crate) use flows::{Compare, Flows, OneFlow};
+pub(crate) use stock::{ListStock, Stock, StockRoute, WhyStock};
 
 /// Keeps a merchant's ERP and dropship network in step.
 #[derive(Debug, Parser)]
@@ -89,6 +91,9 @@ pub(crate) enum Command {
     /// Flows, one kind of document over one route: whether each runs, pause, run now.
     #[command(subcommand)]
     Flows(Flows),
+    /// Stock: what is told of each item, why a number is what it is, on and off.
+    #[command(subcommand)]
+    Stock(Stock),
     /// Let go of connections: pause them and remove what was registered at their vendors. To be run before a purge.
     Disconnect(Disconnect),
     /// Who did what, newest first.
@@ -498,6 +503,9 @@ mod tests {
             "waybill poll net --entity orders",
             "waybill flows pause orders network erp",
             "waybill flows run order network",
+            "waybill stock",
+            "waybill stock why",
+            "waybill stock list --show some",
             "waybill ignore card-1",
             "waybill nonsense",
             "waybill mappings import things file.csv",

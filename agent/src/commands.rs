@@ -42,6 +42,7 @@ pub(crate) async fn run(out: Out, config: &Config, command: &Command) -> Result<
         Command::Backfill(command) => crate::backfill::run(&agent, command).await,
         Command::Compare(args) => crate::flows::compare(&agent, args).await,
         Command::Flows(command) => crate::flows::run(&agent, command).await,
+        Command::Stock(command) => crate::stock::run(&agent, command).await,
         Command::Poll(args) => agent.poll(args).await,
         Command::Probe(args) => agent.probe(&args.connection).await,
         Command::Pause(args) => agent.connection(&args.connection, "pause", "Paused.").await,
@@ -100,7 +101,7 @@ pub(crate) fn time(value: &Value) -> String {
 }
 
 /// `{units, scale}` as people write it.
-fn decimal(value: &Value) -> String {
+pub(crate) fn decimal(value: &Value) -> String {
     serde_json::from_value::<waybill_model::decimal::Decimal>(value.clone())
         .map_or_else(|_| String::new(), |amount| amount.to_string())
 }
@@ -122,7 +123,7 @@ impl Agent {
         answer.map_err(|error| client_failure(&error))
     }
 
-    async fn post(&self, place: &str, body: &Value, done: &str) -> Result<(), Failure> {
+    pub(crate) async fn post(&self, place: &str, body: &Value, done: &str) -> Result<(), Failure> {
         let answer = self.ask(place, body).await?;
         self.out.line(done);
         self.out.value(&answer);

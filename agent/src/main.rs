@@ -27,6 +27,7 @@ mod provision;
 mod run;
 mod service;
 mod shelf;
+mod stock;
 mod trust;
 mod watch;
 mod wire;

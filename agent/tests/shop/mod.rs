@@ -105,6 +105,17 @@ impl Town {
         let done = self.house.network.control(method, path, body);
         self.runtime.block_on(done).unwrap()
     }
+
+    /// The same at the ERP.
+    pub(crate) fn erp(&self, method: &str, path: &str, body: &Value) -> Value {
+        let done = self.house.erp.control(method, path, body);
+        self.runtime.block_on(done).unwrap()
+    }
+
+    /// Short delays on both sides.
+    pub(crate) fn hurry(&self) {
+        self.runtime.block_on(self.house.hurry()).unwrap();
+    }
 }
 
 pub(crate) fn copy(from: &Path, to: &Path) {
