@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use waybill_model::contract::{Descriptor, Role};
+use waybill_model::document::Entity;
 
 /// The first disagreement, as a sentence; `None` where all is well.
 pub(crate) fn disagreement(descriptor: &Descriptor, roles: &BTreeSet<Role>) -> Option<String> {
@@ -48,6 +49,9 @@ fn exports(descriptor: &Descriptor, roles: &BTreeSet<Role>) -> Option<String> {
             _ => {}
         }
     }
+    if roles.contains(&Role::Levels) && descriptor.intake(Entity::InventoryLevel).is_none() {
+        return Some("it exports `levels` but takes no `inventory-level`".to_owned());
+    }
     descriptor
         .pushes
         .iter()
@@ -93,7 +97,6 @@ fn repeated(descriptor: &Descriptor) -> Option<String> {
 mod tests {
     use super::*;
     use waybill_model::contract::{Feed, Intake};
-    use waybill_model::document::Entity;
 
     fn descriptor() -> Descriptor {
         Descriptor {
@@ -130,6 +133,23 @@ mod tests {
                 .unwrap()
                 .contains("export `sink`")
         );
+    }
+
+    #[test]
+    fn levels_need_an_intake_of_stock() {
+        let roles = BTreeSet::from([Role::Sink, Role::Levels]);
+        let mut it = descriptor();
+        it.pushes.push(intake(1));
+        assert!(
+            disagreement(&it, &roles)
+                .unwrap()
+                .contains("takes no `inventory-level`")
+        );
+        it.pushes.push(Intake {
+            entity: Entity::InventoryLevel,
+            ..intake(1)
+        });
+        assert_eq!(disagreement(&it, &roles), None);
     }
 
     #[test]

@@ -2,12 +2,13 @@
 //! for components; the simulation implements it with scripts.
 
 use crate::knock::Knock;
+use crate::levels;
 use crate::ports::EffectScope;
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 use waybill_model::contract::{
-    ChoicePage, Context, Delivered, Delivery, Descriptor, Exchange, Failure, Hint, KvWrite, Moment,
-    Page, Pairs, Problem, Role, Scope, Settled, Verdict,
+    ChoicePage, Context, Delivered, Delivery, Descriptor, Exchange, Failure, Hint, KvWrite, Levels,
+    Moment, Page, Pairs, Problem, Role, Scope, Settled, Verdict,
 };
 use waybill_model::document::{Document, Entity};
 use waybill_model::ids::{ConnectionId, Generation, Millis};
@@ -138,6 +139,11 @@ pub trait Connector: Send + Sync {
     ) -> Answer<Page>;
     /// Writes a batch.
     async fn push(&self, call: Call, batch: Vec<Delivery>) -> Answer<Vec<Verdict>>;
+    /// Tells the stock of many items: one verdict per item. A connector that takes documents only is given one for each
+    /// warehouse of each.
+    async fn push_levels(&self, call: Call, batch: Levels) -> Answer<Vec<Verdict>> {
+        levels::as_documents(self, call, batch).await
+    }
     /// Asks what became of queued writes.
     async fn confirm(&self, call: Call, handles: Vec<String>) -> Answer<Vec<Verdict>>;
     /// Reads deliveries of webhooks, without network.

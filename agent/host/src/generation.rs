@@ -6,6 +6,7 @@ use crate::caps;
 use crate::connector::{Answer, Call, CallError, Connector, Received};
 use crate::filled::Kept;
 use crate::knock::{self, Knock};
+use crate::levels;
 use crate::limits::Limits;
 use crate::passport::Passport;
 use crate::setup::{Bound, ConnectionSetup, HostPorts};
@@ -21,8 +22,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 use waybill_model::contract::{
-    ChoicePage, Context, Delivered, Delivery, Descriptor, Failure, Moment, Page, Pairs, Problem,
-    Role, Scope, Settled, Verdict,
+    ChoicePage, Context, Delivered, Delivery, Descriptor, Failure, Levels, Moment, Page, Pairs,
+    Problem, Role, Scope, Settled, Verdict,
 };
 use waybill_model::document::{Document, Entity};
 use waybill_model::ids::{self, Millis};
@@ -370,6 +371,22 @@ impl Connector for BoundGeneration {
         let members = batch.len();
         self.call(call, Access::Network, move |exports, live, context| {
             Box::pin(async move { one_each(exports.push(live, context, batch).await?, members) })
+        })
+        .await
+    }
+
+    async fn push_levels(&self, call: Call, batch: Levels) -> Answer<Vec<Verdict>> {
+        if !self.roles().contains(&Role::Levels) {
+            return levels::as_documents(self, call, batch).await;
+        }
+        let members = batch.items.len();
+        self.call(call, Access::Network, move |exports, live, context| {
+            Box::pin(async move {
+                one_each(
+                    exports.push_levels(live, context, batch.items).await?,
+                    members,
+                )
+            })
         })
         .await
     }

@@ -13,6 +13,7 @@ pub mod engine;
 mod filled;
 pub mod generation;
 pub mod knock;
+mod levels;
 pub mod limits;
 pub mod load;
 mod oauth;

@@ -36,6 +36,8 @@ pub struct Limits {
     pub log_lines: usize,
     /// Keys of one read of the private space or of links, and of all writes of one call.
     pub keys: usize,
+    /// Members that one effect names.
+    pub members: usize,
     /// Bytes of a key.
     pub key_bytes: usize,
     /// Bytes of a value.
@@ -70,6 +72,7 @@ impl Default for Limits {
             head_bytes: 64 << 10,
             log_lines: 1_000,
             keys: 20_000,
+            members: 100_000,
             key_bytes: 1_024,
             value_bytes: 1 << 20,
             buffered: 64 << 20,

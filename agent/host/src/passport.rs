@@ -111,6 +111,7 @@ impl Passport {
             Role::Source => "reads documents from its system, such as orders",
             Role::Listing => "lists what its system holds, for comparing both sides",
             Role::Sink => "writes documents into its system, such as sales and shipments",
+            Role::Levels => "tells its system the stock of very many items at once",
             Role::Tickets => "asks later what became of what it wrote",
             Role::Webhook => "understands its system's webhooks",
         };

@@ -1,6 +1,7 @@
 //! What agent and connectors say to each other, without WIT: descriptors, failures, verdicts, effects.
 //! `host` converts every served WIT version to and from these; `engine` and `store` know nothing else.
 
+use crate::decimal::Decimal;
 use crate::document::{Document, Entity, words};
 use crate::ids::Millis;
 use serde::{Deserialize, Serialize};
@@ -111,7 +112,7 @@ words!(
 );
 words!(
     /// What a component exports.
-    Role { Source = "source", Listing = "listing", Sink = "sink", Tickets = "tickets", Webhook = "webhook" }
+    Role { Source = "source", Listing = "listing", Sink = "sink", Levels = "levels", Tickets = "tickets", Webhook = "webhook" }
 );
 
 /// One page of documents.
@@ -175,6 +176,34 @@ pub struct Delivery {
     pub links: Vec<Link>,
     /// Effective after the retailer's overrides.
     pub settings: Pairs,
+}
+
+/// The stock of one item, as its receiver is told it: all its warehouses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named as in wit/connector")]
+pub struct Level {
+    pub item: String,
+    pub places: Vec<Place>,
+}
+
+/// Units in one warehouse of the receiver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named as in wit/connector")]
+pub struct Place {
+    pub warehouse: String,
+    pub available: Decimal,
+    pub expected_at: Option<Millis>,
+}
+
+/// Levels that are told together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Levels {
+    /// Counts the batches of the agent.
+    pub number: u64,
+    /// When they stood so.
+    pub at: Millis,
+    /// One per item.
+    pub items: Vec<Level>,
 }
 
 /// Settings and attempt of a call.

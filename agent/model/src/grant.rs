@@ -287,6 +287,7 @@ const fn role_words(role: Role) -> &'static str {
         Role::Source => "read documents from its system and tell it what became of them",
         Role::Listing => "list what its system holds, for comparison",
         Role::Sink => "write documents into its system",
+        Role::Levels => "tell its system the stock of very many items at once",
         Role::Tickets => "ask what became of what it wrote",
         Role::Webhook => "register webhooks at its system and read what they bring",
     }

@@ -18,6 +18,7 @@ waybill_sdk::world! {
             import waybill:host/http@0.1.0;
             export waybill:connector/source@0.1.0;
             export waybill:connector/sink@0.1.0;
+            export waybill:connector/levels@0.1.0;
             export waybill:connector/listing@0.1.0;
             export waybill:connector/tickets@0.1.0;
         }

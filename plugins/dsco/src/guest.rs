@@ -1,6 +1,6 @@
 //! The exports: hands each call to its function, over the real host. Must not decide anything.
 
-use crate::bindings::exports::waybill::connector::{base, listing, sink, source, tickets};
+use crate::bindings::exports::waybill::connector::{base, levels, listing, sink, source, tickets};
 use crate::settings::Config;
 use crate::{
     acknowledge, api::Api, cancel, confirm, describe, invoice, listing as lists, ship,
@@ -82,9 +82,16 @@ impl sink::Guest for Dsco {
         Ok(match batch.first().map(|member| &member.document.body) {
             Some(Body::Cancellation(_)) => cancel::push(&api, &batch),
             Some(Body::Invoice(_)) => invoice::push(&api, ctx.attempt, &batch),
-            Some(Body::InventoryLevel(_)) => stock::push(&api, &batch),
+            Some(Body::InventoryLevel(_)) => stock::push_documents(&api, &batch),
             _ => ship::push(&api, ctx.attempt, &batch),
         })
+    }
+}
+
+impl levels::Guest for Dsco {
+    fn push(ctx: Context, batch: Vec<levels::Level>) -> Result<Vec<Verdict>, Failure> {
+        let config = Config::read(&ctx.settings);
+        Ok(stock::push(&Api::new(&WasmHost, &config), &batch))
     }
 }
 

@@ -4,14 +4,15 @@
 //! `stock_log.rs`. Must not know what of the stock may be sold: the agent decided that.
 
 use crate::api::{Api, words};
+use crate::bindings::exports::waybill::connector::levels::Level;
 use crate::bindings::exports::waybill::connector::sink::Delivery;
 use crate::queue::{ENOUGH_MS, is_about_content, parts, put};
 use crate::stock_log::{Handle, refused};
 use crate::wire::log::Queued;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use waybill_sdk::call::{self, Fault};
-use waybill_sdk::commerce::{Body, Decimal, InventoryLevel};
+use waybill_sdk::commerce::{Body, Decimal};
 use waybill_sdk::date;
 use waybill_sdk::effect::effect;
 use waybill_sdk::http::Response;
@@ -48,21 +49,75 @@ struct Warehouse<'a> {
     estimated_availability_date: Option<String>,
 }
 
-/// Tells a batch of levels. One verdict per member, in its order; those of one item are the same.
-pub(crate) fn push(api: &Api<'_>, batch: &[Delivery]) -> Vec<Verdict> {
+/// The quantity of an item in one warehouse, as it comes.
+struct Quantity<'a> {
+    /// Its item's place in the batch, or its own.
+    member: u32,
+    item: &'a str,
+    warehouse: &'a str,
+    available: Decimal,
+    expected_at: Option<i64>,
+}
+
+/// Tells the levels of items. One verdict per item, in their order.
+pub(crate) fn push(api: &Api<'_>, batch: &[Level]) -> Vec<Verdict> {
+    let quantities = (0..).zip(batch).flat_map(|(member, level)| {
+        level.places.iter().map(move |place| Quantity {
+            member,
+            item: &level.item,
+            warehouse: &place.warehouse,
+            available: place.available,
+            expected_at: place.expected_at,
+        })
+    });
     let mut verdicts: Vec<Verdict> = vec![Err(Failure::Retry(None)); batch.len()];
-    let items = items(batch, &mut verdicts);
-    let size = |item: &Item<'_>| serde_json::to_string(item).map_or(0, |text| text.len());
+    let items = items(batch.len(), quantities, &mut verdicts);
+    tell(api, &items, verdicts)
+}
+
+/// Tells levels that come as a document for each item and warehouse. One verdict per document, in their order; those of one
+/// item are the same.
+pub(crate) fn push_documents(api: &Api<'_>, batch: &[Delivery]) -> Vec<Verdict> {
+    let mut verdicts: Vec<Verdict> = vec![Err(unsupported()); batch.len()];
+    let quantities = (0..).zip(batch).filter_map(|(member, delivery)| {
+        let Body::InventoryLevel(level) = &delivery.document.body else {
+            return None;
+        };
+        Some(Quantity {
+            member,
+            item: &level.item,
+            warehouse: &level.warehouse,
+            available: level.available,
+            expected_at: level.expected_at,
+        })
+    });
+    let items = items(batch.len(), quantities, &mut verdicts);
+    tell(api, &items, verdicts)
+}
+
+fn unsupported() -> Failure {
+    Failure::rejected(
+        "unsupported",
+        "DSCO's connector does not take documents of this kind.",
+        "Update the connector.",
+    )
+}
+
+fn tell(api: &Api<'_>, items: &[Item<'_>], mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
     let mut calls = CALLS;
-    for (number, part) in (1..).zip(parts(&items, size)) {
+    for (number, part) in (1..).zip(parts(items, Item::bytes)) {
         let answers = if number > 1 && api.host.remaining_ms() < ENOUGH_MS {
             for_all(part.len(), &Err(Failure::Retry(Some(0))))
         } else {
             send(api, number, part, &mut calls)
         };
         for (item, verdict) in part.iter().zip(answers) {
-            for member in &item.members {
+            let (last, others) = item.members.split_last().unzip();
+            for member in others.into_iter().flatten() {
                 put(&mut verdicts, *member, verdict.clone());
+            }
+            if let Some(member) = last {
+                put(&mut verdicts, *member, verdict);
             }
         }
     }
@@ -70,24 +125,23 @@ pub(crate) fn push(api: &Api<'_>, batch: &[Delivery]) -> Vec<Verdict> {
 }
 
 /// The items of a batch, in its order; what cannot be sent has its verdict.
-fn items<'a>(batch: &'a [Delivery], verdicts: &mut [Verdict]) -> Vec<Item<'a>> {
-    let mut items: Vec<Item<'a>> = Vec::new();
-    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+fn items<'a>(
+    most: usize,
+    quantities: impl Iterator<Item = Quantity<'a>>,
+    verdicts: &mut [Verdict],
+) -> Vec<Item<'a>> {
+    let mut items: Vec<Item<'a>> = Vec::with_capacity(most);
+    let mut places: HashMap<&str, usize> = HashMap::with_capacity(most);
     let mut unfit: BTreeMap<&str, Failure> = BTreeMap::new();
-    for (index, delivery) in (0..).zip(batch) {
-        let level = match level(delivery) {
-            Ok(level) => level,
-            Err(failure) => {
-                if let Body::InventoryLevel(level) = &delivery.document.body {
-                    unfit.insert(&level.item, failure.clone());
-                }
-                put(verdicts, index, Err(failure));
-                continue;
-            }
-        };
-        let place = *places.entry(&level.item).or_insert_with(|| {
+    for quantity in quantities {
+        if let Some(failure) = misfit(&quantity) {
+            unfit.insert(quantity.item, failure.clone());
+            put(verdicts, quantity.member, Err(failure));
+            continue;
+        }
+        let place = *places.entry(quantity.item).or_insert_with(|| {
             items.push(Item {
-                sku: &level.item,
+                sku: quantity.item,
                 status: "out-of-stock",
                 quantity_available: 0,
                 warehouses: Vec::new(),
@@ -95,7 +149,7 @@ fn items<'a>(batch: &'a [Delivery], verdicts: &mut [Verdict]) -> Vec<Item<'a>> {
             });
             items.len() - 1
         });
-        items[place].add(index, level);
+        items[place].add(&quantity);
     }
     // The others of its warehouses alone would be taken as all it has.
     items.retain(|item| {
@@ -112,47 +166,42 @@ fn items<'a>(batch: &'a [Delivery], verdicts: &mut [Verdict]) -> Vec<Item<'a>> {
     items
 }
 
-fn level(delivery: &Delivery) -> Result<&InventoryLevel, Failure> {
-    let Body::InventoryLevel(level) = &delivery.document.body else {
-        return Err(Failure::rejected(
-            "unsupported",
-            "DSCO's connector does not take documents of this kind.",
-            "Update the connector.",
-        ));
-    };
-    let sku = level.item.as_str();
+/// Why a quantity cannot be sent.
+fn misfit(quantity: &Quantity<'_>) -> Option<Failure> {
+    let sku = quantity.item;
     if sku.trim().is_empty() || sku.chars().count() > SKU {
-        return Err(Failure::rejected(
+        return Some(Failure::rejected(
             "sku-unfit",
             format!("DSCO takes SKUs of 1 to {SKU} characters, not `{sku}`."),
             "Match the item to the SKU that DSCO's catalogue has for it.",
         ));
     }
-    if level.warehouse.trim().is_empty() {
-        return Err(Failure::rejected(
+    quantity.warehouse.trim().is_empty().then(|| {
+        Failure::rejected(
             "no-warehouse",
             format!("The stock of `{sku}` has no DSCO warehouse."),
             "Enter the code in the table of warehouses exactly as the DSCO portal's Warehouse Manager shows it.",
-        ));
-    }
-    Ok(level)
+        )
+    })
 }
 
 impl<'a> Item<'a> {
-    fn add(&mut self, index: u32, level: &'a InventoryLevel) {
-        self.members.push(index);
-        let units = units(level.available);
+    fn add(&mut self, quantity: &Quantity<'a>) {
+        if self.members.last() != Some(&quantity.member) {
+            self.members.push(quantity.member);
+        }
+        let units = units(quantity.available);
         match self
             .warehouses
             .iter_mut()
-            .find(|w| w.code == level.warehouse)
+            .find(|w| w.code == quantity.warehouse)
         {
             // DSCO refuses a warehouse that is given twice. The lower figure promises nothing that is not there.
             Some(known) => known.quantity = known.quantity.min(units),
             None => self.warehouses.push(Warehouse {
-                code: &level.warehouse,
+                code: quantity.warehouse,
                 quantity: units.min(MOST - self.quantity_available),
-                estimated_availability_date: level.expected_at.map(date::format),
+                estimated_availability_date: quantity.expected_at.map(date::format),
             }),
         }
         self.quantity_available = self.warehouses.iter().map(|w| w.quantity).sum();
@@ -166,6 +215,37 @@ impl<'a> Item<'a> {
     fn codes(&self) -> Vec<String> {
         self.warehouses.iter().map(|w| w.code.to_owned()).collect()
     }
+
+    /// The bytes it takes in a body, without writing it. A letter that has to be escaped counts as the longest one.
+    fn bytes(&self) -> usize {
+        let text = |text: &str| text.len() + text.bytes().filter(|b| is_escaped(*b)).count() * 5;
+        let places: usize = self
+            .warehouses
+            .iter()
+            .map(|place| {
+                let date = place.estimated_availability_date.as_ref();
+                let date = date.map_or(0, |date| date.len() + DATE);
+                text(place.code) + digits(place.quantity) + date + PLACE
+            })
+            .sum();
+        text(self.sku) + self.status.len() + digits(self.quantity_available) + places + ITEM
+    }
+}
+
+/// Bytes of an item, a warehouse and its date in a body beside their values.
+const ITEM: usize = r#"{"sku":"","status":"","quantityAvailable":,"warehouses":[]}"#.len();
+const PLACE: usize = r#"{"code":"","quantity":},"#.len();
+const DATE: usize = r#","estimatedAvailabilityDate":"""#.len();
+
+const fn digits(quantity: i64) -> usize {
+    match quantity.checked_ilog10() {
+        Some(tens) => tens as usize + 1,
+        None => 1,
+    }
+}
+
+const fn is_escaped(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..0x20)
 }
 
 /// Whole units, never negative: part of a unit cannot be sold. No more than fits the vendor's field.
@@ -219,4 +299,37 @@ fn queued(api: &Api<'_>, items: &[Item<'_>], response: &Response) -> Result<Vec<
             .ticket(api.config.ack_wait_secs)
     };
     Ok(items.iter().map(ticket).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_takes_as_many_bytes_as_are_counted() {
+        let quantity = |warehouse, units, expected_at| Quantity {
+            member: 0,
+            item: "TEE-BLK-M",
+            warehouse,
+            available: Decimal { units, scale: 0 },
+            expected_at,
+        };
+        for quantities in [
+            vec![quantity("WH01", 0, None)],
+            vec![
+                quantity("WH01", 10, None),
+                quantity("W", 999, Some(1_764_000_000_000)),
+            ],
+        ] {
+            let mut verdicts = Vec::new();
+            let items = items(1, quantities.into_iter(), &mut verdicts);
+            let written = serde_json::to_string(&items[0]).unwrap();
+            // Behind each warehouse but the last there is a comma.
+            assert_eq!(items[0].bytes(), written.len() + 1, "{written}");
+        }
+        let odd = [quantity("W\"\u{1}", 1, None)];
+        let items = items(1, odd.into_iter(), &mut []);
+        let written = serde_json::to_string(&items[0]).unwrap();
+        assert!(items[0].bytes() > written.len(), "{written}");
+    }
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use waybill_host::connector::{Answer, Call, CallError, Connector, Received};
 use waybill_host::knock::Knock;
 use waybill_model::contract::{
-    ChoicePage, Delivered, Delivery, Descriptor, Exchange, Moment, Page, Pairs, Problem, Role,
-    Scope, Settled, Verdict,
+    ChoicePage, Delivered, Delivery, Descriptor, Exchange, Levels, Moment, Page, Pairs, Problem,
+    Role, Scope, Settled, Verdict,
 };
 use waybill_model::document::{Document, Entity};
 use waybill_model::ids::Generation;
@@ -271,6 +271,12 @@ impl Connector for Watched {
             |to, call, batch| Box::pin(async move { to.push(call, batch).await });
         let entity = batch.first().map(|d| d.document.body.entity());
         let (kind, members) = (entity.map_or(Kind::Other, Kind::Push), batch.len());
+        self.call(kind, call, batch, make, one_each(members)).await
+    }
+    async fn push_levels(&self, call: Call, batch: Levels) -> Answer<Vec<Verdict>> {
+        let make: Make<_, _> =
+            |to, call, batch| Box::pin(async move { to.push_levels(call, batch).await });
+        let (kind, members) = (Kind::Push(Entity::InventoryLevel), batch.items.len());
         self.call(kind, call, batch, make, one_each(members)).await
     }
     async fn confirm(&self, call: Call, handles: Vec<String>) -> Answer<Vec<Verdict>> {

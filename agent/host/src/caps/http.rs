@@ -307,7 +307,7 @@ pub(crate) async fn retract(
     state.at_most(
         "members to `effects.retract`",
         members.len(),
-        state.limits.keys,
+        state.limits.members,
     )?;
     let effect = Effect {
         step: step.to_owned(),

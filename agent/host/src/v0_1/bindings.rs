@@ -17,6 +17,7 @@ wasmtime::component::bindgen!({
             export waybill:connector/source@0.1.0;
             export waybill:connector/listing@0.1.0;
             export waybill:connector/sink@0.1.0;
+            export waybill:connector/levels@0.1.0;
             export waybill:connector/tickets@0.1.0;
             export waybill:connector/webhook@0.1.0;
         }

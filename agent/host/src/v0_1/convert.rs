@@ -1,6 +1,6 @@
 //! WIT types of contract 0.1 to and from the model, field by field. It decides nothing but whether a value fits.
 
-use super::bindings::exports::waybill::connector::{base, listing, sink, source, webhook};
+use super::bindings::exports::waybill::connector::{base, levels, listing, sink, source, webhook};
 use super::bindings::waybill::commerce::types as wit;
 use super::bindings::waybill::connector::types as con;
 use super::bindings::waybill::host::{effects as eff, http, links, log};
@@ -231,6 +231,8 @@ record!(m::Descriptor as con::Descriptor {
     id, version, title, reach, credentials, settings, tables, pulls, pushes,
 });
 record!(m::Settled as source::Settled { entity, key, links });
+record!(m::Place as levels::Place { warehouse, available, expected_at });
+record!(m::Level as levels::Level { item, places });
 record!(m::Delivery as sink::Delivery { document, origin, links, settings });
 
 /// Bytes are moved, not walked.

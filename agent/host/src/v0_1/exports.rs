@@ -1,15 +1,17 @@
 //! What the agent may call in a guest of contract 0.1: one typed function per export, in model types. It sets no limits;
 //! `visit.rs` runs these under them.
 
-use super::bindings::exports::waybill::connector::{base, listing, sink, source, tickets, webhook};
+use super::bindings::exports::waybill::connector::{
+    base, levels, listing, sink, source, tickets, webhook,
+};
 use super::convert::{self, Canonical, Misfit};
 use crate::state::CallState;
 use std::collections::BTreeSet;
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 use waybill_model::contract::{
-    ChoicePage, Context, Delivered, Delivery, Descriptor, Failure, Hint, Moment, Page, Pairs,
-    Problem, Role, Scope, Settled, Verdict,
+    ChoicePage, Context, Delivered, Delivery, Descriptor, Failure, Hint, Level, Moment, Page,
+    Pairs, Problem, Role, Scope, Settled, Verdict,
 };
 use waybill_model::document::{Document, Entity};
 
@@ -41,6 +43,7 @@ pub(crate) struct Exports {
     source: Option<source::GuestIndices>,
     listing: Option<listing::GuestIndices>,
     sink: Option<sink::GuestIndices>,
+    levels: Option<levels::GuestIndices>,
     tickets: Option<tickets::GuestIndices>,
     webhook: Option<webhook::GuestIndices>,
 }
@@ -94,6 +97,7 @@ impl Exports {
             source: find!(source, Source),
             listing: find!(listing, Listing),
             sink: find!(sink, Sink),
+            levels: find!(levels, Levels),
             tickets: find!(tickets, Tickets),
             webhook: find!(webhook, Webhook),
         })
@@ -116,6 +120,7 @@ impl Exports {
         prove!(source);
         prove!(listing);
         prove!(sink);
+        prove!(levels);
         prove!(tickets);
         prove!(webhook);
         Ok(())
@@ -242,6 +247,21 @@ impl Exports {
         batch: Vec<Delivery>,
     ) -> Result<Vec<Verdict>, Stop> {
         let guest = role!(self, live, sink, Sink);
+        let context = context.lower();
+        answer(
+            guest
+                .call_push(&mut live.store, &context, &batch.lower())
+                .await,
+        )
+    }
+
+    pub(crate) async fn push_levels(
+        &self,
+        live: &mut Live,
+        context: Context,
+        batch: Vec<Level>,
+    ) -> Result<Vec<Verdict>, Stop> {
+        let guest = role!(self, live, levels, Levels);
         let context = context.lower();
         answer(
             guest

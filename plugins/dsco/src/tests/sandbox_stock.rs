@@ -4,7 +4,7 @@
 use super::sandbox::{Net, messy};
 use super::stock::level;
 use crate::bindings::exports::waybill::connector::sink::Delivery;
-use crate::stock::push;
+use crate::stock::push_documents as push;
 use serde_json::{Value, json};
 use waybill_sdk::types::{Failure, Outcome, Verdict};
 use waybill_sim::vendor::{Req, Vendor as _};

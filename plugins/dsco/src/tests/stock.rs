@@ -1,9 +1,10 @@
 //! Telling stock against scripted answers: what is sent, how refusals, lost answers and odd logs end.
 
 use super::{API, now, value, with_api};
+use crate::bindings::exports::waybill::connector::levels::{Level, Place};
 use crate::bindings::exports::waybill::connector::sink::Delivery;
 use crate::confirm::confirm;
-use crate::stock::push;
+use crate::stock::{push as push_levels, push_documents as push};
 use serde_json::{Value, json};
 use waybill_sdk::commerce::{Body, Decimal, Document, InventoryLevel};
 use waybill_sdk::effects::IoError;
@@ -114,6 +115,56 @@ fn the_warehouses_of_an_item_are_one_object() {
         ("inventory-1", vec![0, 1, 2])
     );
     assert!(effect.verified_absent, "told twice it is the same");
+}
+
+fn of_item(item: &str, places: &[(&str, &str)]) -> Level {
+    let place = |(warehouse, available): &(&str, &str)| Place {
+        warehouse: (*warehouse).to_owned(),
+        available: Decimal::parse(available).unwrap(),
+        expected_at: None,
+    };
+    Level {
+        item: item.to_owned(),
+        places: places.iter().map(place).collect(),
+    }
+}
+
+#[test]
+fn an_item_with_all_its_warehouses_is_one_member() {
+    let body = json!([
+        {"sku": "TEE", "status": "in-stock", "quantityAvailable": 9,
+         "warehouses": [{"code": "WH01", "quantity": 7}, {"code": "WH02", "quantity": 2}]},
+        {"sku": "CAP", "status": "out-of-stock", "quantityAvailable": 0,
+         "warehouses": [{"code": "WH01", "quantity": 0}]},
+    ]);
+    let host = TestHost::at(now()).expect_body(&post(), body, queued());
+    let batch = [
+        of_item("TEE", &[("WH01", "7"), ("WH02", "2.9")]),
+        of_item("HAT", &[("WH01", "1"), (" ", "1")]),
+        of_item("CAP", &[("WH01", "-3")]),
+    ];
+    let verdicts = with_api(&host, &[], |api| push_levels(api, &batch));
+    host.finish();
+    assert_eq!(problem(&verdicts[1]).0, "no-warehouse");
+    let told = handles(&[verdicts[0].clone(), verdicts[2].clone()]);
+    assert_eq!(
+        (&value(&told[0])["i"], &value(&told[1])["i"]),
+        (&json!("TEE"), &json!("CAP"))
+    );
+    assert_eq!(host.sent()[0].effect.clone().unwrap().members, [0, 2]);
+}
+
+#[test]
+fn two_warehouses_of_twenty_five_thousand_items_are_one_call() {
+    let places = [("EAST-01", "1234"), ("WEST-01", "999")];
+    let batch: Vec<Level> = (0..25_000)
+        .map(|n| of_item(&format!("TEE-BLK-XXL-{n:04}"), &places))
+        .collect();
+    let host = TestHost::at(now()).expect(&post(), queued());
+    let verdicts = with_api(&host, &[], |api| push_levels(api, &batch));
+    host.finish();
+    assert_eq!(handles(&verdicts).len(), 25_000);
+    assert!(host.sent()[0].body.len() < 4_000_000);
 }
 
 #[test]
