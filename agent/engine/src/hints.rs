@@ -215,11 +215,19 @@ async fn take(
 ) -> Result<(), StoreError> {
     let (now, desk, rows) = (core.now(), desk.clone(), rows.to_vec());
     let Came {
-        documents,
+        mut documents,
         writes,
         asked_at,
     } = came;
     let asked = rows.len();
+    let said = (entity == Entity::InventoryLevel).then(|| {
+        let asked = rows.iter().map(|row| row.key.clone()).collect();
+        [stock::Said::of(
+            asked,
+            std::mem::take(&mut documents),
+            asked_at,
+        )]
+    });
     let taken = core
         .store
         .write(move |tx| {
@@ -229,9 +237,8 @@ async fn take(
             for row in &rows {
                 tx.take_hint(row)?;
             }
-            if entity == Entity::InventoryLevel {
-                let asked: Vec<String> = rows.iter().map(|row| row.key.clone()).collect();
-                stock::take(tx, &desk, connection, &asked, &documents, (asked_at, now))?;
+            if let Some(said) = &said {
+                stock::take(tx, &desk, connection, said, now)?;
                 return Ok(intake::Taken::default());
             }
             let taken = intake::documents(tx, &desk, connection, &documents, now)?;

@@ -192,6 +192,53 @@ impl FromStr for Decimal {
     }
 }
 
+/// The stored form of a decimal that is nearly always whole: the number itself, or the record where there are digits
+/// behind the point. Reads both.
+pub mod plain {
+    use super::Decimal;
+    use serde::de::value::MapAccessDeserializer;
+    use serde::de::{Error, MapAccess, Visitor};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// As the format says.
+    pub fn serialize<S: Serializer>(value: &Decimal, to: S) -> Result<S::Ok, S::Error> {
+        match value.scale {
+            0 => to.serialize_i64(value.units),
+            _ => value.serialize(to),
+        }
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Where there is neither a whole number nor a decimal.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Decimal, D::Error> {
+        from.deserialize_any(Either)
+    }
+
+    struct Either;
+
+    impl<'de> Visitor<'de> for Either {
+        type Value = Decimal;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a whole number or a decimal")
+        }
+        fn visit_i64<E: Error>(self, units: i64) -> Result<Decimal, E> {
+            Ok(Decimal::whole(units))
+        }
+        fn visit_u64<E: Error>(self, units: u64) -> Result<Decimal, E> {
+            i64::try_from(units).map(Decimal::whole).map_err(E::custom)
+        }
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Decimal, A::Error> {
+            Decimal::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

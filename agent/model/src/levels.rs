@@ -26,19 +26,50 @@ impl Default for Rule {
     }
 }
 
-/// The number for one warehouse, and how it came about.
+impl Rule {
+    /// Whether it changes no number.
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The number for one warehouse, and how it came about. There are very many of them: they are stored under short names,
+/// and without what is nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Derived {
     /// As the receiving system names it.
+    #[serde(rename = "w", alias = "warehouse")]
     pub warehouse: String,
     /// Whole units on hand in all warehouses that count as this one; a negative stock counts as none.
+    #[serde(rename = "h", alias = "on_hand")]
     pub on_hand: i64,
     /// Of these, units of open orders that nobody has set aside yet.
+    #[serde(
+        rename = "t",
+        alias = "taken",
+        default,
+        skip_serializing_if = "is_nought"
+    )]
     pub taken: i64,
     /// The rule.
+    #[serde(
+        rename = "r",
+        alias = "rule",
+        default,
+        skip_serializing_if = "Rule::is_none"
+    )]
     pub rule: Rule,
     /// The number.
+    #[serde(rename = "a", alias = "available", with = "crate::decimal::plain")]
     pub available: Decimal,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over references"
+)]
+const fn is_nought(units: &i64) -> bool {
+    *units == 0
 }
 
 /// Table: SKU, `SKU@WAREHOUSE`, `*@WAREHOUSE` or `*` -> percent of the free units.

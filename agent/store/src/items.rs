@@ -131,20 +131,27 @@ pub struct CatalogueItem {
     pub components: Vec<(String, Decimal)>,
 }
 
+impl ItemRow {
+    /// As callers see it.
+    pub(crate) fn of(self, key: String) -> CatalogueItem {
+        CatalogueItem {
+            key,
+            title: self.title,
+            active: self.active,
+            identifiers: self.identifiers.into_iter().collect(),
+            tracked: self.tracked,
+            components: self.components,
+        }
+    }
+}
+
 pub(crate) fn item(
     a: &dyn Access,
     connection: ConnectionId,
     key: &str,
 ) -> Result<Option<CatalogueItem>, StoreError> {
     let row = a.row::<ItemRow>(Tab::Items, &item_key(connection, key).0)?;
-    Ok(row.map(|row| CatalogueItem {
-        key: key.to_owned(),
-        title: row.title,
-        active: row.active,
-        identifiers: row.identifiers.into_iter().collect(),
-        tracked: row.tracked,
-        components: row.components,
-    }))
+    Ok(row.map(|row| row.of(key.to_owned())))
 }
 
 pub(crate) fn any(a: &dyn Access, connection: ConnectionId) -> Result<bool, StoreError> {

@@ -4,22 +4,18 @@
 use crate::access::{Access, Entry, Tx};
 use crate::codec::{Key, Parts, Span};
 use crate::error::StoreError;
-use crate::items::ItemRow;
+use crate::items::{CatalogueItem, ItemRow};
 use crate::schema::Tab;
-use crate::stock_rows::{Fewer, LevelBatchRow, LevelList, LevelRow, OnHandRow, TakenRow};
+use crate::stock_rows::{
+    Fewer, LevelBatchRow, LevelList, LevelMember, LevelRow, OnHandRow, TakenRow,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Millis, OrderId};
 
-/// An item of a catalogue that has stock of its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StockItem {
-    /// Key in its system.
-    pub key: String,
-    /// Whether its system counts it.
-    pub tracked: bool,
-}
+/// Members of a batch that are stored together.
+const MEMBERS: usize = 250;
 
 fn pair(from: ConnectionId, to: ConnectionId) -> Key {
     Key::new().u32(from.0).u32(to.0)
@@ -162,7 +158,7 @@ pub(crate) fn stock_items(
     connection: ConnectionId,
     after: Option<&str>,
     limit: usize,
-) -> Result<Vec<StockItem>, StoreError> {
+) -> Result<Vec<CatalogueItem>, StoreError> {
     let all = Span::prefix(Key::new().u32(connection.0));
     let span = match after {
         Some(key) => all.after(of_item(connection, key)),
@@ -174,10 +170,7 @@ pub(crate) fn stock_items(
         if row.active {
             let mut parts = Parts::of(Tab::Items.name(), key);
             parts.u32()?;
-            found.push(StockItem {
-                key: parts.text()?,
-                tracked: row.tracked && row.components.is_empty(),
-            });
+            found.push(row.of(parts.text()?));
         }
         Ok(found.len() < limit)
     })?;
@@ -215,6 +208,22 @@ pub(crate) fn batch(
     a.row(Tab::LevelBatches, &pair(from, to).0)
 }
 
+/// Members of the open batch of a route that are not judged yet.
+pub(crate) fn members(
+    a: &dyn Access,
+    from: ConnectionId,
+    to: ConnectionId,
+) -> Result<Vec<LevelMember>, StoreError> {
+    let parts: Vec<Vec<LevelMember>> =
+        a.rows(Tab::LevelBatches, &member_parts(from, to), usize::MAX)?;
+    Ok(parts.into_iter().flatten().collect())
+}
+
+/// The rows with a batch's members: all that begin as its own key does, but that one.
+fn member_parts(from: ConnectionId, to: ConnectionId) -> Span {
+    Span::prefix(pair(from, to)).after(pair(from, to))
+}
+
 /// Items of which an order takes another number than before.
 #[derive(Debug, Default)]
 pub struct Counted {
@@ -250,16 +259,21 @@ fn taken_now(
 impl Tx<'_> {
     /// Stores a level.
     pub fn put_level(&mut self, row: &LevelRow) -> Result<(), StoreError> {
-        let place = key(row);
-        let old = self.dynamic().row::<LevelRow>(Tab::Levels, &place.0)?;
-        if old.as_ref() == Some(row) {
+        let old = level(self, row.from, row.to, &row.item)?;
+        self.replace_level(old.as_ref(), row)
+    }
+
+    /// Stores a level in the place of one that this transaction has read.
+    pub fn replace_level(
+        &mut self,
+        old: Option<&LevelRow>,
+        row: &LevelRow,
+    ) -> Result<(), StoreError> {
+        if old == Some(row) {
             return Ok(());
         }
-        self.put_row(Tab::Levels, &place.0, row)?;
-        self.reindex(
-            &old.as_ref().map(entries).unwrap_or_default(),
-            &entries(row),
-        )
+        self.put_row(Tab::Levels, &key(row).0, row)?;
+        self.reindex(&old.map(entries).unwrap_or_default(), &entries(row))
     }
 
     /// Forgets a level that the receiving system was never told.
@@ -417,12 +431,39 @@ impl Tx<'_> {
         self.put_row(Tab::LevelBatches, &pair(row.from, row.to).0, row)
     }
 
+    /// Stores those members of the open batch of a route whose verdict is awaited, in the place of all before.
+    pub fn put_level_members(
+        &mut self,
+        from: ConnectionId,
+        to: ConnectionId,
+        members: &[LevelMember],
+    ) -> Result<(), StoreError> {
+        self.drop_level_members(from, to)?;
+        for (number, part) in (0..).zip(members.chunks(MEMBERS)) {
+            self.put_row(Tab::LevelBatches, &pair(from, to).u32(number).0, &part)?;
+        }
+        Ok(())
+    }
+
+    fn drop_level_members(
+        &mut self,
+        from: ConnectionId,
+        to: ConnectionId,
+    ) -> Result<(), StoreError> {
+        let span = member_parts(from, to);
+        for part in self.dynamic().keys(Tab::LevelBatches, &span, usize::MAX)? {
+            self.del(Tab::LevelBatches, &part)?;
+        }
+        Ok(())
+    }
+
     /// The batch of a route is judged.
     pub fn close_level_batch(
         &mut self,
         from: ConnectionId,
         to: ConnectionId,
     ) -> Result<(), StoreError> {
+        self.drop_level_members(from, to)?;
         self.del(Tab::LevelBatches, &pair(from, to).0).map(drop)
     }
 }

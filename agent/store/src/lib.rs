@@ -72,7 +72,7 @@ pub use hints::HintRow;
 pub use hooks::{DeliveryRow, HooksRow};
 pub use items::CatalogueItem;
 pub use kept::{FreeSpace, Home, Kept, Why};
-pub use levels::{Counted, StockItem};
+pub use levels::Counted;
 pub use lists::Lists;
 pub use named::{NamedCountRow, NamedItemRow, NamedQuery, NewNamedItem};
 pub use overlay::check_file;

@@ -15,7 +15,7 @@ use crate::rows::{
     Scope, SettingChange, SettingRow,
 };
 use crate::schema::Tab;
-use crate::stock_rows::{LevelBatchRow, LevelList, LevelRow, OnHandRow, TakenRow};
+use crate::stock_rows::{LevelBatchRow, LevelList, LevelMember, LevelRow, OnHandRow, TakenRow};
 use crate::{
     audit, backfills, batches, cards, connections, connectors, crosswalk, documents, feeds, hints,
     hooks, items, jobs, journal, kv, levels, links, named, orders, places, settings, vault,
@@ -471,7 +471,7 @@ pub trait Read: Access {
         connection: ConnectionId,
         after: Option<&str>,
         limit: usize,
-    ) -> Answer<Vec<levels::StockItem>> {
+    ) -> Answer<Vec<CatalogueItem>> {
         levels::stock_items(self.dynamic(), connection, after, limit)
     }
     /// Whether an order changed since its units were counted.
@@ -495,6 +495,10 @@ pub trait Read: Access {
     /// Levels of a route that were sent and are not judged yet.
     fn level_batch(&self, from: ConnectionId, to: ConnectionId) -> Answer<Option<LevelBatchRow>> {
         levels::batch(self.dynamic(), from, to)
+    }
+    /// Members of that batch whose verdict is awaited.
+    fn level_members(&self, from: ConnectionId, to: ConnectionId) -> Answer<Vec<LevelMember>> {
+        levels::members(self.dynamic(), from, to)
     }
     /// A hint.
     fn hint(&self, connection: ConnectionId, entity: Entity, key: &str) -> Answer<Option<HintRow>> {

@@ -84,7 +84,7 @@ tables! {
     DirtyLevels = "dirty_levels": "from, to, item: what was sent differs",
     RefusedLevels = "refused_levels": "from, to, item: wait for a person (from version 5)",
     LevelSources = "level_sources": "from, to, item of the sending system, item (from version 5)",
-    LevelBatches = "level_batches": "from, to -> row: levels whose verdict is awaited (from version 5)",
+    LevelBatches = "level_batches": "from, to -> row; from, to, part -> its members: levels whose verdict is awaited (from version 5)",
     OnHand = "on_hand": "connection, item -> row: what a system holds (from version 5)",
     Taken = "taken": "connection, item, order, number -> row: units nobody has set aside yet (from version 5)",
     TakenBy = "taken_by": "connection, order, item (from version 5)",

@@ -30,6 +30,8 @@ pub(crate) struct Route {
     rule: Rule,
     /// Tables that hold anything.
     filled: BTreeSet<&'static str>,
+    /// A person has matched an item.
+    matched: bool,
 }
 
 /// The routes of stock, paused ones too: what their numbers follow from is kept up to date all the time.
@@ -107,6 +109,7 @@ impl Route {
                 cap: number(STOCK_CAP),
             },
             filled,
+            matched: !rows.cells(to, from, ITEMS, None, 1)?.is_empty(),
         })
     }
 
@@ -118,11 +121,17 @@ impl Route {
         item: &CatalogueItem,
     ) -> Result<BTreeSet<String>, StoreError> {
         // Matched the way orders go: the receiver's name -> our key.
-        let by_hand = rows.cells_with(self.to, self.from, ITEMS, &item.key)?;
-        let mut names: BTreeSet<String> = by_hand.into_iter().collect();
+        let mut names = BTreeSet::new();
+        if self.matched {
+            names.extend(rows.cells_with(self.to, self.from, ITEMS, &item.key)?);
+        }
         for (_, name) in item.identifiers.iter().filter(|(k, _)| *k == self.kind) {
             let one = rows.items(self.from, &self.kind, name)?;
-            let elsewhere = rows.cell(self.to, self.from, ITEMS, "", name)?;
+            let elsewhere = if self.matched {
+                rows.cell(self.to, self.from, ITEMS, "", name)?
+            } else {
+                None
+            };
             if one == Match::One(item.key.clone()) && elsewhere.is_none_or(|key| key == item.key) {
                 names.insert(name.clone());
             }
@@ -132,6 +141,9 @@ impl Route {
 
     fn rule(&self, rows: &dyn Read, name: &str, place: &str) -> Result<Rule, StoreError> {
         let mut rule = self.rule;
+        if self.filled.is_empty() {
+            return Ok(rule);
+        }
         let both = format!("{name}@{place}");
         let any = format!("*@{place}");
         for table in &self.filled {
@@ -288,7 +300,7 @@ impl Route {
             problem: None,
             doubted: old.as_ref().is_some_and(|old| old.doubted),
         };
-        tx.put_level(&row)
+        tx.replace_level(old.as_ref(), &row)
     }
 
     /// The receiver may have changed its own numbers of these items: they are told again, whatever was told before.

@@ -1,5 +1,5 @@
 //! Stock: a level, never an event. What the ERP holds (`read.rs`), what open orders take of it (`taken.rs`), what the
-//! network should think there is (`derive.rs`), and telling it (`send.rs`). Read them in that order; people see it through
+//! network should think there is (`derive.rs`), telling it (`send.rs`) and what became of that (`verdict.rs`). Read them in that order; people see it through
 //! `show.rs` and ask for it in `commands.rs`.
 //!
 //! What is on disk at each step is told in `ARCHITECTURE.md`, Stock.
@@ -14,8 +14,10 @@ mod read;
 mod send;
 mod show;
 mod taken;
+mod verdict;
 pub mod view;
 
 pub(crate) use derive::all_routes;
-pub(crate) use read::{sweep, take};
-pub(crate) use send::{Turn, confirm, push, turn};
+pub(crate) use read::{Said, sweep, take};
+pub(crate) use send::{Turn, push, turn};
+pub(crate) use verdict::confirm;

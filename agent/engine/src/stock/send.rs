@@ -4,25 +4,23 @@
 use super::derive::{self, Route};
 use super::full::{FullSet, full_ms, full_set, keep_full};
 use super::taken;
+use super::verdict::{close, settle, unanswered_ms};
 use crate::calls;
 use crate::core::{Core, Desk, OneBuild, Slot};
 use crate::event::Event;
 use crate::flow::{self, Standing};
-use crate::ports::level_scope;
 use crate::pull;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use waybill_host::connector::{CallError, Mode};
 use waybill_host::ports::EffectScope;
-use waybill_model::contract::{Delivery, Failure, Outcome, Verdict};
+use waybill_model::contract::{Level, Levels, Place, Role};
 use waybill_model::crash;
-use waybill_model::document::{Body, Document, Entity, InventoryLevel};
+use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::Priority;
 use waybill_model::settings::CONFIRM;
-use waybill_store::{
-    LevelBatchRow, LevelList, LevelMember, LevelPending, LevelRow, Read, StoreError, Tx,
-};
+use waybill_store::{Count, LevelBatchRow, LevelList, LevelMember, LevelRow, Read, StoreError, Tx};
 
 /// The network's orders count as read for so long after they were.
 const FRESH_MS: Millis = 15_000;
@@ -30,8 +28,10 @@ const FRESH_MS: Millis = 15_000;
 const BEHIND_MS: Millis = 60_000;
 /// How often is looked whether the units were read for the first time.
 const FIRST_ROUND_MS: Millis = 5_000;
-/// A verdict that does not come is given up after so many questions: the levels are sent again.
-const ASKED_MOST: u32 = 30;
+/// Levels of the full set that are looked at in one commit, so that others write in between.
+const LOOKED_AT: usize = 10_000;
+/// Rows that are read at once.
+const STEP: usize = 1_000;
 
 /// When levels may leave for a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +112,11 @@ pub(crate) fn turn(
                 continue;
             }
         }
+        let rest = core.levels_rest(to);
+        if rest > now {
+            sooner(rest);
+            continue;
+        }
         let full = full_set(rows, (row.from, to), desk, now)?;
         let any = !full.done
             || rows.stock_orders_marked()?
@@ -121,12 +126,12 @@ pub(crate) fn turn(
             continue;
         }
         if first_round(rows, row.from, row.to, slot)? {
+            // Not counted again each time something else happens.
+            core.rest_levels(to, now + FIRST_ROUND_MS);
             sooner(now + FIRST_ROUND_MS);
             continue;
         }
-        let rest = core.levels_rest(to);
         match orders(rows, slot, now)? {
-            _ if rest > now => sooner(rest),
             Orders::Read | Orders::Behind => return Ok(Some(Turn::Push)),
             Orders::Soon(at) => sooner(at.max(now + 1_000)),
         }
@@ -146,25 +151,65 @@ fn first_round(
     if feed.is_none_or(|feed| feed.caught_up_at.is_some()) {
         return Ok(false);
     }
-    let most = most_levels(slot);
-    let items = rows.count_levels((from, to), LevelList::Waiting, most)?;
+    let room = Room::of(slot);
+    let items = rows.count_levels((from, to), LevelList::Waiting, room.left)?;
     // All items have the same warehouses.
     let one = rows.dirty_levels(from, to, 1)?;
-    let places = one.first().map_or(1, |row| row.wanted.len().max(1));
-    Ok(items * places < most)
+    let size = one.first().map_or(1, |row| room.size(row));
+    Ok(items * size < room.left)
 }
 
-/// Most levels of one call.
-fn most_levels(slot: &Slot) -> usize {
-    slot.descriptor()
-        .and_then(|d| d.intake(Entity::InventoryLevel))
-        .map_or(1, |i| i.max_batch.max(1) as usize)
+/// What one call takes.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    left: usize,
+    /// Items are counted; else each of their warehouses.
+    by_item: bool,
+}
+
+impl Room {
+    fn of(slot: &Slot) -> Self {
+        let intake = slot
+            .descriptor()
+            .and_then(|d| d.intake(Entity::InventoryLevel));
+        let roles = slot.connector().map(|c| c.roles());
+        Self {
+            left: intake.map_or(1, |i| i.max_batch.max(1) as usize),
+            by_item: roles.is_some_and(|roles| roles.contains(&Role::Levels)),
+        }
+    }
+
+    const fn size(&self, row: &LevelRow) -> usize {
+        if self.by_item || row.wanted.is_empty() {
+            1
+        } else {
+            row.wanted.len()
+        }
+    }
+
+    /// Takes a level where it fits; nothing fits behind one that does not.
+    const fn take(&mut self, row: &LevelRow) -> bool {
+        let size = self.size(row);
+        let fits = size <= self.left;
+        self.left = if fits { self.left - size } else { 0 };
+        fits
+    }
 }
 
 /// What was claimed.
 struct Claim {
     batch: LevelBatchRow,
+    members: Vec<LevelMember>,
     full: Option<FullSet>,
+}
+
+/// What looking for levels came to.
+enum Claimed {
+    /// None may leave now.
+    Nothing,
+    /// None so far, and there is more to look at.
+    SoFar,
+    Batch(Claim),
 }
 
 /// Sends levels until none is left that may leave.
@@ -184,19 +229,21 @@ async fn push_all(core: &Arc<Core>, to: ConnectionId) -> Result<(), StoreError> 
         let Some(connector) = slot.connector().cloned() else {
             return Ok(());
         };
-        let Some(claim) = claim(core, &slot).await? else {
-            return Ok(());
+        let claim = match claim(core, &slot).await? {
+            Claimed::Batch(claim) => claim,
+            Claimed::SoFar => continue,
+            Claimed::Nothing => return Ok(()),
         };
         let scope = EffectScope::Levels(claim.batch.number.to_string());
         let call = core.call(&slot, scope, Priority::Stock, Mode::Live, 1);
         let now = core.now();
-        let (deliveries, of) = deliveries(&claim.batch, now);
-        let answer = connector.push(call, deliveries).await;
+        let answer = connector.push_levels(call, levels(&claim, now)).await;
         let value = answer.value.and_then(|verdicts| {
-            if verdicts.len() == of.len() {
+            let (told, items) = (verdicts.len(), claim.members.len());
+            if told == items {
                 return Ok(verdicts);
             }
-            let why = format!("{} verdicts for {} levels", verdicts.len(), of.len());
+            let why = format!("{told} verdicts for {items} levels");
             Err(CallError::Contract(why))
         });
         let writes = answer.writes;
@@ -212,13 +259,13 @@ async fn push_all(core: &Arc<Core>, to: ConnectionId) -> Result<(), StoreError> 
             .write(move |tx| {
                 tx.kv_apply(to, &writes)?;
                 match &value {
-                    Ok(verdicts) => {
-                        calls::mark_verdicts(tx, to, verdicts, now)?;
+                    Ok(told) => {
+                        calls::mark_verdicts(tx, to, told, now)?;
                         if let Some(full) = &claim.full {
                             keep_full(tx, claim.batch.from, to, full)?;
                         }
-                        let told = by_member(claim.batch.members.len(), &of, verdicts);
-                        settle(tx, &claim.batch, &told, (first, unanswered), now)
+                        let batch = (&claim.batch, claim.members.as_slice());
+                        settle(tx, batch, told, (first, unanswered), now)
                     }
                     Err(error) => {
                         calls::mark_error(tx, to, error, now)?;
@@ -235,17 +282,17 @@ async fn push_all(core: &Arc<Core>, to: ConnectionId) -> Result<(), StoreError> 
 }
 
 /// Commits a batch of what may leave now.
-async fn claim(core: &Arc<Core>, slot: &Slot) -> Result<Option<Claim>, StoreError> {
+async fn claim(core: &Arc<Core>, slot: &Slot) -> Result<Claimed, StoreError> {
     let (desk, shared, slot) = (core.desk(), core.clone(), slot.clone());
     let now = core.now();
-    let most = most_levels(&slot);
+    let room = Room::of(&slot);
     crash::point("levels.before-claim");
     let claimed = core
         .store
         .write(move |tx| {
             let to = slot.row.id;
             if !shared.may_call(tx, to, now)? {
-                return Ok(None);
+                return Ok(Claimed::Nothing);
             }
             // An order is counted once, for everybody whose numbers it changes.
             let routes = derive::routes(tx, &desk, |_| true)?;
@@ -264,34 +311,42 @@ async fn claim(core: &Arc<Core>, slot: &Slot) -> Result<Option<Claim>, StoreErro
                 }
                 let orders = orders(tx, &slot, now)?;
                 let claim = match orders {
-                    Orders::Read => all(tx, &desk, route, most, now)?,
-                    Orders::Behind => lower(tx, route, most)?,
+                    Orders::Read => all(tx, &desk, route, room, now)?,
+                    Orders::Behind => lower(tx, route, room)?,
                     Orders::Soon(_) => None,
                 };
-                if let Some((members, full)) = claim {
-                    let batch = LevelBatchRow {
-                        from: route.from,
-                        to,
-                        number: tx.next_level_batch()?,
-                        members,
-                        pending: None,
-                    };
-                    tx.put_level_batch(&batch)?;
-                    return Ok(Some(Claim { batch, full }));
+                let Some((members, full)) = claim else {
+                    continue;
+                };
+                if members.is_empty() {
+                    return Ok(Claimed::SoFar);
                 }
+                let batch = LevelBatchRow {
+                    from: route.from,
+                    to,
+                    number: tx.next_level_batch()?,
+                    pending: None,
+                };
+                tx.put_level_batch(&batch)?;
+                return Ok(Claimed::Batch(Claim {
+                    batch,
+                    members,
+                    full,
+                }));
             }
-            Ok(None)
+            Ok(Claimed::Nothing)
         })
         .await?;
-    if let Some(claim) = &claimed {
+    if let Claimed::Batch(claim) = &claimed {
         crash::point("levels.claimed");
-        let (number, items) = (claim.batch.number, claim.batch.members.len());
+        let (number, items) = (claim.batch.number, claim.members.len());
         core.observe(|| format!("levels {number} items={items}"));
         tracing::debug!(number, items, "Stock is sent.");
     }
     Ok(claimed)
 }
 
+/// Levels that leave together, and how far the full set has come with them. No level: there is more to look at.
 type Chosen = Option<(Vec<LevelMember>, Option<FullSet>)>;
 
 fn member(row: &LevelRow) -> LevelMember {
@@ -307,65 +362,82 @@ fn all(
     tx: &mut Tx<'_>,
     desk: &Desk,
     route: &Route,
-    most: usize,
+    mut room: Room,
     now: Millis,
 ) -> Result<Chosen, StoreError> {
-    let mut room = most;
-    let mut members = Vec::new();
-    let mut chosen = BTreeSet::new();
-    for row in tx.dirty_levels(route.from, route.to, most)? {
-        if row.wanted.len() > room && !members.is_empty() {
-            room = 0;
-            break;
-        }
-        room = room.saturating_sub(row.wanted.len());
-        chosen.insert(row.item.clone());
-        members.push(member(&row));
-        // Whatever casts a doubt from now on is news.
-        if row.doubted {
-            tx.put_level(&LevelRow {
-                sent: None,
-                doubted: false,
-                ..row
-            })?;
-        }
-    }
+    let mut members = differing(tx, route, &mut room)?;
+    let chosen: BTreeSet<String> = members.iter().map(|m| m.item.clone()).collect();
     let mut full = full_set(tx, (route.from, route.to), desk, now)?;
     let before = full.clone();
-    while room > 0 && !full.done {
-        let rows = tx.levels(route.from, route.to, full.after.as_deref(), room.min(1_000))?;
+    let mut looked_at = 0;
+    while room.left > 0 && !full.done && looked_at < LOOKED_AT {
+        let most = room.left.min(STEP);
+        let rows = tx.levels(route.from, route.to, full.after.as_deref(), most)?;
+        looked_at += rows.len();
         full.done = rows.is_empty();
         for row in rows {
             // What was told since the set began belongs to it.
             let told = row.sent_at.is_some_and(|at| at >= full.began) && row.sent.is_some();
             let skip = chosen.contains(&row.item) || row.problem.is_some() || told;
-            if !skip && row.wanted.len() > room {
-                room = 0;
+            if !skip && !room.take(&row) && !members.is_empty() {
                 break;
             }
             full.after = Some(row.item.clone());
             if !skip {
-                room -= row.wanted.len();
                 members.push(member(&row));
             }
         }
     }
+    let more = !full.done;
     let full = (full != before || full.began == now).then_some(full);
     if members.is_empty() {
-        // The set ends here, without a call.
+        // What was looked at needs no call.
         if let Some(full) = full {
             keep_full(tx, route.from, route.to, &full)?;
         }
-        return Ok(None);
+        return Ok(more.then_some((members, None)));
     }
     Ok(Some((members, full)))
 }
 
-/// Only numbers that fall: the network may have handed out orders that nobody here has read.
-fn lower(tx: &Tx<'_>, route: &Route, most: usize) -> Result<Chosen, StoreError> {
+/// Levels that the receiving system does not have, as many as there is room for.
+fn differing(
+    tx: &mut Tx<'_>,
+    route: &Route,
+    room: &mut Room,
+) -> Result<Vec<LevelMember>, StoreError> {
     let mut members = Vec::new();
-    let mut room = most;
-    for row in tx.dirty_levels(route.from, route.to, most)? {
+    let mut after: Option<String> = None;
+    let pair = (route.from, route.to);
+    while room.left > 0 {
+        let place = ("", after.as_deref());
+        let rows = tx.listed_levels(pair, LevelList::Waiting, place, room.left.min(STEP))?;
+        let Some(last) = rows.last() else { break };
+        after = Some(last.item.clone());
+        for row in rows {
+            // One that no call has room for leaves alone.
+            if !room.take(&row) && !members.is_empty() {
+                return Ok(members);
+            }
+            members.push(member(&row));
+            // Whatever casts a doubt from now on is news.
+            if row.doubted {
+                let known = LevelRow {
+                    sent: None,
+                    doubted: false,
+                    ..row.clone()
+                };
+                tx.replace_level(Some(&row), &known)?;
+            }
+        }
+    }
+    Ok(members)
+}
+
+/// Only numbers that fall: the network may have handed out orders that nobody here has read.
+fn lower(tx: &Tx<'_>, route: &Route, mut room: Room) -> Result<Chosen, StoreError> {
+    let mut members = Vec::new();
+    for row in tx.dirty_levels(route.from, route.to, room.left)? {
         let Some(sent) = &row.sent else { continue };
         let had: BTreeMap<&str, _> = sent
             .iter()
@@ -379,10 +451,10 @@ fn lower(tx: &Tx<'_>, route: &Route, most: usize) -> Result<Chosen, StoreError> 
                 count.units = had;
             }
         }
-        if counts == *sent || counts.len() > room {
+        if counts == *sent || room.size(&row) > room.left {
             continue;
         }
-        room -= counts.len();
+        room.left -= room.size(&row);
         members.push(LevelMember {
             counts,
             ..member(&row)
@@ -391,209 +463,20 @@ fn lower(tx: &Tx<'_>, route: &Route, most: usize) -> Result<Chosen, StoreError> 
     Ok((!members.is_empty()).then_some((members, None)))
 }
 
-/// One document per item and warehouse; which member each belongs to.
-fn deliveries(batch: &LevelBatchRow, now: Millis) -> (Vec<Delivery>, Vec<usize>) {
-    let mut all = Vec::new();
-    let mut of = Vec::new();
-    for (index, member) in batch.members.iter().enumerate() {
-        for count in &member.counts {
-            let body = Body::InventoryLevel(InventoryLevel {
-                item: member.item.clone(),
-                warehouse: count.warehouse.clone(),
-                available: count.units,
-                expected_at: None,
-            });
-            let document = Document {
-                key: format!("{}@{}", member.item, count.warehouse),
-                revision: batch.number.to_string(),
-                occurred_at: now,
-                body,
-            };
-            all.push(Delivery {
-                document,
-                origin: None,
-                links: Vec::new(),
-                settings: Vec::new(),
-            });
-            of.push(index);
-        }
-    }
-    (all, of)
-}
-
-/// One verdict per member: the worst of its warehouses.
-fn by_member(members: usize, of: &[usize], verdicts: &[Verdict]) -> Vec<Option<Verdict>> {
-    let rank = |verdict: &Verdict| match verdict {
-        Ok(Outcome::Pending(_)) => 1,
-        Ok(_) => 0,
-        Err(Failure::Retry(_) | Failure::Unauthorized(_) | Failure::InDoubt(_)) => 2,
-        Err(_) => 3,
+/// What was claimed, as its receiver is told it.
+fn levels(claim: &Claim, now: Millis) -> Levels {
+    let place = |count: &Count| Place {
+        warehouse: count.warehouse.clone(),
+        available: count.units,
+        expected_at: None,
     };
-    let mut worst: Vec<Option<Verdict>> = vec![None; members];
-    for (index, verdict) in of.iter().zip(verdicts) {
-        if let Some(place) = worst.get_mut(*index)
-            && place
-                .as_ref()
-                .is_none_or(|known| rank(known) < rank(verdict))
-        {
-            *place = Some(verdict.clone());
-        }
-    }
-    worst
-}
-
-/// How long the next question waits where one was not answered.
-fn unanswered_ms(core: &Core, batch: &LevelBatchRow) -> Millis {
-    let asked = batch.pending.as_ref().map_or(0, |p| p.asked);
-    core.backoff().wait_ms(asked + 1, core.rng.next_u64())
-}
-
-/// What became of each member; the batch stays open while a verdict is awaited.
-fn settle(
-    tx: &mut Tx<'_>,
-    batch: &LevelBatchRow,
-    told: &[Option<Verdict>],
-    (first, unanswered): (Option<Millis>, Millis),
-    now: Millis,
-) -> Result<(), StoreError> {
-    let asked = batch.pending.as_ref().map_or(0, |p| p.asked + 1);
-    let mut open = Vec::new();
-    let mut wait: Option<Millis> = None;
-    for (member, verdict) in batch.members.iter().zip(told) {
-        match verdict {
-            Some(Ok(Outcome::Pending(ticket))) => {
-                let secs = Millis::from(ticket.check_in_secs.max(1)) * 1_000;
-                let secs = first.filter(|_| asked == 0).unwrap_or(secs);
-                wait = Some(wait.map_or(secs, |w| w.min(secs)));
-                open.push(LevelMember {
-                    handle: Some(ticket.handle.clone()),
-                    ..member.clone()
-                });
-            }
-            // The question was not answered: what was sent stands as it is.
-            Some(Err(Failure::Retry(secs))) if member.handle.is_some() && asked < ASKED_MOST => {
-                let ms = secs.map_or(unanswered, |secs| Millis::from(secs) * 1_000);
-                wait = Some(wait.map_or(ms, |w| w.min(ms)));
-                open.push(member.clone());
-            }
-            Some(verdict) => judge(tx, batch, member, verdict, now)?,
-            None => {}
-        }
-    }
-    if open.is_empty() {
-        return close(tx, batch);
-    }
-    let due = now + wait.unwrap_or(1_000).max(1);
-    tx.put_level_batch(&LevelBatchRow {
-        members: open,
-        pending: Some(LevelPending { due, asked }),
-        ..batch.clone()
-    })
-}
-
-fn judge(
-    tx: &mut Tx<'_>,
-    batch: &LevelBatchRow,
-    member: &LevelMember,
-    verdict: &Verdict,
-    now: Millis,
-) -> Result<(), StoreError> {
-    let Some(mut row) = tx.level(batch.from, batch.to, &member.item)? else {
-        return Ok(());
+    let level = |member: &LevelMember| Level {
+        item: member.item.clone(),
+        places: member.counts.iter().map(place).collect(),
     };
-    match verdict {
-        Ok(Outcome::Pending(_)) => return Ok(()),
-        Ok(_) => {
-            row.sent = Some(member.counts.clone());
-            row.sent_at = Some(now);
-            row.problem = None;
-        }
-        // Nobody knows what it has: it is told again.
-        Err(Failure::Retry(_) | Failure::Unauthorized(_) | Failure::InDoubt(_)) => {
-            row.sent = None;
-        }
-        Err(Failure::Rejected(problem) | Failure::Withdrawn(problem)) => {
-            // Other numbers are worth another try.
-            if row.counts() == member.counts {
-                row.problem = Some(problem.clone());
-            }
-        }
-        Err(Failure::Unmapped(gaps)) => {
-            let cell = gaps.first().map_or("", |gap| gap.value.as_str());
-            row.problem = Some(waybill_model::contract::Problem::new(
-                "unmapped",
-                format!("`{cell}` is matched to nothing."),
-                "Fill the cell in Matching, then retry.",
-            ));
-        }
+    Levels {
+        number: claim.batch.number,
+        at: now,
+        items: claim.members.iter().map(level).collect(),
     }
-    tx.put_level(&row)
-}
-
-fn close(tx: &mut Tx<'_>, batch: &LevelBatchRow) -> Result<(), StoreError> {
-    tx.forget_scope(&level_scope(batch.to, &batch.number.to_string()))?;
-    tx.close_level_batch(batch.from, batch.to)
-}
-
-/// Asks what became of the levels that were sent.
-pub(crate) async fn confirm(core: Arc<Core>, to: ConnectionId) -> Result<(), StoreError> {
-    let Some(slot) = core.slot(to) else {
-        return Ok(());
-    };
-    let Some(connector) = slot.connector() else {
-        return Ok(());
-    };
-    let desk = core.desk();
-    let now = core.now();
-    let due = core.store.read(|rx| {
-        let mut due = Vec::new();
-        for row in desk.routes.iter().filter(|r| r.to == to) {
-            if row.entity == Entity::InventoryLevel {
-                due.extend(rx.level_batch(row.from, to)?);
-            }
-        }
-        due.retain(|batch| batch.pending.as_ref().is_some_and(|p| p.due <= now));
-        Ok(due)
-    })?;
-    for batch in due {
-        let handles: Vec<String> = batch
-            .members
-            .iter()
-            .filter_map(|m| m.handle.clone())
-            .collect();
-        let scope = EffectScope::Levels(batch.number.to_string());
-        let call = core.call(&slot, scope, Priority::Stock, Mode::ReadOnly, 1);
-        let answer = connector.confirm(call, handles).await;
-        let now = core.now();
-        let value = answer.value.and_then(|verdicts| {
-            if verdicts.len() == batch.members.len() {
-                return Ok(verdicts);
-            }
-            Err(CallError::Contract(format!(
-                "{} verdicts for {} levels",
-                verdicts.len(),
-                batch.members.len()
-            )))
-        });
-        let unanswered = unanswered_ms(&core, &batch);
-        crash::point("levels.before-judged");
-        core.store
-            .write(move |tx| {
-                let told: Vec<Option<Verdict>> = match &value {
-                    Ok(verdicts) => {
-                        calls::mark_verdicts(tx, to, verdicts, now)?;
-                        verdicts.iter().cloned().map(Some).collect()
-                    }
-                    Err(error) => {
-                        calls::mark_error(tx, to, error, now)?;
-                        vec![Some(Err(Failure::Retry(None))); batch.members.len()]
-                    }
-                };
-                settle(tx, &batch, &told, (None, unanswered), now)
-            })
-            .await?;
-        crash::point("levels.judged");
-    }
-    core.wake(Event::Changed);
-    Ok(())
 }
