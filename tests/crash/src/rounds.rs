@@ -16,6 +16,8 @@ use waybill_sim::play::verdict::Verdict;
 
 /// A round without a hit after that long counts as missed.
 const ROUND: Duration = Duration::from_secs(20);
+/// The same, where a build must be compiled first.
+const BUILD_ROUND: Duration = Duration::from_mins(2);
 /// Failures of every kind on both sides, each that likely.
 const FAULTS: f64 = 0.01;
 
@@ -102,8 +104,12 @@ impl Rounds {
     async fn live(&mut self, agent: &mut Agent, beside: Beside) -> anyhow::Result<bool> {
         let acts = matches!(beside, Beside::Cells | Beside::Plans | Beside::Flows);
         let step = Duration::from_millis(if acts { 150 } else { 400 });
+        let round = match beside {
+            Beside::Builds(_) => BUILD_ROUND,
+            _ => ROUND,
+        };
         let mut waited = Duration::ZERO;
-        while waited < ROUND {
+        while waited < round {
             if let Some(status) = agent.ended_within(step).await? {
                 ensure!(
                     std::os::unix::process::ExitStatusExt::signal(&status) == Some(9),

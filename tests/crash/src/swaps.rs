@@ -10,8 +10,8 @@ use waybill_builds::{BOTH, Kind, Which, Workshop, put};
 use waybill_http::LocalClient;
 use waybill_sim::play::agent::Place;
 
-/// Longest wait until the right build is at work.
-const PATIENCE: u32 = 150;
+/// Longest wait until the right build is at work: an unoptimised agent compiles for a minute beside other work.
+const PATIENCE: u32 = 900;
 const STEP: Duration = Duration::from_millis(400);
 /// Steps between two builds: one is copied, proven, and taken back meanwhile.
 const BETWEEN: u32 = 20;
