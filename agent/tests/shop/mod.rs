@@ -37,24 +37,15 @@ pub(crate) struct Town {
     folder: tempfile::TempDir,
 }
 
-/// Beside the agent's program; built where nobody did before.
+/// Beside the agent's program. Built anew where it is not the newest: cargo builds no program of another package for a
+/// test, and leaves the one of an earlier day there.
 fn sandbox_program() -> PathBuf {
-    let beside = Path::new(WAYBILL).with_file_name("waybill-sandbox");
-    if !beside.exists() {
-        let built = waybill_pack::own_cargo()
-            .args([
-                "build",
-                "--quiet",
-                "--locked",
-                "-p",
-                "waybill-sim",
-                "--bins",
-            ])
-            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-            .status();
-        assert!(built.unwrap().success(), "the sandbox is not built");
-    }
-    beside
+    let built = waybill_pack::own_cargo()
+        .args(["build", "--quiet", "--locked", "--bin", "waybill-sandbox"])
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .status();
+    assert!(built.unwrap().success(), "the sandbox is not built");
+    Path::new(WAYBILL).with_file_name("waybill-sandbox")
 }
 
 pub(crate) fn town() -> &'static Town {
