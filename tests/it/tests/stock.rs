@@ -268,6 +268,23 @@ fn units_of_an_order_that_was_cancelled_before_it_was_read_are_told_again() {
 }
 
 #[test]
+fn units_of_an_order_that_left_before_it_was_counted_are_told_again() {
+    case(|bench| async move {
+        let told = listen(&bench, good);
+        bench.pass(60).await;
+        assert_eq!(times(&told, "SKU-1", 10), 1);
+        // The network took its units; nothing of it is open, so our number is as before.
+        bench.send(order("1", 1, |order| {
+            order.phase = OrderPhase::Completed;
+            order.lines[0].shipped = order.lines[0].quantity;
+        }));
+        bench.pass(60).await;
+        assert_eq!(times(&told, "SKU-1", 10), 2);
+        bench.end().await;
+    });
+}
+
+#[test]
 fn a_kit_is_there_as_often_as_its_components() {
     case(|bench| async move {
         let told = listen(&bench, good);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::crosswalk::{ITEMS, Match, WAREHOUSES};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::Entity;
-use waybill_model::ids::ConnectionId;
+use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::levels::{self, BUFFER, CAP, PERCENT, Rule, Units};
 use waybill_model::settings::{
     self, STOCK_BUFFER, STOCK_CAP, STOCK_ID, STOCK_MODE, STOCK_PERCENT, STOCK_WAREHOUSES,
@@ -316,6 +316,25 @@ impl Route {
             }
         }
         Ok(())
+    }
+
+    /// Whether the receiver has a number of this item, told before then.
+    pub(super) fn was_told_before(
+        &self,
+        tx: &Tx<'_>,
+        key: &str,
+        at: Millis,
+    ) -> Result<bool, StoreError> {
+        for name in tx.told_as(self.from, self.to, key)? {
+            let level = tx.level(self.from, self.to, &name)?;
+            if level
+                .and_then(|level| level.sent_at)
+                .is_some_and(|sent| sent < at)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Nothing of it is offered any more.

@@ -84,8 +84,9 @@ fn count(tx: &mut Tx<'_>, route: &Route, id: OrderId, now: Millis) -> Result<Cou
 }
 
 /// Items of an order that took units just now, or of which units were cancelled. A cap may hide the first from our number,
-/// and an order that is cancelled before it was read both; whether a network gives units back nobody knows, nor whether it
-/// takes any for an order that is a test.
+/// and an order that is cancelled before it was read both; one that left the house before it was counted took units all the
+/// same, so an item that was told last before the order was read counts as well. Whether a network gives units back nobody
+/// knows, nor whether it takes any for an order that is a test.
 fn moved(
     tx: &Tx<'_>,
     route: &Route,
@@ -96,8 +97,12 @@ fn moved(
     let all = takes || row.stage == OrderStage::Refused || order::is_cancelled(order);
     let mut moved = BTreeSet::new();
     for line in &order.lines {
-        if all || !line.cancelled.is_zero() {
-            moved.extend(translate::item_of(tx, (route.to, route.from), order, line)?);
+        let item = translate::item_of(tx, (route.to, route.from), order, line)?;
+        let Some(item) = item.filter(|item| !moved.contains(item)) else {
+            continue;
+        };
+        if all || !line.cancelled.is_zero() || route.was_told_before(tx, &item, row.received_at)? {
+            moved.insert(item);
         }
     }
     Ok(moved)
