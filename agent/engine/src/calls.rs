@@ -9,6 +9,20 @@ use waybill_store::{Read, StoreError, Tx};
 /// Good contact is noted at most that often: it is not worth a page write each time.
 const CONTACT_GRAIN_MS: Millis = 5_000;
 
+/// One verdict for each of so many `members`, as they are called; another number says nothing about anybody.
+pub(crate) fn one_each(
+    verdicts: Vec<Verdict>,
+    expected: usize,
+    members: &str,
+) -> Result<Vec<Verdict>, CallError> {
+    let told = verdicts.len();
+    if told == expected {
+        return Ok(verdicts);
+    }
+    let why = format!("{told} verdicts for {expected} {members}");
+    Err(CallError::Contract(why))
+}
+
 /// A good answer.
 pub(crate) fn mark_ok(
     tx: &mut Tx<'_>,

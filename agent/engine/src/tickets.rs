@@ -5,7 +5,7 @@ use crate::core::Core;
 use crate::event::Event;
 use crate::verdict::Judge;
 use std::sync::Arc;
-use waybill_host::connector::{CallError, Mode};
+use waybill_host::connector::Mode;
 use waybill_host::ports::EffectScope;
 use waybill_model::contract::Failure;
 use waybill_model::crash;
@@ -53,13 +53,9 @@ pub(crate) async fn run(
     let now = core.now();
     let judge = Judge::new(&core, now);
     let inner = desk.clone();
-    let value = answer.value.and_then(|verdicts| {
-        if verdicts.len() == expected {
-            return Ok(verdicts);
-        }
-        let why = format!("{} verdicts for {expected} handles", verdicts.len());
-        Err(CallError::Contract(why))
-    });
+    let value = answer
+        .value
+        .and_then(|verdicts| calls::one_each(verdicts, expected, "handles"));
     core.observe(|| {
         format!(
             "confirmed {connection} {work:?} {expected} {}",

@@ -327,13 +327,9 @@ pub(crate) async fn commit_verdicts(
     let now = core.now();
     let desk = core.desk();
     let expected = batch.jobs.len();
-    let value = answer.value.and_then(|verdicts| {
-        if verdicts.len() == expected {
-            return Ok(verdicts);
-        }
-        let why = format!("{} verdicts for {expected} members", verdicts.len());
-        Err(CallError::Contract(why))
-    });
+    let value = answer
+        .value
+        .and_then(|verdicts| calls::one_each(verdicts, expected, "members"));
     let went_well = value
         .as_ref()
         .is_ok_and(|verdicts| calls::refused_login(verdicts).is_none());

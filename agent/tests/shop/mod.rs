@@ -40,11 +40,7 @@ pub(crate) struct Town {
 /// Beside the agent's program. Built anew where it is not the newest: cargo builds no program of another package for a
 /// test, and leaves the one of an earlier day there.
 fn sandbox_program() -> PathBuf {
-    let built = waybill_pack::own_cargo()
-        .args(["build", "--quiet", "--locked", "--bin", "waybill-sandbox"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-        .status();
-    assert!(built.unwrap().success(), "the sandbox is not built");
+    waybill_pack::build_programs(&["waybill-sandbox"], &[]).unwrap();
     Path::new(WAYBILL).with_file_name("waybill-sandbox")
 }
 

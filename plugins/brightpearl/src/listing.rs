@@ -34,14 +34,8 @@ pub fn read(
     if let Scope::Keys(keys) = scope {
         return source::fetch(host, ctx, entity, keys).map(whole);
     }
-    if entity == Entity::Order {
-        return all_sales(host, ctx, scope, cursor);
-    }
-    if entity == Entity::Shipment {
-        return shipments(host, ctx, scope, cursor);
-    }
-    if entity == Entity::Invoice {
-        return invoices(host, ctx, scope, cursor);
+    if let Entity::Order | Entity::Shipment | Entity::Invoice = entity {
+        return by_row(host, ctx, entity, scope, cursor);
     }
     if entity == Entity::OrderState {
         return source::pull(host, ctx, entity, cursor);
@@ -79,10 +73,12 @@ pub fn read(
     })
 }
 
-/// Sales that were made in a time, whoever made them; the position is the row to go on with.
-fn all_sales(
+/// Sales that were made in a time, whoever made them; goods-out notes that were shipped in it; or invoices of sales that
+/// changed since it began. The position is the row of the search to go on with.
+fn by_row(
     host: &dyn Host,
     ctx: &Context,
+    entity: Entity,
     scope: &Scope,
     cursor: Option<&[u8]>,
 ) -> Result<Page, Failure> {
@@ -91,51 +87,14 @@ fn all_sales(
         Scope::Everything | Scope::Keys(_) => (0, None),
     };
     let first = cursor.and_then(|bytes| serde_json::from_slice(bytes).ok());
-    let api = Api::new(host, Settings::of(&ctx.settings))?;
-    let (documents, next) = sales::list(&api, from, to, first.unwrap_or(1))?;
-    Ok(Page {
-        documents,
-        cursor: item::bytes(&next.unwrap_or(1)),
-        more: next.is_some(),
-    })
-}
-
-/// Shipped goods-out notes of a time; the position is the row to go on with.
-fn shipments(
-    host: &dyn Host,
-    ctx: &Context,
-    scope: &Scope,
-    cursor: Option<&[u8]>,
-) -> Result<Page, Failure> {
-    let (from, to) = match scope {
-        Scope::Between((from, to)) => (*from, Some(*to)),
-        Scope::Everything | Scope::Keys(_) => (0, None),
-    };
-    let first = cursor.and_then(|bytes| serde_json::from_slice(bytes).ok());
-    let api = Api::new(host, Settings::of(&ctx.settings))?;
-    let (documents, next) = shipment::list(&api, from, to, first.unwrap_or(1))?;
-    Ok(Page {
-        documents,
-        cursor: item::bytes(&next.unwrap_or(1)),
-        more: next.is_some(),
-    })
-}
-
-/// Invoices of sales that changed since the beginning of a time; the position is the row to go on with.
-fn invoices(
-    host: &dyn Host,
-    ctx: &Context,
-    scope: &Scope,
-    cursor: Option<&[u8]>,
-) -> Result<Page, Failure> {
-    let from = match scope {
-        Scope::Between((from, _)) => *from,
-        Scope::Everything | Scope::Keys(_) => 0,
-    };
-    let first = cursor.and_then(|bytes| serde_json::from_slice(bytes).ok());
+    let first = first.unwrap_or(1);
     let settings = Settings::of(&ctx.settings);
     let api = Api::new(host, settings)?;
-    let (documents, next) = invoice::list(&api, settings, from, first.unwrap_or(1))?;
+    let (documents, next) = match entity {
+        Entity::Order => sales::list(&api, from, to, first)?,
+        Entity::Shipment => shipment::list(&api, from, to, first)?,
+        _ => invoice::list(&api, settings, from, first)?,
+    };
     Ok(Page {
         documents,
         cursor: item::bytes(&next.unwrap_or(1)),

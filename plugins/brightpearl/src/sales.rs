@@ -60,7 +60,8 @@ fn document(row: Row<'_>) -> Option<Document> {
             warehouse: None,
             shipping_method: None,
             bill_to: None,
-            ship_to: nowhere(),
+            // A search shows no address.
+            ship_to: Address::blank(),
             lines: Vec::new(),
             charges: Vec::new(),
             total: None,
@@ -69,20 +70,4 @@ fn document(row: Row<'_>) -> Option<Document> {
         }),
         key: id,
     })
-}
-
-/// A search shows no address.
-fn nowhere() -> Address {
-    Address {
-        name: String::new(),
-        company: None,
-        attention: None,
-        street: Vec::new(),
-        city: String::new(),
-        region: None,
-        postcode: String::new(),
-        country: None,
-        phone: None,
-        email: None,
-    }
 }

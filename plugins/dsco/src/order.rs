@@ -176,7 +176,8 @@ pub(crate) fn document(api: &Api<'_>, order: &WireOrder, names: &Names) -> Optio
                 .shipping
                 .as_ref()
                 .and_then(address)
-                .unwrap_or_else(blank_address),
+                // It will wait for a person, since an address without country does.
+                .unwrap_or_else(Address::blank),
             charges: charges(api, order),
             total: total(api, order),
             supplier_number: order.supplier_order_number.clone(),
@@ -305,22 +306,6 @@ fn address(wire: &WireAddress) -> Option<Address> {
         phone: wire.phone.clone(),
         email: wire.email.clone(),
     })
-}
-
-/// For an order without a ship-to: it will wait for a person, since an address without country does.
-const fn blank_address() -> Address {
-    Address {
-        name: String::new(),
-        company: None,
-        attention: None,
-        street: Vec::new(),
-        city: String::new(),
-        region: None,
-        postcode: String::new(),
-        country: None,
-        phone: None,
-        email: None,
-    }
 }
 
 const fn net(amount: Decimal) -> Totals {

@@ -32,6 +32,7 @@
 //!
 //! This crate knows no vendor.
 
+mod address;
 pub mod bindings;
 pub mod blank;
 pub mod call;

@@ -226,17 +226,23 @@ fn a_difference_that_was_left_alone_is_not_said_again() {
     });
 }
 
+/// Where one invoice per order is told: order 1 is there, and its sale.
+async fn invoicing() -> (Bench, String) {
+    let bench = Bench::start(Start {
+        invoices: true,
+        ..COMPARED
+    });
+    bench.set("invoices.policy", "order");
+    bench.send(listed("1", 1, |_| ()));
+    bench.pass(30).await;
+    let sale = bench.order("1").sale_key.expect("a sale");
+    (bench, sale)
+}
+
 #[test]
 fn a_confirmed_invoice_that_is_not_there_is_a_card() {
     in_simulated_time(async {
-        let bench = Bench::start(Start {
-            invoices: true,
-            ..COMPARED
-        });
-        bench.set("invoices.policy", "order");
-        bench.send(listed("1", 1, |_| ()));
-        bench.pass(30).await;
-        let sale = bench.order("1").sale_key.unwrap();
+        let (bench, sale) = invoicing().await;
         bench.ship(bench.note("700", "1", |_| ()));
         bench.ship(invoice(&sale, "SI-1", vec![billed("1", 5, 950)]));
         bench.pass(120).await;
@@ -280,14 +286,7 @@ fn a_confirmed_invoice_that_is_not_there_is_a_card() {
 #[test]
 fn notes_and_invoices_that_a_feed_lost_are_taken() {
     in_simulated_time(async {
-        let bench = Bench::start(Start {
-            invoices: true,
-            ..COMPARED
-        });
-        bench.set("invoices.policy", "order");
-        bench.send(listed("1", 1, |_| ()));
-        bench.pass(30).await;
-        let sale = bench.order("1").sale_key.unwrap();
+        let (bench, sale) = invoicing().await;
         let mut foreign = bench.note("701", "1", |note| note.order_key = "99".to_owned());
         foreign.occurred_at = start_of_time();
         let mut lost = bench.note("700", "1", |_| ());

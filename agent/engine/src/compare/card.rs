@@ -24,7 +24,17 @@ pub(super) struct About<'a> {
     pub(super) document: DocumentId,
 }
 
-impl About<'_> {
+impl<'a> About<'a> {
+    /// An order itself.
+    pub(super) fn order(row: &'a OrderRow) -> Self {
+        Self {
+            row,
+            entity: Entity::Order,
+            key: &row.key,
+            document: row.document,
+        }
+    }
+
     fn open(&self, tx: &Tx<'_>) -> Result<Option<JobRow>, StoreError> {
         let network = self.row.connection;
         tx.open_job(Work::Compare, network, network, self.entity, self.key)
@@ -130,12 +140,7 @@ pub(crate) fn look_again(
     shown: &Order,
     now: Millis,
 ) -> Result<(), StoreError> {
-    let about = About {
-        row,
-        entity: Entity::Order,
-        key: &row.key,
-        document: row.document,
-    };
+    let about = About::order(row);
     if about.open(tx)?.is_none() {
         return Ok(());
     }

@@ -387,13 +387,7 @@ fn differs(
     if !sure && !differences.is_empty() {
         return Ok(false);
     }
-    let about = About {
-        row: &row,
-        entity: Entity::Order,
-        key: &row.key,
-        document: row.document,
-    };
-    card::keep(tx, desk, &about, &differences, now)?;
+    card::keep(tx, desk, &About::order(&row), &differences, now)?;
     if differences.is_empty() {
         return Ok(false);
     }

@@ -12,7 +12,7 @@ use crate::flow::{self, Standing};
 use crate::pull;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use waybill_host::connector::{CallError, Mode};
+use waybill_host::connector::Mode;
 use waybill_host::ports::EffectScope;
 use waybill_model::contract::{Level, Levels, Place, Role};
 use waybill_model::crash;
@@ -238,14 +238,9 @@ async fn push_all(core: &Arc<Core>, to: ConnectionId) -> Result<(), StoreError> 
         let call = core.call(&slot, scope, Priority::Stock, Mode::Live, 1);
         let now = core.now();
         let answer = connector.push_levels(call, levels(&claim, now)).await;
-        let value = answer.value.and_then(|verdicts| {
-            let (told, items) = (verdicts.len(), claim.members.len());
-            if told == items {
-                return Ok(verdicts);
-            }
-            let why = format!("{told} verdicts for {items} levels");
-            Err(CallError::Contract(why))
-        });
+        let value = answer
+            .value
+            .and_then(|verdicts| calls::one_each(verdicts, claim.members.len(), "levels"));
         let writes = answer.writes;
         let first = slot.millis(CONFIRM);
         let unanswered = unanswered_ms(core, &claim.batch);

@@ -6,7 +6,7 @@ use crate::core::Core;
 use crate::event::Event;
 use crate::ports::level_scope;
 use std::sync::Arc;
-use waybill_host::connector::{CallError, Mode};
+use waybill_host::connector::Mode;
 use waybill_host::ports::EffectScope;
 use waybill_model::contract::{Failure, Outcome, Verdict};
 use waybill_model::crash;
@@ -140,16 +140,9 @@ pub(crate) async fn confirm(core: Arc<Core>, to: ConnectionId) -> Result<(), Sto
         let call = core.call(&slot, scope, Priority::Stock, Mode::ReadOnly, 1);
         let answer = connector.confirm(call, handles).await;
         let now = core.now();
-        let value = answer.value.and_then(|verdicts| {
-            if verdicts.len() == members.len() {
-                return Ok(verdicts);
-            }
-            Err(CallError::Contract(format!(
-                "{} verdicts for {} levels",
-                verdicts.len(),
-                members.len()
-            )))
-        });
+        let value = answer
+            .value
+            .and_then(|verdicts| calls::one_each(verdicts, members.len(), "levels"));
         let unanswered = unanswered_ms(&core, &batch);
         crash::point("levels.before-judged");
         core.store

@@ -18,15 +18,7 @@ fn context() -> Context {
 fn order() -> Delivery {
     let address = Address {
         name: "Jo Doe".to_owned(),
-        company: None,
-        attention: None,
-        street: Vec::new(),
-        city: String::new(),
-        region: None,
-        postcode: String::new(),
-        country: None,
-        phone: None,
-        email: None,
+        ..Address::blank()
     };
     Delivery {
         document: Document {
