@@ -8,13 +8,14 @@ mod shop;
 use redb::{Database, TableDefinition};
 use rustix::process::Signal;
 use serde_json::Value;
-use shop::{Shop, free_port, json, stdout, town};
+use shop::{Shop, json, stdout, town};
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use waybill_sim::play::house::House;
+use waybill_sim::ports::free_port;
 
 /// What was found wrong: check, which one, and the whole finding.
 type Problems = Vec<(String, String, Value)>;

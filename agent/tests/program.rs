@@ -432,14 +432,12 @@ fn connectors_are_compiled_by_a_first_start_that_starts_over_once() {
 #[test]
 fn the_hooks_listener_is_there_when_asked_for_and_knows_no_stranger() {
     use std::io::{Read as _, Write as _};
-    use std::net::{TcpListener, TcpStream};
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
+    use std::net::TcpStream;
+    let address = waybill_sim::ports::free_address();
     let place = Place::new();
     let without = std::fs::read_to_string(place.path("agent.toml")).unwrap();
     let agent = place.start();
-    assert!(TcpStream::connect(address).is_err());
+    assert!(TcpStream::connect(&*address).is_err());
     assert_eq!(agent.signal(Signal::TERM).0, Some(0));
     place.write(
         "agent.toml",
@@ -447,14 +445,14 @@ fn the_hooks_listener_is_there_when_asked_for_and_knows_no_stranger() {
     );
     let agent = place.start();
     for line in ["POST /hooks/erp/abc", "GET /login", "GET /live"] {
-        let mut stream = TcpStream::connect(address).unwrap();
+        let mut stream = TcpStream::connect(&*address).unwrap();
         let request = format!("{line} HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();
         let mut heard = String::new();
         stream.read_to_string(&mut heard).unwrap();
         assert!(heard.starts_with("HTTP/1.1 404"), "{line}: {heard}");
     }
-    let idle = TcpStream::connect(address).unwrap();
+    let idle = TcpStream::connect(&*address).unwrap();
     let (ended, log) = agent.signal(Signal::TERM);
     assert_eq!(ended, Some(0), "{log}");
     drop(idle);

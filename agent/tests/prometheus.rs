@@ -7,7 +7,7 @@ mod shop;
 
 use rustix::process::Signal;
 use serde_json::Value;
-use shop::{Shop, free_port};
+use shop::Shop;
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use waybill_sim::play::provisioning::SECRETS;
+use waybill_sim::ports::free_port;
 
 const CONTACT: &str = "waybill_connection_last_contact_timestamp_seconds{";
 

@@ -11,11 +11,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use secrecy::SecretString;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU16, Ordering};
 use tokio::runtime::Runtime;
 use waybill_sim::play::house::House;
 use waybill_sim::play::provisioning::{self, SECRETS, SHIPPED, Scene};
@@ -118,18 +116,6 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
     let mode = std::fs::metadata(from).unwrap().permissions();
     std::fs::set_permissions(to, mode).unwrap();
-}
-
-pub(crate) fn free_port() -> u16 {
-    // Below what the kernel hands out by itself: no connection of another test takes the port before it is listened on.
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let own = u16::try_from(std::process::id() % 100).unwrap();
-    loop {
-        let port = 20_000 + own * 100 + NEXT.fetch_add(1, Ordering::Relaxed) % 100;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 /// One agent's folders.

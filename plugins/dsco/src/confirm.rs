@@ -335,6 +335,7 @@ fn of_time(api: &Api<'_>, sent: i64, group: &[Asked]) -> Result<Vec<Verdict>, Fa
         .zip(&members)
         .map(|(asked, member)| match found.remove(&member.index) {
             Some(Shown::Verdict(verdict)) => verdict,
+            Some(Shown::Refused(failure)) => Err(failure),
             Some(Shown::Parcels(_) | Shown::Nothing) | None => asked.handle.again(api, &asked.told),
         })
         .collect())

@@ -38,8 +38,20 @@ pub(crate) enum Shown {
     Nothing,
     /// That it is settled.
     Verdict(Verdict),
+    /// That the call was refused: nothing came of it.
+    Refused(Failure),
     /// These parcels are there; others are not.
     Parcels(BTreeSet<String>),
+}
+
+impl Shown {
+    /// What an entry of the log says of a call.
+    fn in_log(verdict: Verdict) -> Self {
+        match verdict {
+            Err(failure @ Failure::Rejected(_)) => Self::Refused(failure),
+            verdict => Self::Verdict(verdict),
+        }
+    }
 }
 
 /// What an order shows.
@@ -99,7 +111,7 @@ pub(crate) fn shown(api: &Api<'_>, told: &Told) -> Result<Option<Verdict>, Failu
     let order = order_by_key(api, &told.order)?;
     Ok(match order.map(|order| shows(told, &order)) {
         Some(Shown::Verdict(verdict)) => Some(verdict),
-        Some(Shown::Parcels(_) | Shown::Nothing) | None => None,
+        Some(Shown::Refused(_) | Shown::Parcels(_) | Shown::Nothing) | None => None,
     })
 }
 
@@ -180,10 +192,9 @@ pub(crate) fn find(
                 None => done(told.receipt()),
             },
             Some(Said::Success) => done(told.receipt()),
-            Some(Said::Failure(words)) => match refusal::verdict(api, told, &words, &mut looks) {
-                Some(verdict) => verdict,
-                None => Err(Failure::Retry(None)),
-            },
+            Some(Said::Failure(words)) => {
+                refusal::verdict(api, told, &words, &mut looks).unwrap_or(Err(Failure::Retry(None)))
+            }
             Some(Said::Pending(request)) => {
                 Handle::new(request, told, sent).ticket(api.config.ack_wait_secs)
             }
@@ -192,7 +203,7 @@ pub(crate) fn find(
                 continue;
             }
         };
-        found.insert(member.index, Shown::Verdict(verdict));
+        found.insert(member.index, Shown::in_log(verdict));
     }
     found.extend(on_orders(api, &silent, sent - window, old)?);
     Ok(found)

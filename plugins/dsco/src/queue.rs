@@ -177,6 +177,11 @@ fn in_doubt(api: &Api<'_>, call: Call, members: &[Member], age: u64) -> Vec<Verd
         let (verdict, left) = match found.remove(&member.index) {
             Some(Shown::Verdict(verdict)) => (Some(verdict), None),
             Some(Shown::Parcels(there)) => (None, Some(member.clone().without(&there))),
+            // Kept in doubt, the call would be found refused at each retry, whatever a person has mended since.
+            Some(Shown::Refused(failure)) => {
+                api.host.retract(call.step, &[member.index]);
+                (Some(Err(failure)), None)
+            }
             Some(Shown::Nothing) | None => (None, Some(member.clone())),
         };
         absent.extend(left);

@@ -160,7 +160,7 @@ fn adopt(
         match found.remove(&member.index) {
             Some(Shown::Verdict(verdict)) => put(verdicts, member.index, verdict),
             Some(Shown::Parcels(there)) => left.push(member.without(&there)),
-            Some(Shown::Nothing) | None => left.push(member),
+            Some(Shown::Refused(_) | Shown::Nothing) | None => left.push(member),
         }
     }
     left

@@ -13,6 +13,7 @@ use waybill_sim::play::house::House;
 use waybill_sim::play::provisioning::{HURRY, Pace, Scene};
 use waybill_sim::play::story::{self, Cast};
 use waybill_sim::play::verdict::Verdict;
+use waybill_sim::ports::free_address;
 
 /// A round without a hit after that long counts as missed.
 const ROUND: Duration = Duration::from_secs(20);
@@ -41,7 +42,7 @@ impl Rounds {
             connectors: built.connectors.clone(),
             data: built.data.clone(),
             listen: "127.0.0.1:0".to_owned(),
-            hooks: Some(free_address()?),
+            hooks: Some(free_address()),
             roots: None,
         };
         place.prepare()?;
@@ -288,10 +289,4 @@ fn scene<'a>(pace: &'a Pace, hooks: Option<&'a str>) -> Scene<'a> {
         network_calls: Some(100_000),
         ..Scene::of(pace)
     }
-}
-
-/// An address of this machine that nobody listens on, the same for every start.
-fn free_address() -> anyhow::Result<String> {
-    let bound = std::net::TcpListener::bind("127.0.0.1:0")?;
-    Ok(bound.local_addr()?.to_string())
 }

@@ -10,7 +10,6 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use waybill_http::LocalClient;
@@ -18,6 +17,7 @@ use waybill_sim::catalogue::{SeedProduct, WAREHOUSES, products};
 use waybill_sim::play::agent::{Agent, Place};
 use waybill_sim::play::house::{House, SandboxProcess};
 use waybill_sim::play::provisioning::{Pace, Scene};
+use waybill_sim::ports::free_address;
 
 /// Stock of very many items.
 #[derive(Debug, Args)]
@@ -177,13 +177,12 @@ impl<'a> Run<'a> {
         house.hurry().await?;
         let cap = json!({"requestsPerMinute": CALLS});
         house.erp.control("POST", "settings", &cap).await?;
-        let hooks = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let place = Place {
             program: programs.agent.clone(),
             connectors,
             data: folder.join("data"),
             listen: "127.0.0.1:0".to_owned(),
-            hooks: Some(hooks.to_string()),
+            hooks: Some(free_address()),
             roots: None,
         };
         place.prepare()?;

@@ -14,6 +14,7 @@ pub mod dice;
 pub mod dsco;
 pub mod fault;
 pub mod play;
+pub mod ports;
 pub mod serve;
 pub mod tls;
 pub mod vendor;

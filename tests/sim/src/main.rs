@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
 use waybill_sim::play::story::{self, Wishes};
+use waybill_sim::ports::{free_address, free_port};
 use waybill_sim::serve::{ServeOptions, TlsOptions, serve};
 use waybill_sim::{brightpearl, check, client, dsco};
 
@@ -146,14 +147,14 @@ fn latency(text: &str) -> Result<(u64, u64), String> {
 }
 
 /// The address, or the same with a free port where that one is taken.
-fn free_address(wanted: &str) -> anyhow::Result<String> {
-    let address: SocketAddr = wanted
+fn page_address(wanted: &str) -> anyhow::Result<String> {
+    let mut address: SocketAddr = wanted
         .parse()
         .with_context(|| format!("`{wanted}` is no address with a port"))?;
-    let bound = std::net::TcpListener::bind(address)
-        .or_else(|_| std::net::TcpListener::bind(SocketAddr::new(address.ip(), 0)))
-        .with_context(|| format!("cannot listen on `{}`", address.ip()))?;
-    Ok(bound.local_addr()?.to_string())
+    if address.port() == 0 || std::net::TcpListener::bind(address).is_err() {
+        address.set_port(free_port());
+    }
+    Ok(address.to_string())
 }
 
 /// Returns when standard input ends.
@@ -238,11 +239,10 @@ async fn run_command() -> anyhow::Result<ExitCode> {
         Command::Demo(demo) => {
             // Scripts and tests run beside each other: they take a free port.
             let listen = if demo.exit {
-                "127.0.0.1:0"
+                free_address()
             } else {
-                demo.listen.as_str()
+                page_address(&demo.listen)?
             };
-            let listen = free_address(listen)?;
             let wishes = Wishes {
                 agent: demo.agent,
                 connectors: demo.connectors,
@@ -256,7 +256,7 @@ async fn run_command() -> anyhow::Result<ExitCode> {
                 hooks: if demo.no_webhooks {
                     None
                 } else {
-                    Some(free_address("127.0.0.1:0")?)
+                    Some(free_address())
                 },
             };
             story::play(&wishes).await?;

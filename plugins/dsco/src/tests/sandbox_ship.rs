@@ -282,6 +282,32 @@ fn refusals_of_the_log_are_told_in_plain_words() {
 }
 
 #[test]
+fn a_lost_call_that_was_refused_is_sent_anew_once_it_is_mended() {
+    let mut desk = Desk::new(&messy());
+    let id = &desk.acknowledged(1, &two())[0];
+    let mut batch = [desk.delivery(id, &[(id.as_str(), &[("1", 1)], false)])];
+    let right = batch.clone();
+    if let Body::Shipment(shipment) = &mut batch[0].document.body {
+        shipment.warehouse = Some("NOWHERE".to_owned());
+    }
+    desk.net.lose_next.set(true);
+    let verdicts = desk.push(1, &batch);
+    assert!(
+        matches!(&verdicts[0], Err(Failure::Retry(_))),
+        "{verdicts:?}"
+    );
+    desk.net.pass(120_000);
+    let verdicts = desk.push(2, &batch);
+    let Err(Failure::Rejected(problem)) = &verdicts[0] else {
+        panic!("{verdicts:?}");
+    };
+    assert_eq!(problem.code, "warehouse-refused");
+    let verdicts = desk.net.follow(desk.push(3, &right));
+    assert!(is_done(&verdicts[0]), "{verdicts:?}");
+    assert_eq!(desk.packages(id).len(), 1);
+}
+
+#[test]
 fn trouble_on_the_way_to_the_verdict_costs_time_only() {
     let mut desk = Desk::new(&json!({"log_lag_ms": 90_000, "log_page_size": 1}));
     let ids = desk.acknowledged(2, &two());

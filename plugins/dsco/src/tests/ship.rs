@@ -369,6 +369,11 @@ fn a_lost_answer_is_looked_up_and_only_what_is_missing_is_sent() {
     let verdicts = run(&host, 1, &batch);
     assert!(matches!(&verdicts[0], Ok(Outcome::Done(r)) if !r.duplicate));
     assert_eq!(code(&verdicts[1]), "warehouse-refused");
+    assert_eq!(
+        host.retracted(),
+        [("ship".to_owned(), vec![1])],
+        "its next attempt is a first one"
+    );
     assert!(
         matches!(&verdicts[2], Ok(Outcome::Done(r)) if r.duplicate),
         "an older refusal is not of this attempt"

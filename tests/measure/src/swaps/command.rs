@@ -19,6 +19,7 @@ use waybill_sim::play::agent::Place;
 use waybill_sim::play::house::House;
 use waybill_sim::play::provisioning::{Pace, Scene};
 use waybill_sim::play::verdict::Verdict;
+use waybill_sim::ports::free_address;
 
 /// Connectors swapped under load.
 #[derive(Debug, Args)]
@@ -71,7 +72,7 @@ pub(crate) async fn measure(wanted: &Swaps) -> anyhow::Result<()> {
         connectors: folder.join("connectors"),
         data: folder.join("data"),
         listen: "127.0.0.1:0".to_owned(),
-        hooks: Some(free_address()?),
+        hooks: Some(free_address()),
         roots: None,
     };
     waybill_pack::build_all(&place.connectors)?;
@@ -231,10 +232,4 @@ impl Run {
         }
         lines.iter().filter(|(_, met)| !met).count()
     }
-}
-
-/// An address of this machine that nobody listens on.
-fn free_address() -> anyhow::Result<String> {
-    let bound = std::net::TcpListener::bind("127.0.0.1:0")?;
-    Ok(bound.local_addr()?.to_string())
 }

@@ -153,20 +153,26 @@ impl Place {
         let mut waited = 0;
         while self.ask(&["status"]).await.is_err() {
             if let Some(status) = agent.child.try_wait()? {
-                bail!(
-                    "the agent ended with {status}; its log is `{}`",
-                    self.data.join("agent.log").display()
-                );
+                bail!("the agent ended with {status}; {}", self.last_words());
             }
             waited += 1;
             ensure!(
                 waited < 600,
-                "the agent does not answer; its log is `{}`",
-                self.data.join("agent.log").display()
+                "the agent does not answer; {}",
+                self.last_words()
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
+    }
+
+    /// The end of the agent's log, which may be gone when somebody reads of it.
+    fn last_words(&self) -> String {
+        let file = self.data.join("agent.log");
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let last = lines.get(lines.len().saturating_sub(5)..).unwrap_or(&[]);
+        format!("its log `{}` ends:\n{}", file.display(), last.join("\n"))
     }
 
     /// Asks the running agent by its command line, in JSON.
