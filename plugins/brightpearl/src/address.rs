@@ -4,6 +4,7 @@
 use crate::country;
 use crate::wire::contact::PostalAddress;
 use crate::wire::sale::Address as SaleAddress;
+use std::borrow::Cow;
 use waybill_sdk::blank::trim;
 use waybill_sdk::commerce::Address;
 use waybill_sdk::types::Problem;
@@ -12,18 +13,20 @@ use waybill_sdk::types::Problem;
 const LINE: usize = 64;
 
 /// An address that fits, and the names of the fields that had to be shortened.
-pub struct Fitted {
+pub struct Fitted<'a> {
     /// As an order takes it.
-    pub address: SaleAddress,
+    pub address: SaleAddress<'a>,
     /// For the log; never their contents.
     pub shortened: Vec<&'static str>,
 }
 
 /// At most `max` characters, without blanks at either end.
-pub fn fit(text: &str, max: usize) -> String {
+pub fn fit(text: &str, max: usize) -> &str {
     let text = trim(text);
-    let end = end(text, max).unwrap_or(text.len());
-    text[..end].trim_end().to_owned()
+    match end(text, max) {
+        Some(end) => text[..end].trim_end(),
+        None => text,
+    }
 }
 
 /// Where a text of more than `max` characters has to end. Most have not even so many bytes.
@@ -35,27 +38,23 @@ fn end(text: &str, max: usize) -> Option<usize> {
 }
 
 /// Fits an address; a country that is none is a problem.
-pub fn fitted(address: &Address) -> Result<Fitted, Problem> {
+pub fn fitted(address: &Address) -> Result<Fitted<'_>, Problem> {
     let mut shortened = Vec::new();
-    let mut line = |name: &'static str, text: &str| {
-        let fit = fit(text, LINE);
-        if fit.len() < trim(text).len() {
-            shortened.push(name);
-        }
-        fit
-    };
     let (first, second) = street(address);
     let fitted = SaleAddress {
-        address_full_name: line("name", &address.name),
-        company_name: filled(address.company.as_ref()).map(|t| line("company", t)),
-        line1: line("street", &first),
-        line2: second.map(|t| line("street", &t)),
-        line3: line("city", &address.city),
-        line4: filled(address.region.as_ref()).map(|t| line("region", t)),
-        postal_code: line("postcode", &address.postcode),
+        address_full_name: line(&mut shortened, "name", &address.name),
+        company_name: filled(address.company.as_ref()).map(|t| line(&mut shortened, "company", t)),
+        line1: line(&mut shortened, "street", first),
+        line2: second.map(|text| match text {
+            Cow::Borrowed(text) => line(&mut shortened, "street", text).into(),
+            Cow::Owned(text) => line(&mut shortened, "street", &text).to_owned().into(),
+        }),
+        line3: line(&mut shortened, "city", &address.city),
+        line4: filled(address.region.as_ref()).map(|t| line(&mut shortened, "region", t)),
+        postal_code: line(&mut shortened, "postcode", &address.postcode),
         country_iso_code: country(filled(address.country.as_ref()))?,
-        telephone: filled(address.phone.as_ref()).map(str::to_owned),
-        email: filled(address.email.as_ref()).map(str::to_owned),
+        telephone: filled(address.phone.as_ref()),
+        email: filled(address.email.as_ref()),
     };
     Ok(Fitted {
         address: fitted,
@@ -63,23 +62,32 @@ pub fn fitted(address: &Address) -> Result<Fitted, Problem> {
     })
 }
 
+/// One line that fits; its name is noted where it had to be shortened.
+fn line<'a>(shortened: &mut Vec<&'static str>, name: &'static str, text: &'a str) -> &'a str {
+    let fit = fit(text, LINE);
+    if fit.len() < trim(text).len() {
+        shortened.push(name);
+    }
+    fit
+}
+
 /// Whether nobody could find it: no street, no city, no postcode.
-pub fn is_blank(fitted: &SaleAddress) -> bool {
-    [&fitted.line1, &fitted.line3, &fitted.postal_code]
+pub fn is_blank(fitted: &SaleAddress<'_>) -> bool {
+    [fitted.line1, fitted.line3, fitted.postal_code]
         .iter()
         .all(|line| line.is_empty())
 }
 
 /// The same lines as a postal address, whose first line must be filled: `instead` where there is no street.
-pub fn postal(fitted: &SaleAddress, instead: &str) -> PostalAddress {
+pub fn postal(fitted: &SaleAddress<'_>, instead: &str) -> PostalAddress {
     let filled = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
     PostalAddress {
-        line1: filled(&fitted.line1).unwrap_or_else(|| fit(instead, LINE)),
-        line2: fitted.line2.clone(),
-        line3: filled(&fitted.line3),
-        line4: fitted.line4.clone(),
-        postal_code: filled(&fitted.postal_code),
-        country_iso_code: fitted.country_iso_code.clone(),
+        line1: filled(fitted.line1).unwrap_or_else(|| fit(instead, LINE).to_owned()),
+        line2: fitted.line2.as_deref().map(str::to_owned),
+        line3: filled(fitted.line3),
+        line4: fitted.line4.map(str::to_owned),
+        postal_code: filled(fitted.postal_code),
+        country_iso_code: fitted.country_iso_code.map(str::to_owned),
     }
 }
 
@@ -87,12 +95,12 @@ fn filled(text: Option<&String>) -> Option<&str> {
     text.map(|t| trim(t)).filter(|t| !t.is_empty())
 }
 
-fn country(code: Option<&str>) -> Result<Option<String>, Problem> {
+fn country(code: Option<&str>) -> Result<Option<&'static str>, Problem> {
     let Some(code) = code else {
         return Ok(None);
     };
     match country::alpha3(code) {
-        Some(known) => Ok(Some(known.to_owned())),
+        Some(known) => Ok(Some(known)),
         None => Err(Problem::new(
             "country",
             format!("`{code}` is no country code."),
@@ -102,7 +110,7 @@ fn country(code: Option<&str>) -> Result<Option<String>, Problem> {
 }
 
 /// Two lines: a first line that is too long runs on in the second, at a word's end.
-fn street(address: &Address) -> (String, Option<String>) {
+fn street(address: &Address) -> (&str, Option<Cow<'_, str>>) {
     let mut lines = address
         .street
         .iter()
@@ -112,26 +120,23 @@ fn street(address: &Address) -> (String, Option<String>) {
     let (first, overflow) = split(first);
     let attention = filled(address.attention.as_ref())
         .filter(|a| !a.eq_ignore_ascii_case(address.name.trim()))
-        .map(|a| format!("Attn: {a}"));
-    let rest: Vec<String> = overflow
+        .map(|a| Cow::Owned(format!("Attn: {a}")));
+    let second = overflow
         .into_iter()
-        .chain(lines.map(str::to_owned))
+        .chain(lines)
+        .map(Cow::Borrowed)
         .chain(attention)
-        .collect();
-    let second = rest.join(", ");
-    (first, Some(second).filter(|s| !s.is_empty()))
+        .reduce(|text, more| Cow::Owned(format!("{text}, {more}")));
+    (first, second.filter(|s| !s.is_empty()))
 }
 
-fn split(line: &str) -> (String, Option<String>) {
+fn split(line: &str) -> (&str, Option<&str>) {
     let Some(end) = end(line, LINE) else {
-        return (line.to_owned(), None);
+        return (line, None);
     };
     let at = line[..end].rfind(' ').filter(|at| *at > 0).unwrap_or(end);
     let (first, rest) = line.split_at(at);
-    (
-        first.trim_end().to_owned(),
-        Some(rest.trim_start().to_owned()),
-    )
+    (first.trim_end(), Some(rest.trim_start()))
 }
 
 #[cfg(test)]
@@ -155,20 +160,22 @@ mod tests {
 
     #[test]
     fn blank_fields_are_none_and_the_country_has_three_letters() {
-        let fitted = fitted(&address(&["1 Way", "", "Unit 2"])).ok().unwrap();
+        let address = address(&["1 Way", "", "Unit 2"]);
+        let fitted = fitted(&address).ok().unwrap();
         assert!(fitted.shortened.is_empty());
         let address = fitted.address;
         assert_eq!(address.company_name, None);
         assert_eq!(address.line1, "1 Way");
         assert_eq!(address.line2.as_deref(), Some("Unit 2"));
-        assert_eq!(address.country_iso_code.as_deref(), Some("USA"));
+        assert_eq!(address.country_iso_code, Some("USA"));
     }
 
     #[test]
     fn a_long_first_line_runs_on_in_the_second() {
         let long =
             "1234 A Very Long Boulevard Name That Does Not Fit Into One Line At All, Building 7";
-        let fitted = fitted(&address(&[long, "Unit 2"])).ok().unwrap();
+        let address = address(&[long, "Unit 2"]);
+        let fitted = fitted(&address).ok().unwrap();
         assert!(fitted.address.line1.chars().count() <= LINE);
         let second = fitted.address.line2.unwrap();
         assert!(second.ends_with("All, Building 7, Unit 2"), "{second}");
@@ -204,7 +211,8 @@ mod tests {
 
     #[test]
     fn a_postal_address_always_has_a_first_line() {
-        let fitted = fitted(&address(&[])).ok().unwrap();
+        let address = address(&[]);
+        let fitted = fitted(&address).ok().unwrap();
         let postal = postal(&fitted.address, "Retailer Inc");
         assert_eq!(postal.line1, "Retailer Inc");
         assert_eq!(postal.line3.as_deref(), Some("Austin"));

@@ -56,16 +56,17 @@ pub fn push(api: &Api<'_>, member: &Member<'_>, customer: &Customer) -> Verdict 
     if let Found::Record(id) = case.find(&known)? {
         return adopted(id);
     }
+    let mut countryless = None;
     let fitted = address::fitted(&customer.address)
         .or_else(|problem| {
             // Only the country can be wrong; a contact may have none, and a sale brings its own address.
             let fields = [("key", code), ("problem", problem.message.as_str())];
             let words = "A contact is made without its country.";
             api.host.log(Level::Warn, words, &fields);
-            address::fitted(&Canonical {
+            address::fitted(countryless.insert(Canonical {
                 country: None,
                 ..customer.address.clone()
-            })
+            }))
         })
         .map_err(Failure::Rejected)?;
     let Some(address) = case.make_address(&fitted.address)? else {
@@ -104,7 +105,7 @@ impl Case<'_> {
     }
 
     /// The id of the address; `None` in practice mode.
-    fn make_address(&self, address: &Address) -> Result<Option<i64>, Failure> {
+    fn make_address(&self, address: &Address<'_>) -> Result<Option<i64>, Failure> {
         let body = address::postal(address, &self.name);
         let path = "/contact-service/postal-address";
         let mut step = effect(ADDRESS, [self.member.index]);
@@ -129,7 +130,7 @@ impl Case<'_> {
         }
     }
 
-    fn contact(&self, customer: &Customer, address: &Address, id: i64) -> Contact {
+    fn contact(&self, customer: &Customer, address: &Address<'_>, id: i64) -> Contact {
         let person = customer.address.attention.as_deref().unwrap_or_default();
         let (first, last) = match person.trim().split_once(char::is_whitespace) {
             Some((first, last)) => (first, last),
@@ -137,14 +138,18 @@ impl Case<'_> {
             None => (person, customer.code.as_str()),
         };
         Contact {
-            first_name: address::fit(first, NAME),
-            last_name: address::fit(last, NAME),
+            first_name: address::fit(first, NAME).to_owned(),
+            last_name: address::fit(last, NAME).to_owned(),
             post_address_ids: AddressIds::all(id),
             communication: Communication {
-                emails: address.email.clone().map(|email| Emails {
-                    pri: Email { email },
+                emails: address.email.map(|email| Emails {
+                    pri: Email {
+                        email: email.to_owned(),
+                    },
                 }),
-                telephones: address.telephone.clone().map(|pri| Telephones { pri }),
+                telephones: address.telephone.map(|pri| Telephones {
+                    pri: pri.to_owned(),
+                }),
             },
             relationship_to_account: Relationship::default(),
             assignment: Assignment {

@@ -30,7 +30,7 @@ const PATIENCE: u32 = 5;
 pub fn prepare<'a>(
     api: &'a Api<'a>,
     member: &'a Member<'a>,
-    order: &Order,
+    order: &'a Order,
 ) -> Result<Case<'a>, Verdict> {
     let key = &member.document.key;
     let external_ref = sale::external_ref(key);
@@ -112,7 +112,7 @@ pub struct Case<'a> {
     /// By which it is found again; also its label among several.
     pub external_ref: String,
     /// The body.
-    pub sale: Sale,
+    pub sale: Sale<'a>,
     /// What is known of earlier attempts.
     pub doubt: Doubt<'a>,
 }

@@ -147,7 +147,10 @@ fn lost(
     let found = if absent {
         vec![Found::Absent; cases.len()]
     } else {
-        let names = |case: &Case<'_>| (case.external_ref.clone(), case.sale.reference.clone());
+        let names = |case: &Case<'_>| {
+            let reference = case.sale.reference.clone().into_owned();
+            (case.external_ref.clone(), reference)
+        };
         let wanted: Vec<(String, String)> = cases.iter().map(names).collect();
         match lookup::sales(api, &wanted) {
             Ok(found) => found,

@@ -6,6 +6,7 @@ use crate::amount;
 use crate::settings::Settings;
 use crate::wire::ids;
 use crate::wire::sale::{Currency, Delivery, Id, Sale, SaleRow};
+use std::borrow::Cow;
 use waybill_sdk::commerce::{Charge, Decimal, Order, OrderLine};
 use waybill_sdk::types::Problem;
 
@@ -16,9 +17,9 @@ const REFERENCE: usize = 64;
 const MAPPED: &str = "mapped";
 
 /// A sale ready to be sent.
-pub struct Built {
+pub struct Built<'a> {
     /// The body.
-    pub sale: Sale,
+    pub sale: Sale<'a>,
     /// Names of fields that had to be shortened.
     pub shortened: Vec<&'static str>,
 }
@@ -29,12 +30,12 @@ pub fn external_ref(key: &str) -> String {
 }
 
 /// Builds the sale of an order whose codes are translated.
-pub fn build(
+pub fn build<'a>(
     key: &str,
-    order: &Order,
-    settings: Settings<'_>,
+    order: &'a Order,
+    settings: Settings<'a>,
     instance: Option<i64>,
-) -> Result<Built, Problem> {
+) -> Result<Built<'a>, Problem> {
     let ship_to = address::fitted(&order.ship_to)?;
     if address::is_blank(&ship_to.address) {
         return Err(Problem::new(
@@ -80,7 +81,7 @@ pub fn build(
         lead_source_id: settings.id("lead-source")?,
         team_id: settings.id("team")?,
         price_list_id: settings.id("price-list")?,
-        price_mode_code: settings.get("price-mode").map(str::to_owned),
+        price_mode_code: settings.get("price-mode"),
         currency: Currency {
             code: currency(order, settings)?,
         },
@@ -148,18 +149,21 @@ fn delivery_date(order: &Order, settings: Settings<'_>) -> Option<String> {
 }
 
 /// The PO number, and whether it had to be shortened: both ends are kept, since numbers differ at the end.
-fn reference(number: &str) -> (String, bool) {
+fn reference(number: &str) -> (Cow<'_, str>, bool) {
     let number = number.trim();
+    if number.len() <= REFERENCE {
+        return (number.into(), false);
+    }
     let count = number.chars().count();
     if count <= REFERENCE {
-        return (number.to_owned(), false);
+        return (number.into(), false);
     }
     let head: String = number.chars().take(REFERENCE - 24).collect();
     let tail: String = number.chars().skip(count - 23).collect();
-    (format!("{head}~{tail}"), true)
+    (format!("{head}~{tail}").into(), true)
 }
 
-fn rows(order: &Order, settings: Settings<'_>) -> Result<Vec<SaleRow>, Problem> {
+fn rows<'a>(order: &'a Order, settings: Settings<'a>) -> Result<Vec<SaleRow<'a>>, Problem> {
     let tax_code = settings
         .get("tax-code")
         .ok_or_else(|| missing("tax-code", "No tax code is chosen for new sales."))?;
@@ -178,11 +182,11 @@ fn rows(order: &Order, settings: Settings<'_>) -> Result<Vec<SaleRow>, Problem> 
             product_id: Some(product(line)?),
             name: None,
             quantity: amounts.quantity.normal().to_string(),
-            tax_code: tax_code.to_owned(),
+            tax_code,
             net: amount::text(amounts.net),
             tax: amount::text(amounts.tax),
-            nominal_code: nominal_code.map(str::to_owned),
-            external_ref: Some(line.line.clone()),
+            nominal_code,
+            external_ref: Some(&line.line),
         });
     }
     for charge in &order.charges {
@@ -208,7 +212,7 @@ fn product(line: &OrderLine) -> Result<i64, Problem> {
     crosswalk_id("items", key)
 }
 
-fn charge_row(charge: &Charge, tax_code: &str, settings: Settings<'_>) -> SaleRow {
+fn charge_row<'a>(charge: &'a Charge, tax_code: &'a str, settings: Settings<'a>) -> SaleRow<'a> {
     let title = charge.title.trim();
     let name = if title.is_empty() {
         &charge.kind
@@ -219,15 +223,12 @@ fn charge_row(charge: &Charge, tax_code: &str, settings: Settings<'_>) -> SaleRo
     let nominal = settings.get(&own).or_else(|| settings.get("nominal-code"));
     SaleRow {
         product_id: None,
-        name: Some(name.to_owned()),
+        name: Some(name),
         quantity: "1".to_owned(),
-        tax_code: settings
-            .get("charge-tax-code")
-            .unwrap_or(tax_code)
-            .to_owned(),
+        tax_code: settings.get("charge-tax-code").unwrap_or(tax_code),
         net: amount::text(charge.amount.net),
         tax: amount::text(charge.amount.tax),
-        nominal_code: nominal.map(str::to_owned),
+        nominal_code: nominal,
         external_ref: None,
     }
 }

@@ -107,7 +107,7 @@ pub fn mark_untracked(api: &Api<'_>, sale: &mut Sold) {
 }
 
 /// Keeps the lines of a sale as they were sent, for the day its rows come back without their keys.
-pub fn note_sent(api: &Api<'_>, external_ref: &str, sale: &Sale) {
+pub fn note_sent(api: &Api<'_>, external_ref: &str, sale: &Sale<'_>) {
     let at = api.host.now_ms();
     memory::put(
         api.host,

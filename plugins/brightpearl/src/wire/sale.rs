@@ -1,16 +1,18 @@
-//! Owns the body of a sales-order POST. Must not know where its values come from.
+//! Owns the body of a sales-order POST. Borrows its texts: they are written once and kept nowhere. Must not know where its
+//! values come from.
 
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// A sales order to be created, whole and with its rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Sale {
+pub struct Sale<'a> {
     /// The contact who buys.
     pub customer: Id,
     /// The buyer's reference, at most 64 characters.
     #[serde(rename = "ref")]
-    pub reference: String,
+    pub reference: Cow<'a, str>,
     /// With the instance id, a pair Brightpearl takes once only.
     pub external_ref: String,
     /// This app's instance.
@@ -45,25 +47,25 @@ pub struct Sale {
     pub price_list_id: Option<i64>,
     /// `INC` or `EXC`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub price_mode_code: Option<String>,
+    pub price_mode_code: Option<&'a str>,
     /// Currency of all amounts.
     pub currency: Currency,
     /// Where and how it goes.
-    pub delivery: Delivery,
+    pub delivery: Delivery<'a>,
     /// Products and charges.
-    pub rows: Vec<SaleRow>,
+    pub rows: Vec<SaleRow<'a>>,
 }
 
-impl Sale {
+impl Sale<'_> {
     /// Units of the rows that are lines of the order.
     pub fn units(&self) -> std::collections::BTreeMap<String, String> {
-        let line = |row: &SaleRow| Some((row.external_ref.clone()?, row.quantity.clone()));
+        let line = |row: &SaleRow<'_>| Some((row.external_ref?.to_owned(), row.quantity.clone()));
         self.rows.iter().filter_map(line).collect()
     }
 
     /// The rows that are lines of the order: key at the source, and product.
     pub fn lines(&self) -> Vec<super::sold::SentLine> {
-        let line = |row: &SaleRow| Some((row.external_ref.clone()?, row.product_id?));
+        let line = |row: &SaleRow<'_>| Some((row.external_ref?.to_owned(), row.product_id?));
         self.rows.iter().filter_map(line).collect()
     }
 }
@@ -85,7 +87,7 @@ pub struct Currency {
 /// Where and how a sale goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Delivery {
+pub struct Delivery<'a> {
     /// Wanted by then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
@@ -93,65 +95,65 @@ pub struct Delivery {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shipping_method_id: Option<i64>,
     /// Ship-to.
-    pub address: Address,
+    pub address: Address<'a>,
 }
 
 /// An address on an order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Address {
+pub struct Address<'a> {
     /// Person.
-    pub address_full_name: String,
+    pub address_full_name: &'a str,
     /// Firm.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub company_name: Option<String>,
+    pub company_name: Option<&'a str>,
     /// Street.
     #[serde(rename = "addressLine1")]
-    pub line1: String,
+    pub line1: &'a str,
     /// Street, further lines.
     #[serde(rename = "addressLine2", skip_serializing_if = "Option::is_none")]
-    pub line2: Option<String>,
+    pub line2: Option<Cow<'a, str>>,
     /// City.
     #[serde(rename = "addressLine3")]
-    pub line3: String,
+    pub line3: &'a str,
     /// State or county.
     #[serde(rename = "addressLine4", skip_serializing_if = "Option::is_none")]
-    pub line4: Option<String>,
+    pub line4: Option<&'a str>,
     /// Postcode.
-    pub postal_code: String,
+    pub postal_code: &'a str,
     /// ISO 3166-1 alpha-3.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub country_iso_code: Option<String>,
+    pub country_iso_code: Option<&'a str>,
     /// Phone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub telephone: Option<String>,
+    pub telephone: Option<&'a str>,
     /// E-mail.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
+    pub email: Option<&'a str>,
 }
 
 /// A row: a product, or a text with an amount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SaleRow {
+pub struct SaleRow<'a> {
     /// The product.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product_id: Option<i64>,
     /// The text of a row without product.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    pub name: Option<&'a str>,
     /// How many.
     pub quantity: String,
     /// Code of the account's tax codes.
-    pub tax_code: String,
+    pub tax_code: &'a str,
     /// Line total without tax, at most four digits behind the point.
     pub net: String,
     /// Line tax, likewise.
     pub tax: String,
     /// The vendor's default comes from the product.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub nominal_code: Option<String>,
+    pub nominal_code: Option<&'a str>,
     /// Key of the line at its source; comes back with the row.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub external_ref: Option<String>,
+    pub external_ref: Option<&'a str>,
 }
