@@ -126,7 +126,7 @@ fn street(address: &Address) -> (&str, Option<Cow<'_, str>>) {
         .chain(lines)
         .map(Cow::Borrowed)
         .chain(attention)
-        .reduce(|text, more| Cow::Owned(format!("{text}, {more}")));
+        .reduce(|text, more| Cow::Owned([&*text, ", ", &*more].concat()));
     (first, second.filter(|s| !s.is_empty()))
 }
 

@@ -85,21 +85,20 @@ pub fn rounded(amount: Decimal) -> Decimal {
 }
 
 /// As a row takes it, with cents.
-pub fn text(amount: Decimal) -> String {
+pub fn in_cents(amount: Decimal) -> Decimal {
     let amount = rounded(amount);
     let up = match amount.scale {
         0 => 100,
         1 => 10,
         _ => 1,
     };
-    match amount.units.checked_mul(up) {
-        Some(units) => Decimal {
+    amount
+        .units
+        .checked_mul(up)
+        .map_or(amount, |units| Decimal {
             units,
             scale: amount.scale.max(2),
-        }
-        .to_string(),
-        None => amount.to_string(),
-    }
+        })
 }
 
 /// Net and tax of many rows.
@@ -136,7 +135,7 @@ impl Sum {
         ] {
             let (ours, theirs) = (ours.rounded(2), theirs.rounded(2));
             if ours.compare(theirs).is_ne() {
-                let (ours, theirs) = (text(ours), text(theirs));
+                let (ours, theirs) = (in_cents(ours), in_cents(theirs));
                 return Err(Problem::new(
                     "total-differs",
                     format!(
@@ -161,6 +160,10 @@ fn too_large() -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn text(amount: Decimal) -> String {
+        in_cents(amount).to_string()
+    }
 
     fn dec(text: &str) -> Decimal {
         Decimal::parse(text).unwrap()

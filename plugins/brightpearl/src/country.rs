@@ -1,6 +1,8 @@
 //! Owns the country codes: ISO 3166-1 alpha-2 to alpha-3, which is what Brightpearl's addresses take.
 //! Must not know what an address is.
 
+use waybill_sdk::blank::trim;
+
 /// Alpha-2 and alpha-3 of each country as one word of five letters and a blank, in order; XK is the code in use for Kosovo.
 const CODES: &str = "\
     ADAND AEARE AFAFG AGATG AIAIA ALALB AMARM AOAGO AQATA ARARG ASASM ATAUT AUAUS AWABW AXALA \
@@ -33,20 +35,27 @@ const NAMES: [(&str, &str); 6] = [
 
 /// The alpha-3 code of a country given in alpha-2 or alpha-3, in any case; `None` where there is no such country.
 pub fn alpha3(code: &str) -> Option<&'static str> {
-    let code = code.trim().to_ascii_uppercase();
+    let code = trim(code);
     // Reserved by ISO for the United Kingdom and for nobody else, and written by many shops.
-    if code == "UK" {
+    if code.eq_ignore_ascii_case("UK") {
         return Some("GBR");
     }
-    if let Some((_, known)) = NAMES.iter().find(|(name, _)| *name == code) {
+    if let Some((_, known)) = NAMES
+        .iter()
+        .find(|(name, _)| code.eq_ignore_ascii_case(name))
+    {
         return Some(known);
     }
     let (words, _) = CODES.as_bytes().as_chunks::<6>();
-    let at = match code.as_bytes() {
-        &[first, second] => words
-            .binary_search_by_key(&[first, second], |w| [w[0], w[1]])
-            .ok(),
-        wanted @ [_, _, _] => words.iter().position(|word| &word[2..5] == wanted),
+    let at = match *code.as_bytes() {
+        [first, second] => {
+            let wanted = [first, second].map(|b| b.to_ascii_uppercase());
+            words.binary_search_by_key(&wanted, |w| [w[0], w[1]]).ok()
+        }
+        [first, second, third] => {
+            let wanted = [first, second, third].map(|b| b.to_ascii_uppercase());
+            words.iter().position(|word| word[2..5] == wanted)
+        }
         _ => None,
     };
     CODES.get(at? * 6 + 2..at? * 6 + 5)

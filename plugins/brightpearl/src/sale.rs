@@ -13,6 +13,9 @@ use waybill_sdk::types::Problem;
 /// Longest customer reference.
 const REFERENCE: usize = 64;
 
+/// A charge is one of its kind.
+const ONE: Decimal = Decimal { units: 1, scale: 0 };
+
 /// Identifier kind under which a line carries the id of its product.
 const MAPPED: &str = "mapped";
 
@@ -26,7 +29,7 @@ pub struct Built<'a> {
 
 /// By which a sale is found again. Says nothing of the system the order came from.
 pub fn external_ref(key: &str) -> String {
-    format!("wb-{key}")
+    ["wb-", key].concat()
 }
 
 /// Builds the sale of an order whose codes are translated.
@@ -181,10 +184,10 @@ fn rows<'a>(order: &'a Order, settings: Settings<'a>) -> Result<Vec<SaleRow<'a>>
         rows.push(SaleRow {
             product_id: Some(product(line)?),
             name: None,
-            quantity: amounts.quantity.normal().to_string(),
+            quantity: amounts.quantity.normal(),
             tax_code,
-            net: amount::text(amounts.net),
-            tax: amount::text(amounts.tax),
+            net: amount::in_cents(amounts.net),
+            tax: amount::in_cents(amounts.tax),
             nominal_code,
             external_ref: Some(&line.line),
         });
@@ -219,15 +222,15 @@ fn charge_row<'a>(charge: &'a Charge, tax_code: &'a str, settings: Settings<'a>)
     } else {
         title
     };
-    let own = format!("nominal-{}", charge.kind);
+    let own = ["nominal-", &charge.kind].concat();
     let nominal = settings.get(&own).or_else(|| settings.get("nominal-code"));
     SaleRow {
         product_id: None,
         name: Some(name),
-        quantity: "1".to_owned(),
+        quantity: ONE,
         tax_code: settings.get("charge-tax-code").unwrap_or(tax_code),
-        net: amount::text(charge.amount.net),
-        tax: amount::text(charge.amount.tax),
+        net: amount::in_cents(charge.amount.net),
+        tax: amount::in_cents(charge.amount.tax),
         nominal_code: nominal,
         external_ref: None,
     }

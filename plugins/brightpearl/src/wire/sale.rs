@@ -1,8 +1,9 @@
 //! Owns the body of a sales-order POST. Borrows its texts: they are written once and kept nowhere. Must not know where its
 //! values come from.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::borrow::Cow;
+use waybill_sdk::commerce::Decimal;
 
 /// A sales order to be created, whole and with its rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -59,7 +60,8 @@ pub struct Sale<'a> {
 impl Sale<'_> {
     /// Units of the rows that are lines of the order.
     pub fn units(&self) -> std::collections::BTreeMap<String, String> {
-        let line = |row: &SaleRow<'_>| Some((row.external_ref?.to_owned(), row.quantity.clone()));
+        let line =
+            |row: &SaleRow<'_>| Some((row.external_ref?.to_owned(), row.quantity.to_string()));
         self.rows.iter().filter_map(line).collect()
     }
 
@@ -143,17 +145,25 @@ pub struct SaleRow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
     /// How many.
-    pub quantity: String,
+    #[serde(serialize_with = "text")]
+    pub quantity: Decimal,
     /// Code of the account's tax codes.
     pub tax_code: &'a str,
     /// Line total without tax, at most four digits behind the point.
-    pub net: String,
+    #[serde(serialize_with = "text")]
+    pub net: Decimal,
     /// Line tax, likewise.
-    pub tax: String,
+    #[serde(serialize_with = "text")]
+    pub tax: Decimal,
     /// The vendor's default comes from the product.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nominal_code: Option<&'a str>,
     /// Key of the line at its source; comes back with the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_ref: Option<&'a str>,
+}
+
+/// Numbers are texts in the body of a sale.
+fn text<S: Serializer>(number: &Decimal, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(number)
 }
