@@ -2,7 +2,8 @@
 //! created as sales, their numbers told; then their shipments, back to the verdict. The sandboxes throttle nothing, so
 //! what is measured is the agent. Prints processor time per order and orders a second, each beside its target.
 
-use crate::figures::{aimed, mib, plain};
+use crate::figures::{Tries, aimed, mib, plain, time};
+use crate::fill::{self, Until, Wanted};
 use crate::programs::Programs;
 use crate::{process, say, starts};
 use anyhow::{Context as _, ensure};
@@ -10,6 +11,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
+use waybill_http::LocalClient;
 use waybill_sim::play::agent::{Agent, Place};
 use waybill_sim::play::house::House;
 use waybill_sim::play::provisioning::{Pace, Scene};
@@ -23,10 +25,18 @@ pub(crate) struct Whole {
     /// Rounds; the first warms everything up
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(2..))]
     rounds: u32,
+    /// Twice: on a database of 1,000 finished orders, and of so many; what an order costs more there, and how long lists take
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
+    stored: Option<u64>,
     /// Leave the data folder behind
     #[arg(long)]
     keep: bool,
 }
+
+/// Finished orders that a cost with many of them is compared with.
+const FEW: u64 = 1_000;
+/// How much more an order may cost among many, in tenths.
+const MORE_TENTHS: u64 = 13;
 
 /// Processor time of the agent per order, in microseconds.
 const PROCESSOR_MICROS: u64 = 2_000;
@@ -39,6 +49,24 @@ const PATIENCE: Duration = Duration::from_mins(10);
 const LOOK: Duration = Duration::from_millis(100);
 /// What belongs to a round ends soon after its last order.
 const SETTLING: Duration = Duration::from_secs(3);
+/// How often each list is asked for.
+const LOOKS: u32 = 5;
+/// Lists, and what is asked for. The number is of the oldest order that is stored.
+const LISTS: [(&str, &str); 10] = [
+    ("today", "/api/v1/today"),
+    ("orders", "/api/v1/orders?limit=100"),
+    ("orders, one by its PO number", "/api/v1/orders?q=PO-100000"),
+    ("orders, a name", "/api/v1/orders?q=kowalski"),
+    ("orders, none found", "/api/v1/orders?q=nobody-has-this"),
+    (
+        "orders of a stage",
+        "/api/v1/orders?state=invoiced&limit=100",
+    ),
+    ("shipments", "/api/v1/shipments?limit=100"),
+    ("invoices", "/api/v1/invoices?limit=100"),
+    ("cards", "/api/v1/cards"),
+    ("history", "/api/v1/history"),
+];
 /// As often as sandboxes that throttle nothing are worth asking.
 const PACE: Pace = Pace {
     poll: "0.5",
@@ -88,6 +116,23 @@ impl Took {
 /// Measures everything.
 pub(crate) async fn measure(wanted: &Whole) -> anyhow::Result<()> {
     let programs = Programs::find()?;
+    let Some(many) = wanted.stored else {
+        return rounds(wanted, &programs, None).await.map(drop);
+    };
+    let few = rounds(wanted, &programs, Some(FEW)).await?;
+    let among = rounds(wanted, &programs, Some(many)).await?;
+    let hundredths = among.each() * 100 / few.each().max(1);
+    say(&aimed(
+        &format!("processor an order, {many} stored against {FEW}"),
+        &format!("{}.{:02} times", hundredths / 100, hundredths % 100),
+        "1.3 times",
+        hundredths <= MORE_TENTHS * 10,
+    ));
+    Ok(())
+}
+
+/// All rounds on a fresh agent, with so many finished orders in its database; the median of what the orders took.
+async fn rounds(wanted: &Whole, programs: &Programs, stored: Option<u64>) -> anyhow::Result<Took> {
     let folder = programs.folder.join("path");
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;
@@ -116,6 +161,13 @@ pub(crate) async fn measure(wanted: &Whole) -> anyhow::Result<()> {
         ..Scene::of(&PACE)
     };
     place.provision_as(&house, &scene).await?;
+    if let Some(orders) = stored {
+        say(&format!("\nAmong {orders} finished orders"));
+        starts::stop(&place, &mut agent).await?;
+        fill(&place, orders).await?;
+        agent = place.start(&[])?;
+        place.wait_until_up(&mut agent).await?;
+    }
     let mut run = Run {
         house,
         agent,
@@ -132,7 +184,22 @@ pub(crate) async fn measure(wanted: &Whole) -> anyhow::Result<()> {
             ship.push(shipments);
         }
     }
-    let (imported, shipped) = (median(&import)?, median(&ship)?);
+    let (imported, shipped) = (median(import)?, median(ship)?);
+    shown(&imported, &shipped);
+    database(&place)?;
+    if stored.is_some() {
+        lists(&place).await?;
+    }
+    starts::stop(&place, &mut run.agent).await?;
+    if wanted.keep {
+        say(&format!("The data is kept in {}", folder.display()));
+    } else {
+        std::fs::remove_dir_all(folder)?;
+    }
+    Ok(imported)
+}
+
+fn shown(imported: &Took, shipped: &Took) {
     say("\nMedians, without the first round");
     let both = imported.each() + shipped.each();
     let shown = |micros: u64| format!("{}.{:02} ms", micros / 1_000, micros % 1_000 / 10);
@@ -150,20 +217,40 @@ pub(crate) async fn measure(wanted: &Whole) -> anyhow::Result<()> {
     ));
     shipped.say("shipments");
     say(&plain("order and shipment together", &shown(both)));
-    database(&place)?;
-    starts::stop(&place, &mut run.agent).await?;
-    if wanted.keep {
-        say(&format!("The data is kept in {}", folder.display()));
-    } else {
-        std::fs::remove_dir_all(folder)?;
+}
+
+/// Finished orders of three years, put into the database of a stopped agent.
+async fn fill(place: &Place, orders: u64) -> anyhow::Result<()> {
+    let wanted = Wanted {
+        data: place.data.clone(),
+        until: Until::Orders(orders),
+    };
+    let filled = tokio::task::spawn_blocking(move || fill::fill(&wanted)).await??;
+    say(&plain("time to fill", &time(filled.took)));
+    say(&plain("file on disk", &mib(filled.disk)));
+    Ok(())
+}
+
+/// How long the lists of the page take: what they read is read through the API here.
+async fn lists(place: &Place) -> anyhow::Result<()> {
+    let client = LocalClient::connect(&place.socket()).await?;
+    say("\nLists");
+    for (name, address) in LISTS {
+        let mut times = Vec::new();
+        for _ in 0..LOOKS {
+            let start = starts::now();
+            client.get_json(address).await?;
+            times.push(start.elapsed());
+        }
+        say(&Tries::new(times).line(name, None));
     }
     Ok(())
 }
 
-fn median(all: &[Took]) -> anyhow::Result<&Took> {
-    let mut sorted: Vec<&Took> = all.iter().collect();
-    sorted.sort_by_key(|took| took.each());
-    sorted.get(sorted.len() / 2).copied().context("no round")
+fn median(mut all: Vec<Took>) -> anyhow::Result<Took> {
+    all.sort_by_key(Took::each);
+    let middle = all.len() / 2;
+    all.into_iter().nth(middle).context("no round")
 }
 
 /// Size of the database on disk.

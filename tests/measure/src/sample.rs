@@ -147,8 +147,9 @@ pub(crate) fn order(n: u64, placed_at: Millis) -> Sample {
         number,
     };
     Sample {
-        key: (1_000_400_000 + n).to_string(),
-        sale: (100_000 + n).to_string(),
+        // None of these does a sandbox give to an order of its own.
+        key: (900_000_000 + n).to_string(),
+        sale: (10_000_000 + n).to_string(),
         placed_at,
         order,
     }
