@@ -22,15 +22,18 @@ use waybill_sim::ports::free_address;
 /// Stock of very many items.
 #[derive(Debug, Args)]
 pub(crate) struct Stock {
-    /// Items of the first round
-    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(100..))]
+    /// Items of the first round, at least all that the network's orders name; 0 leaves it out
+    #[arg(long, default_value_t = 50_000, value_parser = items)]
     items: u32,
     /// Of these, items that change
     #[arg(long, default_value_t = 500)]
     changed: u32,
     /// Items of the second round, of which one per cent changes; 0 leaves it out
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long, default_value_t = 1_000_000, value_parser = items)]
     many: u32,
+    /// Both sandboxes speak TLS; its processor time is the agent's as well, so that time is shown and not judged
+    #[arg(long)]
+    tls: bool,
     /// Measure the agent that was built with this very program
     #[arg(long)]
     pub(crate) as_built: bool,
@@ -79,10 +82,26 @@ struct Run<'a> {
 
 /// What one stage took.
 struct Took {
+    /// Calls for stock: reads of the ERP, writes to the network.
     calls: (u64, u64),
+    /// Reads of the network's log of stock, which come after the writes.
+    log_reads: u64,
     all: String,
     millis: u64,
     seconds: u64,
+    /// The most memory the agent has had so far.
+    peak: u64,
+}
+
+/// Fewer, and the ERP would not have what the network's orders name: they would wait for a person to match it.
+const FEWEST: u32 = 200;
+
+fn items(text: &str) -> Result<u32, String> {
+    let items: u32 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if items == 0 || items >= FEWEST {
+        return Ok(items);
+    }
+    Err(format!("0, or {FEWEST} and more"))
 }
 
 /// Measures everything.
@@ -95,11 +114,12 @@ pub(crate) async fn measure(wanted: &Stock) -> anyhow::Result<()> {
         (wanted.many, wanted.many / 100),
     ];
     for (number, (items, changed)) in (0..).zip(rounds).filter(|(_, (items, _))| *items > 0) {
-        let mut run = Run::start(&programs, &folder, items, &mut missed).await?;
-        run.judges_time = !wanted.as_built;
+        let mut run = Run::start(&programs, &folder, items, wanted.tls, &mut missed).await?;
+        run.judges_time = !wanted.as_built && !wanted.tls;
+        say(&plain("memory, catalogues read", &mib(run.peak()?)));
         let full = run.full().await?;
         full.say("all of them");
-        let told = run.told().await?;
+        let (told, _) = run.told().await?;
         say(&plain("items told", &told.to_string()));
         let some = run.some(changed).await?;
         some.say(&format!("{changed} of them"));
@@ -140,14 +160,17 @@ async fn counted(side: &SandboxProcess) -> anyhow::Result<BTreeMap<String, u64>>
         .collect())
 }
 
-fn of_stock(calls: &BTreeMap<String, u64>) -> u64 {
-    let of_stock = |name: &str| name.contains("inventory") || name.contains("availability");
-    calls
-        .iter()
-        .filter(|(name, _)| of_stock(name))
-        .map(|(_, n)| n)
-        .sum()
+/// Calls to endpoints whose name has this in it.
+fn of(calls: &BTreeMap<String, u64>, part: &str) -> u64 {
+    let named = calls.iter().filter(|(name, _)| name.contains(part));
+    named.map(|(_, n)| n).sum()
 }
+
+/// The ERP's stock, read.
+const READ: &str = "availability";
+/// The network's stock, written, and what became of it.
+const WRITTEN: &str = "POST /inventory";
+const LOG: &str = "GET /inventory/log";
 
 fn listed(calls: &BTreeMap<String, u64>) -> String {
     let each: Vec<String> = calls
@@ -163,6 +186,7 @@ impl<'a> Run<'a> {
         programs: &Programs,
         folder: &Path,
         items: u32,
+        tls: bool,
         missed: &'a mut Vec<String>,
     ) -> anyhow::Result<Self> {
         if folder.exists() {
@@ -173,7 +197,8 @@ impl<'a> Run<'a> {
         let catalogue = no_more_than(products(usize::try_from(items)? * 2), items);
         let count = catalogue.len();
         say(&format!("\n{items} items: {count} products at the ERP"));
-        let house = House::with_products(&programs.sandbox, count).await?;
+        let tls = tls.then_some(folder);
+        let house = House::with_products(&programs.sandbox, count, tls).await?;
         house.hurry().await?;
         let cap = json!({"requestsPerMinute": CALLS});
         house.erp.control("POST", "settings", &cap).await?;
@@ -183,7 +208,7 @@ impl<'a> Run<'a> {
             data: folder.join("data"),
             listen: "127.0.0.1:0".to_owned(),
             hooks: Some(free_address()),
-            roots: None,
+            roots: tls.map(House::roots).transpose()?,
         };
         place.prepare()?;
         let mut agent = place.start(&[])?;
@@ -238,12 +263,14 @@ impl<'a> Run<'a> {
         Ok(news["orders"].as_array().map_or(0, Vec::len))
     }
 
-    async fn told(&self) -> anyhow::Result<u64> {
+    /// Items the network was told of, and how often it was told of one.
+    async fn told(&self) -> anyhow::Result<(u64, u64)> {
         let network = &self.house.network;
         let counts = network
             .control("GET", "inventory/counts", &Value::Null)
             .await?;
-        counts["told"].as_u64().context("no count of items")
+        let count = |name: &str| counts[name].as_u64().context("no count of items");
+        Ok((count("told")?, count("writes")?))
     }
 
     /// Until nothing was asked of the ERP's catalogue for a while.
@@ -252,9 +279,7 @@ impl<'a> Run<'a> {
         while last.0.elapsed() < QUIET {
             ensure!(start.elapsed() < PATIENCE, "the catalogue is not read");
             tokio::time::sleep(LOOK).await;
-            let calls = counted(&self.house.erp).await?;
-            let of = |(name, n): (&String, &u64)| name.contains(endpoint).then_some(*n);
-            let calls: u64 = calls.iter().filter_map(of).sum();
+            let calls = of(&counted(&self.house.erp).await?, endpoint);
             if calls != last.1 {
                 last = (starts::now(), calls);
             }
@@ -263,7 +288,11 @@ impl<'a> Run<'a> {
     }
 
     async fn full(&self) -> anyhow::Result<Took> {
-        self.took(async { self.provision(Some("")).await }).await
+        let items = tellable(&self.catalogue).count() as u64;
+        self.took(async { self.provision(Some("")).await }, |(told, _)| {
+            told >= items
+        })
+        .await
     }
 
     /// So many items change at the ERP, which tells it by webhooks.
@@ -273,7 +302,8 @@ impl<'a> Run<'a> {
             .map(|p| p.id)
             .take(usize::try_from(changed)?)
             .collect();
-        self.took(async {
+        let wanted = self.told().await?.1 + ids.len() as u64;
+        let change = async {
             for id in &ids {
                 let place = WAREHOUSES[0].erp_id;
                 let wish =
@@ -281,21 +311,26 @@ impl<'a> Run<'a> {
                 self.house.erp.control("POST", "stock", &wish).await?;
             }
             Ok(())
-        })
-        .await
+        };
+        self.took(change, |(_, writes)| writes >= wanted).await
     }
 
-    /// What is asked from now until no stock is asked for or told any more.
-    async fn took(&self, begin: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<Took> {
+    /// What is asked from now until the network has been told and no stock is asked for or told any more. A machine that
+    /// does other things as well may be quiet before.
+    async fn took(
+        &self,
+        begin: impl Future<Output = anyhow::Result<()>>,
+        done: impl Fn((u64, u64)) -> bool,
+    ) -> anyhow::Result<Took> {
         for side in [&self.house.network, &self.house.erp] {
             side.control("POST", "counters/reset", &Value::Null).await?;
         }
         let id = self.agent.id().context("the agent has ended")?;
         let (before, start) = (process::ticks(id)?, starts::now());
         begin.await?;
-        let (mut last, mut seen) = (starts::now(), (0, 0));
+        let (mut last, mut seen) = (starts::now(), (0, 0, 0));
         let mut spent = before;
-        while last.elapsed() < QUIET {
+        while last.elapsed() < QUIET || !done(self.told().await?) {
             ensure!(start.elapsed() < PATIENCE, "stock does not come to an end");
             tokio::time::sleep(LOOK).await;
             let now = self.asked().await?;
@@ -308,19 +343,29 @@ impl<'a> Run<'a> {
             counted(&self.house.network).await?,
         );
         Ok(Took {
-            calls: seen,
+            calls: (seen.0, seen.1),
+            log_reads: seen.2,
+            peak: self.peak()?,
             all: format!("{}; {}", listed(&erp), listed(&network)),
             millis: (spent - before) * 10,
             seconds: start.elapsed().saturating_sub(QUIET).as_secs(),
         })
     }
 
-    /// Calls about stock, to the ERP and to the network.
-    async fn asked(&self) -> anyhow::Result<(u64, u64)> {
+    /// Calls about stock: reads of the ERP, writes to the network, reads of its log.
+    async fn asked(&self) -> anyhow::Result<(u64, u64, u64)> {
+        let network = counted(&self.house.network).await?;
         Ok((
-            of_stock(&counted(&self.house.erp).await?),
-            of_stock(&counted(&self.house.network).await?),
+            of(&counted(&self.house.erp).await?, READ),
+            of(&network, WRITTEN),
+            of(&network, LOG),
         ))
+    }
+
+    /// The most memory the agent has had so far.
+    fn peak(&self) -> anyhow::Result<u64> {
+        let id = self.agent.id().context("the agent has ended")?;
+        Ok(process::memory(id)?.peak)
     }
 
     /// All items are read and told once more while orders come in, each of which changes stock itself: so it is not these
@@ -351,7 +396,7 @@ impl<'a> Run<'a> {
         say(&plain(
             "beside orders",
             &format!(
-                "{} calls to the ERP, {} to the network, {} orders in {} s",
+                "{} reads of the ERP, {} writes to the network, {} orders in {} s",
                 after.0 - before.0,
                 after.1 - before.1,
                 orders.count,
@@ -370,12 +415,15 @@ impl Took {
         say(&plain(
             name,
             &format!(
-                "{} calls to the ERP, {} to the network, {}.{:02} s of processor, {} s",
+                "{} reads of the ERP, {} writes to the network and {} reads of its log, {}.{:02} s of processor, {} s, \
+                 most memory so far {}",
                 took.calls.0,
                 took.calls.1,
+                took.log_reads,
                 took.millis / 1_000,
                 took.millis % 1_000 / 10,
-                took.seconds
+                took.seconds,
+                mib(took.peak)
             ),
         ));
         say(&format!("    {}", took.all));
@@ -399,8 +447,7 @@ impl Run<'_> {
         if let Some(part) = part {
             self.calls("changed: calls", some, part);
         }
-        let id = self.agent.id().context("the agent has ended")?;
-        let peak = process::memory(id)?.peak;
+        let peak = self.peak()?;
         let shown = format!("{} ms", waited.as_millis());
         self.bar("longest wait of an order", &shown, "5 s", waited <= ORDER);
         if first {

@@ -74,6 +74,15 @@ impl SandboxProcess {
     }
 }
 
+/// Where a sandbox that speaks TLS leaves its authority, as its arguments say it.
+fn authority(vendor: &str, tls: Option<&Path>) -> Vec<String> {
+    let Some(folder) = tls else {
+        return Vec::new();
+    };
+    let file = folder.join(format!("{vendor}-ca.pem"));
+    vec!["--tls".to_owned(), file.display().to_string()]
+}
+
 /// Both sandboxes.
 #[derive(Debug)]
 pub struct House {
@@ -89,15 +98,7 @@ impl House {
     pub async fn start(program: &Path, seed: u64, tls: Option<&Path>) -> anyhow::Result<Self> {
         let arguments = |vendor: &str| {
             let mut all = vec!["--seed".to_owned(), seed.to_string()];
-            if let Some(folder) = tls {
-                all.push("--tls".to_owned());
-                all.push(
-                    folder
-                        .join(format!("{vendor}-ca.pem"))
-                        .display()
-                        .to_string(),
-                );
-            }
+            all.extend(authority(vendor, tls));
             all
         };
         Ok(Self {
@@ -106,11 +107,17 @@ impl House {
         })
     }
 
-    /// Starts both, with so many products at the ERP, and the network knows them too.
-    pub async fn with_products(program: &Path, products: usize) -> anyhow::Result<Self> {
-        let many = ["--products".to_owned(), products.to_string()];
+    /// Starts both, with so many products at the ERP, and the network knows them too. With `tls` as [`House::start`].
+    pub async fn with_products(
+        program: &Path,
+        products: usize,
+        tls: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let mut many = vec!["--products".to_owned(), products.to_string()];
+        many.extend(authority("brightpearl", tls));
+        let network = authority("dsco", tls);
         let house = Self {
-            network: SandboxProcess::start(program, "dsco", &[]).await?,
+            network: SandboxProcess::start(program, "dsco", &network).await?,
             erp: SandboxProcess::start(program, "brightpearl", &many).await?,
         };
         let wish = json!({ "catalogue": products });
