@@ -348,6 +348,13 @@ fn shipment_settings() -> Vec<Setting> {
             "Hours looked back once an hour",
             "For notes whose shipping was dated back, and for tracking numbers that were changed. More hours cost more calls.",
         ),
+        setting(
+            SHIPMENTS,
+            "tracking-field",
+            "Custom field of tracking numbers",
+            "Code of the sales' custom field, such as PCF_TRACK. For sales that are reported at a status and have no goods-out note.",
+            Field::Text,
+        ),
     ]
 }
 

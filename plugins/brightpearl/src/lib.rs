@@ -40,4 +40,5 @@ pub mod sold;
 pub mod source;
 pub mod state;
 pub mod stock;
+pub mod whole;
 pub mod wire;

@@ -40,11 +40,7 @@ pub fn document(id: i64, note: &Note, sale: &Sold, now_ms: i64) -> Document {
         stage,
         shipped_at: note.shipped_on,
         warehouse: note.warehouse.map(|id| id.to_string()),
-        shipping_method: method.map(|id| Method {
-            carrier: None,
-            name: None,
-            code: Some(id.to_string()),
-        }),
+        shipping_method: method.map(by_id),
         parcels: parcels(&tracking, &lines),
         extras,
     };
@@ -59,6 +55,48 @@ pub fn document(id: i64, note: &Note, sale: &Sold, now_ms: i64) -> Document {
         ),
         occurred_at: note.shipped_on.or(note.created_on).unwrap_or(now_ms),
         body: Body::Shipment(shipment),
+    }
+}
+
+/// What a sale ships as a whole, without a goods-out note: every line as it stands. It was changed last at that time.
+pub fn whole(id: i64, sale: &Sold, tracking: &str, at: i64) -> Document {
+    let mut lines: Vec<PackedLine> = Vec::new();
+    let mut extras = Vec::new();
+    for (row, sold) in sale.rows.iter().filter(|(_, sold)| !sold.child) {
+        let Some(quantity) = sold.quantity().filter(|units| units.is_positive()) else {
+            continue;
+        };
+        match name_of(sold) {
+            Ok(line) => add(&mut lines, line, quantity, None),
+            Err(why) => extras.push(extra(why, format!("{quantity} on row {row}"))),
+        }
+    }
+    let tracking = tracking_numbers(tracking);
+    let units: i64 = lines.iter().map(|line| line.quantity.units).sum();
+    Document {
+        key: format!("{}{id}", crate::whole::KEY),
+        revision: format!(
+            "{at} {units} {}",
+            tracking.join(",").chars().take(TEXT).collect::<String>()
+        ),
+        occurred_at: at,
+        body: Body::Shipment(Shipment {
+            order_key: id.to_string(),
+            stage: Stage::Shipped,
+            shipped_at: Some(at),
+            warehouse: sale.warehouse.map(|id| id.to_string()),
+            shipping_method: sale.method.map(by_id),
+            parcels: parcels(&tracking, &lines),
+            extras,
+        }),
+    }
+}
+
+fn by_id(method: i64) -> Method {
+    Method {
+        carrier: None,
+        name: None,
+        code: Some(method.to_string()),
     }
 }
 

@@ -162,6 +162,15 @@ impl<'a> Settings<'a> {
                 ));
             }
         }
+        if let Some(code) = self.get("tracking-field")
+            && !code.starts_with("PCF_")
+        {
+            found.push(Problem::new(
+                "tracking-field",
+                format!("`{code}` is no code of a custom field."),
+                "Enter the field's code, which begins with PCF_.",
+            ));
+        }
         if let Some(code) = self.get("currency")
             && !(code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()))
         {

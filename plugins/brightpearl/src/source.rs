@@ -3,7 +3,7 @@
 use crate::api::Api;
 use crate::bindings::exports::waybill::connector::source::Page;
 use crate::settings::Settings;
-use crate::{invoice, item, places, shipment, state, stock};
+use crate::{invoice, item, places, shipment, state, stock, whole};
 use waybill_sdk::Host;
 use waybill_sdk::commerce::{Document, Entity};
 use waybill_sdk::types::{Context, Failure};
@@ -45,7 +45,11 @@ pub fn fetch(
     let api = Api::new(host, settings)?;
     let documents = match entity {
         Entity::Item => return item::fetch(&api, settings, keys),
-        Entity::Shipment => return shipment::fetch(&api, keys),
+        Entity::Shipment => {
+            let mut all = shipment::fetch(&api, keys)?;
+            all.extend(whole::fetch(&api, settings, keys)?);
+            return Ok(all);
+        }
         Entity::OrderState => return state::fetch(&api, settings, keys),
         Entity::Invoice => return invoice::fetch(&api, settings, keys),
         Entity::InventoryLevel => return stock::fetch(&api, keys),

@@ -134,3 +134,93 @@ fn a_cancelled_order_is_not_reported_by_a_status_either() {
         bench.end().await;
     });
 }
+
+/// What a source answers about the sale of order 1 as a whole.
+fn whole(bench: &Bench, change: impl FnOnce(&mut Shipment)) -> Document {
+    let sale = bench.order("1").sale_key.expect("the sale is made");
+    bench.note(&format!("order:{sale}"), "1", change)
+}
+
+/// What is shipped from here on but for the first document is handed out to whoever asks for it, and by no poll.
+fn hide_all_but_the_next(bench: &Bench) {
+    bench.erp.hide_after(held(&bench.erp.documents).len() + 1);
+}
+
+#[test]
+fn a_sale_without_a_note_is_reported_once_it_has_a_chosen_status() {
+    sold(AT_A_STATUS, |bench, told| async move {
+        hide_all_but_the_next(&bench);
+        bench.ship(state(&bench, "1", "22"));
+        let whole = whole(&bench, |_| ());
+        let key = whole.key.clone();
+        bench.ship(whole);
+        bench.pass(60).await;
+        assert!(held(&told).is_empty(), "a note may come");
+        bench.pass(10 * 60).await;
+        assert_eq!(*held(&told), [key]);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_note_that_comes_meanwhile_is_reported_in_place_of_its_sale() {
+    sold(AT_A_STATUS, |bench, told| async move {
+        hide_all_but_the_next(&bench);
+        bench.ship(state(&bench, "1", "22"));
+        bench.pass(60).await;
+        hide_all_but_the_next(&bench);
+        bench.ship(bench.note("700", "1", printed));
+        // An answer from before the note.
+        bench.ship(whole(&bench, |_| ()));
+        bench.pass(10 * 60).await;
+        assert_eq!(*held(&told), ["700"]);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_note_that_comes_late_is_reported_in_place_of_its_sale() {
+    sold(AT_A_STATUS, |bench, told| async move {
+        hide_all_but_the_next(&bench);
+        bench.ship(state(&bench, "1", "22"));
+        bench.ship(whole(&bench, |sale| sale.parcels[0].tracking = None));
+        bench.pass(10 * 60).await;
+        assert!(held(&told).is_empty(), "it waits for its number");
+        hide_all_but_the_next(&bench);
+        bench.ship(bench.note("700", "1", printed));
+        bench.pass(2 * 3_600).await;
+        assert_eq!(*held(&told), ["700"]);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_sale_that_waits_for_its_number_becomes_a_card_and_goes_on_by_itself() {
+    sold(AT_A_STATUS, |bench, told| async move {
+        hide_all_but_the_next(&bench);
+        bench.ship(state(&bench, "1", "22"));
+        bench.ship(whole(&bench, |sale| sale.parcels[0].tracking = None));
+        bench.pass(26 * 3_600).await;
+        assert_eq!(bench.codes(), ["no-tracking"]);
+        let mut numbered = whole(&bench, |_| ());
+        "2".clone_into(&mut numbered.revision);
+        let key = numbered.key.clone();
+        bench.ship(numbered);
+        bench.pass(3 * 3_600).await;
+        assert_eq!(*held(&told), [key]);
+        assert!(bench.codes().is_empty());
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_sale_is_not_reported_as_a_whole_where_notes_are() {
+    sold(&[], |bench, told| async move {
+        hide_all_but_the_next(&bench);
+        bench.ship(state(&bench, "1", "22"));
+        bench.ship(whole(&bench, |_| ()));
+        bench.pass(3_600).await;
+        assert!(held(&told).is_empty());
+        bench.end().await;
+    });
+}

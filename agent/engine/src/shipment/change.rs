@@ -1,6 +1,7 @@
 //! A note that changes, or goes, after it was reported: the network keeps the old shipment, so a person carries the
 //! change over. One card for each change; it is a job that is never sent.
 
+use super::unnoted::at_first;
 use super::{count, look, show};
 use crate::core::Desk;
 use crate::order;
@@ -51,8 +52,9 @@ pub(crate) fn compare(
     let problem = Problem::new(
         CHANGED,
         format!(
-            "Goods-out note {} of order {} changed after it was reported: {changes}.",
-            told.key, row.number
+            "{} of order {} changed after it was reported: {changes}.",
+            at_first(&told.key),
+            row.number
         ),
         format!(
             "Change the shipment at {} the same way, then leave this card with a reason.",
@@ -73,8 +75,9 @@ pub(crate) fn gone(
     let problem = Problem::new(
         GONE,
         format!(
-            "Goods-out note {} of order {} is gone after it was reported.",
-            told.key, row.number
+            "{} of order {} is gone after it was reported.",
+            at_first(&told.key),
+            row.number
         ),
         format!(
             "Find out whether the parcel left; tell {} if it did not, then leave this card with a reason.",

@@ -3,7 +3,7 @@
 
 use super::count;
 use super::look::{self, OWN_PROBLEMS};
-use super::{change, show};
+use super::{change, show, unnoted};
 use crate::again;
 use crate::core::Desk;
 use crate::order;
@@ -27,7 +27,7 @@ pub(crate) fn order_of(
 }
 
 /// Whether shipments lead from one connection to the other.
-fn leads_to(desk: &Desk, from: ConnectionId, to: ConnectionId) -> bool {
+pub(crate) fn leads_to(desk: &Desk, from: ConnectionId, to: ConnectionId) -> bool {
     desk.routes
         .iter()
         .any(|r| r.entity == Entity::Shipment && r.from == from && r.to == to)
@@ -71,7 +71,17 @@ pub(crate) fn take(
         }
         (Some(job), _) => follow(tx, row, job, document, accepted, now)?,
         (None, Some(told)) => change::compare(tx, desk, row, told, accepted, now)?,
-        (None, None) => create(tx, desk, connection, document, row, accepted, now)?,
+        (None, None) => {
+            if unnoted::is_whole(&document.key) {
+                // Asked for before a note came.
+                if unnoted::has_shipment(&tx.jobs_of_order(row.id)?, connection) {
+                    return Ok(());
+                }
+            } else {
+                unnoted::withdraw(tx, row, connection, &document.key, now)?;
+            }
+            create(tx, desk, connection, document, row, accepted, now)?;
+        }
     }
     wake(tx, desk, row.id, now)?;
     order::refresh(tx, row.id, now)
@@ -105,9 +115,9 @@ fn create(
         return Ok(());
     };
     let text = format!(
-        "{}: goods-out note {} is {}{}.",
+        "{}: {} is {}{}.",
         desk.title(connection),
-        document.key,
+        unnoted::named(&document.key),
         shipment.stage,
         tracking(shipment)
     );
@@ -143,8 +153,8 @@ fn follow(
         && before.is_none_or(|old| show::tracking(old) != show::tracking(new))
     {
         let text = format!(
-            "Goods-out note {} changed: {}{}.",
-            job.key,
+            "{} changed: {}{}.",
+            unnoted::at_first(&job.key),
             new.stage,
             tracking(new)
         );
@@ -228,7 +238,8 @@ pub(crate) fn gone(
         (_, Some(told)) => change::gone(tx, desk, &row, told, now)?,
         (Some(job), None) => {
             tx.set_state(job.id, JobState::Done(Ending::Withdrawn), now)?;
-            let text = format!("Goods-out note {key} is gone; nothing is reported for it.");
+            let what = unnoted::at_first(key);
+            let text = format!("{what} is gone; nothing is reported for it.");
             order::note(tx, row.id, now, NoteKind::Info, "x", &text, None)?;
         }
         (None, None) => return Ok(()),

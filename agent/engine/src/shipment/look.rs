@@ -6,6 +6,7 @@ use super::rest::{Reads, Rest};
 use super::show;
 use super::tables::BothWays;
 use super::trigger::{self, Trigger};
+use super::unnoted::{at_first, is_whole, named};
 use crate::cancel::count::Sight;
 use crate::core::Desk;
 use crate::translate::{self, Looked};
@@ -138,6 +139,13 @@ impl Case<'_> {
 
     fn too_early(&self, tx: &Tx<'_>) -> Result<Option<Looked>, StoreError> {
         let (why, reads) = match Trigger::of(self.values) {
+            Trigger::Note(_) if is_whole(&self.job.key) => {
+                let text = format!(
+                    "Shipments are reported by their goods-out notes again; {} is not reported.",
+                    named(&self.job.key)
+                );
+                return Ok(Some(Looked::End(Ending::Withdrawn, text)));
+            }
             Trigger::Note(wanted) => {
                 let is = self.shipment.stage;
                 if is >= wanted {
@@ -149,10 +157,7 @@ impl Case<'_> {
             Trigger::Sale(wanted) if wanted.is_empty() => {
                 return Ok(Some(park(
                     NO_STATUS,
-                    format!(
-                        "No status is chosen that reports goods-out note {}.",
-                        self.job.key
-                    ),
+                    format!("No status is chosen that reports {}.", named(&self.job.key)),
                     &format!("Set `{SHIP_STATUSES}`, or another `{SHIP_TRIGGER}`; then try again."),
                 )));
             }
@@ -182,8 +187,11 @@ impl Case<'_> {
             park(
                 CANCELLED,
                 format!(
-                    "Goods-out note {} is {}, and {} cancelled order {}.",
-                    self.job.key, self.shipment.stage, self.row.retailer_name, self.row.number
+                    "{} is {}, and {} cancelled order {}.",
+                    at_first(&self.job.key),
+                    self.shipment.stage,
+                    self.row.retailer_name,
+                    self.row.number
                 ),
                 &format!(
                     "Stop the parcel and delete the note in {}, or settle it with the retailer; then leave this card with a reason.",
@@ -206,7 +214,7 @@ impl Case<'_> {
         if self.now >= until {
             return Some(park(
                 NO_TRACKING,
-                format!("No tracking number on goods-out note {}.", self.job.key),
+                format!("No tracking number on {}.", named(&self.job.key)),
                 "Enter it there: the shipment goes on by itself.",
             ));
         }
@@ -266,15 +274,15 @@ impl Case<'_> {
             Some(key) => Looked::End(
                 Ending::Merged(key.clone()),
                 format!(
-                    "Goods-out note {} holds the rest of a kit that is reported with note {key}.",
-                    self.job.key
+                    "{} holds the rest of a kit that is reported with note {key}.",
+                    at_first(&self.job.key)
                 ),
             ),
             None => Looked::End(
                 Ending::Withdrawn,
                 format!(
-                    "Goods-out note {} holds nothing of the order; nothing is reported for it.",
-                    self.job.key
+                    "{} holds nothing of the order; nothing is reported for it.",
+                    at_first(&self.job.key)
                 ),
             ),
         })
@@ -307,8 +315,8 @@ impl Case<'_> {
             return Ok(Ok(units));
         }
         let message = format!(
-            "Goods-out note {} of order {} ships {}.",
-            self.job.key,
+            "{} of order {} ships {}.",
+            at_first(&self.job.key),
             self.row.number,
             over.join("; ")
         );
@@ -323,8 +331,8 @@ impl Case<'_> {
         units.retain(|_, quantity| quantity.is_positive());
         if units.is_empty() {
             let text = format!(
-                "Nothing that goods-out note {} ships is open; nothing is reported for it.",
-                self.job.key
+                "Nothing that {} ships is open; nothing is reported for it.",
+                named(&self.job.key)
             );
             let why = "nothing of it is open".to_owned();
             return Ok(Err(Looked::End(Ending::Ignored(why), text)));
@@ -352,9 +360,8 @@ impl Case<'_> {
             return Ok(None);
         }
         let text = format!(
-            "Everything on goods-out note {} is shipped there already: it was reported before this database was \
-             restored.",
-            self.job.key
+            "Everything on {} is shipped there already: it was reported before this database was restored.",
+            named(&self.job.key)
         );
         let why = "reported before the restore".to_owned();
         Ok(Some(Looked::End(Ending::Ignored(why), text)))
@@ -373,8 +380,9 @@ impl Case<'_> {
         park(
             UNKNOWN_LINE,
             format!(
-                "Goods-out note {} names line {line}, which order {} does not have.",
-                self.job.key, self.row.number
+                "{} names line {line}, which order {} does not have.",
+                at_first(&self.job.key),
+                self.row.number
             ),
             "Correct the row of the sale, or leave this card with a reason.",
         )

@@ -60,11 +60,11 @@ pub(crate) fn lay(
         && let Some(order) = job.order
     {
         let what = if crate::invoice::count::is_invoice(job) {
-            "Invoice"
+            format!("Invoice {}", job.key)
         } else {
-            "Goods-out note"
+            super::unnoted::at_first(&job.key)
         };
-        let text = format!("{what} {}: {}.", job.key, rest.why);
+        let text = format!("{what}: {}.", rest.why);
         order::note(tx, order, now, NoteKind::Hold, "hold", &text, None)?;
     }
     tx.set_attempt(job.id, job.attempt, Some(&rest.why))?;

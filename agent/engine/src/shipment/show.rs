@@ -1,6 +1,6 @@
 //! What an order's page shows of its lines and of its goods-out notes.
 
-use super::count;
+use super::{count, unnoted};
 use crate::core::Desk;
 use crate::view::{LineView, ShipmentView, Tone};
 use crate::words;
@@ -75,7 +75,11 @@ fn view(desk: &Desk, job: &JobRow, shipment: Option<&Shipment>) -> ShipmentView 
     let method = shipment.and_then(|s| s.shipping_method.as_ref());
     let units = job.units.iter().map(|q| (q.line.clone(), q.quantity));
     ShipmentView {
-        note: job.key.clone(),
+        note: if unnoted::is_whole(&job.key) {
+            "none".to_owned()
+        } else {
+            job.key.clone()
+        },
         job: job.id,
         tracking: shipment.map(tracking).unwrap_or_default(),
         carrier: method.and_then(|m| m.carrier.clone().or_else(|| m.name.clone())),

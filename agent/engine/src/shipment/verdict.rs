@@ -1,5 +1,6 @@
 //! What the network's word on a shipment means for its note and its order.
 
+use super::unnoted::{at_first, named};
 use super::{change, count, look};
 use crate::core::Desk;
 use crate::order;
@@ -36,8 +37,8 @@ pub(crate) fn done(
     });
     let plural = if units == Decimal::whole(1) { "" } else { "s" };
     let text = format!(
-        "Shipment of goods-out note {} reported to {}: {} unit{plural}{tracking}. {} confirmed.",
-        job.key,
+        "Shipment of {} reported to {}: {} unit{plural}{tracking}. {} confirmed.",
+        named(&job.key),
         row.retailer_name,
         units.normal(),
         desk.title(job.to)
@@ -72,8 +73,8 @@ pub(crate) fn is_overtaken(
     tx.set_state(job.id, JobState::Ready, now)?;
     if let Some(order) = job.order {
         let text = format!(
-            "Goods-out note {} was refused; it changed meanwhile and is sent as it is now.",
-            job.key
+            "{} was refused; it changed meanwhile and is sent as it is now.",
+            at_first(&job.key)
         );
         let words = Some(problem.message.clone());
         order::note(tx, order, now, NoteKind::Info, "again", &text, words)?;
@@ -92,8 +93,9 @@ pub(crate) fn withdrawn(
     let problem = Problem::new(
         look::CANCELLED,
         format!(
-            "Goods-out note {} of order {} is shipped, and it was cancelled first: {why}",
-            job.key, row.number
+            "{} of order {} is shipped, and it was cancelled first: {why}",
+            at_first(&job.key),
+            row.number
         ),
         "Stop the parcel, or settle it with the retailer; then leave this card with a reason.",
     );

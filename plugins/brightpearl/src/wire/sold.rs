@@ -56,6 +56,9 @@ pub struct Sold {
     /// The sale's own shipping method.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<i64>,
+    /// The warehouse it is to leave from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warehouse: Option<i64>,
     /// Its rows by id.
     pub rows: BTreeMap<i64, SoldRow>,
 }
@@ -93,6 +96,7 @@ fn read(sale: &Value) -> Sold {
     let delivery = sale.get("delivery").unwrap_or(&Value::Null);
     Sold {
         method: positive(delivery.get("shippingMethodId")),
+        warehouse: positive(sale.get("warehouseId")),
         rows: rows
             .into_iter()
             .map(|(id, row)| (id, sold_row(row)))

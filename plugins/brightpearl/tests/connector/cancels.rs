@@ -12,7 +12,7 @@ use waybill_sdk::commerce::{
 use waybill_sdk::types::{Failure, Outcome, Verdict};
 
 /// A sale of three of L1 and two kits, linked to its order.
-fn sold(net: &Net) -> String {
+pub(crate) fn sold(net: &Net) -> String {
     let mut order = order();
     order.number = "PO-1".to_owned();
     order.customer = Some("200".to_owned());
@@ -67,7 +67,7 @@ fn is_done(verdict: &Verdict) -> bool {
     matches!(verdict, Ok(Outcome::Done(_)))
 }
 
-fn note(net: &Net, sale: &str, stage: &str) {
+pub(crate) fn note(net: &Net, sale: &str, stage: &str) {
     net.control(
         &format!("order/{sale}/note"),
         &json!({"stage": stage, "reference": "1Z"}),

@@ -25,3 +25,5 @@ mod shipments;
 mod together;
 #[cfg(test)]
 mod webhooks;
+#[cfg(test)]
+mod whole;

@@ -100,6 +100,16 @@ impl Net {
         answer.value()
     }
 
+    /// A call of somebody else's: a person at the screen, another app.
+    pub(crate) fn other(&self, method: &str, target: &str, body: &Value) {
+        let request = Req::new(method, &format!("/public-api/simaccount{target}"))
+            .with_header("brightpearl-app-ref", "simaccount_waybill")
+            .with_header("brightpearl-staff-token", "sim-staff-token")
+            .with_json(body);
+        let answer = self.sandbox.borrow_mut().handle(self.now.get(), &request);
+        assert_eq!(answer.status, 200, "{target}: {}", answer.value());
+    }
+
     pub(crate) fn truth(&self) -> Value {
         self.sandbox.borrow().truth()
     }
