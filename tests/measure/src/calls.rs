@@ -1,6 +1,6 @@
 //! `cargo measure -- calls`: how many calls the agent, set as shipped, makes to both vendors: for orders imported and
-//! acknowledged, for shipments reported by polling, while idle, and beside another app that spends most of the shared
-//! pool. Counts are the sandboxes' own. Fails when a bar is missed.
+//! acknowledged, for shipments reported by polling, while idle, beside another app that spends most of the shared pool, and
+//! for invoices. Counts are the sandboxes' own. Fails when a bar is missed.
 
 use crate::say;
 use anyhow::{Context as _, ensure};
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use waybill_sim::play::agent::Place;
 use waybill_sim::play::house::{House, SandboxProcess};
-use waybill_sim::play::provisioning::{SHIPPED, Scene};
+use waybill_sim::play::provisioning::{INVOICES, SHIPPED, Scene};
 
 /// Counts calls.
 #[derive(Debug, Args)]
@@ -31,6 +31,8 @@ pub(crate) struct Calls {
 const IMPORT: (u32, u32) = (115, 15);
 /// For a thousand shipments.
 const SHIP: (u32, u32) = (20, 10);
+/// For a thousand invoices.
+const BILL: (u32, u32) = (15, 8);
 /// In an idle minute, in tenths.
 const IDLE_TENTHS: u32 = 25;
 /// What the other app spends of the 200 calls a minute.
@@ -82,6 +84,7 @@ pub(crate) async fn count(wanted: &Calls) -> anyhow::Result<()> {
     run.import(wanted.orders).await?;
     run.ship(wanted.orders).await?;
     run.beside_another_app(wanted.burnt).await?;
+    run.bill(wanted.orders).await?;
     agent.kill().await?;
     ensure!(
         run.missed.is_empty(),
@@ -258,6 +261,38 @@ impl Run {
             1,
         )
         .await
+    }
+
+    /// Sales that have left are invoiced, one behind the other. Invoices are sent from now on only.
+    async fn bill(&mut self, orders: u32) -> anyhow::Result<()> {
+        let burn = json!({"burnPerMinute": 0});
+        self.house.erp.control("POST", "settings", &burn).await?;
+        let scene = Scene {
+            every_method: true,
+            invoices: &INVOICES,
+            ..Scene::of(&SHIPPED)
+        };
+        self.place.provision_as(&self.house, &scene).await?;
+        // The first look at invoices finds none, and is none of theirs.
+        tokio::time::sleep(Duration::from_mins(3)).await;
+        let erp = &self.house.erp;
+        let open = erp.control("GET", "uninvoiced", &Value::Null).await?;
+        let open = open["orders"].as_array().into_iter().flatten();
+        let sales = open.filter_map(|sale| sale["id"].as_i64());
+        let sales: Vec<i64> = sales.take(usize::try_from(orders)?).collect();
+        self.reset().await?;
+        for sale in &sales {
+            let path = format!("order/{sale}/invoice");
+            erp.control("POST", &path, &json!({})).await?;
+        }
+        self.wait("invoices at the network", |network| {
+            let billed = |o: &&Value| o["invoices"].as_array().is_some_and(|all| !all.is_empty());
+            network.iter().filter(billed).count() >= sales.len()
+        })
+        .await?;
+        let bars = (scaled(BILL.0, orders), scaled(BILL.1, orders));
+        self.print(&format!("{} invoices told", sales.len()), bars, 1)
+            .await
     }
 
     async fn idle(&mut self, minutes: u32) -> anyhow::Result<()> {
