@@ -243,8 +243,12 @@ impl Route {
     }
 
     /// The levels of an item follow from what is stored now. An item that is not sold any more has none left.
-    pub(crate) fn follow(&self, tx: &mut Tx<'_>, key: &str) -> Result<(), StoreError> {
-        let item = tx.item(self.from, key)?;
+    fn follow(
+        &self,
+        tx: &mut Tx<'_>,
+        key: &str,
+        item: Option<CatalogueItem>,
+    ) -> Result<(), StoreError> {
         let item = item.filter(|i| i.active && (i.tracked || !i.components.is_empty()));
         let mut told: BTreeSet<String> = tx.told_as(self.from, self.to, key)?.into_iter().collect();
         if let Some(item) = item.filter(|_| !self.places.is_empty()) {
@@ -365,7 +369,21 @@ impl Route {
             all.insert(key.to_owned());
             all.extend(tx.kits_of(self.from, key)?);
         }
-        all.iter().try_for_each(|key| self.follow(tx, key))
+        let mut items = Vec::with_capacity(all.len());
+        for key in all {
+            items.push((tx.item(self.from, &key)?, key));
+        }
+        // Levels lie in the order of their names: followed in it, each page of many is read and written once.
+        items.sort_by(|(a, _), (b, _)| self.own_name(a.as_ref()).cmp(&self.own_name(b.as_ref())));
+        let mut items = items.into_iter();
+        items.try_for_each(|(item, key)| self.follow(tx, &key, item))
+    }
+
+    /// What a product says of itself.
+    fn own_name<'i>(&self, item: Option<&'i CatalogueItem>) -> Option<&'i str> {
+        let mut all = item?.identifiers.iter();
+        all.find(|(kind, _)| *kind == self.kind)
+            .map(|(_, name)| name.as_str())
     }
 }
 

@@ -20,7 +20,7 @@ use waybill_store::{CatalogueItem, Count, FeedRow, OnHandRow, Read, StoreError, 
 /// Items of one call.
 const CHUNK: usize = 200;
 /// Items that are stored together: they lie apart in the file, and each commit writes the pages around them anew.
-const GATHERED: usize = 2_000;
+const GATHERED: usize = 5_000;
 /// What was read is stored after that long, whatever the number of items.
 const GATHER_MS: Millis = 2_000;
 /// A round rests so many times as long as it took, so that large catalogues leave calls to orders; more where webhooks
@@ -94,15 +94,12 @@ fn is_told_of(
     connection: ConnectionId,
     item: &CatalogueItem,
 ) -> Result<bool, StoreError> {
-    if !rows.kits_of(connection, &item.key)?.is_empty() {
-        return Ok(true);
-    }
     for route in routes {
         if !route.names(rows, item)?.is_empty() {
             return Ok(true);
         }
     }
-    Ok(false)
+    Ok(!rows.kits_of(connection, &item.key)?.is_empty())
 }
 
 /// What one call said of the items it was asked for.
