@@ -48,7 +48,23 @@ pub(crate) fn judge(plan: Plan, world: &World, store: &Store) -> Vec<String> {
     crate::cancels::judge(&world, store, &mut wrong);
     crate::bills::judge(plan.goes_back, &world, store, &mut wrong);
     judge_calls(plan, &world, store, &mut wrong);
-    wrong.extend(world.wrong_levels());
+    let levels = world.wrong_levels();
+    wrong.extend(levels.iter().take(5).map(|(_, said)| said.clone()));
+    // What it is made of, for who looks for the reason.
+    for (item, _) in levels.iter().take(5) {
+        let key = &world.items[*item].0;
+        let believed = store.read(|rx| {
+            let erp = ConnectionId(2);
+            let level = rx.level(erp, ConnectionId(1), &world.items[*item].1)?;
+            Ok((
+                rx.on_hand(erp, key)?,
+                rx.taken(erp, key)?,
+                level,
+                rx.level_batch(erp, ConnectionId(1))?,
+            ))
+        });
+        tracing::debug!(target: "days", "{key}: {believed:?}, {}", world.told_of(*item));
+    }
     wrong.extend(
         sales
             .keys()

@@ -58,8 +58,12 @@ pub struct Plan {
     pub faults: u64,
     /// Crashes.
     pub crashes: u64,
+    /// Each of them comes within so long after a start, if the disk does not bring it before.
+    pub lives_ms: u64,
     /// Outages, each of either side.
     pub outages: u64,
+    /// They begin within so long.
+    pub outages_within_ms: u64,
     /// How long each of them lasts.
     pub outage_ms: Millis,
     /// Calls a minute that another app makes at the ERP, which answers 200.
@@ -91,7 +95,10 @@ impl Plan {
         items: 20,
         faults: 60,
         crashes: 4,
+        lives_ms: 10_000,
         outages: 1,
+        // Work goes on for a while after the last order.
+        outages_within_ms: 20_000,
         outage_ms: 60_000,
         burnt: 150,
         span_ms: 10_000,
@@ -111,7 +118,9 @@ impl Plan {
         items: 50_000,
         faults: 20,
         crashes: 3,
+        lives_ms: 6 * 3_600_000,
         outages: 2,
+        outages_within_ms: 18 * 3_600_000,
         outage_ms: 2 * 3_600_000,
         span_ms: 18 * 3_600_000,
         tick_ms: 5_000,

@@ -155,6 +155,7 @@ struct Day {
     hash: Arc<Mutex<Sha256>>,
     to_place: u64,
     crashes: u64,
+    hours: Millis,
 }
 
 impl Day {
@@ -169,6 +170,7 @@ impl Day {
             hash: Arc::new(Mutex::new(Sha256::new())),
             to_place: plan.orders,
             crashes: 0,
+            hours: 0,
         }
     }
 
@@ -210,14 +212,12 @@ impl Day {
 
     /// When this life ends, if its disk does not end it before.
     fn dies_at(&mut self, disk: &SimDisk) -> Millis {
-        let span = self.plan.span_ms.unsigned_abs();
-        // In a short day work goes on for a while after the last order.
-        let within = (4 * span / self.plan.crashes.max(1)).max(span.min(40_000));
         if self.chance.below(2) == 0 {
             let syncs = 60 * u64::from(self.plan.patience).pow(4);
             disk.fail_at(disk.syncs() + self.chance.below(syncs) + 2);
         }
-        let lives = Millis::try_from(self.chance.below(within) + 500).unwrap_or(500);
+        let lives = self.chance.below(self.plan.lives_ms) + 500;
+        let lives = Millis::try_from(lives).unwrap_or(500);
         self.clock.now_ms() + lives
     }
 
@@ -265,6 +265,7 @@ impl Day {
         };
         let events = self.hash.clone();
         let observer: waybill_engine::Observer = Arc::new(move |at, line: &str| {
+            tracing::debug!(target: "days", at = at - START, "{line}");
             events
                 .lock()
                 .expect("one thread")
@@ -304,11 +305,18 @@ impl Day {
                 () = self.clock.sleep_ms(self.plan.tick_ms) => {}
             }
             let now = self.clock.now_ms();
+            self.tells(&store, now);
             assert!(
                 now < START + self.plan.longest_ms(),
-                "seed {}: the day does not end: {:?}",
+                "seed {}: the day does not end after {} crashes: {:?}, {:?}",
                 self.plan.seed,
-                busy(&store)
+                self.crashes,
+                busy(&store),
+                lock(&self.world)
+                    .wrong_levels()
+                    .iter()
+                    .take(5)
+                    .collect::<Vec<_>>()
             );
             self.outside(now);
             crate::post::deliver(&self.world, &handle, now).await;
@@ -329,6 +337,28 @@ impl Day {
                 return Ended::Quiet;
             }
         }
+    }
+
+    /// Says each hour how far it is, to who listens: a large day takes a while.
+    fn tells(&mut self, store: &Store, now: Millis) {
+        let hours = (now - START).div_euclid(3_600_000);
+        if hours == self.hours {
+            return;
+        }
+        self.hours = hours;
+        let world = lock(&self.world);
+        tracing::info!(
+            target: "days",
+            seed = self.plan.seed,
+            hours,
+            crashes = self.crashes,
+            to_place = self.to_place,
+            sales = world.sales.len(),
+            parcels = world.taken.len(),
+            levels = world.stock.taken,
+            throttled = world.lines.throttled,
+            open = busy(store).len(),
+        );
     }
 
     /// What happens outside meanwhile.
@@ -390,11 +420,11 @@ async fn person(handle: &Handle, store: &Store, now: Millis) {
         if let waybill_store::Cause::Gap { from, to, gap } = card.cause {
             let gap: Gap = gap;
             // A crash may cut this short; the card is there again afterwards.
-            drop(
-                handle
-                    .fill_cell(from, to, gap, true, "1001".to_owned(), "person")
-                    .await,
-            );
+            let cell = gap.clone();
+            let filled = handle
+                .fill_cell(from, to, gap, true, "1001".to_owned(), "person")
+                .await;
+            tracing::debug!(target: "days", at = now - START, "filled {cell:?}: {filled:?} {}", handle.now() - now);
         }
     }
 }

@@ -239,14 +239,16 @@ impl Outside {
     }
 
     /// Items of which the network shows something else than the formula says.
-    pub fn wrong_levels(&self) -> Vec<String> {
+    pub fn wrong_levels(&self) -> Vec<(usize, String)> {
         let mut wrong = Vec::new();
         let expected: Vec<i64> = (0..self.items.len()).map(|n| self.expected(n)).collect();
-        for ((_, name), expected) in self.items.iter().zip(&expected) {
+        for (item, expected) in expected.iter().enumerate() {
+            let name = &self.items[item].1;
             let shown = self.stock.shown.get(name);
             if shown != Some(expected) {
-                wrong.push(format!(
-                    "the network shows {shown:?} of {name}, not {expected}"
+                wrong.push((
+                    item,
+                    format!("the network shows {shown:?} of {name}, not {expected}"),
                 ));
             }
         }
@@ -256,12 +258,27 @@ impl Outside {
             .iter()
             .filter(|(n, _)| n.starts_with("ODD"));
         for (name, shown) in odd.filter(|(_, shown)| **shown != expected[ODD]) {
-            wrong.push(format!(
-                "the network shows {shown} of {name}, not {}",
-                expected[ODD]
+            wrong.push((
+                ODD,
+                format!("the network shows {shown} of {name}, not {}", expected[ODD]),
             ));
         }
         wrong
+    }
+
+    /// What an item's number is made of: what is there, and each order of it with its sales.
+    pub fn told_of(&self, item: usize) -> String {
+        let mut told = format!("{} available", self.available(item));
+        for key in self.stock.ordered.get(&item).into_iter().flatten() {
+            let order = &self.orders[key];
+            let sales = self.stock.sold.get(&item).into_iter().flatten();
+            let own: Vec<_> = sales
+                .filter(|at| self.sales[**at].order == *key)
+                .map(|at| (&self.sales[*at], self.left(*at)))
+                .collect();
+            told = format!("{told}\n  {order:?} {own:?}");
+        }
+        told
     }
 }
 

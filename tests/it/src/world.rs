@@ -200,7 +200,7 @@ impl Outside {
         let mut chance = Chance::new(plan.seed ^ 0x0DD5);
         let outages = (0..plan.outages).flat_map(|_| {
             [Side::Network, Side::Erp].map(|side| {
-                let from = chance.below(plan.span_ms.unsigned_abs() * 2);
+                let from = chance.below(plan.outages_within_ms);
                 let from = START + Millis::try_from(from).unwrap_or(0);
                 Outage {
                     side,

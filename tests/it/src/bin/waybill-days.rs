@@ -31,9 +31,12 @@ struct Args {
     /// Days side by side; as many as there are cores, if not given.
     #[arg(long)]
     threads: Option<usize>,
-    /// Prints each day.
+    /// Prints each day, and its hours while it lasts.
     #[arg(long, short)]
     verbose: bool,
+    /// Prints every event, too: for one day that ends in a difference.
+    #[arg(long)]
+    events: bool,
 }
 
 fn plant(word: &str) -> Result<Plant, String> {
@@ -102,6 +105,13 @@ fn one(plan: Plan) -> Report {
 #[expect(clippy::print_stdout, reason = "the report is this program's output")]
 fn main() -> ExitCode {
     let args = Args::parse();
+    if args.verbose || args.events {
+        let level = if args.events { "debug" } else { "info" };
+        tracing_subscriber::fmt()
+            .with_env_filter(format!("off,days={level}"))
+            .with_writer(std::io::stderr)
+            .init();
+    }
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let next = AtomicU64::new(args.from);
     let sum = Sum::default();
