@@ -65,6 +65,10 @@ impl Handle {
         read: impl FnOnce(&Core, &Rx) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, CommandError> {
         let core = self.core.clone();
+        // Where time is simulated, no other thread may decide what comes first.
+        if core.store.is_inline() {
+            return Ok(core.store.read(|rx| read(&core, rx))?);
+        }
         let joined =
             tokio::task::spawn_blocking(move || core.store.read(|rx| read(&core, rx))).await;
         match joined {

@@ -213,10 +213,12 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Forgets every effect of a scope: what it was about is over, and its name is never used again.
-    pub fn forget_scope(&mut self, scope: &str) -> Result<(), StoreError> {
+    /// Forgets every effect of a scope: what it was about is over, and its name is never used again. Whether there were
+    /// any: else nothing happened.
+    pub fn forget_scope(&mut self, scope: &str) -> Result<bool, StoreError> {
         let span = Span::prefix(Key::new().byte(1).text(scope));
         let ids = self.dynamic().keys(Tab::EffectKeys, &span, usize::MAX)?;
+        let any = !ids.is_empty();
         for key in ids {
             let Some(id) = self.dynamic().number(Tab::EffectKeys, &key)? else {
                 continue;
@@ -225,7 +227,7 @@ impl Tx<'_> {
                 self.leave_finished(&row, &[])?;
             }
         }
-        Ok(())
+        Ok(any)
     }
 
     /// Takes members out of an effect that may be answered; with the last of them its answer goes.

@@ -223,6 +223,11 @@ impl Store {
         f(&Rx::new(txn, Arc::clone(&self.0.engine.env)))
     }
 
+    /// Whether it writes where it is asked, without a thread of its own.
+    pub fn is_inline(&self) -> bool {
+        matches!(self.0.gate, Gate::Inline { .. })
+    }
+
     /// What the store has done since it was opened.
     pub fn stats(&self) -> Stats {
         let engine = &self.0.engine;

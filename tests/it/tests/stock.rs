@@ -3,14 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use waybill_engine::ports::StorePorts;
 use waybill_engine::stock::view::{Shown, StockQuery};
+use waybill_host::connector::CallError;
+use waybill_host::ports::{Begun, EffectScope, Journal};
 use waybill_it::bench::{
     Bench, ERP, NETWORK, Start, held, in_simulated_time, item, note, order, receipt,
 };
 use waybill_model::contract::{Failure, Outcome, Problem, Ticket, Verdict};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{Body, Entity, OrderPhase};
-use waybill_store::{LevelList, Read};
+use waybill_store::{LevelBatchRow, LevelList, Read, Tx};
 
 /// What the network holds of each item in its warehouse, and every number it was told.
 #[derive(Default)]
@@ -280,6 +283,76 @@ fn units_of_an_order_that_left_before_it_was_counted_are_told_again() {
         }));
         bench.pass(60).await;
         assert_eq!(times(&told, "SKU-1", 10), 2);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_number_whose_answer_was_lost_is_told_again_though_it_is_as_before() {
+    case(|bench| async move {
+        let told = listen(&bench, good);
+        bench.pass(60).await;
+        // The network takes every number, and no answer arrives of another one than ten.
+        let journal: Arc<dyn Journal> =
+            Arc::new(StorePorts::new(bench.store.clone(), bench.clock.clone()));
+        *held(&bench.network.leaves_open) = Some(journal);
+        let own = told.clone();
+        *held(&bench.network.on_push) = Box::new(move |batch| {
+            let mut lost = false;
+            for delivery in batch {
+                let Body::InventoryLevel(level) = &delivery.document.body else {
+                    panic!("only levels are told")
+                };
+                let units = level.available.units;
+                lost |= level.item == "SKU-1" && units != 10;
+                held(&own).now.insert(level.item.clone(), units);
+            }
+            if lost {
+                return Err(CallError::Failure(Failure::Retry(None)));
+            }
+            Ok(batch.iter().map(|_| receipt("told")).collect())
+        });
+        held(&bench.erp.stock).insert("1".to_owned(), 4);
+        bench.pass(90).await;
+        assert_eq!(of(&told, "SKU-1"), Some(4));
+        held(&bench.erp.stock).insert("1".to_owned(), 10);
+        bench.pass(300).await;
+        assert_eq!(of(&told, "SKU-1"), Some(10));
+        bench.end().await;
+    });
+}
+
+#[test]
+fn what_a_call_may_have_told_that_a_crash_cut_short_is_told_again() {
+    case(|bench| async move {
+        let told = listen(&bench, good);
+        bench.pass(60).await;
+        // The call told four, and the number was ten again before the crash.
+        held(&told).now.insert("SKU-1".to_owned(), 4);
+        let cut = |tx: &mut Tx<'_>| {
+            let number = tx.next_level_batch()?;
+            tx.put_level_batch(&LevelBatchRow {
+                from: ERP,
+                to: NETWORK,
+                number,
+                pending: None,
+            })?;
+            Ok(number)
+        };
+        let number = bench.store.write_blocking(cut).expect("stored");
+        let journal = StorePorts::new(bench.store.clone(), bench.clock.clone());
+        let scope = EffectScope::Levels(number.to_string());
+        let begun = journal.begin(NETWORK, &scope, "levels", &[], None).await;
+        assert!(matches!(begun, Ok(Begun::Fresh(_))));
+        // It may still be on its way: nothing newer is told at once.
+        let all = held(&told).all.len();
+        bench.pass(25).await;
+        assert_eq!(held(&told).all.len(), all, "not before it arrived");
+        bench.pass(275).await;
+        assert_eq!(of(&told, "SKU-1"), Some(10));
+        let all = held(&told).all.len();
+        bench.pass(300).await;
+        assert_eq!(held(&told).all.len(), all, "once");
         bench.end().await;
     });
 }

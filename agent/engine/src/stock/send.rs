@@ -2,9 +2,9 @@
 //! followed to its verdict. No job and no queue: a batch that is lost is sent again as it stands then.
 
 use super::derive::{self, Route};
-use super::full::{FullSet, full_ms, full_set, keep_full};
+use super::full::{self, FullSet, full_ms, full_set, keep_full};
 use super::taken;
-use super::verdict::{close, settle, unanswered_ms};
+use super::verdict::{doubt, is_lost, settle, unanswered_ms};
 use crate::calls;
 use crate::core::{Core, Desk, OneBuild, Slot};
 use crate::event::Event;
@@ -92,9 +92,10 @@ pub(crate) fn turn(
     let mut next: Option<Millis> = None;
     let mut sooner = |at: Millis| next = Some(next.map_or(at, |other| other.min(at)));
     for row in derive::all_routes(desk).filter(|row| takes && row.to == to) {
-        if let Some(batch) = rows.level_batch(row.from, to)?
-            && let Some(pending) = batch.pending
-        {
+        let batch = rows.level_batch(row.from, to)?;
+        // Cut short by a crash, or under way.
+        let cut = batch.as_ref().is_some_and(|batch| batch.pending.is_none());
+        if let Some(pending) = batch.and_then(|batch| batch.pending) {
             if pending.due <= now {
                 return Ok(Some(Turn::Confirm));
             }
@@ -118,7 +119,8 @@ pub(crate) fn turn(
             continue;
         }
         let full = full_set(rows, (row.from, to), desk, now)?;
-        let any = !full.done
+        let any = cut
+            || !full.done
             || rows.stock_orders_marked()?
             || !rows.dirty_levels(row.from, to, 1)?.is_empty();
         if !any {
@@ -264,7 +266,10 @@ async fn push_all(core: &Arc<Core>, to: ConnectionId) -> Result<(), StoreError> 
                     }
                     Err(error) => {
                         calls::mark_error(tx, to, error, now)?;
-                        close(tx, &claim.batch)
+                        if is_lost(tx, &claim.batch, now)? {
+                            doubt(tx, &claim.batch, &claim.members)?;
+                        }
+                        Ok(())
                     }
                 }
             })
@@ -300,9 +305,13 @@ async fn claim(core: &Arc<Core>, slot: &Slot) -> Result<Claimed, StoreError> {
                 }
                 match tx.level_batch(route.from, to)? {
                     Some(open) if open.pending.is_some() => continue,
-                    // A crash cut its call short.
-                    Some(cut) => close(tx, &cut)?,
-                    None => {}
+                    // A crash cut its call short. Nobody knows of which items it has told, and what is wanted may be by now
+                    // what was told before: all of them are told again.
+                    Some(cut) if is_lost(tx, &cut, now)? => {
+                        full::begin(tx, cut.from, cut.to)?;
+                        continue;
+                    }
+                    _ => {}
                 }
                 let orders = orders(tx, &slot, now)?;
                 let claim = match orders {

@@ -13,10 +13,12 @@ use waybill_model::crash;
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::Priority;
-use waybill_store::{LevelBatchRow, LevelMember, LevelPending, Read, StoreError, Tx};
+use waybill_store::{LevelBatchRow, LevelMember, LevelPending, LevelRow, Read, StoreError, Tx};
 
 /// A verdict that does not come is given up after so many questions: the levels are sent again.
 const ASKED_MOST: u32 = 30;
+/// What a call without an answer has told has arrived after so long.
+const ARRIVES_MS: Millis = 30_000;
 
 /// How long the next question waits where one was not answered.
 pub(super) fn unanswered_ms(core: &Core, batch: &LevelBatchRow) -> Millis {
@@ -106,6 +108,45 @@ fn judge(
     tx.replace_level(Some(&known), &row)
 }
 
+/// The call of a batch was not answered. Whether it may have told anything: the journal knows. What it told may still be
+/// on its way, and must not arrive after what is newer, so nothing is told for a while.
+pub(super) fn is_lost(
+    tx: &mut Tx<'_>,
+    batch: &LevelBatchRow,
+    now: Millis,
+) -> Result<bool, StoreError> {
+    if !tx.forget_scope(&level_scope(batch.to, &batch.number.to_string()))? {
+        tx.close_level_batch(batch.from, batch.to)?;
+        return Ok(false);
+    }
+    tx.put_level_members(batch.from, batch.to, &[])?;
+    let due = now + ARRIVES_MS;
+    tx.put_level_batch(&LevelBatchRow {
+        pending: Some(LevelPending { due, asked: 0 }),
+        ..batch.clone()
+    })?;
+    Ok(true)
+}
+
+/// These levels may have been told. They are told again, even where they are by then what was told before.
+pub(super) fn doubt(
+    tx: &mut Tx<'_>,
+    batch: &LevelBatchRow,
+    members: &[LevelMember],
+) -> Result<(), StoreError> {
+    for member in members {
+        let known = tx.level(batch.from, batch.to, &member.item)?;
+        if let Some(known) = known.filter(|row| row.sent.is_some() && !row.doubted) {
+            let doubted = LevelRow {
+                doubted: true,
+                ..known.clone()
+            };
+            tx.replace_level(Some(&known), &doubted)?;
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn close(tx: &mut Tx<'_>, batch: &LevelBatchRow) -> Result<(), StoreError> {
     tx.forget_scope(&level_scope(batch.to, &batch.number.to_string()))?;
     tx.close_level_batch(batch.from, batch.to)
@@ -135,6 +176,11 @@ pub(crate) async fn confirm(core: Arc<Core>, to: ConnectionId) -> Result<(), Sto
         let members = core
             .store
             .read(|rx| rx.level_members(batch.from, batch.to))?;
+        // Its answer was lost, and what it told has arrived by now.
+        if members.is_empty() {
+            core.store.write(move |tx| close(tx, &batch)).await?;
+            continue;
+        }
         let handles: Vec<String> = members.iter().filter_map(|m| m.handle.clone()).collect();
         let scope = EffectScope::Levels(batch.number.to_string());
         let call = core.call(&slot, scope, Priority::Stock, Mode::ReadOnly, 1);
