@@ -121,11 +121,12 @@ pub(crate) fn hosting(
         over_store.clone(),
         over_store.clone(),
         over_store.clone(),
-        over_store,
+        over_store.clone(),
         Arc::clone(clock),
         Arc::clone(rng),
         Arc::new(wire),
-    );
+    )
+    .with_sftp(over_store, &config.data_dir);
     Ok(Hosting::new(
         ports,
         Arc::new(Budgets::new(Arc::clone(clock))),

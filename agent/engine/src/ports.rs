@@ -1,11 +1,11 @@
 //! The host's ports answered by the store. Store and host meet here and nowhere else.
 
 use async_trait::async_trait;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use waybill_host::ports::{
-    Begun, Clock, EffectScope, Finish, Journal, Kv, Links, PortError, Vault,
+    Begun, Clock, EffectScope, Finish, HostKeys, Journal, Kv, Links, PortError, Vault,
 };
 use waybill_model::contract::Link;
 use waybill_model::document::Entity;
@@ -186,6 +186,45 @@ impl Vault for StorePorts {
                 }
                 Ok(found)
             })
+            .map_err(port)
+    }
+}
+
+/// Slot of the vault for the keys of file servers: sealed, so that nobody who can write to the database puts a stranger in
+/// the server's place, and gone with the connection's secrets.
+const HOST_KEYS: &str = "sftp host keys";
+
+#[async_trait]
+impl HostKeys for StorePorts {
+    async fn known(
+        &self,
+        connection: ConnectionId,
+        place: &str,
+    ) -> Result<Option<String>, PortError> {
+        let known = self
+            .store
+            .read(|rx| rx.secret(connection, HOST_KEYS, place))
+            .map_err(port)?;
+        Ok(known.map(|key| key.expose_secret().to_owned()))
+    }
+
+    async fn keep(
+        &self,
+        connection: ConnectionId,
+        place: &str,
+        fingerprint: &str,
+    ) -> Result<String, PortError> {
+        let (place, now) = (place.to_owned(), self.now());
+        let shown = SecretString::from(fingerprint);
+        self.store
+            .write(move |tx| {
+                if let Some(known) = tx.secret(connection, HOST_KEYS, &place)? {
+                    return Ok(known.expose_secret().to_owned());
+                }
+                tx.set_secret(connection, HOST_KEYS, &place, &shown, now)?;
+                Ok(shown.expose_secret().to_owned())
+            })
+            .await
             .map_err(port)
     }
 }

@@ -6,6 +6,7 @@ use crate::oauth::Asking;
 use crate::ports::{PortError, WireError, WireResponse};
 use crate::reach::{self, ReachError};
 use crate::setup::Bound;
+use crate::sftp::{Login, SftpError, Way};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use url::Url;
@@ -31,6 +32,8 @@ pub(crate) enum CredentialError {
     #[error("a secret of `{0}` has characters that no header may hold")]
     Unprintable(String),
     #[error("{0}")]
+    Files(#[from] SftpError),
+    #[error("{0}")]
     Port(#[from] PortError),
 }
 
@@ -39,6 +42,7 @@ impl CredentialError {
     pub(crate) fn told(&self) -> IoError {
         match self {
             Self::Denied(denial) => denial.clone().into(),
+            Self::Files(error) => crate::caps::sftp::told(error, false),
             // The effect, if any, has not begun: a lost sign-in is no doubt.
             Self::Wire(error) => match told(error, false) {
                 IoError::Refused(_) => IoError::Refused(self.to_string()),
@@ -51,6 +55,7 @@ impl CredentialError {
     /// The problem that only new credentials end, if this is one.
     pub(crate) fn problem(&self) -> Option<Problem> {
         let (code, hint) = match self {
+            Self::Files(error) => return crate::caps::sftp::problem(error),
             Self::Missing { .. } => (
                 "credential-missing",
                 "Enter it on the page of the connection.",
@@ -158,10 +163,42 @@ pub(crate) async fn prepare(
             })
         }
         Scheme::OAuth2Code(_) => Err(not_supported("an OAuth 2 consent page")),
-        Scheme::SftpPassword => Err(not_supported("SFTP password")),
-        Scheme::SshKey => Err(not_supported("SSH key")),
+        Scheme::SftpPassword | Scheme::SshKey => {
+            Err(CredentialError::Denied(Denial::NotGranted(format!(
+                "the credential `{slot}` signs in to a file server and goes into no web request"
+            ))))
+        }
     }
 }
+
+/// The sign-in to a file server: `user` with `password`, or with `key` and, where it has one, `passphrase`.
+pub(crate) async fn login(
+    bound: &Bound,
+    credential: &Credential,
+) -> Result<Login, CredentialError> {
+    let mut secrets = entered(bound, credential).await?;
+    let mut take = |name: &str| {
+        secrets
+            .remove(name)
+            .ok_or_else(|| CredentialError::Missing {
+                slot: credential.slot.clone(),
+                name: name.to_owned(),
+            })
+    };
+    let user = take("user")?;
+    let way = if matches!(credential.scheme, Scheme::SshKey) {
+        Way::Key {
+            private: take("key")?,
+            passphrase: take(PASSPHRASE).ok(),
+        }
+    } else {
+        Way::Password(take("password")?)
+    };
+    Ok(Login { user, way })
+}
+
+/// Not every private key has one.
+const PASSPHRASE: &str = "passphrase";
 
 /// The headers the descriptor asks for; the bearer token itself needs no mention.
 fn with_bearer(oauth: &OAuth) -> Vec<(String, String)> {
@@ -188,7 +225,8 @@ async fn entered(
         .vault
         .secrets(bound.setup.id, &credential.slot)
         .await?;
-    for name in &credential.secrets {
+    let optional = |name: &str| name == PASSPHRASE && matches!(credential.scheme, Scheme::SshKey);
+    for name in credential.secrets.iter().filter(|name| !optional(name)) {
         if secrets
             .get(name)
             .is_none_or(|s| s.expose_secret().is_empty())

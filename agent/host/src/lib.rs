@@ -22,6 +22,7 @@ mod places;
 pub mod ports;
 pub mod reach;
 pub mod setup;
+mod sftp;
 mod state;
 pub mod tally;
 pub mod trust;

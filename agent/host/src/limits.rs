@@ -42,8 +42,12 @@ pub struct Limits {
     pub key_bytes: usize,
     /// Bytes of a value.
     pub value_bytes: usize,
-    /// Bytes of all buffered writes, and of all spools, each.
+    /// Bytes of all buffered writes.
     pub buffered: usize,
+    /// Bytes of all spools, which lie on the disk.
+    pub spooled: u64,
+    /// Files of a folder on a server.
+    pub files: usize,
     /// Documents of a page.
     pub documents: usize,
     /// Bytes of a cursor.
@@ -76,6 +80,8 @@ impl Default for Limits {
             key_bytes: 1_024,
             value_bytes: 1 << 20,
             buffered: 64 << 20,
+            spooled: 512 << 20,
+            files: 50_000,
             documents: 10_000,
             cursor_bytes: 64 << 10,
             copied: 64 << 20,

@@ -117,6 +117,25 @@ pub trait Vault: Send + Sync {
     ) -> Result<BTreeMap<String, SecretString>, PortError>;
 }
 
+/// The keys by which file servers are known again.
+#[async_trait]
+pub trait HostKeys: Send + Sync {
+    /// The fingerprint kept for that server (`host:port`), if it was ever reached.
+    async fn known(
+        &self,
+        connection: ConnectionId,
+        place: &str,
+    ) -> Result<Option<String>, PortError>;
+    /// Keeps the fingerprint of a server reached for the first time, and answers after the commit with the one that is
+    /// kept: another call may have come first.
+    async fn keep(
+        &self,
+        connection: ConnectionId,
+        place: &str,
+        fingerprint: &str,
+    ) -> Result<String, PortError>;
+}
+
 /// Time.
 #[async_trait]
 pub trait Clock: Send + Sync {

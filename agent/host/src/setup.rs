@@ -4,7 +4,8 @@ use crate::budget::Budgets;
 use crate::filled::Kept;
 use crate::limits::Limits;
 use crate::oauth::Tokens;
-use crate::ports::{Clock, Journal, Kv, Links, Rng, Vault, Wire};
+use crate::ports::{Clock, HostKeys, Journal, Kv, Links, Rng, Vault, Wire};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use waybill_model::contract::{Credential, Descriptor, Pairs};
 use waybill_model::ids::{ConnectionId, Millis};
@@ -26,6 +27,10 @@ pub struct HostPorts {
     pub rng: Arc<dyn Rng>,
     /// The network.
     pub wire: Arc<dyn Wire>,
+    /// The keys of file servers; without them no connector reaches one.
+    pub(crate) host_keys: Option<Arc<dyn HostKeys>>,
+    /// Where files lie that a call works on.
+    pub(crate) spools: Option<PathBuf>,
     pub(crate) tokens: Arc<Tokens>,
 }
 
@@ -48,8 +53,19 @@ impl HostPorts {
             clock,
             rng,
             wire,
+            host_keys: None,
+            spools: None,
             tokens: Arc::default(),
         }
+    }
+
+    /// Lets connectors exchange files by SFTP. The keys that servers showed first are kept by `keys`; large files lie in
+    /// `spools`, without a name, while a call works on them.
+    #[must_use]
+    pub fn with_sftp(mut self, keys: Arc<dyn HostKeys>, spools: &Path) -> Self {
+        self.host_keys = Some(keys);
+        self.spools = Some(spools.to_owned());
+        self
     }
 }
 

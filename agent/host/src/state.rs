@@ -6,6 +6,7 @@ use crate::effects::Doubts;
 use crate::limits::{Limits, MemoryCap};
 use crate::ports::PortError;
 use crate::setup::Bound;
+use crate::sftp::Session;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,7 +45,9 @@ pub(crate) struct CallState {
     pub(crate) deadline: Instant,
     pub(crate) table: ResourceTable,
     /// Bytes in spools.
-    pub(crate) spooled: usize,
+    pub(crate) spooled: u64,
+    /// Signed-in connections to file servers, by credential.
+    pub(crate) sessions: BTreeMap<String, Session>,
     /// Buffered writes; `None` deletes.
     pub(crate) writes: BTreeMap<String, Option<Vec<u8>>>,
     /// Bytes in them.
@@ -88,6 +91,7 @@ impl CallState {
             deadline,
             table,
             spooled: 0,
+            sessions: BTreeMap::new(),
             writes: BTreeMap::new(),
             written: 0,
             exchanges: Vec::new(),

@@ -82,6 +82,13 @@ impl Tally {
         *requests.entry(answered(outcome)).or_default() += 1;
     }
 
+    /// Something was done on a file server: `answered` is one of the words that requests are counted by.
+    pub(crate) fn file(&self, connection: ConnectionId, answered: &'static str) {
+        let mut all = self.all();
+        let requests = &mut all.entry(connection).or_default().requests;
+        *requests.entry(answered).or_default() += 1;
+    }
+
     /// The counts of a connection.
     pub fn of(&self, connection: ConnectionId) -> Counts {
         self.all().get(&connection).cloned().unwrap_or_default()

@@ -8,3 +8,4 @@ pub(crate) mod kv;
 pub(crate) mod links;
 pub(crate) mod log;
 mod rules;
+pub(crate) mod sftp;

@@ -268,11 +268,15 @@ pub(crate) fn request(wit: http::Request) -> Request {
         headers: wit.headers,
         body: wit.body,
         credential: wit.credential,
-        effect: wit.effect.map(|e| Effect {
-            step: e.step,
-            members: e.members,
-            verified_absent: e.verified_absent,
-        }),
+        effect: wit.effect.map(effect),
+    }
+}
+
+pub(crate) fn effect(wit: eff::Effect) -> Effect {
+    Effect {
+        step: wit.step,
+        members: wit.members,
+        verified_absent: wit.verified_absent,
     }
 }
 

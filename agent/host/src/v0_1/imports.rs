@@ -1,5 +1,5 @@
 //! What a guest of contract 0.1 may call: forwards to `caps/`. A capability is linked only where the component imports
-//! it. `sftp` and `folder` are linked and answer that they come later.
+//! it. `folder` is linked and answers that it comes later.
 
 use super::bindings::waybill::commerce::types as commerce;
 use super::bindings::waybill::connector::types as connector;
@@ -103,11 +103,8 @@ impl effects::Host for CallState {
 
 impl http::Host for CallState {
     async fn send(&mut self, request: http::Request) -> Io<http::Response> {
-        self.waiting = Some(Instant::now());
-        let sent = caps::http::send(self, convert::request(request)).await;
-        self.waiting = None;
-        self.own_ticks = 0;
-        let sent = sent?;
+        let request = convert::request(request);
+        let sent = waits(self, async |s| caps::http::send(s, request).await).await?;
         Ok(sent.map(convert::response).map_err(convert::io_error))
     }
     async fn quota(&mut self, remaining: u32, resets_in_ms: u32) -> wasmtime::Result<()> {
@@ -150,35 +147,70 @@ fn later<T>(what: &str) -> Io<T> {
     )))))
 }
 
+/// The guest waits for the network, and does not work.
+async fn waits<T>(
+    state: &mut CallState,
+    work: impl AsyncFnOnce(&mut CallState) -> wasmtime::Result<T>,
+) -> wasmtime::Result<T> {
+    state.waiting = Some(Instant::now());
+    let done = work(state).await;
+    state.waiting = None;
+    state.own_ticks = 0;
+    done
+}
+
 impl sftp::Host for CallState {
-    async fn entries(&mut self, _credential: String, _dir: String) -> Io<Vec<sftp::Entry>> {
-        later("sftp")
+    async fn entries(&mut self, credential: String, dir: String) -> Io<Vec<sftp::Entry>> {
+        let listed = waits(self, async |s| {
+            caps::sftp::entries(s, &credential, &dir).await
+        })
+        .await?;
+        let entry = |e: crate::sftp::Entry| sftp::Entry {
+            path: e.path,
+            size: e.size,
+            modified_ms: e.modified_ms,
+        };
+        Ok(listed
+            .map(|all| all.into_iter().map(entry).collect())
+            .map_err(convert::io_error))
     }
     async fn get(
         &mut self,
-        _credential: String,
-        _path: String,
-        _effect: effects::Effect,
+        credential: String,
+        path: String,
+        effect: effects::Effect,
     ) -> Io<Resource<Spool>> {
-        later("sftp")
+        let effect = convert::effect(effect);
+        let read = waits(self, async |s| {
+            caps::sftp::get(s, &credential, &path, &effect).await
+        });
+        Ok(read.await?.map_err(convert::io_error))
     }
     async fn put(
         &mut self,
-        _credential: String,
-        _path: String,
-        _body: Resource<Spool>,
-        _effect: effects::Effect,
+        credential: String,
+        path: String,
+        body: Resource<Spool>,
+        effect: effects::Effect,
     ) -> Io<()> {
-        later("sftp")
+        let effect = convert::effect(effect);
+        let done = waits(self, async |s| {
+            caps::sftp::put(s, &credential, &path, &body, &effect).await
+        });
+        Ok(done.await?.map_err(convert::io_error))
     }
     async fn move_to(
         &mut self,
-        _credential: String,
-        _path: String,
-        _to: String,
-        _effect: effects::Effect,
+        credential: String,
+        path: String,
+        to: String,
+        effect: effects::Effect,
     ) -> Io<()> {
-        later("sftp")
+        let effect = convert::effect(effect);
+        let done = waits(self, async |s| {
+            caps::sftp::move_to(s, &credential, &path, &to, &effect).await
+        });
+        Ok(done.await?.map_err(convert::io_error))
     }
 }
 

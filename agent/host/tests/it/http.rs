@@ -227,8 +227,8 @@ async fn a_missing_secret_pauses_the_connection_with_its_name() {
         }
         other => panic!("{other:?}"),
     }
-    let said = send(&bench, "url={base}/api\ncredential=password").await;
-    assert!(said.contains("cannot do yet"), "{said}");
+    let said = send(&bench, "url={base}/api\ncredential=files").await;
+    assert!(said.contains("may not be sent"), "{said}");
     assert!(site.asked().is_empty());
 }
 

@@ -12,6 +12,8 @@ mod http;
 mod journal;
 mod loading;
 mod oauth;
+mod sftp;
+mod sftp_cut;
 mod signatures;
 mod support;
 mod versions;

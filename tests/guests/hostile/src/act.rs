@@ -2,9 +2,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use waybill_sdk::Settings;
-use waybill_sdk::bindings::waybill::host::{
-    blob, clock, effects, folder, http, kv, links, log, sftp,
-};
+use waybill_sdk::bindings::waybill::host::{blob, clock, effects, folder, http, kv, links, log};
 use waybill_sdk::commerce::Entity;
 use waybill_sdk::effects::{Effect, IoError};
 use waybill_sdk::http::Request;
@@ -12,6 +10,12 @@ use waybill_sdk::types::Failure;
 
 /// Does what the setting `do` says.
 pub(crate) fn act(settings: &Settings<'_>) -> Result<String, Failure> {
+    if let Some(said) = crate::files::act(settings) {
+        if settings.toggle("errors-retry", false) && said.starts_with("IoError") {
+            return Err(Failure::Retry(None));
+        }
+        return Ok(said);
+    }
     Ok(match settings.text("do", "nothing") {
         "nothing" => "nothing".to_owned(),
         "loop" => never_return(),
@@ -93,7 +97,7 @@ fn leave_behind() -> String {
     format!("{calls} calls, {found} bytes")
 }
 
-fn number(settings: &Settings<'_>, key: &str) -> u32 {
+pub(crate) fn number(settings: &Settings<'_>, key: &str) -> u32 {
     u32::try_from(settings.integer(key, 0)).unwrap_or(0)
 }
 
@@ -104,7 +108,7 @@ fn failure(settings: &Settings<'_>) -> Failure {
     }
 }
 
-fn members(settings: &Settings<'_>) -> Vec<u32> {
+pub(crate) fn members(settings: &Settings<'_>) -> Vec<u32> {
     let list = settings.text("members", "");
     list.split(',').filter_map(|m| m.parse().ok()).collect()
 }
@@ -234,7 +238,5 @@ fn spools(settings: &Settings<'_>) -> String {
 }
 
 fn later() -> String {
-    let sftp = sftp::entries("password", "/");
-    let folder = folder::entries("in");
-    format!("{sftp:?} | {folder:?}")
+    format!("{:?}", folder::entries("in"))
 }

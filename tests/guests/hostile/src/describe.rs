@@ -81,9 +81,24 @@ fn plain() -> Descriptor {
                 &[],
                 owned(&["{base}"]),
             ),
-            credential("password", Scheme::SftpPassword, &[], owned(&["{base}"])),
+            credential(
+                "files",
+                Scheme::SftpPassword,
+                &["user", "password"],
+                owned(&["{server}"]),
+            ),
+            credential(
+                "files-key",
+                Scheme::SshKey,
+                &["user", "key", "passphrase"],
+                owned(&["{server}"]),
+            ),
         ],
-        settings: vec![setting("do", Some("nothing")), setting("base", None)],
+        settings: vec![
+            setting("do", Some("nothing")),
+            setting("base", None),
+            setting("server", None),
+        ],
         tables: Vec::new(),
         pulls: vec![Feed {
             entity: Entity::Order,

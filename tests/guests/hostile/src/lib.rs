@@ -4,6 +4,7 @@
 mod act;
 mod bindings;
 mod describe;
+mod files;
 mod guest;
 
 pub use guest::Hostile;

@@ -1,6 +1,8 @@
 //! The hostile connector, built once, and short ways to load it, bind it and call it.
 
-use super::memory::{Fours, MemoryJournal, MemoryKv, MemoryLinks, MemoryVault, StillClock};
+use super::memory::{
+    Fours, MemoryHostKeys, MemoryJournal, MemoryKv, MemoryLinks, MemoryVault, StillClock,
+};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use waybill_host::budget::Budgets;
@@ -65,6 +67,7 @@ pub(crate) fn limits() -> Limits {
     Limits {
         describe_ms: 5_000,
         answer_body: 64 << 10,
+        spooled: 64 << 20,
         ..Limits::default()
     }
 }
@@ -95,6 +98,7 @@ pub(crate) struct Bench {
     pub(crate) vault: Arc<MemoryVault>,
     pub(crate) clock: Arc<StillClock>,
     pub(crate) budgets: Arc<Budgets>,
+    pub(crate) host_keys: Arc<MemoryHostKeys>,
     pub(crate) generation: Arc<Generation>,
     settings: Pairs,
 }
@@ -106,6 +110,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) allow_private: bool,
     pub(crate) grants: &'a [&'a str],
     pub(crate) roots: &'a [u8],
+    /// Where the file server is, and more settings.
+    pub(crate) more: &'a [(&'a str, &'a str)],
 }
 
 impl Default for Plan<'_> {
@@ -116,6 +122,7 @@ impl Default for Plan<'_> {
             allow_private: true,
             grants: &[],
             roots: &[],
+            more: &[],
         }
     }
 }
@@ -149,7 +156,9 @@ impl Bench {
 
     fn of(generation: &Arc<Generation>, plan: &Plan<'_>) -> Self {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let settings = vec![pair("base", plan.base), pair("secure", plan.secure)];
+        let mut settings = vec![pair("base", plan.base), pair("secure", plan.secure)];
+        settings.extend(plan.more.iter().map(|(name, value)| pair(name, value)));
+        let host_keys = Arc::new(MemoryHostKeys::default());
         let journal = Arc::new(MemoryJournal::default());
         let kv = Arc::new(MemoryKv::default());
         let vault = Arc::new(MemoryVault::default());
@@ -163,7 +172,8 @@ impl Bench {
             clock.clone(),
             Arc::new(Fours),
             Arc::new(NetWire::new(plan.roots).unwrap()),
-        );
+        )
+        .with_sftp(host_keys.clone(), &std::env::temp_dir());
         let setup = ConnectionSetup {
             id: ConnectionId(1),
             name: "test".to_owned(),
@@ -179,6 +189,7 @@ impl Bench {
             vault,
             clock,
             budgets,
+            host_keys,
             generation: Arc::clone(generation),
             settings,
         }

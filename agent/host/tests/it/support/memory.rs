@@ -7,7 +7,7 @@ use std::ops::Bound;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use waybill_host::ports::{
-    Begun, Clock, EffectScope, Finish, Journal, Kv, Links, PortError, Rng, Vault,
+    Begun, Clock, EffectScope, Finish, HostKeys, Journal, Kv, Links, PortError, Rng, Vault,
 };
 use waybill_model::contract::Link;
 use waybill_model::document::Entity;
@@ -213,6 +213,28 @@ impl Vault for MemoryVault {
             .into_iter()
             .map(|(name, secret)| (name, secret.into()))
             .collect())
+    }
+}
+
+/// Fingerprints by server.
+#[derive(Default)]
+pub(crate) struct MemoryHostKeys(pub(crate) Mutex<BTreeMap<String, String>>);
+
+#[async_trait]
+impl HostKeys for MemoryHostKeys {
+    async fn known(&self, _: ConnectionId, place: &str) -> Result<Option<String>, PortError> {
+        Ok(self.0.lock().unwrap().get(place).cloned())
+    }
+
+    async fn keep(
+        &self,
+        _: ConnectionId,
+        place: &str,
+        fingerprint: &str,
+    ) -> Result<String, PortError> {
+        let mut all = self.0.lock().unwrap();
+        let kept = all.entry(place.to_owned());
+        Ok(kept.or_insert_with(|| fingerprint.to_owned()).clone())
     }
 }
 

@@ -3,4 +3,6 @@
 pub(crate) mod contract;
 pub(crate) mod guest;
 pub(crate) mod memory;
+pub(crate) mod openssh;
+pub(crate) mod password;
 pub(crate) mod site;
