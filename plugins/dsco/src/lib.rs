@@ -13,6 +13,7 @@ mod confirm;
 mod cursor;
 mod describe;
 mod feed;
+mod files;
 mod guest;
 mod invoice;
 mod invoice_look;

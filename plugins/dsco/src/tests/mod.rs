@@ -3,6 +3,7 @@
 mod acknowledge;
 mod confirm;
 mod describe;
+mod files;
 mod invoice;
 mod order;
 mod partners;

@@ -1,0 +1,239 @@
+//! An export of orders: one row per line, told apart by DSCO's order id. Read twice: the first time everything is checked
+//! and it is noted where each order ends, the second time orders come out. So nothing of a file with a mistake is taken,
+//! and rows of one order need not stand together. What comes out is what the API gives, and is mapped by the same code.
+
+use super::table::{Mistake, Pieces, Row, Table};
+use crate::wire::order::Order as WireOrder;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use waybill_sdk::commerce::Decimal;
+use waybill_sdk::date;
+use waybill_sdk::decimal::ZERO;
+
+/// Columns without which an order cannot be told from another, or its lines from each other.
+const REQUIRED: &[&str] = &[
+    "po_number",
+    "dsco_order_id",
+    "line_item_line_number",
+    "line_item_quantity",
+];
+const LINE: &str = "line_item_";
+const BILL_TO: &str = "bill_to_";
+/// Where an order may go; other columns that begin with `ship_` say how and when.
+const SHIP_TO: &[&str] = &[
+    "attention",
+    "first_name",
+    "last_name",
+    "name",
+    "company",
+    "address_1",
+    "address_2",
+    "city",
+    "region",
+    "postal",
+    "country",
+    "phone",
+    "email",
+    "store_number",
+];
+/// Columns whose names differ from the API's by more than their spelling.
+const NAMES: &[(&str, &str)] = &[
+    ("dsco_order_status", "dscoStatus"),
+    ("dsco_last_update_date", "dscoLastUpdate"),
+];
+
+/// The orders of a file.
+pub(crate) struct Orders<P> {
+    table: Table<P>,
+    /// The last row of each order.
+    ends: BTreeMap<String, u64>,
+    /// Orders of which rows were read, and more follow.
+    open: BTreeMap<String, Vec<Row>>,
+}
+
+impl<P: Pieces> Orders<P> {
+    /// Checks the whole file. `pieces` gives it from the beginning, each time it is called.
+    pub(crate) fn open(mut pieces: impl FnMut() -> P) -> Result<Self, Mistake> {
+        let mut ends = BTreeMap::new();
+        let mut table = Table::open(pieces(), REQUIRED)?;
+        while let Some(row) = table.next()? {
+            check(&row)?;
+            ends.insert(key(&row)?.to_owned(), row.number);
+        }
+        Ok(Self {
+            table: Table::open(pieces(), REQUIRED)?,
+            ends,
+            open: BTreeMap::new(),
+        })
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The next order that is whole; none at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<WireOrder>, Mistake> {
+        while let Some(row) = self.table.next()? {
+            let key = key(&row)?.to_owned();
+            let last = self.ends.get(&key) == Some(&row.number);
+            let rows = self.open.entry(key.clone()).or_default();
+            rows.push(row);
+            if last && let Some(rows) = self.open.remove(&key) {
+                return order(&rows).map(Some);
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn key(row: &Row) -> Result<&str, Mistake> {
+    row.get("dsco_order_id")
+        .ok_or_else(|| row.mistake("dsco_order_id", "it is empty"))
+}
+
+/// Whether what is counted and dated can be read: an order with half of its numbers is worse than none.
+fn check(row: &Row) -> Result<(), Mistake> {
+    key(row)?;
+    for (column, cell) in row.filled() {
+        let why = if is_number(column) {
+            (Decimal::parse(cell).is_none()).then_some("is no number")
+        } else if column.ends_with("_date") {
+            (date::parse(cell).is_none()).then_some("is no date")
+        } else if column.ends_with("_flag") {
+            let known = matches!(
+                cell.to_ascii_lowercase().as_str(),
+                "0" | "1" | "true" | "false" | "yes" | "no" | "y" | "n"
+            );
+            (!known).then_some("is neither 1 nor 0")
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            return Err(row.mistake(column, format!("`{}` {why}", short(cell))));
+        }
+    }
+    let quantity = row.get("line_item_quantity").and_then(Decimal::parse);
+    if quantity.is_none_or(|q| q.compare(ZERO).is_le()) {
+        return Err(row.mistake("line_item_quantity", "it must be more than 0"));
+    }
+    let number = row.get("line_item_line_number").and_then(Decimal::parse);
+    if number.and_then(Decimal::to_whole).is_none() {
+        return Err(row.mistake("line_item_line_number", "it must be a whole number"));
+    }
+    Ok(())
+}
+
+fn is_number(column: &str) -> bool {
+    matches!(
+        column,
+        "line_item_quantity"
+            | "line_item_line_number"
+            | "line_item_expected_cost"
+            | "line_item_consumer_price"
+            | "line_item_retail_price"
+            | "line_item_shipping_surcharge"
+            | "shipping_surcharge"
+            | "number_of_line_items"
+            | "dsco_order_total"
+            | "line_item_extended_expected_cost_total"
+    )
+}
+
+/// The start of a cell, for a sentence.
+fn short(cell: &str) -> String {
+    cell.chars().take(40).collect()
+}
+
+/// The order of these rows, in the shape of the API.
+fn order(rows: &[Row]) -> Result<WireOrder, Mistake> {
+    let first = &rows[0];
+    let (mut head, mut ship_to, mut bill_to) = (Map::new(), Map::new(), Map::new());
+    for (column, cell) in first
+        .filled()
+        .filter(|(column, _)| !column.starts_with(LINE))
+    {
+        let text = Value::from(cell);
+        if let Some(rest) = column.strip_prefix(BILL_TO) {
+            bill_to.insert(camel(rest), text);
+        } else if let Some(rest) = column
+            .strip_prefix("ship_")
+            .filter(|rest| SHIP_TO.contains(rest))
+        {
+            ship_to.insert(camel(rest), text);
+        } else if let Some((_, name)) = NAMES.iter().find(|(known, _)| *known == column) {
+            head.insert((*name).to_owned(), text);
+        } else if column != "dsco_item_id" {
+            head.insert(camel(column), text);
+        }
+    }
+    let mut lines: BTreeMap<&str, Value> = BTreeMap::new();
+    for row in rows {
+        // The head of an order is on each of its rows. Two that differ in whose it is are two orders under one id.
+        for column in ["po_number", "dsco_retailer_id", "currency_code"] {
+            if row.get(column) != first.get(column) {
+                return Err(row.mistake(
+                    column,
+                    format!(
+                        "it differs from row {}, which is of the same order",
+                        first.number
+                    ),
+                ));
+            }
+        }
+        let cells = row.filled();
+        let mut line: Map<String, Value> = cells
+            .filter_map(|(column, cell)| {
+                Some((camel(column.strip_prefix(LINE)?), Value::from(cell)))
+            })
+            .collect();
+        if let Some(item) = row.get("dsco_item_id") {
+            line.insert("dscoItemId".to_owned(), Value::from(item));
+        }
+        let number = row.get("line_item_line_number").unwrap_or_default();
+        if lines.insert(number, Value::from(line)).is_some() {
+            return Err(row.mistake(
+                "line_item_line_number",
+                format!("the order has two lines `{}`", short(number)),
+            ));
+        }
+    }
+    if let Some(told) = first.get("number_of_line_items").and_then(Decimal::parse)
+        && told.to_whole() != i64::try_from(lines.len()).ok()
+    {
+        return Err(first.mistake(
+            "number_of_line_items",
+            format!("the order says {told} lines and has {}", lines.len()),
+        ));
+    }
+    let mut lines: Vec<(&str, Value)> = lines.into_iter().collect();
+    lines.sort_by_key(|(number, _)| Decimal::parse(number).and_then(Decimal::to_whole));
+    let lines: Vec<Value> = lines.into_iter().map(|(_, line)| line).collect();
+    head.insert("lineItems".to_owned(), Value::from(lines));
+    for (name, fields) in [("shipping", ship_to), ("billTo", bill_to)] {
+        if !fields.is_empty() {
+            head.insert(name.to_owned(), Value::from(fields));
+        }
+    }
+    serde_json::from_value(Value::from(head)).map_err(|e| Mistake {
+        row: first.number,
+        column: None,
+        why: format!("the order cannot be read: {e}"),
+    })
+}
+
+/// `ship_by_date` as `shipByDate`, `address_1` as `address1`.
+fn camel(snake: &str) -> String {
+    let mut out = String::with_capacity(snake.len());
+    let mut upper = false;
+    for c in snake.chars() {
+        if c == '_' {
+            upper = true;
+        } else if std::mem::take(&mut upper) {
+            out.extend(c.to_uppercase());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
