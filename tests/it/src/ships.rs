@@ -162,9 +162,10 @@ impl Network {
                 if rest.is_empty() {
                     return Ok(adopted.into_values().collect());
                 }
-                match begin(rest, Some(Millis::MAX)).await.map_err(host)? {
+                // Younger calls among them were not looked up yet.
+                match begin(rest, Some(since)).await.map_err(host)? {
                     Begun::Fresh(effect) => effect,
-                    _ => return Err(CallError::Contract("still in doubt".to_owned())),
+                    _ => return Err(CallError::Failure(Failure::Retry(Some(2)))),
                 }
             }
         };
