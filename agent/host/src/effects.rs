@@ -1,10 +1,13 @@
 //! The journal around the wire: `begin` is committed before bytes leave, `finish` after the answer, and what an answer
 //! proves is decided here. It knows no sockets.
 
-use crate::connector::Call;
-use crate::ports::{EffectScope, Finish, WireError, WireResponse};
+use crate::connector::{Call, Mode};
+use crate::ports::{Begun, EffectScope, Finish, WireError, WireResponse};
+use crate::setup::Bound;
+use crate::state::{CallState, Visitor};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use waybill_model::crash;
 use waybill_model::ids::Millis;
 
 /// An unsafe outside call, as a guest declares it.
@@ -36,6 +39,58 @@ impl Doubts {
             .verified_absent
             .then(|| known.copied().unwrap_or(Millis::MAX))
     }
+}
+
+/// Whether this effect may happen in this call.
+pub(crate) fn permitted(effect: &Effect, call: &Call) -> Result<(), IoError> {
+    if let Some(misuse) = misuse(effect, call) {
+        return Err(IoError::Refused(misuse));
+    }
+    match call.mode {
+        Mode::Live => Ok(()),
+        Mode::ReadOnly => Err(Denial::ReadOnlyCall.into()),
+        Mode::Practice => Err(Denial::Practice.into()),
+    }
+}
+
+/// Commits that it begins; `absent`: what was begun until then did not happen.
+pub(crate) async fn begin(
+    state: &mut CallState,
+    visitor: &Visitor,
+    effect: &Effect,
+    absent: Option<Millis>,
+) -> wasmtime::Result<Begun> {
+    let bound = &visitor.bound;
+    crash::point_of("effect.before-begin", &effect.step);
+    let begun = bound
+        .ports
+        .journal
+        .begin(
+            bound.setup.id,
+            &visitor.call.scope,
+            &effect.step,
+            &effect.members,
+            absent,
+        )
+        .await;
+    let begun = state.port(begun)?;
+    if matches!(begun, Begun::Fresh(_)) {
+        crash::point_of("effect.begun", &effect.step);
+    }
+    Ok(begun)
+}
+
+/// What a guest is told of an effect that is in doubt since then.
+pub(crate) fn in_doubt(
+    state: &mut CallState,
+    bound: &Bound,
+    effect: &Effect,
+    since: Millis,
+) -> IoError {
+    if !effect.verified_absent {
+        state.doubts.tell(effect, since);
+    }
+    IoError::InDoubt(u64::try_from(bound.now() - since).unwrap_or(0))
 }
 
 fn keys(effect: &Effect) -> impl Iterator<Item = (String, Option<u32>)> {

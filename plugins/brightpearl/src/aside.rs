@@ -2,17 +2,14 @@
 //! reservation and its goods-out notes. Must not know what follows from it.
 
 use crate::api::Api;
-use crate::wire::ids::{self, id_sets};
-use crate::wire::note;
+use crate::notes;
+use crate::wire::ids;
 use crate::wire::sold::Sold;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use waybill_sdk::commerce::Decimal;
 use waybill_sdk::decimal::ZERO;
 use waybill_sdk::types::Failure;
-
-/// Most sales whose notes are read in one call.
-const MOST: usize = 200;
 
 /// Units of a line, or of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,22 +38,16 @@ pub fn read(
 ) -> Result<BTreeMap<i64, BTreeMap<String, Units>>, Failure> {
     let ids: Vec<i64> = sales.keys().copied().collect();
     let mut rows: BTreeMap<i64, ByRow> = BTreeMap::new();
-    for set in id_sets(&ids, MOST) {
-        let path = format!("/warehouse-service/order/{set}/goods-note/goods-out");
-        let Some(reply) = api.get_found(&path)? else {
-            continue;
-        };
-        for (_, note) in note::notes(&reply.value) {
-            let of = rows.entry(note.order).or_default();
-            for (row, packed) in &note.rows {
-                let units = of.entry(*row).or_default();
-                let into = if note.steps[3] {
-                    &mut units.left
-                } else {
-                    &mut units.aside
-                };
-                *into = into.plus(packed.quantity).unwrap_or(*into);
-            }
+    for (_, note) in notes::of_sales(api, &ids)? {
+        let of = rows.entry(note.order).or_default();
+        for (row, packed) in &note.rows {
+            let units = of.entry(*row).or_default();
+            let into = if note.steps[3] {
+                &mut units.left
+            } else {
+                &mut units.aside
+            };
+            *into = into.plus(packed.quantity).unwrap_or(*into);
         }
     }
     let mut all = BTreeMap::new();

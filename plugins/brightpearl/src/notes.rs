@@ -17,6 +17,9 @@ const PAGE: usize = 500;
 /// Most ids of one read.
 const MOST: usize = 500;
 
+/// Most sales whose notes are read in one call.
+const MOST_SALES: usize = 200;
+
 /// Which notes a search asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filter {
@@ -94,6 +97,18 @@ pub fn read(api: &Api<'_>, ids: &[i64]) -> Result<(Vec<(i64, Note)>, i64), Failu
         }
     }
     Ok((all, now_ms.unwrap_or_else(|| api.host.now_ms())))
+}
+
+/// The notes of these sales, whatever their step.
+pub fn of_sales(api: &Api<'_>, sales: &[i64]) -> Result<Vec<(i64, Note)>, Failure> {
+    let mut all = Vec::new();
+    for set in id_sets(sales, MOST_SALES) {
+        let path = format!("/warehouse-service/order/{set}/goods-note/goods-out");
+        if let Some(reply) = api.get_found(&path)? {
+            all.extend(note::notes(&reply.value));
+        }
+    }
+    Ok(all)
 }
 
 /// The sales among these that were made for an order of ours.

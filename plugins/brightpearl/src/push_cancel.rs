@@ -3,8 +3,9 @@
 
 use crate::api::{self, Api, Deleted, Sent};
 use crate::cut;
+use crate::notes;
 use crate::sink::{Member, adopted, made};
-use crate::wire::note::{self, Note, STEPS};
+use crate::wire::note::{Note, STEPS};
 use crate::wire::standing::{self, Standing};
 use serde_json::json;
 use waybill_sdk::commerce::Cancellation;
@@ -81,9 +82,7 @@ fn read(api: &Api<'_>, id: i64) -> Result<Option<Standing>, Failure> {
 }
 
 fn notes(api: &Api<'_>, sale: i64) -> Result<Vec<(i64, Note)>, Failure> {
-    let path = format!("/warehouse-service/order/{sale}/goods-note/goods-out");
-    let found = api.get_found(&path)?;
-    let mut all = found.map_or_else(Vec::new, |reply| note::notes(&reply.value));
+    let mut all = notes::of_sales(api, &[sale])?;
     all.retain(|(_, note)| note.order == sale);
     Ok(all)
 }

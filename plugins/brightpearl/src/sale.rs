@@ -154,9 +154,6 @@ fn delivery_date(order: &Order, settings: Settings<'_>) -> Option<String> {
 /// The PO number, and whether it had to be shortened: both ends are kept, since numbers differ at the end.
 fn reference(number: &str) -> (Cow<'_, str>, bool) {
     let number = number.trim();
-    if number.len() <= REFERENCE {
-        return (number.into(), false);
-    }
     let count = number.chars().count();
     if count <= REFERENCE {
         return (number.into(), false);

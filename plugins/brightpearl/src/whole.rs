@@ -7,7 +7,7 @@ use crate::packing;
 use crate::settings::Settings;
 use crate::sold;
 use crate::wire::ids::{self, id_sets};
-use crate::wire::{lists, note, standing};
+use crate::wire::{lists, standing};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_sdk::commerce::Document;
@@ -30,7 +30,8 @@ pub fn fetch(
         .filter_map(|key| key.strip_prefix(KEY)?.parse::<i64>().ok())
         .filter(|id| *id > 0);
     let asked: Vec<i64> = notes::ours(api.host, asked).into_iter().collect();
-    let noted = with_notes(api, &asked)?;
+    let noted = notes::of_sales(api, &asked)?.into_iter();
+    let noted: BTreeSet<i64> = noted.map(|(_, note)| note.order).collect();
     let bare: Vec<i64> = asked.into_iter().filter(|id| !noted.contains(id)).collect();
     let tracking = tracking(api, settings, &bare)?;
     let mut all = Vec::with_capacity(bare.len());
@@ -47,19 +48,6 @@ pub fn fetch(
             let at = stands.updated_on.unwrap_or_else(|| api.host.now_ms());
             let tracking = tracking.get(&stands.id).map_or("", String::as_str);
             all.push(packing::whole(stands.id, sale, tracking, at));
-        }
-    }
-    Ok(all)
-}
-
-/// The sales among these that have a goods-out note.
-fn with_notes(api: &Api<'_>, sales: &[i64]) -> Result<BTreeSet<i64>, Failure> {
-    let mut all = BTreeSet::new();
-    for set in id_sets(sales, MOST) {
-        let path = format!("/warehouse-service/order/{set}/goods-note/goods-out");
-        if let Some(reply) = api.get_found(&path)? {
-            let notes = note::notes(&reply.value).into_iter();
-            all.extend(notes.map(|(_, note)| note.order));
         }
     }
     Ok(all)

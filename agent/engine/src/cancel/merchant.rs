@@ -42,7 +42,7 @@ pub(crate) fn take(
         return Ok(false);
     }
     if ships {
-        shipment::unnoted::ask(tx, desk, connection, state, now)?;
+        shipment::unnoted::ask(tx, desk, connection, &row, state, now)?;
         shipment::intake::wake(tx, desk, row.id, now)?;
     }
     if cancels {

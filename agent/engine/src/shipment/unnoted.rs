@@ -47,12 +47,10 @@ pub(crate) fn ask(
     tx: &mut Tx<'_>,
     desk: &Desk,
     connection: ConnectionId,
+    row: &OrderRow,
     state: &OrderState,
     now: Millis,
 ) -> Result<(), StoreError> {
-    let Some(row) = tx.order_linked(connection, &state.order_key)? else {
-        return Ok(());
-    };
     if state.cancelled
         || row.phase == OrderPhase::Cancelled
         || !leads_to(desk, connection, row.connection)

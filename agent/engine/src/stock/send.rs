@@ -4,7 +4,7 @@
 use super::derive::{self, Route};
 use super::full::{self, FullSet, full_ms, full_set, keep_full};
 use super::taken;
-use super::verdict::{doubt, is_lost, settle, unanswered_ms};
+use super::verdict::{doubt, leave_unanswered, settle, unanswered_ms};
 use crate::calls;
 use crate::core::{Core, Desk, OneBuild, Slot};
 use crate::event::Event;
@@ -266,7 +266,7 @@ async fn push_all(core: &Arc<Core>, to: ConnectionId) -> Result<(), StoreError> 
                     }
                     Err(error) => {
                         calls::mark_error(tx, to, error, now)?;
-                        if is_lost(tx, &claim.batch, now)? {
+                        if leave_unanswered(tx, &claim.batch, now)? {
                             doubt(tx, &claim.batch, &claim.members)?;
                         }
                         Ok(())
@@ -307,7 +307,7 @@ async fn claim(core: &Arc<Core>, slot: &Slot) -> Result<Claimed, StoreError> {
                     Some(open) if open.pending.is_some() => continue,
                     // A crash cut its call short. Nobody knows of which items it has told, and what is wanted may be by now
                     // what was told before: all of them are told again.
-                    Some(cut) if is_lost(tx, &cut, now)? => {
+                    Some(cut) if leave_unanswered(tx, &cut, now)? => {
                         full::begin(tx, cut.from, cut.to)?;
                         continue;
                     }

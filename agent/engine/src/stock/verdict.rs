@@ -108,9 +108,9 @@ fn judge(
     tx.replace_level(Some(&known), &row)
 }
 
-/// The call of a batch was not answered. Whether it may have told anything: the journal knows. What it told may still be
-/// on its way, and must not arrive after what is newer, so nothing is told for a while.
-pub(super) fn is_lost(
+/// Leaves a batch whose call was not answered. Whether it may have told anything: the journal knows. What it told may
+/// still be on its way, and must not arrive after what is newer, so nothing is told for a while.
+pub(super) fn leave_unanswered(
     tx: &mut Tx<'_>,
     batch: &LevelBatchRow,
     now: Millis,

@@ -136,23 +136,9 @@ async fn begin(
         return Ok(Begin::Send(None));
     };
     let bound = &visitor.bound;
-    crash::point_of("effect.before-begin", &effect.step);
-    let begun = bound
-        .ports
-        .journal
-        .begin(
-            bound.setup.id,
-            &visitor.call.scope,
-            &effect.step,
-            &effect.members,
-            state.doubts.absent(effect),
-        )
-        .await;
-    match state.port(begun)? {
-        Begun::Fresh(id) => {
-            crash::point_of("effect.begun", &effect.step);
-            Ok(Begin::Send(Some(id)))
-        }
+    let absent = state.doubts.absent(effect);
+    match effects::begin(state, visitor, effect, absent).await? {
+        Begun::Fresh(id) => Ok(Begin::Send(Some(id))),
         Begun::Replay(bytes) => {
             let unreadable = || {
                 crate::ports::PortError(format!(
@@ -172,11 +158,7 @@ async fn begin(
             })))
         }
         Begun::InDoubt { since } => {
-            if !effect.verified_absent {
-                state.doubts.tell(effect, since);
-            }
-            let age = u64::try_from(bound.now() - since).unwrap_or(0);
-            let error = IoError::InDoubt(age);
+            let error = effects::in_doubt(state, bound, effect, since);
             note(state, bound, request, &error.to_string());
             Ok(Begin::Answered(Err(error)))
         }

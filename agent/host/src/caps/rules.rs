@@ -142,14 +142,7 @@ fn permitted(visitor: &Visitor, request: &Request) -> Result<(), IoError> {
             Err(Denial::EffectRequired.into())
         };
     };
-    if let Some(misuse) = effects::misuse(effect, &visitor.call) {
-        return Err(IoError::Refused(misuse));
-    }
-    match visitor.call.mode {
-        Mode::Live => Ok(()),
-        Mode::ReadOnly => Err(Denial::ReadOnlyCall.into()),
-        Mode::Practice => Err(Denial::Practice.into()),
-    }
+    effects::permitted(effect, &visitor.call)
 }
 
 /// A guest sets no header of the host's, and none that its credential sets.

@@ -2,7 +2,6 @@
 //! side here; what goes over the wire is in `sftp/`. A connection is kept for the rest of the call.
 
 use super::blob::{self, Spool};
-use crate::connector::Mode;
 use crate::credentials::{self, CredentialError};
 use crate::effects::{self, Denial, Effect, IoError};
 use crate::ports::{Begun, Finish, HostKeys, WireResponse};
@@ -84,7 +83,7 @@ pub(crate) async fn get(
         Ok(session) => session,
         Err(error) => return Ok(Err(error)),
     };
-    let (id, before) = match begin(state, &visitor, effect, Some(Millis::MAX)).await? {
+    let (id, before) = match effects::begin(state, &visitor, effect, Some(Millis::MAX)).await? {
         Begun::Fresh(id) => (Some(id), None),
         Begun::Replay(bytes) => (None, effects::decode(&bytes)),
         Begun::InDoubt { .. } => (None, None),
@@ -132,16 +131,9 @@ pub(crate) async fn put(
         effect: Some(effect),
     };
     let start = blob::read(state, spool, 0, 16_000)?;
-    let session = match ready(state, &visitor, &asked, kept(&start)).await? {
-        Ok(session) => session,
-        Err(error) => return Ok(Err(error)),
-    };
-    let id = match fresh(state, &visitor, &asked).await? {
-        Ok(id) => id,
-        Err(result) => {
-            state.sessions.insert(slot.to_owned(), session);
-            return Ok(result);
-        }
+    let (session, id) = match begun(state, &visitor, &asked, kept(&start)).await? {
+        Ok(begun) => begun,
+        Err(known) => return Ok(known),
     };
     // Out of the table for as long as it is read: the call itself stands still.
     let bytes = std::mem::replace(state.table.get_mut(spool)?, Spool::new(None));
@@ -171,16 +163,9 @@ pub(crate) async fn move_to(
         to: Some(to),
         effect: Some(effect),
     };
-    let session = match ready(state, &visitor, &asked, format!("to {to}")).await? {
-        Ok(session) => session,
-        Err(error) => return Ok(Err(error)),
-    };
-    let id = match fresh(state, &visitor, &asked).await? {
-        Ok(id) => id,
-        Err(result) => {
-            state.sessions.insert(slot.to_owned(), session);
-            return Ok(result);
-        }
+    let (session, id) = match begun(state, &visitor, &asked, format!("to {to}")).await? {
+        Ok(begun) => begun,
+        Err(known) => return Ok(known),
     };
     let done = within(left(state), sftp::move_to(&session, path, to)).await;
     settled(
@@ -286,7 +271,9 @@ fn plan(state: &CallState, visitor: &Visitor, asked: &Asked<'_>) -> Result<Plan,
             return Err(not_granted(format!("a path that is none: {why}")));
         }
     }
-    permitted(visitor, asked)?;
+    if let Some(effect) = asked.effect {
+        effects::permitted(effect, &visitor.call)?;
+    }
     Ok(Plan {
         allow_private: bound.setup.private_allowed(&target.host, Some(target.port)),
         target,
@@ -297,21 +284,6 @@ fn plan(state: &CallState, visitor: &Visitor, asked: &Asked<'_>) -> Result<Plan,
 /// The first address of the credential is its server.
 fn target(bound: &Bound, slot: &str) -> Option<Target> {
     Target::parse(bound.filled().hosts.get(slot)?.first()?)
-}
-
-/// The rules of effects and modes.
-fn permitted(visitor: &Visitor, asked: &Asked<'_>) -> Result<(), IoError> {
-    let Some(effect) = asked.effect else {
-        return Ok(());
-    };
-    if let Some(misuse) = effects::misuse(effect, &visitor.call) {
-        return Err(IoError::Refused(misuse));
-    }
-    match visitor.call.mode {
-        Mode::Live => Ok(()),
-        Mode::ReadOnly => Err(Denial::ReadOnlyCall.into()),
-        Mode::Practice => Err(Denial::Practice.into()),
-    }
 }
 
 /// Reaches the server, knows it again by its key, and only then signs in.
@@ -344,63 +316,41 @@ async fn connect(bound: &Bound, slot: &str, plan: &Plan) -> Result<Session, Cred
     Ok(greeted.sign_in(&login).await?)
 }
 
-/// Begins an effect whose repetition is not harmless, or answers from what is known of it.
-async fn fresh(
+/// A signed-in connection and the begun effect of a deed whose repetition is not harmless; or the answer, where that is
+/// known already.
+async fn begun(
     state: &mut CallState,
     visitor: &Visitor,
     asked: &Asked<'_>,
-) -> wasmtime::Result<Result<EffectId, Result<(), IoError>>> {
+    carried: String,
+) -> wasmtime::Result<Result<(Session, EffectId), Result<(), IoError>>> {
+    let session = match ready(state, visitor, asked, carried).await? {
+        Ok(session) => session,
+        Err(error) => return Ok(Err(Err(error))),
+    };
     let Some(effect) = asked.effect else {
         return Err(state.broke("changed a file without an effect".to_owned()));
     };
     let bound = &visitor.bound;
     let absent = state.doubts.absent(effect);
-    match begin(state, visitor, effect, absent).await? {
-        Begun::Fresh(id) => Ok(Ok(id)),
+    let known = match effects::begin(state, visitor, effect, absent).await? {
+        Begun::Fresh(id) => return Ok(Ok((session, id))),
         Begun::Replay(_) => {
             if let Some(exchange) = state.exchanges.last_mut() {
                 exchange.replayed = true;
                 exchange.status = DONE;
             }
             last(state, bound, "done before".to_owned());
-            Ok(Err(Ok(())))
+            Ok(())
         }
         Begun::InDoubt { since } => {
-            if !effect.verified_absent {
-                state.doubts.tell(effect, since);
-            }
-            let age = u64::try_from(bound.now() - since).unwrap_or(0);
-            let error = IoError::InDoubt(age);
+            let error = effects::in_doubt(state, bound, effect, since);
             last(state, bound, error.to_string());
-            Ok(Err(Err(error)))
+            Err(error)
         }
-    }
-}
-
-async fn begin(
-    state: &mut CallState,
-    visitor: &Visitor,
-    effect: &Effect,
-    absent: Option<Millis>,
-) -> wasmtime::Result<Begun> {
-    let bound = &visitor.bound;
-    crash::point_of("effect.before-begin", &effect.step);
-    let begun = bound
-        .ports
-        .journal
-        .begin(
-            bound.setup.id,
-            &visitor.call.scope,
-            &effect.step,
-            &effect.members,
-            absent,
-        )
-        .await;
-    let begun = state.port(begun)?;
-    if matches!(begun, Begun::Fresh(_)) {
-        crash::point_of("effect.begun", &effect.step);
-    }
-    Ok(begun)
+    };
+    state.sessions.insert(asked.slot.to_owned(), session);
+    Ok(Err(known))
 }
 
 /// Ends the effect by what is known, and the exchange with it.
