@@ -8,6 +8,7 @@ use crate::invoice;
 use crate::matching;
 use crate::order;
 use crate::shipment;
+use crate::unclaimed::{self, Unsure};
 use waybill_model::contract::{Gap, KvWrite, Moment, Page, Problem};
 use waybill_model::crosswalk;
 use waybill_model::document::{
@@ -28,8 +29,8 @@ pub(crate) struct Taken {
     pub(crate) seen: usize,
     /// Jobs set free by new items.
     pub(crate) released: usize,
-    /// Whether a sale may exist that we have no link for, once that was asked.
-    unsure: Option<bool>,
+    /// Whether a sale may exist that we have no link for.
+    unsure: Unsure,
 }
 
 /// Takes a page: documents, orders, jobs, cursor and the connector's writes.
@@ -78,7 +79,10 @@ pub(crate) fn documents(
             continue;
         }
         if let Body::Invoice(made) = &document.body {
-            if invoice::intake::take(tx, desk, connection, document, made, now)? {
+            let sale = &made.order_key;
+            if tx.order_linked(connection, sale)?.is_none() {
+                strange(tx, desk, connection, document, sale, &mut taken, now)?;
+            } else if invoice::intake::take(tx, desk, connection, document, made, now)? {
                 taken.new += 1;
             } else {
                 taken.seen += 1;
@@ -86,7 +90,10 @@ pub(crate) fn documents(
             continue;
         }
         if let Body::OrderState(state) = &document.body {
-            if cancel::merchant::take(tx, desk, connection, document, state, now)? {
+            let sale = &state.order_key;
+            if tx.order_linked(connection, sale)?.is_none() {
+                strange(tx, desk, connection, document, sale, &mut taken, now)?;
+            } else if cancel::merchant::take(tx, desk, connection, document, state, now)? {
                 taken.new += 1;
             } else {
                 taken.seen += 1;
@@ -114,7 +121,23 @@ pub(crate) fn documents(
     Ok(taken)
 }
 
-/// A note of one of our sales. Any other is ignored; while a sale's creation is under way, it is remembered.
+/// What belongs to a sale that nobody knows is ignored; while a sale's creation is under way, it is remembered.
+fn strange(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    connection: ConnectionId,
+    document: &Document,
+    sale: &str,
+    taken: &mut Taken,
+    now: Millis,
+) -> Result<(), StoreError> {
+    taken.seen += 1;
+    let what = (connection, document.body.entity());
+    let unsure = &mut taken.unsure;
+    unclaimed::remember(tx, desk, what, (sale, &document.key), unsure, now)
+}
+
+/// A note of one of our sales.
 fn take_shipment(
     tx: &mut Tx<'_>,
     desk: &Desk,
@@ -125,17 +148,8 @@ fn take_shipment(
     now: Millis,
 ) -> Result<(), StoreError> {
     let Some(row) = shipment::intake::order_of(tx, desk, connection, found)? else {
-        let wanted = shipment::intake::is_wanted(desk, connection);
-        if wanted
-            && *taken
-                .unsure
-                .get_or_insert(shipment::unclaimed::possible(tx, connection, now)?)
-        {
-            let sale = &found.order_key;
-            shipment::unclaimed::remember(tx, connection, sale, &document.key, now)?;
-        }
-        taken.seen += 1;
-        return Ok(());
+        let sale = &found.order_key;
+        return strange(tx, desk, connection, document, sale, taken, now);
     };
     let Some(accepted) = tx.accept(connection, document, now)? else {
         taken.seen += 1;

@@ -52,6 +52,7 @@ pub mod swap;
 mod tickets;
 mod today;
 mod translate;
+mod unclaimed;
 mod verdict;
 pub mod view;
 mod words;

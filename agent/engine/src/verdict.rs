@@ -5,6 +5,7 @@ use crate::core::{Core, Desk};
 use crate::invoice;
 use crate::order;
 use crate::shipment;
+use crate::unclaimed;
 use crate::words;
 use std::sync::Arc;
 use waybill_model::backoff::Backoff;
@@ -248,7 +249,7 @@ impl Judge {
             Entity::Order,
             &receipt.key,
         )?;
-        shipment::unclaimed::claim(tx, job.to, &receipt.key, self.now)?;
+        unclaimed::claim(tx, job.to, &receipt.key, self.now)?;
         if receipt.duplicate {
             invoice::intake::found(tx, desk, job.to, &receipt.key, self.now)?;
         }

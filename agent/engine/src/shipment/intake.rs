@@ -33,13 +33,6 @@ pub(crate) fn leads_to(desk: &Desk, from: ConnectionId, to: ConnectionId) -> boo
         .any(|r| r.entity == Entity::Shipment && r.from == from && r.to == to)
 }
 
-/// Whether any route takes shipments of this connection.
-pub(crate) fn is_wanted(desk: &Desk, connection: ConnectionId) -> bool {
-    desk.routes
-        .iter()
-        .any(|r| r.entity == Entity::Shipment && r.from == connection)
-}
-
 /// Jobs of one note, in the order they were made.
 fn jobs_of_note(
     tx: &Tx<'_>,

@@ -8,6 +8,5 @@ pub(crate) mod rest;
 pub(crate) mod show;
 mod tables;
 pub(crate) mod trigger;
-pub(crate) mod unclaimed;
 pub(crate) mod unnoted;
 pub(crate) mod verdict;
