@@ -130,73 +130,100 @@ impl Network {
         call: &Call,
         batch: &[Delivery],
     ) -> Result<Vec<Verdict>, CallError> {
-        let host = |error: PortError| CallError::Host(error.0);
         let told: Vec<Told> = batch.iter().map(told).collect();
-        let all: Vec<u32> = (0..u32::try_from(batch.len()).unwrap_or(0)).collect();
-        let begin = |members: Vec<u32>, absent: Option<Millis>| async move {
+        self.tell(call, &told, (0..told.len()).collect()).await
+    }
+
+    /// These members of the batch, in one call where no part of them was begun at another time.
+    async fn tell(
+        &self,
+        call: &Call,
+        batch: &[Told],
+        members: Vec<usize>,
+    ) -> Result<Vec<Verdict>, CallError> {
+        let host = |error: PortError| CallError::Host(error.0);
+        let begin = |members: Vec<usize>, absent: Option<Millis>| async move {
             let (connection, scope) = (call.connection, &call.scope);
+            let members = members.into_iter().map(|at| u32::try_from(at).unwrap_or(0));
+            let members: Vec<u32> = members.collect();
             self.journal
                 .begin(connection, scope, "ship", &members, absent)
                 .await
+                .map_err(host)
+        };
+        let of = |members: &[usize]| -> Vec<Told> {
+            members.iter().map(|at| batch[*at].clone()).collect()
         };
         let mut adopted: BTreeMap<usize, Verdict> = BTreeMap::new();
-        let effect = match begin(all, None).await.map_err(host)? {
+        let effect = match begin(members.clone(), None).await? {
             Begun::Fresh(effect) => effect,
-            Begun::Replay(id) => return Ok(replayed(&id, &told)),
+            Begun::Replay(id) => return Ok(replayed(&id, &of(&members))),
             Begun::InDoubt { since } => {
                 if self.clock.now_ms() - since < PROCESSED_MS + 1_000 {
                     return Err(CallError::Failure(Failure::Retry(Some(2))));
                 }
-                let known = |t: &Told| {
-                    let world = lock(&self.world);
-                    world
-                        .taken
-                        .iter()
-                        .any(|k| k.order == t.order && k.tracking == t.tracking)
-                };
-                for (at, told) in told.iter().enumerate().filter(|(_, t)| known(t)) {
-                    adopted.insert(at, taken(&told.note, true));
+                for at in members.iter().filter(|at| self.has_taken(&batch[**at])) {
+                    adopted.insert(*at, taken(&batch[*at].note, true));
                 }
-                let rest = (0..told.len()).filter(|at| !adopted.contains_key(at));
-                let rest: Vec<u32> = rest.map(|at| u32::try_from(at).unwrap_or(0)).collect();
+                let rest: Vec<usize> = members
+                    .iter()
+                    .copied()
+                    .filter(|at| !adopted.contains_key(at))
+                    .collect();
                 if rest.is_empty() {
                     return Ok(adopted.into_values().collect());
                 }
-                // Younger calls among them were not looked up yet.
-                match begin(rest, Some(since)).await.map_err(host)? {
+                match begin(rest.clone(), Some(since)).await? {
                     Begun::Fresh(effect) => effect,
+                    // Younger calls among them were not looked up yet, or one has an answer: each alone.
+                    _ if rest.len() > 1 => {
+                        for at in rest {
+                            let verdict = match Box::pin(self.tell(call, batch, vec![at])).await {
+                                Ok(mut verdicts) => verdicts.remove(0),
+                                Err(CallError::Failure(failure)) => Err(failure),
+                                Err(other) => return Err(other),
+                            };
+                            adopted.insert(at, verdict);
+                        }
+                        return Ok(adopted.into_values().collect());
+                    }
                     _ => return Err(CallError::Failure(Failure::Retry(Some(2)))),
                 }
             }
         };
-        let members = told.iter().enumerate();
-        let sent: Vec<Told> = members
-            .filter(|(at, _)| !adopted.contains_key(at))
-            .map(|(_, told)| told.clone())
+        let sent: Vec<usize> = members
+            .iter()
+            .copied()
+            .filter(|at| !adopted.contains_key(at))
             .collect();
-        let (luck, id) = self.queue(&sent);
+        let (luck, id) = self.queue(&of(&sent));
+        let verdict = |at: usize| match luck {
+            // What was adopted is done: it must not lend its age to what was sent just now.
+            Luck::CutBefore | Luck::CutAfter => Err(Failure::Retry(None)),
+            _ => ticket(id, &batch[at].note),
+        };
         match luck {
             Luck::Refused(_) => {
                 let nothing = Finish::NothingHappened;
                 self.journal.finish(effect, nothing).await.map_err(host)?;
                 return Err(CallError::Failure(luck.failure()));
             }
-            // What was adopted is done: it must not lend its age to what was sent just now.
-            Luck::CutBefore | Luck::CutAfter => {
-                let kept = |at: usize| adopted.get(&at).cloned();
-                let verdicts =
-                    (0..told.len()).map(|at| kept(at).unwrap_or(Err(Failure::Retry(None))));
-                return Ok(verdicts.collect());
+            Luck::CutBefore | Luck::CutAfter => {}
+            Luck::Good => {
+                let answer = Finish::Answered(id.to_string().into_bytes());
+                self.journal.finish(effect, answer).await.map_err(host)?;
             }
-            Luck::Good => {}
         }
-        let answer = Finish::Answered(id.to_string().into_bytes());
-        self.journal.finish(effect, answer).await.map_err(host)?;
-        let verdict = |(at, told): (usize, &Told)| {
-            let known = adopted.get(&at).cloned();
-            known.unwrap_or_else(|| ticket(id, &told.note))
-        };
-        Ok(told.iter().enumerate().map(verdict).collect())
+        let verdicts = members
+            .iter()
+            .map(|at| adopted.remove(at).unwrap_or_else(|| verdict(*at)));
+        Ok(verdicts.collect())
+    }
+
+    fn has_taken(&self, told: &Told) -> bool {
+        let world = lock(&self.world);
+        let mut all = world.taken.iter();
+        all.any(|k| k.order == told.order && k.tracking == told.tracking)
     }
 
     fn queue(&self, members: &[Told]) -> (Luck, u64) {
