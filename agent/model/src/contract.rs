@@ -296,6 +296,8 @@ pub struct Credential {
     pub scheme: Scheme,
     pub secrets: Vec<String>,
     pub hosts: Vec<String>,
+    #[serde(default)]
+    pub steps: Vec<String>,
 }
 
 /// A URL prefix (template) and its call limits; 0 is no limit.

@@ -344,6 +344,7 @@ mod tests {
                 }),
                 secrets: vec!["key".to_owned()],
                 hosts: vec!["{domain}".to_owned()],
+                steps: Vec::new(),
             }],
             settings: vec![Setting {
                 key: "domain".to_owned(),

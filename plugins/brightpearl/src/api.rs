@@ -74,7 +74,7 @@ impl<'h> Api<'h> {
         let stored = host.kv_get(&[INSTANCE.to_owned()]).pop().flatten();
         let stored = stored.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let told = stored.as_deref().and_then(|text| text.parse().ok());
-        let chosen = settings.id("instance-id").map_err(Failure::Rejected)?;
+        let chosen = settings.instance().map_err(Failure::Rejected)?;
         Ok(Self {
             host,
             base: settings.base_url(),

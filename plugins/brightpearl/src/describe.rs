@@ -3,7 +3,7 @@
 
 use waybill_sdk::commerce::Entity;
 use waybill_sdk::types::{
-    Choice, Credential, Descriptor, Feed, Field, Intake, Reach, Scheme, Setting, Table,
+    Choice, Credential, Descriptor, Feed, Field, Intake, Oauth, Reach, Scheme, Setting, Table,
 };
 
 /// Where the API of an account is, unless the merchant enters a whole address.
@@ -24,6 +24,7 @@ pub fn default_of(key: &str) -> Option<&'static str> {
     Some(match key {
         "api-domain" => "euw1.brightpearlconnect.com",
         "auth" => "staff",
+        "oauth-url" => "https://oauth.brightpearl.com",
         "delivery-date" => "none",
         "customer-prefix" => "WAYBILL-",
         "search-settle-secs" => "30",
@@ -86,24 +87,38 @@ fn intake(entity: Entity) -> Intake {
     }
 }
 
+/// Where tokens of an approval come from.
+const OAUTH_URL: &str = "{oauth-url}/token/{account}";
+
 fn credentials() -> Vec<Credential> {
     vec![
+        approval(),
         credential(
             "staff",
             "Private app, staff token",
-            "In Brightpearl: App Store, Private apps, add a staff app, then Manage users: the token of one user.",
+            "The token of one user of a private app.",
             &[
                 ("brightpearl-app-ref", "{app-ref}"),
                 ("brightpearl-staff-token", "{token}"),
+            ],
+            &[
+                "In Brightpearl, open App Store, then Private apps, and add a staff app.",
+                "Copy its reference into \"App reference\".",
+                "Choose Manage users and create a token for the user that sales are to be made by.",
+                "Copy the token at once: Brightpearl shows it once.",
             ],
         ),
         credential(
             "account",
             "Private app, account token",
-            "The token of a system app that exists already; Brightpearl gives out no new ones.",
+            "The token of a system app that exists already.",
             &[
                 ("brightpearl-app-ref", "{app-ref}"),
                 ("brightpearl-account-token", "{token}"),
+            ],
+            &[
+                "Brightpearl gives out no new system apps: use this only where you have one.",
+                "In Brightpearl, open App Store, then Private apps; the app's page has its reference and its token.",
             ],
         ),
         credential(
@@ -115,21 +130,71 @@ fn credentials() -> Vec<Credential> {
                 ("brightpearl-dev-ref", "{dev-ref}"),
                 ("brightpearl-app-ref", "{app-ref}"),
             ],
+            &["It ends after a week and is not renewed: for trials only."],
         ),
     ]
 }
 
-fn credential(slot: &str, label: &str, help: &str, headers: &[(&str, &str)]) -> Credential {
+/// An app that the merchant approves in the browser. Brightpearl knows no scopes, and a public client has no secret.
+fn approval() -> Credential {
+    let hosts = ["{oauth-url}", "{base-url}", BASE_URL, MOVED_URL];
+    let headers = [
+        ("Authorization", "Bearer {access_token}"),
+        ("brightpearl-dev-ref", "{dev-ref}"),
+        ("brightpearl-app-ref", "{app-ref}"),
+    ];
+    Credential {
+        slot: "oauth".to_owned(),
+        label: "Approve at Brightpearl".to_owned(),
+        help: "You log in at Brightpearl and approve; no token is typed anywhere.".to_owned(),
+        scheme: Scheme::Oauth2Code(Oauth {
+            authorize_url: "{oauth-url}/authorize/{account}".to_owned(),
+            token_url: OAUTH_URL.to_owned(),
+            client_id: "{app-ref}".to_owned(),
+            form: Vec::new(),
+            headers: pairs(&headers),
+            expose: vec![
+                "api_domain".to_owned(),
+                "installation_instance_id".to_owned(),
+            ],
+        }),
+        secrets: Vec::new(),
+        hosts: hosts.map(str::to_owned).to_vec(),
+        steps: [
+            "Register once as a Brightpearl developer: you get a developer reference.",
+            "Add an app named Waybill, of the kind \"public\". It can stay \"in development\".",
+            "As its redirect address, copy this: {redirect}",
+            "Add your account code as an early-access account of the app.",
+            "Copy developer reference and app reference into the fields here, and save.",
+            "Then connect: you approve at Brightpearl and come back here.",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+    }
+}
+
+fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
     let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    list.iter().map(pair).collect()
+}
+
+fn credential(
+    slot: &str,
+    label: &str,
+    help: &str,
+    headers: &[(&str, &str)],
+    steps: &[&str],
+) -> Credential {
     Credential {
         slot: slot.to_owned(),
         label: label.to_owned(),
         help: help.to_owned(),
-        scheme: Scheme::Headers(headers.iter().map(pair).collect()),
+        scheme: Scheme::Headers(pairs(headers)),
         secrets: vec!["token".to_owned()],
         hosts: ["{base-url}", BASE_URL, MOVED_URL]
             .map(str::to_owned)
             .to_vec(),
+        steps: steps.iter().map(|step| (*step).to_owned()).collect(),
     }
 }
 
@@ -244,8 +309,9 @@ fn connection_settings() -> Vec<Setting> {
             CONNECTION,
             "auth",
             "Sign in with",
-            "A staff token of a private app is the simplest.",
+            "Brightpearl wants integrations to be approved; a staff token of a private app is the simplest.",
             one_of(&[
+                ("oauth", "Approve at Brightpearl"),
                 ("staff", "Private app, staff token"),
                 ("account", "Private app, account token"),
                 ("bearer", "Access token"),
@@ -257,7 +323,7 @@ fn connection_settings() -> Vec<Setting> {
                 CONNECTION,
                 "app-ref",
                 "App reference",
-                "Of your private app, for example mystore_waybill.",
+                "Of your app, for example mystore_waybill.",
                 Field::Text,
             )
         },
@@ -265,8 +331,15 @@ fn connection_settings() -> Vec<Setting> {
             CONNECTION,
             "dev-ref",
             "Developer reference",
-            "Only for access tokens.",
+            "Of your developer account. Only where you approve at Brightpearl, and for access tokens.",
             Field::Text,
+        ),
+        setting(
+            CONNECTION,
+            "oauth-url",
+            "Sign-in address",
+            "Where you approve. Another one is only for trials against a sandbox.",
+            Field::Url,
         ),
         setting(
             CONNECTION,
@@ -465,7 +538,16 @@ mod tests {
         let all = descriptor();
         let reach: Vec<&str> = all.reach.iter().map(|r| r.url.as_str()).collect();
         for credential in &all.credentials {
-            assert!(credential.hosts.iter().all(|h| reach.contains(&h.as_str())));
+            // Brightpearl's own page and nobody else gets what an approval is about.
+            let known =
+                |h: &&str| reach.contains(h) || *h == "{oauth-url}" && credential.slot == "oauth";
+            assert!(
+                credential
+                    .hosts
+                    .iter()
+                    .map(String::as_str)
+                    .all(|h| known(&h))
+            );
         }
         assert!(all.reach.iter().all(|r| r.per_minute < 200));
     }

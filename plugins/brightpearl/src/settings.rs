@@ -103,6 +103,17 @@ impl<'a> Settings<'a> {
         self.get("auth").unwrap_or("staff").to_owned()
     }
 
+    /// This app's installation, where the merchant entered it or the approval named it.
+    pub fn instance(self) -> Result<Option<i64>, Problem> {
+        let approved = self.slot() == "oauth";
+        Ok(self.id("instance-id")?.or_else(|| {
+            approved
+                .then(|| self.get("token.installation_instance_id"))??
+                .parse()
+                .ok()
+        }))
+    }
+
     /// How long a search may trail a write, in milliseconds.
     pub fn settle_ms(self) -> u64 {
         let secs: u64 = self
@@ -215,7 +226,7 @@ impl<'a> Settings<'a> {
             ));
         }
         let slot = self.slot();
-        if !["staff", "account", "bearer"].contains(&slot.as_str()) {
+        if !["oauth", "staff", "account", "bearer"].contains(&slot.as_str()) {
             found.push(Problem::new(
                 "auth",
                 format!("`{slot}` is no way to sign in."),
@@ -229,7 +240,7 @@ impl<'a> Settings<'a> {
                 "Copy it from App Store, Private apps in Brightpearl.",
             ));
         }
-        if slot == "bearer" && self.get("dev-ref").is_none() {
+        if matches!(&*slot, "bearer" | "oauth") && self.get("dev-ref").is_none() {
             found.push(Problem::new(
                 "dev-ref",
                 "The developer reference is missing.",

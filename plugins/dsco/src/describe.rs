@@ -65,6 +65,10 @@ fn reach() -> Vec<Reach> {
     ]
 }
 
+fn steps(list: &[&str]) -> Vec<String> {
+    list.iter().map(|step| (*step).to_owned()).collect()
+}
+
 fn credentials() -> Vec<Credential> {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let hosts = || vec!["{api-url}".to_owned()];
@@ -84,6 +88,12 @@ fn credentials() -> Vec<Credential> {
             }),
             secrets: vec!["client-id".to_owned(), "client-secret".to_owned()],
             hosts: hosts(),
+            steps: steps(&[
+                "Log in to the DSCO portal as an administrator.",
+                "Open Automation & Reporting, then Automation, then API.",
+                "Create an API client. Its secret is shown once: copy id and secret at once.",
+                "Production and staging have credentials of their own; enter the address they belong to.",
+            ]),
         },
         Credential {
             slot: TOKEN.to_owned(),
@@ -93,6 +103,10 @@ fn credentials() -> Vec<Credential> {
             scheme: Scheme::Headers(vec![pair("Authorization", "bearer {token}")]),
             secrets: vec!["token".to_owned()],
             hosts: hosts(),
+            steps: steps(&[
+                "Only older accounts have a token that never expires: DSCO support gives it out.",
+                "Everybody else creates a client id and secret instead.",
+            ]),
         },
     ]
 }

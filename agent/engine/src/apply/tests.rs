@@ -164,6 +164,7 @@ pub(super) fn descriptors() -> Vec<Descriptor> {
         scheme: Scheme::Headers(Vec::new()),
         secrets: vec!["client-id".to_owned(), "client-secret".to_owned()],
         hosts: Vec::new(),
+        steps: Vec::new(),
     }];
     network.pulls = vec![Feed {
         entity: Entity::Order,

@@ -222,7 +222,7 @@ record!(m::OAuth as con::Oauth { authorize_url, token_url, client_id, form, head
 cases!(m::Scheme as con::Scheme {
     Headers(Headers), OAuth2Client(Oauth2Client), OAuth2Code(Oauth2Code)
 }, { SftpPassword = SftpPassword, SshKey = SshKey });
-record!(m::Credential as con::Credential { slot, label, help, scheme, secrets, hosts });
+record!(m::Credential as con::Credential { slot, label, help, scheme, secrets, hosts, steps });
 record!(m::Reach as con::Reach { url, per_minute, per_second });
 record!(m::Table as con::Table { name, label, columns, per_retailer, lookup });
 record!(m::Feed as con::Feed { entity, poll_secs, settles });

@@ -121,6 +121,7 @@ fn exposing() -> Credential {
         }),
         secrets: Vec::new(),
         hosts: vec!["{address}".to_owned()],
+        steps: Vec::new(),
     }
 }
 

@@ -47,6 +47,7 @@ pub fn descriptor() -> Descriptor {
             scheme: Scheme::Headers(vec![("x-api-key".to_owned(), "{key}".to_owned())]),
             secrets: vec!["key".to_owned()],
             hosts: vec![address()],
+            steps: vec!["Ask the warehouse's office for a token.".to_owned()],
         }],
         settings: vec![Setting {
             key: ADDRESS.to_owned(),

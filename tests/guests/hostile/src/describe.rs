@@ -81,6 +81,7 @@ fn plain() -> Descriptor {
                 &[],
                 owned(&["{base}"]),
             ),
+            credential("approval", approval(), &[], owned(&["{base}"])),
             credential(
                 "files",
                 Scheme::SftpPassword,
@@ -113,6 +114,17 @@ fn plain() -> Descriptor {
     }
 }
 
+fn approval() -> Scheme {
+    Scheme::Oauth2Code(Oauth {
+        authorize_url: "{base}/approve?kind=app".to_owned(),
+        token_url: "{base}/oauth/token".to_owned(),
+        client_id: "me & mine".to_owned(),
+        form: Vec::new(),
+        headers: Vec::new(),
+        expose: vec!["domain".to_owned(), "place".to_owned()],
+    })
+}
+
 fn reach(url: &str, per_minute: u32) -> Reach {
     Reach {
         url: url.to_owned(),
@@ -133,6 +145,7 @@ fn credential(slot: &str, scheme: Scheme, secrets: &[&str], hosts: Vec<String>) 
         scheme,
         secrets: secrets.iter().map(|s| (*s).to_owned()).collect(),
         hosts,
+        steps: Vec::new(),
     }
 }
 
