@@ -188,6 +188,21 @@ impl Vault for StorePorts {
             })
             .map_err(port)
     }
+
+    async fn keep(
+        &self,
+        connection: ConnectionId,
+        slot: &str,
+        name: &str,
+        secret: &SecretString,
+    ) -> Result<(), PortError> {
+        let (slot, name, secret, now) =
+            (slot.to_owned(), name.to_owned(), secret.clone(), self.now());
+        self.store
+            .write(move |tx| tx.set_secret(connection, &slot, &name, &secret, now))
+            .await
+            .map_err(port)
+    }
 }
 
 /// Slot of the vault for the keys of file servers: sealed, so that nobody who can write to the database puts a stranger in

@@ -5,6 +5,7 @@ use crate::knock::Knock;
 use crate::levels;
 use crate::ports::EffectScope;
 use async_trait::async_trait;
+use secrecy::SecretString;
 use std::collections::BTreeSet;
 use waybill_model::contract::{
     ChoicePage, Context, Delivered, Delivery, Descriptor, Exchange, Failure, Hint, KvWrite, Levels,
@@ -97,6 +98,14 @@ fn no_webhooks<T>() -> Answer<T> {
     ))
 }
 
+fn no_consent(slot: &str) -> Problem {
+    Problem::new(
+        "no-consent",
+        format!("The credential `{slot}` is not one that is approved in the browser."),
+        "Enter its secrets on the page of the connection.",
+    )
+}
+
 /// One loaded build of a connector.
 #[async_trait]
 pub trait Connector: Send + Sync {
@@ -119,6 +128,25 @@ pub trait Connector: Send + Sync {
     /// wherever people read.
     async fn knock_at(&self, _url: &str, _shown: String) -> Option<Knock> {
         None
+    }
+    /// The address where a merchant approves the slot: the vendor sends the browser back to `redirect`, with `state`.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn consent(&self, slot: &str, _redirect: &str, _state: &str) -> Result<String, Problem> {
+        Err(no_consent(slot))
+    }
+    /// Takes the code of an approval for tokens, and seals them. `redirect` is the one that the approval was asked with.
+    ///
+    /// # Errors
+    /// Why there are none.
+    async fn approved(
+        &self,
+        slot: &str,
+        _code: SecretString,
+        _redirect: &str,
+    ) -> Result<(), Problem> {
+        Err(no_consent(slot))
     }
     /// Values of a lookup.
     async fn choices(&self, call: Call, key: String, cursor: Option<String>) -> Answer<ChoicePage>;

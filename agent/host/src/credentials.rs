@@ -1,6 +1,7 @@
 //! Adds a slot's secrets to a request, on the host's side of the border: by slot and by host, never to anybody else.
 //! It fetches no tokens itself (`oauth.rs`) and sends nothing.
 
+use crate::consent::without_approval;
 use crate::effects::{Denial, IoError, told};
 use crate::oauth::Asking;
 use crate::ports::{PortError, WireError, WireResponse};
@@ -19,8 +20,8 @@ pub(crate) enum CredentialError {
     Denied(Denial),
     #[error("the secret `{name}` of `{slot}` is not set")]
     Missing { slot: String, name: String },
-    #[error("`{slot}` signs in by {scheme}, which this agent cannot do yet")]
-    NotSupported { slot: String, scheme: &'static str },
+    #[error("nobody has approved `{0}`, or the approval is over")]
+    NotApproved(String),
     #[error("the sign-in of `{slot}` was refused with status {status}")]
     Refused { slot: String, status: u16 },
     #[error("the sign-in of `{0}` was answered without a token")]
@@ -67,9 +68,9 @@ impl CredentialError {
                 "credential-refused",
                 "Enter the credentials again on the page of the connection.",
             ),
-            Self::NotSupported { .. } => (
-                "credential-not-supported",
-                "Choose another way to sign in, where the connector offers one.",
+            Self::NotApproved(_) => (
+                "not-approved",
+                "Press Connect on the page of the connection and approve.",
             ),
             _ => return None,
         };
@@ -123,10 +124,6 @@ pub(crate) async fn prepare(
     exchanges: &mut Vec<Exchange>,
 ) -> Result<Prepared, CredentialError> {
     let credential = granted(bound, slot, url)?;
-    let not_supported = |scheme| CredentialError::NotSupported {
-        slot: slot.to_owned(),
-        scheme,
-    };
     match &credential.scheme {
         Scheme::Headers(templates) => {
             let secrets = entered(bound, credential).await?;
@@ -137,8 +134,9 @@ pub(crate) async fn prepare(
                 token: None,
             })
         }
-        Scheme::OAuth2Client(oauth) => {
-            let secrets = entered(bound, credential).await?;
+        Scheme::OAuth2Client(oauth) | Scheme::OAuth2Code(oauth) => {
+            let mut secrets = entered(bound, credential).await?;
+            without_approval(&mut secrets);
             let filled_in = bound.filled();
             let asking = Asking {
                 bound,
@@ -148,7 +146,12 @@ pub(crate) async fn prepare(
                 hosts: filled_in.hosts.get(slot).map_or(&[], Vec::as_slice),
                 timeout_ms,
             };
-            let token = bound.ports.tokens.get(&asking, refused, exchanges).await?;
+            let tokens = &bound.ports.tokens;
+            let token = if matches!(credential.scheme, Scheme::OAuth2Code(_)) {
+                tokens.approved(&asking, refused, exchanges).await?
+            } else {
+                tokens.get(&asking, refused, exchanges).await?
+            };
             let mut known = secrets;
             known.insert("access_token".to_owned(), token.value.clone());
             for (name, value) in &token.fields {
@@ -162,7 +165,6 @@ pub(crate) async fn prepare(
                 token: Some(token.value),
             })
         }
-        Scheme::OAuth2Code(_) => Err(not_supported("an OAuth 2 consent page")),
         Scheme::SftpPassword | Scheme::SshKey => {
             Err(CredentialError::Denied(Denial::NotGranted(format!(
                 "the credential `{slot}` signs in to a file server and goes into no web request"

@@ -4,6 +4,7 @@
 use crate::budget::Budgets;
 use crate::caps;
 use crate::connector::{Answer, Call, CallError, Connector, Received};
+use crate::consent;
 use crate::filled::Kept;
 use crate::knock::{self, Knock};
 use crate::levels;
@@ -16,6 +17,7 @@ use crate::v0_1::exports::{Exports, Live, Stop};
 use crate::visit::Ready;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
+use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -145,6 +147,9 @@ impl BoundGeneration {
             )));
         }
         let mut context = std::mem::take(&mut call.context);
+        if let Err(error) = self.bound.recall().await {
+            return Answer::refused(CallError::Host(error.to_string()));
+        }
         context.settings.extend(self.bound.exposed());
         let deadline = Instant::now() + Duration::from_millis(call.limit_ms);
         let visitor = Visitor {
@@ -316,6 +321,19 @@ impl Connector for BoundGeneration {
 
     async fn knock_at(&self, url: &str, shown: String) -> Option<Knock> {
         Some(knock::at_own(&self.bound, url, shown).await)
+    }
+
+    fn consent(&self, slot: &str, redirect: &str, state: &str) -> Result<String, Problem> {
+        consent::address(&self.bound, slot, redirect, state)
+    }
+
+    async fn approved(
+        &self,
+        slot: &str,
+        code: SecretString,
+        redirect: &str,
+    ) -> Result<(), Problem> {
+        consent::take(&self.bound, slot, &code, redirect).await
     }
 
     async fn choices(&self, call: Call, key: String, cursor: Option<String>) -> Answer<ChoicePage> {

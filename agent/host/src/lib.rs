@@ -7,6 +7,7 @@ mod agreement;
 pub mod budget;
 mod caps;
 pub mod connector;
+mod consent;
 mod credentials;
 mod effects;
 pub mod engine;

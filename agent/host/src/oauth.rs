@@ -1,5 +1,6 @@
-//! Access tokens of OAuth 2 clients: fetched once for all who wait, kept in memory only, renewed before they expire or
-//! when the vendor refuses them. The guest never sees one; transcripts show the request without its secrets.
+//! Access tokens of OAuth 2: fetched once for all who wait, renewed before they expire or when the vendor refuses them.
+//! Those of a client's own secret are kept in memory only; those of an approval are `consent.rs`'s business. The guest
+//! never sees one; transcripts show the request without its secrets.
 
 use crate::credentials::{CredentialError, scrub};
 use crate::effects::Denial;
@@ -38,9 +39,18 @@ pub(crate) struct Tokens {
 pub(crate) struct Token {
     pub(crate) value: SecretString,
     pub(crate) fields: Pairs,
-    renew_at: Millis,
-    /// Of the request that got it: other settings or secrets need another token.
-    fingerprint: [u8; 32],
+    /// What gets the next one, where the vendor gave one.
+    pub(crate) refresh: Option<SecretString>,
+    pub(crate) renew_at: Millis,
+    pub(crate) expires_at: Millis,
+    /// Of what got it: other settings or secrets need another token.
+    pub(crate) fingerprint: [u8; 32],
+}
+
+impl Token {
+    pub(crate) fn is(&self, other: Option<&SecretString>) -> bool {
+        other.is_some_and(|other| other.expose_secret() == self.value.expose_secret())
+    }
 }
 
 /// A credential at work in one call.
@@ -53,10 +63,31 @@ pub(crate) struct Asking<'a> {
     pub(crate) timeout_ms: u64,
 }
 
-struct Field {
-    name: String,
-    value: String,
-    secret: bool,
+/// One field of the form that a token is asked with.
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) secret: bool,
+}
+
+impl Field {
+    /// One that anybody may read.
+    pub(crate) fn plain(name: &str, value: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            secret: false,
+        }
+    }
+
+    /// One that nobody may.
+    pub(crate) fn sealed(name: &str, value: &SecretString) -> Self {
+        Self {
+            name: name.to_owned(),
+            value: value.expose_secret().to_owned(),
+            secret: true,
+        }
+    }
 }
 
 impl Tokens {
@@ -76,26 +107,36 @@ impl Tokens {
         refused: Option<&SecretString>,
         exchanges: &mut Vec<Exchange>,
     ) -> Result<Token, CredentialError> {
-        let key = (asking.bound.setup.id, asking.credential.slot.clone());
         let url = asking.token_url()?;
-        let fields = asking.form()?;
+        let grant = Field::plain("grant_type", "client_credentials");
+        let fields = asking.form(vec![grant])?;
         let fingerprint = fingerprint(&url, &fields);
-        let cell = self.cell(&key);
+        let cell = self.cell(asking);
         let mut held = cell.lock().await;
-        if let Some(token) = &*held {
-            let same = |other: &SecretString| other.expose_secret() == token.value.expose_secret();
-            if token.fingerprint == fingerprint
-                && token.renew_at > asking.bound.now()
-                && !refused.is_some_and(same)
-            {
-                return Ok(token.clone());
-            }
+        if let Some(token) = &*held
+            && token.fingerprint == fingerprint
+            && token.renew_at > asking.bound.now()
+            && !token.is(refused)
+        {
+            return Ok(token.clone());
         }
         *held = None;
-        let token = asking.fetch(&url, &fields, fingerprint, exchanges).await?;
+        let mut token = asking.fetch(&url, &fields, exchanges).await?;
+        token.fingerprint = fingerprint;
         *held = Some(token.clone());
-        let exposed = token
-            .fields
+        self.expose(asking, &token.fields);
+        Ok(token)
+    }
+
+    /// Whether it is known what the guest may read of the slot's token.
+    pub(crate) fn knows(&self, connection: ConnectionId, slot: &str) -> bool {
+        let exposed = self.exposed.lock().unwrap_or_else(PoisonError::into_inner);
+        exposed.contains_key(&(connection, slot.to_owned()))
+    }
+
+    /// Keeps what the guest may read of a token's fields.
+    pub(crate) fn expose(&self, asking: &Asking<'_>, fields: &Pairs) {
+        let exposed = fields
             .iter()
             .filter(|(name, _)| asking.oauth.expose.contains(name))
             .map(|(name, value)| (format!("token.{name}"), value.clone()))
@@ -103,13 +144,13 @@ impl Tokens {
         self.exposed
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(key, exposed);
-        Ok(token)
+            .insert(asking.key(), exposed);
     }
 
-    fn cell(&self, key: &Key) -> Cell {
+    /// Where the slot's token is.
+    pub(crate) fn cell(&self, asking: &Asking<'_>) -> Cell {
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(cells.entry(key.clone()).or_default())
+        Arc::clone(cells.entry(asking.key()).or_default())
     }
 }
 
@@ -131,7 +172,11 @@ fn encode<'a>(fields: &'a [Field], value: impl Fn(&'a Field) -> &'a str) -> Stri
 }
 
 impl Asking<'_> {
-    fn fill(&self, template: &str) -> Result<String, CredentialError> {
+    fn key(&self) -> Key {
+        (self.bound.setup.id, self.credential.slot.clone())
+    }
+
+    pub(crate) fn fill(&self, template: &str) -> Result<String, CredentialError> {
         let known = self.bound.filled();
         let filled = reach::fill(template, |name| {
             let secret = self.secrets.get(name).map(|s| s.expose_secret().to_owned());
@@ -147,7 +192,7 @@ impl Asking<'_> {
     }
 
     /// Where the token comes from: a host of this slot, over a good transport.
-    fn token_url(&self) -> Result<Url, CredentialError> {
+    pub(crate) fn token_url(&self) -> Result<Url, CredentialError> {
         let url = reach::parse(&self.fill(&self.oauth.token_url)?)?;
         let slot = &self.credential.slot;
         if !reach::is_one_of(self.hosts, &url) {
@@ -165,7 +210,7 @@ impl Asking<'_> {
     }
 
     /// The descriptor's own pairs, then what the grant needs and they lack.
-    fn form(&self) -> Result<Vec<Field>, CredentialError> {
+    pub(crate) fn form(&self, grant: Vec<Field>) -> Result<Vec<Field>, CredentialError> {
         let mut fields = Vec::new();
         for (name, template) in &self.oauth.form {
             fields.push(Field {
@@ -173,6 +218,11 @@ impl Asking<'_> {
                 value: self.fill(template)?,
                 secret: self.names_a_secret(template),
             });
+        }
+        for field in grant {
+            if fields.iter().all(|f: &Field| f.name != field.name) {
+                fields.push(field);
+            }
         }
         let mut add = |name: &str, value: Option<(String, bool)>| {
             if fields.iter().all(|f: &Field| f.name != name)
@@ -185,7 +235,6 @@ impl Asking<'_> {
                 });
             }
         };
-        add("grant_type", Some(("client_credentials".to_owned(), false)));
         let client = &self.oauth.client_id;
         if client.is_empty() {
             add("client_id", self.secret("client_id").map(|v| (v, true)));
@@ -210,11 +259,11 @@ impl Asking<'_> {
             .map(|s| s.expose_secret().to_owned())
     }
 
-    async fn fetch(
+    /// Asks for a token; its fingerprint is the caller's to set.
+    pub(crate) async fn fetch(
         &self,
         url: &Url,
         fields: &[Field],
-        fingerprint: [u8; 32],
         exchanges: &mut Vec<Exchange>,
     ) -> Result<Token, CredentialError> {
         let at = self.bound.now();
@@ -244,14 +293,17 @@ impl Asking<'_> {
         };
         exchange.status = answer.status;
         if !(200..300).contains(&answer.status) {
-            exchange.answer = scrub(&kept(&answer.body), self.secrets.values());
+            let sent = fields.iter().filter(|f| f.secret);
+            let sent: Vec<SecretString> = sent.map(|f| f.value.clone().into()).collect();
+            let secrets = self.secrets.values().chain(&sent);
+            exchange.answer = scrub(&kept(&answer.body), secrets);
             return Err(CredentialError::Refused {
                 slot: self.credential.slot.clone(),
                 status: answer.status,
             });
         }
         "a token, not kept".clone_into(&mut exchange.answer);
-        self.token(&answer.body, fingerprint).ok_or_else(|| {
+        self.token(&answer.body).ok_or_else(|| {
             "no `access_token` in the answer".clone_into(&mut exchange.answer);
             CredentialError::NoToken(self.credential.slot.clone())
         })
@@ -279,7 +331,7 @@ impl Asking<'_> {
         }
     }
 
-    fn token(&self, body: &[u8], fingerprint: [u8; 32]) -> Option<Token> {
+    fn token(&self, body: &[u8]) -> Option<Token> {
         let Value::Object(answer) = serde_json::from_slice(body).ok()? else {
             return None;
         };
@@ -288,25 +340,33 @@ impl Asking<'_> {
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         };
-        let mut access = text(answer.get("access_token")?)?;
-        if access.contains('%') {
-            // `%` cannot occur in a token, so somebody has percent-encoded it.
-            access = percent_decode_str(&access).decode_utf8_lossy().into_owned();
-        }
+        // `%` cannot occur in a token, so somebody has percent-encoded it.
+        let plain = |token: String| {
+            if token.contains('%') {
+                percent_decode_str(&token).decode_utf8_lossy().into_owned()
+            } else {
+                token
+            }
+        };
+        let access = plain(text(answer.get("access_token")?)?);
+        let refresh = answer.get("refresh_token").and_then(text).map(plain);
         let life = answer
             .get("expires_in")
             .and_then(text)
             .and_then(|t| t.parse::<u32>().ok())
             .map_or(UNNAMED_LIFE, |secs| Millis::from(secs) * 1_000);
+        let now = self.bound.now();
         Some(Token {
             value: access.into(),
+            refresh: refresh.filter(|token| !token.is_empty()).map(Into::into),
             fields: answer
                 .iter()
                 .filter(|(name, _)| !matches!(name.as_str(), "access_token" | "refresh_token"))
                 .filter_map(|(name, value)| Some((name.clone(), text(value)?)))
                 .collect(),
-            renew_at: self.bound.now() + life - MARGIN.min(life / 2),
-            fingerprint,
+            renew_at: now + life - MARGIN.min(life / 2),
+            expires_at: now + life,
+            fingerprint: [0; 32],
         })
     }
 }

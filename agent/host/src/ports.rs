@@ -115,6 +115,17 @@ pub trait Vault: Send + Sync {
         connection: ConnectionId,
         slot: &str,
     ) -> Result<BTreeMap<String, SecretString>, PortError>;
+    /// Seals a secret the vendor gave (the tokens of an approval) in the place of the one before, and answers after the
+    /// commit.
+    async fn keep(
+        &self,
+        _connection: ConnectionId,
+        slot: &str,
+        _name: &str,
+        _secret: &SecretString,
+    ) -> Result<(), PortError> {
+        Err(PortError(format!("nothing can be kept for `{slot}` here")))
+    }
 }
 
 /// The keys by which file servers are known again.

@@ -5,6 +5,7 @@ use super::samples::Kind;
 use super::watch::{Noted, Seen, Watch};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
+use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use waybill_host::connector::{Answer, Call, CallError, Connector, Received};
@@ -216,6 +217,17 @@ impl Connector for Watched {
     }
     async fn knock_at(&self, url: &str, shown: String) -> Option<Knock> {
         self.inner.knock_at(url, shown).await
+    }
+    fn consent(&self, slot: &str, redirect: &str, state: &str) -> Result<String, Problem> {
+        self.inner.consent(slot, redirect, state)
+    }
+    async fn approved(
+        &self,
+        slot: &str,
+        code: SecretString,
+        redirect: &str,
+    ) -> Result<(), Problem> {
+        self.inner.approved(slot, code, redirect).await
     }
     async fn choices(&self, call: Call, key: String, cursor: Option<String>) -> Answer<ChoicePage> {
         self.inner.choices(call, key, cursor).await

@@ -6,6 +6,7 @@
     reason = "the lint knows test functions, not what they share"
 )]
 
+mod approvals;
 mod budgets;
 mod hostile;
 mod http;

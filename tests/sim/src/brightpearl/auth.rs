@@ -38,6 +38,10 @@ pub(super) struct Auth {
     dice: Dice,
     tokens: Vec<Token>,
     codes: BTreeMap<String, Code>,
+    /// How long an authorisation code lives.
+    pub(super) code_life_ms: i64,
+    /// Whether each late refresh spends the refresh token it was asked with.
+    pub(super) rotate: bool,
     /// When set, what token answers name as the host of the API.
     pub(super) api_domain: Option<String>,
 }
@@ -57,6 +61,8 @@ impl Auth {
             dice: Dice::new(seed ^ 0xA11C_E5ED),
             tokens: vec![bearer],
             codes: BTreeMap::new(),
+            code_life_ms: CODE_LIFE_MS,
+            rotate: false,
             api_domain: None,
         }
     }
@@ -147,6 +153,23 @@ impl Auth {
                 Some("Redirect uri is missing or not absolute"),
             );
         };
+        // A browser shows a page; whoever asks without one has approved.
+        let browser = req
+            .header("accept")
+            .is_some_and(|a| a.contains("text/html"));
+        match req.param("decision") {
+            None if browser => return consent(req),
+            Some("deny") => {
+                let mut pairs = target.query_pairs_mut();
+                pairs.append_pair("error", "access_denied");
+                if let Some(state) = req.param("state") {
+                    pairs.append_pair("state", state);
+                }
+                drop(pairs);
+                return Resp::empty(302).with_header("location", target.as_str());
+            }
+            _ => {}
+        }
         let code = self.secret();
         target.query_pairs_mut().append_pair("code", &code);
         if let Some(state) = req.param("state") {
@@ -155,7 +178,7 @@ impl Auth {
         let kept = Code {
             client_id: client_id.to_owned(),
             redirect_uri: redirect_uri.to_owned(),
-            expires_at: now + CODE_LIFE_MS,
+            expires_at: now + self.code_life_ms,
         };
         self.codes.insert(code, kept);
         Resp::empty(302).with_header("location", target.as_str())
@@ -211,6 +234,9 @@ impl Auth {
             return failure("invalid_grant", Some(text));
         };
         if token.expires_at.is_some_and(|at| now >= at) {
+            if self.rotate {
+                token.refresh = format!("{fresh}next");
+            }
             token.access = fresh;
             token.expires_at = Some(now + life_ms);
         }
@@ -240,6 +266,33 @@ impl Auth {
         let (a, b) = (self.dice.next_u64(), self.dice.next_u64());
         format!("{a:016x}+/{b:016x}==")
     }
+}
+
+/// The page on which a merchant approves an app, as bare as can be.
+fn consent(req: &Req) -> Resp {
+    let text = |name: &str| {
+        let text = req.param(name).unwrap_or("");
+        text.replace('&', "&amp;").replace('<', "&lt;")
+    };
+    let link = |decision: &str, words: &str| {
+        let query = ["response_type", "client_id", "redirect_uri", "state"];
+        let mut pairs = form_urlencoded::Serializer::new(String::new());
+        for name in query {
+            if let Some(value) = req.param(name) {
+                pairs.append_pair(name, value);
+            }
+        }
+        pairs.append_pair("decision", decision);
+        let query = pairs.finish().replace('&', "&amp;");
+        format!("<p><a id=\"{decision}\" href=\"?{query}\">{words}</a></p>")
+    };
+    let body = format!(
+        "<!doctype html><title>Sandbox</title><h1>Let {} work with this account?</h1>{}{}",
+        text("client_id"),
+        link("approve", "Approve"),
+        link("deny", "Do not approve")
+    );
+    Resp::html(200, &body)
 }
 
 fn form(req: &Req, name: &str) -> String {

@@ -107,6 +107,7 @@ impl Brightpearl {
             "zoneOffsetMinutes": self.settings.zone_offset_minutes,
             "tokenLifeSeconds": self.settings.token_life_s,
             "invoiceDelayMs": self.settings.invoice_delay_ms, "apiDomain": self.auth.api_domain,
+            "codeLifeMs": self.auth.code_life_ms, "rotateRefresh": self.auth.rotate,
             "strictAvailability": self.settings_strict_availability,
             "hookBatchMs": self.hooks.batch_ms, "hookRetryMs": self.hooks.retry_ms,
             "hookLoseNext": self.hooks.lose_next, "hookDoubleNext": self.hooks.double_next,
@@ -151,6 +152,8 @@ impl Brightpearl {
                 self.auth.set_life(self.settings.token_life_s);
             }
             "invoiceDelayMs" => self.settings.invoice_delay_ms = value.as_i64()?,
+            "codeLifeMs" => self.auth.code_life_ms = value.as_i64()?,
+            "rotateRefresh" => self.auth.rotate = value.as_bool()?,
             "apiDomain" => self.auth.api_domain = value.as_str().map(str::to_owned),
             "strictAvailability" => self.settings_strict_availability = value.as_bool()?,
             "hookBatchMs" => self.hooks.batch_ms = value.as_i64()?,

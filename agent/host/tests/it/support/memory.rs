@@ -1,11 +1,11 @@
 //! The ports in memory, with the meaning the engine gives them over its store.
 
 use async_trait::async_trait;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use waybill_host::ports::{
     Begun, Clock, EffectScope, Finish, HostKeys, Journal, Kv, Links, PortError, Rng, Vault,
 };
@@ -190,9 +190,17 @@ impl Links for MemoryLinks {
 
 /// Secrets by slot and name.
 #[derive(Default)]
-pub(crate) struct MemoryVault(pub(crate) Mutex<BTreeMap<String, BTreeMap<String, String>>>);
+pub(crate) struct MemoryVault(
+    pub(crate) Mutex<BTreeMap<String, BTreeMap<String, String>>>,
+    AtomicBool,
+);
 
 impl MemoryVault {
+    /// From now on nothing can be kept, or again.
+    pub(crate) fn full(&self, full: bool) {
+        self.1.store(full, Ordering::SeqCst);
+    }
+
     pub(crate) fn enter(&self, slot: &str, name: &str, secret: &str) {
         let mut slots = self.0.lock().unwrap();
         let slot = slots.entry(slot.to_owned()).or_default();
@@ -213,6 +221,20 @@ impl Vault for MemoryVault {
             .into_iter()
             .map(|(name, secret)| (name, secret.into()))
             .collect())
+    }
+
+    async fn keep(
+        &self,
+        _: ConnectionId,
+        slot: &str,
+        name: &str,
+        secret: &SecretString,
+    ) -> Result<(), PortError> {
+        if self.1.load(Ordering::SeqCst) {
+            return Err(PortError("the disk is full".to_owned()));
+        }
+        self.enter(slot, name, secret.expose_secret());
+        Ok(())
     }
 }
 

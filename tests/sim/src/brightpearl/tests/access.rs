@@ -83,6 +83,24 @@ fn an_expired_token_says_so_and_a_refresh_renews_it() {
 }
 
 #[test]
+fn a_browser_is_asked_and_may_deny() {
+    let mut bench = Bench::new();
+    let ask = "/authorize/simaccount?response_type=code&client_id=simaccount_waybill\
+               &redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Fback&state=s";
+    let page = Req::new("GET", ask).with_header("accept", "text/html,*/*");
+    let page = bench.sim.handle(NOW, &page);
+    assert_eq!(page.status, 200);
+    assert!(String::from_utf8_lossy(&page.body).contains("decision=deny"));
+    let denied = bench
+        .sim
+        .handle(NOW, &Req::new("GET", &format!("{ask}&decision=deny")));
+    assert_eq!(
+        header(&denied, "location"),
+        "http://127.0.0.1:1/back?error=access_denied&state=s"
+    );
+}
+
+#[test]
 fn a_code_is_given_for_the_redirect_and_taken_once() {
     let mut bench = Bench::new();
     let ask = "/authorize/simaccount?response_type=code&client_id=simaccount_waybill\
