@@ -6,13 +6,14 @@ use crate::compare;
 use crate::core::Desk;
 use crate::invoice;
 use crate::matching;
+use crate::of_sale;
 use crate::order;
 use crate::shipment;
-use crate::unclaimed::{self, Unsure};
+use crate::unclaimed::Unsure;
 use waybill_model::contract::{Gap, KvWrite, Moment, Page, Problem};
 use waybill_model::crosswalk;
 use waybill_model::document::{
-    Body, CancelPhase, Cancellation, Document, Entity, Order, OrderPhase, Shipment,
+    Body, CancelPhase, Cancellation, Document, Entity, Order, OrderPhase,
 };
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::{Ending, JobState, Reason, Work};
@@ -30,7 +31,7 @@ pub(crate) struct Taken {
     /// Jobs set free by new items.
     pub(crate) released: usize,
     /// Whether a sale may exist that we have no link for.
-    unsure: Unsure,
+    pub(crate) unsure: Unsure,
 }
 
 /// Takes a page: documents, orders, jobs, cursor and the connector's writes.
@@ -74,30 +75,7 @@ pub(crate) fn documents(
     let mut taken = Taken::default();
     let mut item_values = Vec::new();
     for document in documents {
-        if let Body::Shipment(shipment) = &document.body {
-            take_shipment(tx, desk, connection, document, shipment, &mut taken, now)?;
-            continue;
-        }
-        if let Body::Invoice(made) = &document.body {
-            let sale = &made.order_key;
-            if tx.order_linked(connection, sale)?.is_none() {
-                strange(tx, desk, connection, document, sale, &mut taken, now)?;
-            } else if invoice::intake::take(tx, desk, connection, document, made, now)? {
-                taken.new += 1;
-            } else {
-                taken.seen += 1;
-            }
-            continue;
-        }
-        if let Body::OrderState(state) = &document.body {
-            let sale = &state.order_key;
-            if tx.order_linked(connection, sale)?.is_none() {
-                strange(tx, desk, connection, document, sale, &mut taken, now)?;
-            } else if cancel::merchant::take(tx, desk, connection, document, state, now)? {
-                taken.new += 1;
-            } else {
-                taken.seen += 1;
-            }
+        if of_sale::take(tx, desk, connection, document, &mut taken, now)? {
             continue;
         }
         let Some(mut accepted) = tx.accept(connection, document, now)? else {
@@ -119,45 +97,6 @@ pub(crate) fn documents(
     }
     taken.released = release_items(tx, connection, &item_values, now)?;
     Ok(taken)
-}
-
-/// What belongs to a sale that nobody knows is ignored; while a sale's creation is under way, it is remembered.
-fn strange(
-    tx: &mut Tx<'_>,
-    desk: &Desk,
-    connection: ConnectionId,
-    document: &Document,
-    sale: &str,
-    taken: &mut Taken,
-    now: Millis,
-) -> Result<(), StoreError> {
-    taken.seen += 1;
-    let what = (connection, document.body.entity());
-    let unsure = &mut taken.unsure;
-    unclaimed::remember(tx, desk, what, (sale, &document.key), unsure, now)
-}
-
-/// A note of one of our sales.
-fn take_shipment(
-    tx: &mut Tx<'_>,
-    desk: &Desk,
-    connection: ConnectionId,
-    document: &Document,
-    found: &Shipment,
-    taken: &mut Taken,
-    now: Millis,
-) -> Result<(), StoreError> {
-    let Some(row) = shipment::intake::order_of(tx, desk, connection, found)? else {
-        let sale = &found.order_key;
-        return strange(tx, desk, connection, document, sale, taken, now);
-    };
-    let Some(accepted) = tx.accept(connection, document, now)? else {
-        taken.seen += 1;
-        return shipment::intake::seen(tx, connection, document, &row, now);
-    };
-    taken.new += 1;
-    let accepted = accepted.document;
-    shipment::intake::take(tx, desk, connection, document, &row, accepted, now)
 }
 
 fn take_order(

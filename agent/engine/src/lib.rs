@@ -34,6 +34,7 @@ pub mod lists;
 mod mapping_rows;
 pub mod mappings;
 pub mod matching;
+mod of_sale;
 mod order;
 pub mod ports;
 mod pull;
