@@ -22,11 +22,23 @@ pub struct Found {
     pub now_ms: i64,
 }
 
+/// The status of a sale that shows like this.
+pub fn status(mark: &str) -> Option<i64> {
+    mark.split(' ').next()?.parse().ok()
+}
+
+/// Whether as much is set aside, and as much has left, as there.
+pub fn stands_alike(mark: &str, other: &str) -> bool {
+    let stands = |mark: &str| mark.split(' ').skip(1).take(2).map(str::to_owned).collect();
+    let (one, other): (Vec<String>, Vec<String>) = (stands(mark), stands(other));
+    one == other
+}
+
 /// Sales of ours that changed since then, from that row on.
 pub fn search(api: &Api<'_>, since_ms: i64, first: u64) -> Result<Found, Failure> {
     let from = stamp(since_ms).unwrap_or_default();
     let path = format!(
-        "/order-service/order-search?orderTypeId=1&updatedOn={}&columns=orderId,orderStatusId,updatedOn&sort=orderId.ASC&pageSize={PAGE}&firstResult={first}",
+        "/order-service/order-search?orderTypeId=1&updatedOn={}&columns=orderId,orderStatusId,orderStockStatusId,orderShippingStatusId,updatedOn&sort=orderId.ASC&pageSize={PAGE}&firstResult={first}",
         encode(&format!("{from}/"))
     );
     let Some(reply) = api.get_found(&path)? else {
@@ -45,9 +57,11 @@ pub fn search(api: &Api<'_>, since_ms: i64, first: u64) -> Result<Found, Failure
     let mut marks = BTreeMap::new();
     for row in page.rows() {
         if let Some(id) = row.whole("orderId") {
-            let status = row.whole("orderStatusId").unwrap_or_default();
+            let whole = |column: &str| row.whole(column).unwrap_or_default();
+            let status = whole("orderStatusId");
+            let (stock, shipping) = (whole("orderStockStatusId"), whole("orderShippingStatusId"));
             let at = row.instant("updatedOn").unwrap_or_default();
-            marks.insert(id, format!("{status} {at}"));
+            marks.insert(id, format!("{status} {stock} {shipping} {at}"));
         }
     }
     let ours = notes::ours(api.host, marks.keys().copied());
@@ -57,4 +71,18 @@ pub fn search(api: &Api<'_>, since_ms: i64, first: u64) -> Result<Found, Failure
         next: page.next(first, PAGE),
         now_ms,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{stands_alike, status};
+
+    #[test]
+    fn a_sale_stands_by_what_is_set_aside_and_has_left() {
+        assert_eq!(status("22 3 4 1000"), Some(22));
+        assert!(stands_alike("22 3 4 1000", "4 3 4 2000"));
+        for other in ["22 2 4 1000", "22 3 1 1000", "22 1000", ""] {
+            assert!(!stands_alike("22 3 4 1000", other), "{other}");
+        }
+    }
 }

@@ -103,8 +103,17 @@ fn read_changed(
 ) -> Result<Vec<Document>, Failure> {
     let known = seen(api, marks.keys());
     let mut news: BTreeMap<i64, (&String, Seen)> = BTreeMap::new();
-    for ((id, mark), seen) in marks.iter().zip(known) {
-        if seen.mark != *mark {
+    for ((id, mark), mut seen) in marks.iter().zip(known) {
+        if seen.mark == *mark {
+            continue;
+        }
+        // All of it has left, and nobody waits for this status: its rows say nothing new, its invoice is another feed's.
+        let awaited = says_something(settings, changed::status(mark));
+        let left = seen.aside == Aside::Left.word();
+        if left && !awaited && changed::stands_alike(&seen.mark, mark) {
+            seen.mark.clone_from(mark);
+            keep(api, *id, &seen);
+        } else {
             news.insert(*id, (mark, seen));
         }
     }
@@ -231,29 +240,36 @@ fn in_words(aside: Aside, lines: &[LineState]) -> String {
 }
 
 /// Whether the agent asked for sales with this status.
-fn is_awaited(settings: Settings<'_>, sale: &Standing) -> bool {
-    is_one_of(settings, "order-states.statuses", sale)
+fn is_awaited(settings: Settings<'_>, status: Option<i64>) -> bool {
+    is_one_of(settings, "order-states.statuses", status)
 }
 
-fn is_one_of(settings: Settings<'_>, list: &str, sale: &Standing) -> bool {
+fn is_one_of(settings: Settings<'_>, list: &str, status: Option<i64>) -> bool {
     let ids = settings.get(list).unwrap_or_default();
     let mut ids = ids.split(',').filter_map(|id| id.trim().parse().ok());
-    sale.status
-        .is_some_and(|status| ids.any(|id: i64| id == status))
+    status.is_some_and(|status| ids.any(|id: i64| id == status))
+}
+
+/// Whether the merchant told us that sales with this status are cancelled.
+fn is_cancelled_status(settings: Settings<'_>, status: Option<i64>) -> bool {
+    let own = settings.id("cancel-status").ok().flatten();
+    own.is_some() && own == status || is_one_of(settings, "cancelled-statuses", status)
 }
 
 fn is_cancelled(settings: Settings<'_>, sale: &Standing) -> bool {
-    let own = settings.id("cancel-status").ok().flatten();
-    sale.cancelled
-        || own.is_some() && own == sale.status
-        || is_one_of(settings, "cancelled-statuses", sale)
+    sale.cancelled || is_cancelled_status(settings, sale.status)
+}
+
+/// Whether this status alone is of any interest.
+fn says_something(settings: Settings<'_>, status: Option<i64>) -> bool {
+    is_awaited(settings, status) || is_cancelled_status(settings, status)
 }
 
 /// Whether the order's source has to know, whatever is set aside.
 fn concerns(api: &Api<'_>, settings: Settings<'_>, sale: &Standing) -> bool {
     let lines = lines(api, sale, &Parts::new());
     is_cancelled(settings, sale)
-        || is_awaited(settings, sale)
+        || is_awaited(settings, sale.status)
         || lines.iter().any(|line| line.cancelled.is_positive())
 }
 

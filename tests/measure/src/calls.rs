@@ -251,8 +251,11 @@ impl Run {
 
     async fn ship(&mut self, orders: u32) -> anyhow::Result<()> {
         let sales = self.sales().await?;
+        // They are made between two polls: part of them in one and the rest in the next would count a poll more.
+        self.place.ask(&["pause", "erp"]).await?;
         self.reset().await?;
         self.pack(&sales).await?;
+        self.place.ask(&["resume", "erp"]).await?;
         self.shipped().await?;
         let bars = (scaled(SHIP.0, orders), scaled(SHIP.1, orders));
         self.print(
@@ -280,11 +283,15 @@ impl Run {
         let open = open["orders"].as_array().into_iter().flatten();
         let sales = open.filter_map(|sale| sale["id"].as_i64());
         let sales: Vec<i64> = sales.take(usize::try_from(orders)?).collect();
+        // Made between two polls, and read at once: minutes of waiting for the next poll would be counted with them.
+        self.place.ask(&["pause", "erp"]).await?;
         self.reset().await?;
         for sale in &sales {
             let path = format!("order/{sale}/invoice");
             erp.control("POST", &path, &json!({})).await?;
         }
+        self.place.ask(&["resume", "erp"]).await?;
+        self.place.ask(&["poll", "erp"]).await?;
         self.wait("invoices at the network", |network| {
             let billed = |o: &&Value| o["invoices"].as_array().is_some_and(|all| !all.is_empty());
             network.iter().filter(billed).count() >= sales.len()

@@ -294,6 +294,33 @@ fn gone(state: &OrderState, line: &str) -> Option<i64> {
 }
 
 #[test]
+fn a_sale_that_has_left_is_not_read_for_its_invoice() {
+    let net = Net::new(&plain());
+    let sale = sold(&net);
+    let mut states = States {
+        net: &net,
+        cursor: None,
+        awaited: "22",
+    };
+    note(&net, &sale, "shipped");
+    assert_eq!(states.round().len(), 1, "it has left");
+    net.control(&format!("order/{sale}/invoice"), &json!({}));
+    net.count();
+    let told = states.round();
+    assert!(told.is_empty(), "{told:?}");
+    assert_eq!(
+        net.count(),
+        1,
+        "the search; a sale that has left cannot be cancelled"
+    );
+    net.control(
+        &format!("order/{sale}/status"),
+        &json!({"orderStatusId": 22}),
+    );
+    assert_eq!(states.round().len(), 1, "somebody waits for that status");
+}
+
+#[test]
 fn a_status_that_is_waited_for_is_told() {
     let net = Net::new(&plain());
     let sale = sold(&net);
