@@ -5,6 +5,7 @@ mod backup;
 mod connectors;
 mod flows;
 mod stock;
+mod users;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -17,6 +18,7 @@ pub(crate) use connectors::{
 };
 pub(crate) use flows::{Compare, Flows, OneFlow};
 pub(crate) use stock::{ListStock, Stock, StockRoute, WhyStock};
+pub(crate) use users::Users;
 
 /// Keeps a merchant's ERP and dropship network in step.
 #[derive(Debug, Parser)]
@@ -96,6 +98,9 @@ pub(crate) enum Command {
     Stock(Stock),
     /// Let go of connections: pause them and remove what was registered at their vendors. To be run before a purge.
     Disconnect(Disconnect),
+    /// Who may log in to the page, as what; one-time codes for new users and lost passwords.
+    #[command(subcommand)]
+    Users(Users),
     /// Who did what, newest first.
     History(History),
     /// Write a backup of the database, of the running agent or of a stopped one; or check one.

@@ -29,6 +29,7 @@ mod service;
 mod shelf;
 mod stock;
 mod trust;
+mod users;
 mod watch;
 mod wire;
 

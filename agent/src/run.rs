@@ -11,6 +11,7 @@ use sd_notify::NotifyState;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use waybill_engine::Handle;
 use waybill_store::Store;
@@ -56,8 +57,9 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     tasks.spawn("connectors folder", watched);
     let (handle, stop) = (app.handle.clone(), listening.clone());
     let (page, options) = (app.page, app.page_options);
+    let (served_to, everybody) = (Arc::clone(&app.people), app.people);
     tasks.spawn("page", async move {
-        let served = waybill_http::serve_admin(page, handle, options, stop).await;
+        let served = waybill_http::serve_admin(page, handle, served_to, options, stop).await;
         served.map_err(|e| told(&e))
     });
     if let Some(hooks) = app.hooks {
@@ -71,7 +73,7 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let (handle, stop, socket) = (app.handle, listening.clone(), app.socket);
     let data_dir = config.data_dir.clone();
     tasks.spawn("admin socket", async move {
-        let served = waybill_http::serve_local(socket, handle, data_dir, stop).await;
+        let served = waybill_http::serve_local(socket, handle, everybody, data_dir, stop).await;
         served.map_err(|e| told(&e))
     });
     tasks.spawn("watchdog", {

@@ -31,7 +31,7 @@ use waybill_host::ports::{Clock, Rng};
 use waybill_host::setup::HostPorts;
 use waybill_host::trust::Trust;
 use waybill_host::wire::NetWire;
-use waybill_http::AdminOptions;
+use waybill_http::{AdminOptions, People};
 use waybill_model::contract::Descriptor;
 use waybill_model::ids::{self, Millis};
 use waybill_store::{Home, OpenError, Options, Place, SealKey, Store, StoreError};
@@ -43,6 +43,7 @@ pub(crate) struct App {
     pub(crate) handle: Handle,
     pub(crate) page: TcpListener,
     pub(crate) page_options: AdminOptions,
+    pub(crate) people: Arc<People>,
     pub(crate) hooks: Option<TcpListener>,
     pub(crate) socket: UnixListener,
 }
@@ -97,12 +98,19 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         observer: None,
     })
     .map_err(|error| store_failure(&error))?;
+    let page_options = AdminOptions::new(config.data_dir.join("first-password"));
+    let people = People::open(handle.clone(), &page_options).await;
+    let people = people.map_err(|error| Failure::Other {
+        message: chain(&error),
+        hint: error.hint().map(str::to_owned),
+    })?;
     Ok(App {
         store,
         engine,
         handle,
         page,
-        page_options: AdminOptions::new(config.data_dir.join("first-password")),
+        page_options,
+        people,
         hooks,
         socket,
     })

@@ -19,7 +19,7 @@ use waybill_model::ids::{ConnectionId, JobId, Millis, OrderId};
 use waybill_model::job::Priority;
 use waybill_model::order_state::OrderStage;
 use waybill_model::settings::TIME_ZONE;
-use waybill_store::{ConnectionRow, Read, Rx, StoreError};
+use waybill_store::{ConnectionRow, Read, Rx, StoreError, Tx};
 
 /// Why a command or a read was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -418,6 +418,23 @@ impl Handle {
             .store
             .write(move |tx| tx.put_meta(&key, &value))
             .await?;
+        Ok(())
+    }
+
+    /// The same, and who did what to it, in one commit.
+    pub async fn put_meta_audited(
+        &self,
+        key: &str,
+        value: Vec<u8>,
+        (who, what, detail): (&str, &str, &str),
+    ) -> Result<(), CommandError> {
+        let (key, now) = (key.to_owned(), self.now());
+        let (who, what, detail) = (who.to_owned(), what.to_owned(), detail.to_owned());
+        let put = move |tx: &mut Tx<'_>| {
+            tx.put_meta(&key, &value)?;
+            tx.audit(&who, &what, &detail, now)
+        };
+        self.core.store.write(put).await?;
         Ok(())
     }
 

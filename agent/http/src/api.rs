@@ -8,6 +8,7 @@ use crate::api_lists;
 use crate::api_matching;
 use crate::api_setup;
 use crate::api_stock;
+use crate::api_users;
 use crate::openapi;
 use crate::routes::Route;
 use crate::site::{Asked, Peer};
@@ -122,6 +123,11 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
             handle.retry_job(JobId(asked.number("id")?), who).await?;
             done()
         }
+        Route::ApiUsers
+        | Route::ApiAddUser
+        | Route::ApiResetUser
+        | Route::ApiUserRole
+        | Route::ApiRemoveUser => api_users::answer(asked).await?,
         Route::ApiCards => answer::json(StatusCode::OK, &json!({"cards": handle.cards().await?})),
         Route::ApiRetryCard => released(handle.retry_card(asked.param("id"), who).await?),
         Route::ApiRetryCards => {

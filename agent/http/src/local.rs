@@ -2,6 +2,7 @@
 //! agent's own user are answered.
 
 use crate::body::Limits;
+use crate::people::People;
 use crate::router::Routes;
 use crate::server::{Limit, ServeError, answers, listen};
 use crate::site::{Peer, Site};
@@ -27,6 +28,7 @@ const fn may_ask(uid: u32, own: u32) -> bool {
 pub async fn serve_local(
     listener: UnixListener,
     handle: Handle,
+    people: Arc<People>,
     data_dir: PathBuf,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
@@ -39,6 +41,7 @@ pub async fn serve_local(
     let started_at = handle.now();
     let site = Arc::new(Site {
         handle,
+        people,
         data_dir,
         started_at,
         routes: Routes::new().map_err(ServeError::Routes)?,

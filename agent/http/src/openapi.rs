@@ -86,9 +86,30 @@ fn body(route: Route) -> Option<Value> {
                 stock_body,
                 backfill_body,
                 setting_body,
+                user_body,
             ];
             others.iter().find_map(|body| body(route))
         }
+    }
+}
+
+/// The body a write about users takes.
+fn user_body(route: Route) -> Option<Value> {
+    let role =
+        json!({"enum": ["viewer", "operator", "admin"], "description": "What the user may do."});
+    match route {
+        Route::ApiAddUser => Some(object(
+            &["name", "role"],
+            &[
+                (
+                    "name",
+                    text("1 to 40 of a-z, 0-9, dot, dash and underscore."),
+                ),
+                ("role", role),
+            ],
+        )),
+        Route::ApiUserRole => Some(object(&["role"], &[("role", role)])),
+        _ => None,
     }
 }
 

@@ -1,20 +1,19 @@
-//! Users and their passwords: checked with argon2 on a blocking thread, few at a time. The first password is a one-time
-//! code in a file. Knows no cookie and no page; sessions are `session.rs`'s business.
+//! Passwords of users: checked with argon2 on a blocking thread, few at a time. The first password is a one-time
+//! code in a file. Who the users are is `users.rs`'s business, sessions `session.rs`'s.
 
 use crate::first;
+use crate::roles::Role;
+use crate::users::{User, UserError};
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, MutexGuard, Semaphore};
 use waybill_engine::{CommandError, Handle};
 use waybill_model::ids::Millis;
 
-/// The key users are kept under.
-const USERS: &str = "users";
 /// The first user.
 pub(crate) const ADMIN: &str = "admin";
 /// Shortest password.
@@ -27,21 +26,13 @@ const AT_ONCE: usize = 2;
 /// Fills a buffer with random bytes.
 pub type Random = fn(&mut [u8]) -> io::Result<()>;
 
-/// A user as kept in the store.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct User {
-    name: String,
-    hash: String,
-    set_at: Millis,
-}
-
 /// What a login came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Checked {
     /// It is this user.
-    User(String),
-    /// It is the first password: the admin's own one is to be set now.
-    FirstPassword,
+    User(String, Role),
+    /// It is a code that is good once: the user's own password is to be set now.
+    Code(String),
     /// Neither.
     Wrong,
 }
@@ -76,6 +67,21 @@ pub enum PasswordError {
     /// A password is set already.
     #[error("a password is set already")]
     AlreadySet,
+    /// A change of users that is not made.
+    #[error(transparent)]
+    User(#[from] UserError),
+}
+
+impl PasswordError {
+    /// What to do next.
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::File { .. } => Some(
+                "The agent must be able to write its data directory; check its owner and the free space.",
+            ),
+            _ => None,
+        }
+    }
 }
 
 /// Users, and the first password while there are none.
@@ -88,7 +94,7 @@ pub(crate) struct Passwords {
     first: Mutex<Option<[u8; 32]>>,
 }
 
-fn first_hash(typed: &str) -> [u8; 32] {
+pub(crate) fn first_hash(typed: &str) -> [u8; 32] {
     Sha256::digest(first::plain(typed).as_bytes()).into()
 }
 
@@ -144,35 +150,53 @@ impl Passwords {
         if let Some(first) = first {
             let same = bool::from(first.ct_eq(&first_hash(password)));
             return Ok(if same {
-                Checked::FirstPassword
+                Checked::Code(ADMIN.to_owned())
             } else {
                 Checked::Wrong
             });
         }
+        let name = name.trim().to_ascii_lowercase();
         let users = self.users().await?;
-        let hash = users
-            .iter()
-            .find(|user| user.name == name)
-            .map(|user| user.hash.clone());
+        let user = users.into_iter().find(|user| user.name == name);
+        if user
+            .as_ref()
+            .is_some_and(|user| user.has_code(password, self.now()))
+        {
+            return Ok(Checked::Code(name));
+        }
+        // An unknown name, or one with a code only, takes as long as any other.
+        let known = user.filter(|user| !user.hash.is_empty());
+        let hash = known.as_ref().map(|user| user.hash.clone());
         let password = password.to_owned();
         let good = self
             .in_turn(move || match hash {
                 Some(hash) => Ok(Argon2::default()
                     .verify_password(password.as_bytes(), hash.as_str())
                     .is_ok()),
-                // An unknown name takes as long as a known one.
                 None => make_hash(&password, &[0; 16]).map(|_| false),
             })
             .await?;
-        Ok(if good {
-            Checked::User(name.to_owned())
-        } else {
-            Checked::Wrong
+        Ok(match known {
+            Some(user) if good => Checked::User(user.name, user.role),
+            _ => Checked::Wrong,
         })
     }
 
+    /// Sets the password of somebody who logged in with a code.
+    pub(crate) async fn set_own(&self, name: &str, password: &str) -> Result<Role, PasswordError> {
+        if self.first.lock().await.is_some() {
+            self.set_first(password).await?;
+            return Ok(Role::Admin);
+        }
+        if let Some(weak) = weakness(password) {
+            return Err(PasswordError::Weak(weak));
+        }
+        let hash = self.hash(password).await?;
+        self.spend_code(name, hash).await
+    }
+
     /// Sets the admin's password in place of the first one, once.
-    pub(crate) async fn set_first(&self, password: &str) -> Result<(), PasswordError> {
+    async fn set_first(&self, password: &str) -> Result<(), PasswordError> {
         if let Some(weak) = weakness(password) {
             return Err(PasswordError::Weak(weak));
         }
@@ -181,21 +205,17 @@ impl Passwords {
         if first.is_none() || !self.users().await?.is_empty() {
             return Err(PasswordError::AlreadySet);
         }
-        self.put_users(&[User {
+        let user = User {
             name: ADMIN.to_owned(),
             hash,
             set_at: self.handle.now(),
-        }])
-        .await?;
+            role: Role::Admin,
+            code: None,
+        };
+        let detail = "The first password was replaced by the admin's own.";
+        self.put_users(&[user], ADMIN, detail).await?;
         *first = None;
         drop(first);
-        self.handle
-            .audit(
-                ADMIN,
-                "password",
-                "The first password was replaced by the admin's own.",
-            )
-            .await?;
         self.remove_file().await
     }
 
@@ -212,11 +232,8 @@ impl Passwords {
             user.hash = hash;
             user.set_at = now;
         }
-        self.put_users(&users).await?;
-        self.handle
-            .audit(name, "password", "The password was changed.")
-            .await?;
-        Ok(())
+        self.put_users(&users, name, "The password was changed.")
+            .await
     }
 
     /// Random bytes.
@@ -226,16 +243,32 @@ impl Passwords {
         Ok(bytes)
     }
 
-    async fn users(&self) -> Result<Vec<User>, PasswordError> {
-        match self.handle.meta(USERS).await? {
-            Some(bytes) => serde_json::from_slice(&bytes).map_err(PasswordError::Users),
-            None => Ok(Vec::new()),
+    /// The lock that orders changes of users, once the first password is spent.
+    pub(crate) async fn changing(&self) -> Result<MutexGuard<'_, Option<[u8; 32]>>, PasswordError> {
+        let first = self.first.lock().await;
+        if first.is_some() {
+            return Err(UserError::First.into());
         }
+        Ok(first)
     }
 
-    async fn put_users(&self, users: &[User]) -> Result<(), PasswordError> {
-        let bytes = serde_json::to_vec(users).map_err(PasswordError::Users)?;
-        Ok(self.handle.put_meta(USERS, bytes).await?)
+    pub(crate) fn now(&self) -> Millis {
+        self.handle.now()
+    }
+
+    pub(crate) async fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, CommandError> {
+        self.handle.meta(key).await
+    }
+
+    pub(crate) async fn put_meta(
+        &self,
+        key: &str,
+        bytes: Vec<u8>,
+        who: &str,
+        detail: &str,
+    ) -> Result<(), CommandError> {
+        let audit = (who, "Users", detail);
+        self.handle.put_meta_audited(key, bytes, audit).await
     }
 
     async fn write_first(&self) -> Result<(), PasswordError> {

@@ -63,6 +63,13 @@ pub(crate) enum Route {
     ResumeFlow,
     RunFlow,
     History,
+    Users,
+    ChangeUsers,
+    ApiUsers,
+    ApiAddUser,
+    ApiResetUser,
+    ApiUserRole,
+    ApiRemoveUser,
     ApiSession,
     ApiFrame,
     ApiToday,
@@ -139,7 +146,7 @@ pub(crate) enum Access {
     Everybody,
     /// Anybody who is logged in, also to set the first password.
     Visitor,
-    /// Somebody with all rights, or the local socket.
+    /// Somebody whose role allows it (`roles.rs`), or the local socket.
     User,
     /// The local socket only.
     Local,
@@ -496,6 +503,18 @@ const PAGES: &[Entry] = &[
         "Compare both sides now.",
     ),
     get("/history", Route::History, Access::User, "Who did what."),
+    get(
+        "/users",
+        Route::Users,
+        Access::User,
+        "Users, and what each may do.",
+    ),
+    post(
+        "/users/{verb}",
+        Route::ChangeUsers,
+        Access::User,
+        "Add, reset, give a role, remove.",
+    ),
 ];
 
 #[cfg(test)]

@@ -328,4 +328,34 @@ pub(crate) const API: &[Entry] = &[
         Access::Local,
         "A backup of the database as it is now, in one stream; on the local socket only.",
     ),
+    get(
+        "/api/v1/users",
+        Route::ApiUsers,
+        Access::User,
+        "Users, their roles, whether each has a password.",
+    ),
+    post(
+        "/api/v1/users",
+        Route::ApiAddUser,
+        Access::User,
+        "Add a user; the answer has a one-time code.",
+    ),
+    post(
+        "/api/v1/users/{name}/reset",
+        Route::ApiResetUser,
+        Access::User,
+        "Void a user's password; the answer has a one-time code.",
+    ),
+    post(
+        "/api/v1/users/{name}/role",
+        Route::ApiUserRole,
+        Access::User,
+        "Give a user another role.",
+    ),
+    post(
+        "/api/v1/users/{name}/remove",
+        Route::ApiRemoveUser,
+        Access::User,
+        "Remove a user.",
+    ),
 ];

@@ -4,9 +4,10 @@
 use crate::answer::{Answer, Sent};
 use crate::body::Limits;
 use crate::guard::Hosts;
-use crate::password::{PasswordError, Passwords, Random};
+use crate::password::Random;
+use crate::people::People;
 use crate::router::Routes;
-use crate::session::{Sessions, Tries};
+use crate::session::Tries;
 use crate::site::{Browsers, Peer, Site};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -101,42 +102,27 @@ pub enum ServeError {
     /// The socket has no address.
     #[error("the listening socket has no address")]
     Socket(#[source] io::Error),
-    /// Users or the first password.
-    #[error(transparent)]
-    Password(#[from] PasswordError),
     /// The table of routes contradicts itself.
     #[error("the table of routes contradicts itself")]
     Routes(#[source] matchit::InsertError),
 }
 
-impl ServeError {
-    /// What to do next.
-    pub const fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Password(PasswordError::File { .. }) => Some(
-                "The agent must be able to write its data directory; check its owner and the free space.",
-            ),
-            _ => None,
-        }
-    }
-}
-
 /// Serves the page and the API to browsers until told to stop.
 ///
 /// # Errors
-/// Before the first request only: no address, no users to read, no place for the first password.
+/// Before the first request only: no address.
 pub async fn serve_admin(
     listener: TcpListener,
     handle: Handle,
+    people: Arc<People>,
     options: AdminOptions,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let bound = listener.local_addr().map_err(ServeError::Socket)?;
-    let passwords =
-        Passwords::open(handle.clone(), options.first_password_file, options.random).await?;
     let started_at = handle.now();
     let site = Arc::new(Site {
         handle,
+        people,
         data_dir: options.data_dir,
         started_at,
         routes: Routes::new().map_err(ServeError::Routes)?,
@@ -147,8 +133,6 @@ pub async fn serve_admin(
         },
         browsers: Some(Browsers {
             hosts: Hosts::new(bound, &options.allowed_hosts),
-            passwords,
-            sessions: Mutex::new(Sessions::default()),
             tries: Mutex::new(Tries::default()),
             staged: Mutex::new(None),
             cookie: format!("waybill-{}", bound.port()),

@@ -1,6 +1,7 @@
 //! Who is logged in, and who tried too often. Sessions live in memory only, under the hash of their token; a restart
 //! logs everybody out. Time and randomness come in as values, so this file needs no clock and can be tested without one.
 
+use crate::roles::Role;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -24,9 +25,9 @@ const MOST_ADDRESSES: usize = 4096;
 /// What a session may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rights {
-    /// Everything.
-    Everything,
-    /// Set the first password, and nothing else.
+    /// What the role may.
+    Role(Role),
+    /// Set a password in place of a one-time code, and nothing else.
     SetPassword,
 }
 
@@ -136,9 +137,9 @@ impl Sessions {
         self.0.remove(&key);
     }
 
-    /// Ends every session, for example when the password changed.
-    pub(crate) fn close_all(&mut self) {
-        self.0.clear();
+    /// Ends every session of a user, for example when the password changed.
+    pub(crate) fn close_user(&mut self, user: &str) {
+        self.0.retain(|_, session| session.user != user);
     }
 
     /// Leaves a notice for the next page.
@@ -217,7 +218,13 @@ mod tests {
     #[test]
     fn a_session_ends_after_twelve_idle_hours_and_not_before() {
         let mut sessions = Sessions::default();
-        sessions.open("cookie", "form".to_owned(), "admin", Rights::Everything, 0);
+        sessions.open(
+            "cookie",
+            "form".to_owned(),
+            "admin",
+            Rights::Role(Role::Admin),
+            0,
+        );
         assert!(sessions.visitor("cookie", IDLE - 1).is_some());
         assert!(
             sessions.visitor("cookie", 2 * IDLE - 2).is_some(),
@@ -239,7 +246,7 @@ mod tests {
                 &format!("cookie-{at}"),
                 String::new(),
                 "admin",
-                Rights::Everything,
+                Rights::Role(Role::Admin),
                 at,
             );
         }
@@ -250,9 +257,27 @@ mod tests {
     }
 
     #[test]
+    fn sessions_of_one_user_end_together_and_nobody_elses() {
+        let mut sessions = Sessions::default();
+        for (cookie, user) in [("a", "maria"), ("b", "maria"), ("c", "tom")] {
+            sessions.open(cookie, String::new(), user, Rights::SetPassword, 0);
+        }
+        sessions.close_user("maria");
+        assert!(sessions.visitor("a", 1).is_none());
+        assert!(sessions.visitor("b", 1).is_none());
+        assert!(sessions.visitor("c", 1).is_some());
+    }
+
+    #[test]
     fn a_notice_is_shown_once() {
         let mut sessions = Sessions::default();
-        sessions.open("cookie", String::new(), "admin", Rights::Everything, 0);
+        sessions.open(
+            "cookie",
+            String::new(),
+            "admin",
+            Rights::Role(Role::Admin),
+            0,
+        );
         let key = Key::of("cookie");
         sessions.leave_notice(key, Notice::default());
         assert!(sessions.take_notice(key).is_some());

@@ -6,11 +6,14 @@ use crate::body::{self, Fields, Limits};
 use crate::guard::{self, Hosts};
 use crate::html::Times;
 use crate::machine::Machine;
-use crate::password::{PasswordError, Passwords};
+use crate::password::PasswordError;
+use crate::people::People;
+use crate::roles;
 use crate::router::{Found, Params, Routes};
 use crate::routes::{Access, Entry, Route};
-use crate::session::{Key, Notice, Rights, Sessions, Tries, Visitor};
+use crate::session::{Key, Notice, Rights, Tries, Visitor};
 use crate::upload::{self, Upload};
+use crate::users::UserError;
 use crate::{api, metrics, pages};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -49,10 +52,6 @@ pub(crate) struct Staged {
 pub(crate) struct Browsers {
     /// Names we answer to.
     pub(crate) hosts: Hosts,
-    /// Users.
-    pub(crate) passwords: Passwords,
-    /// Who is logged in.
-    pub(crate) sessions: Mutex<Sessions>,
     /// Who tried too often.
     pub(crate) tries: Mutex<Tries>,
     /// The file that was previewed last, until it is applied or another one is.
@@ -65,6 +64,8 @@ pub(crate) struct Browsers {
 pub(crate) struct Site {
     /// The engine.
     pub(crate) handle: Handle,
+    /// Users.
+    pub(crate) people: Arc<People>,
     /// The table.
     pub(crate) routes: Routes,
     /// This machine's zone.
@@ -133,8 +134,8 @@ impl Asked<'_> {
 
     /// Leaves a sentence for the next page and goes there.
     pub(crate) fn say(&self, place: &str, notice: Notice) -> Answer {
-        if let (Some(browsers), Some(visitor)) = (&self.site.browsers, &self.visitor) {
-            locked(&browsers.sessions).leave_notice(visitor.key, notice);
+        if let Some(visitor) = &self.visitor {
+            locked(&self.site.people.sessions).leave_notice(visitor.key, notice);
         }
         answer::see_other(place)
     }
@@ -146,37 +147,17 @@ pub(crate) fn locked<T>(table: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Browsers {
-    /// Opens a session and gives the header that hands its cookie over.
-    pub(crate) fn log_in(
-        &self,
-        user: &str,
-        rights: Rights,
-        now: Millis,
-    ) -> Result<(HeaderValue, Key), PasswordError> {
-        let cookie = URL_SAFE_NO_PAD.encode(self.passwords.random::<32>()?);
-        let form = URL_SAFE_NO_PAD.encode(self.passwords.random::<32>()?);
-        locked(&self.sessions).open(&cookie, form, user, rights, now);
-        let text = format!(
-            "{}={cookie}; Path=/; HttpOnly; SameSite=Strict",
-            self.cookie
-        );
-        let header =
-            HeaderValue::from_str(&text).map_err(|e| PasswordError::Hash(e.to_string()))?;
-        Ok((header, Key::of(&cookie)))
+    /// The header that hands a cookie over; an empty one takes it back.
+    fn cookie(&self, value: &str) -> Option<HeaderValue> {
+        let ends = if value.is_empty() { "; Max-Age=0" } else { "" };
+        let name = &self.cookie;
+        let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict{ends}");
+        HeaderValue::from_str(&text).ok()
     }
 
     /// The header that takes the cookie back.
     pub(crate) fn log_out(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&format!(
-            "{}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0",
-            self.cookie
-        ))
-        .ok()
-    }
-
-    fn visitor(&self, headers: &HeaderMap, now: Millis) -> Option<Visitor> {
-        let cookie = guard::cookie(headers, &self.cookie)?;
-        locked(&self.sessions).visitor(cookie, now)
+        self.cookie("")
     }
 }
 
@@ -189,6 +170,28 @@ impl Site {
     /// The merchant's zone, else this machine's.
     pub(crate) fn zone(&self) -> TimeZone {
         self.handle.zone().unwrap_or_else(|| self.zone.clone())
+    }
+
+    /// Opens a session and gives the header that hands its cookie over.
+    pub(crate) fn log_in(
+        &self,
+        user: &str,
+        rights: Rights,
+    ) -> Result<(HeaderValue, Key), PasswordError> {
+        let people = &self.people;
+        let cookie = URL_SAFE_NO_PAD.encode(people.passwords.random::<32>()?);
+        let form = URL_SAFE_NO_PAD.encode(people.passwords.random::<32>()?);
+        let header = self.browsers.as_ref().and_then(|b| b.cookie(&cookie));
+        let header = header.ok_or_else(|| PasswordError::Hash("no cookie".to_owned()))?;
+        locked(&people.sessions).open(&cookie, form, user, rights, self.handle.now());
+        Ok((header, Key::of(&cookie)))
+    }
+
+    /// Who holds the cookie of this request.
+    fn visitor(&self, headers: &HeaderMap) -> Option<Visitor> {
+        let browsers = self.browsers.as_ref()?;
+        let cookie = guard::cookie(headers, &browsers.cookie)?;
+        locked(&self.people.sessions).visitor(cookie, self.handle.now())
     }
 
     /// Answers a request. Every answer carries the guarding headers.
@@ -230,10 +233,7 @@ impl Site {
         if writes && self.browsers.is_some() {
             guard::same_site(host, &head.headers)?;
         }
-        let visitor = self
-            .browsers
-            .as_ref()
-            .and_then(|b| b.visitor(&head.headers, self.handle.now()));
+        let visitor = self.visitor(&head.headers);
         if let Some(answer) = refuse(peer, entry, visitor.as_ref(), &head.uri)? {
             return Ok(answer);
         }
@@ -345,7 +345,20 @@ fn refuse(
     match (entry.access, visitor.map(|v| v.rights)) {
         (Access::Everybody | Access::Scraper, _)
         | (Access::Visitor, Some(_))
-        | (Access::User | Access::Browser, Some(Rights::Everything)) => Ok(None),
+        | (Access::Browser, Some(Rights::Role(_))) => Ok(None),
+        (Access::User, Some(Rights::Role(role))) => match roles::least(entry) {
+            least if role >= least => Ok(None),
+            least => Err(Failure::new(
+                StatusCode::FORBIDDEN,
+                "role",
+                format!(
+                    "this needs the role {}; yours is {}",
+                    least.word(),
+                    role.word()
+                ),
+            )
+            .hint("Ask an admin, who sees under Users who may do what.")),
+        },
         // As if it were not there: it moves secrets, and those stay off the network.
         (Access::Local, _) => Err(Failure::not_found("This page")),
         (_, Some(Rights::SetPassword)) if api => Err(Failure::new(
@@ -378,6 +391,14 @@ impl From<PasswordError> for Failure {
                     .hint("Log in with that password.")
             }
             PasswordError::Weak(_) => Self::bad(error.to_string()),
+            PasswordError::User(error) => {
+                let status = match error {
+                    UserError::Nobody(_) => StatusCode::NOT_FOUND,
+                    UserError::Name => StatusCode::BAD_REQUEST,
+                    _ => StatusCode::CONFLICT,
+                };
+                Self::new(status, "users", error.to_string()).hint(error.hint())
+            }
             other => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "password",

@@ -551,13 +551,10 @@ async fn stopping_closes_idle_connections_and_ends() {
 #[tokio::test]
 async fn a_place_that_cannot_be_written_is_an_error_with_a_hint() {
     let agent = Agent::open();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let options =
         waybill_http::AdminOptions::new(agent.folder.path().join("no/such/folder/first-password"));
-    let stop = tokio_util::sync::CancellationToken::new();
-    let error = waybill_http::serve_admin(listener, agent.handle.clone(), options, stop)
-        .await
-        .unwrap_err();
+    let opened = waybill_http::People::open(agent.handle.clone(), &options).await;
+    let error = opened.map(|_| ()).unwrap_err();
     assert!(
         error
             .to_string()

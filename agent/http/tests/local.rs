@@ -10,7 +10,7 @@ use support::Agent;
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use waybill_http::{ClientError, LocalClient, ServeError, serve_local};
+use waybill_http::{AdminOptions, ClientError, LocalClient, People, ServeError, serve_local};
 
 struct Local {
     agent: Agent,
@@ -21,14 +21,17 @@ struct Local {
 
 impl Local {
     #[expect(clippy::unwrap_used, reason = "a test's set-up")]
-    fn start() -> Self {
+    async fn start() -> Self {
         let agent = Agent::open();
+        let options = AdminOptions::new(agent.first_password_file());
+        let people = People::open(agent.handle.clone(), &options).await.unwrap();
         let path = agent.folder.path().join("admin.sock");
         let listener = UnixListener::bind(&path).unwrap();
         let stop = CancellationToken::new();
         let task = tokio::spawn(serve_local(
             listener,
             agent.handle.clone(),
+            people,
             std::env::temp_dir(),
             stop.clone(),
         ));
@@ -43,7 +46,7 @@ impl Local {
 
 #[tokio::test]
 async fn the_command_line_reads_and_commands() {
-    let local = Local::start();
+    let local = Local::start().await;
     let client = LocalClient::connect(&local.path).await.unwrap();
     let frame = client.get_json("/api/v1/frame").await.unwrap();
     assert_eq!(frame["store"], "Northfold Goods");
@@ -85,7 +88,7 @@ async fn the_command_line_reads_and_commands() {
 
 #[tokio::test]
 async fn refusals_reach_the_command_line_with_code_and_hint() {
-    let local = Local::start();
+    let local = Local::start().await;
     let client = LocalClient::connect(&local.path).await.unwrap();
     for (place, body, status, code) in [
         (
@@ -133,7 +136,7 @@ async fn refusals_reach_the_command_line_with_code_and_hint() {
 
 #[tokio::test]
 async fn a_file_is_compared_then_applied_and_its_mistakes_have_places() {
-    let local = Local::start();
+    let local = Local::start().await;
     let client = LocalClient::connect(&local.path).await.unwrap();
     let error = client
         .post_json("/api/v1/apply", &json!({"toml": "a = 1\nb = \n"}))
@@ -207,7 +210,7 @@ async fn another_user_is_turned_away_by_the_kernels_word() {
         // Only root can become somebody else; the rule itself is tested in `local.rs` of the crate.
         return;
     }
-    let local = Local::start();
+    let local = Local::start().await;
     // The folder's own rights would stop the other user before we are asked.
     let open = std::fs::Permissions::from_mode(0o777);
     std::fs::set_permissions(local.agent.folder.path(), open.clone()).unwrap();

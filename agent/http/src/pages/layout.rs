@@ -2,7 +2,8 @@
 
 use crate::answer::{self, Answer, Failure};
 use crate::html::{Icon, Mark, Times, count, icon, with_symbols};
-use crate::session::Notice;
+use crate::roles::Role;
+use crate::session::{Notice, Rights, Visitor};
 use askama::Template;
 use waybill_engine::CommandError;
 use waybill_engine::view::{ConnectionView, FrameView, Tone};
@@ -65,6 +66,10 @@ pub(crate) struct Base {
     pub(crate) notice: Option<Notice>,
     /// Name of the zone.
     pub(crate) zone: String,
+    /// Who looks.
+    pub(crate) user: String,
+    /// Who looks may look only: the page says so instead of offering what would be refused.
+    pub(crate) looks_only: bool,
 }
 
 /// An address and its word.
@@ -104,6 +109,7 @@ const MENU: &[(&str, &str, &[Entry])] = &[
             ("/connections", "Connections"),
             ("/connectors", "Connectors"),
             ("/history", "History"),
+            ("/users", "Users"),
             ("/password", "Password"),
         ],
     ),
@@ -190,6 +196,20 @@ impl Base {
             token: String::new(),
             notice: None,
             zone: times.zone_name(),
+            user: String::new(),
+            looks_only: false,
+        }
+    }
+
+    /// The page as that visitor sees it: what only admins may open is in their menu alone.
+    pub(crate) fn be_seen_by(&mut self, visitor: &Visitor) {
+        self.token.clone_from(&visitor.form_token);
+        self.user.clone_from(&visitor.user);
+        self.looks_only = visitor.rights == Rights::Role(Role::Viewer);
+        if visitor.rights != Rights::Role(Role::Admin) {
+            for group in &mut self.menu {
+                group.links.retain(|link| link.href != "/users");
+            }
         }
     }
 
@@ -214,7 +234,11 @@ struct FailurePage<'a> {
 
 /// What the next page says of a form that could not be carried out.
 pub(crate) fn not_done(error: CommandError) -> Notice {
-    let failure = Failure::from(error);
+    failed(Failure::from(error))
+}
+
+/// The same of any failure.
+pub(crate) fn failed(failure: Failure) -> Notice {
     Notice {
         bad: true,
         text: sentence(&failure.message),

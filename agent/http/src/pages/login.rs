@@ -23,6 +23,7 @@ struct LoginPage {
 struct PasswordPage {
     problem: Option<String>,
     first: bool,
+    user: String,
     token: String,
 }
 
@@ -43,7 +44,7 @@ async fn login_page(
 ) -> Result<Answer, Failure> {
     let page = LoginPage {
         problem,
-        first_file: asked.browsers()?.passwords.first_password_file().await,
+        first_file: asked.site.people.passwords.first_password_file().await,
         next: next.to_owned(),
     };
     render(status, &page)
@@ -53,7 +54,7 @@ async fn login_page(
 pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let next = next_place(asked.query.get("next"));
     match &asked.visitor {
-        Some(visitor) if visitor.rights == Rights::Everything => Ok(answer::see_other(next)),
+        Some(visitor) if visitor.rights != Rights::SetPassword => Ok(answer::see_other(next)),
         Some(_) => Ok(answer::see_other("/password")),
         None => login_page(asked, StatusCode::OK, next, None).await,
     }
@@ -82,9 +83,10 @@ pub(crate) async fn log_in(asked: &Asked<'_>) -> Result<Answer, Failure> {
     }
     let user = asked.form.filled("user").unwrap_or(ADMIN);
     let password = asked.form.get("password").unwrap_or_default();
-    let (user, rights, place) = match browsers.passwords.check(user, password).await? {
-        Checked::User(user) => (user, Rights::Everything, next),
-        Checked::FirstPassword => (ADMIN.to_owned(), Rights::SetPassword, "/password"),
+    let people = &asked.site.people;
+    let (user, rights, place) = match people.passwords.check(user, password).await? {
+        Checked::User(user, role) => (user, Rights::Role(role), next),
+        Checked::Code(user) => (user, Rights::SetPassword, "/password"),
         Checked::Wrong => {
             tracing::warn!(%address, "A login had the wrong password.");
             let problem = "This user and password do not belong together.".to_owned();
@@ -93,10 +95,10 @@ pub(crate) async fn log_in(asked: &Asked<'_>) -> Result<Answer, Failure> {
     };
     locked(&browsers.tries).clear(address);
     if let Some(visitor) = &asked.visitor {
-        locked(&browsers.sessions).close(visitor.key);
+        locked(&people.sessions).close(visitor.key);
     }
-    let (cookie, _) = browsers.log_in(&user, rights, now)?;
-    if rights == Rights::Everything {
+    let (cookie, _) = asked.site.log_in(&user, rights)?;
+    if rights != Rights::SetPassword {
         asked
             .site
             .handle
@@ -112,7 +114,7 @@ pub(crate) async fn log_in(asked: &Asked<'_>) -> Result<Answer, Failure> {
 pub(crate) fn log_out(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let browsers = asked.browsers()?;
     if let Some(visitor) = &asked.visitor {
-        locked(&browsers.sessions).close(visitor.key);
+        locked(&asked.site.people.sessions).close(visitor.key);
     }
     let mut answer = answer::see_other("/login");
     if let Some(cookie) = browsers.log_out() {
@@ -133,6 +135,7 @@ fn password_page(
     let page = PasswordPage {
         problem,
         first: visitor.rights == Rights::SetPassword,
+        user: visitor.user.clone(),
         token: visitor.form_token.clone(),
     };
     render(status, &page)
@@ -163,13 +166,14 @@ pub(crate) async fn set_password(asked: &Asked<'_>) -> Result<Answer, Failure> {
     if let Some(weak) = weakness(password) {
         return refused(StatusCode::BAD_REQUEST, weak);
     }
-    if visitor.rights == Rights::SetPassword {
-        match browsers.passwords.set_first(password).await {
+    let people = &asked.site.people;
+    let rights = if visitor.rights == Rights::SetPassword {
+        match people.passwords.set_own(&visitor.user, password).await {
             Err(PasswordError::AlreadySet) => {
-                locked(&browsers.sessions).close(visitor.key);
+                locked(&people.sessions).close(visitor.key);
                 return Err(PasswordError::AlreadySet.into());
             }
-            other => other?,
+            role => Rights::Role(role?),
         }
     } else {
         let Peer::Network(address) = asked.peer else {
@@ -186,8 +190,8 @@ pub(crate) async fn set_password(asked: &Asked<'_>) -> Result<Answer, Failure> {
             return refused(StatusCode::TOO_MANY_REQUESTS, &problem);
         }
         if !matches!(
-            browsers.passwords.check(&visitor.user, old).await?,
-            Checked::User(_)
+            people.passwords.check(&visitor.user, old).await?,
+            Checked::User(..)
         ) {
             return refused(
                 StatusCode::FORBIDDEN,
@@ -195,16 +199,16 @@ pub(crate) async fn set_password(asked: &Asked<'_>) -> Result<Answer, Failure> {
             );
         }
         locked(&browsers.tries).clear(address);
-        browsers.passwords.change(&visitor.user, password).await?;
-    }
-    locked(&browsers.sessions).close_all();
-    let now = asked.site.handle.now();
-    let (cookie, key) = browsers.log_in(&visitor.user, Rights::Everything, now)?;
+        people.passwords.change(&visitor.user, password).await?;
+        visitor.rights
+    };
+    people.log_out(&visitor.user);
+    let (cookie, key) = asked.site.log_in(&visitor.user, rights)?;
     let notice = Notice {
-        text: "Your password is saved. Everybody else is logged out.".to_owned(),
+        text: "Your password is saved. Whoever else used your name is logged out.".to_owned(),
         ..Notice::default()
     };
-    locked(&browsers.sessions).leave_notice(key, notice);
+    locked(&people.sessions).leave_notice(key, notice);
     let mut answer = answer::see_other("/today");
     answer.headers_mut().insert(header::SET_COOKIE, cookie);
     Ok(answer)

@@ -21,6 +21,7 @@ mod sample;
 mod settings;
 mod stock;
 mod today;
+mod users;
 
 use crate::answer::{self, Answer, Failure};
 use crate::html::{Times, with_symbols};
@@ -101,6 +102,8 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         | Route::ChooseConnector
         | Route::RetryConnector => connectors::command(asked).await,
         Route::History => history::show(asked).await,
+        Route::Users => users::show(asked).await,
+        Route::ChangeUsers => users::command(asked).await,
         _ => Err(Failure::not_found("This page")),
     }
 }
@@ -129,9 +132,9 @@ async fn base(
     let frame = asked.site.handle.frame().await?;
     let times = Times::new(asked.site.zone(), frame.now);
     let mut base = Base::new(&frame, &times, here, title);
-    if let (Ok(browsers), Some(visitor)) = (asked.browsers(), &asked.visitor) {
-        base.token.clone_from(&visitor.form_token);
-        base.notice = crate::site::locked(&browsers.sessions).take_notice(visitor.key);
+    if let Some(visitor) = &asked.visitor {
+        base.be_seen_by(visitor);
+        base.notice = crate::site::locked(&asked.site.people.sessions).take_notice(visitor.key);
     }
     Ok((base, times))
 }

@@ -22,7 +22,7 @@ use waybill_engine::connectors::{Binding, CallsUsed, Connectors};
 use waybill_engine::{Engine, EngineOptions, EngineParts, Handle};
 use waybill_host::connector::{Answer, Call, CallError, Connector};
 use waybill_host::ports::{Clock, Rng};
-use waybill_http::{AdminOptions, Limit, ServeError, serve_admin};
+use waybill_http::{AdminOptions, Limit, People, ServeError, serve_admin};
 use waybill_model::contract::{
     ChoicePage, Descriptor, Feed, Gap, Intake, Moment, Page, Pairs, Problem, Role, Scope, Settled,
     Verdict,
@@ -373,9 +373,11 @@ impl Served {
         let stop = CancellationToken::new();
         let mut options = AdminOptions::new(agent.first_password_file());
         options.limit = limit;
+        let people = People::open(agent.handle.clone(), &options).await.unwrap();
         let task = tokio::spawn(serve_admin(
             listener,
             agent.handle.clone(),
+            people,
             options,
             stop.clone(),
         ));

@@ -1,0 +1,59 @@
+//! The part of the JSON API about users, for admins and the local socket. Must not decide who may.
+
+use crate::answer::{self, Answer, Failure};
+use crate::api::read;
+use crate::roles::Role;
+use crate::routes::Route;
+use crate::site::Asked;
+use hyper::StatusCode;
+use serde::Deserialize;
+use serde_json::json;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct New {
+    name: String,
+    role: Role,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given {
+    role: Role,
+}
+
+/// Answers a route about users.
+pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let (people, who) = (&asked.site.people, asked.who.as_str());
+    let name = asked.param("name");
+    let done = || answer::json(StatusCode::OK, &json!({"done": true}));
+    let answer = match asked.entry.route {
+        Route::ApiAddUser => {
+            let new: New = read(asked)?;
+            let given = people.passwords.add(&new.name, new.role, who).await?;
+            answer::json(StatusCode::OK, &given)
+        }
+        Route::ApiResetUser => {
+            let given = people.passwords.reset(name, who).await?;
+            answer::json(StatusCode::OK, &given)
+        }
+        Route::ApiUserRole => {
+            let Given { role } = read(asked)?;
+            people.passwords.set_role(name, role, who).await?;
+            done()
+        }
+        Route::ApiRemoveUser => {
+            people.passwords.remove(name, who).await?;
+            done()
+        }
+        _ => {
+            let rows = people.passwords.list().await?;
+            return Ok(answer::json(StatusCode::OK, &json!({"rows": rows})));
+        }
+    };
+    // Whoever changes himself stays; everybody else's rights are new.
+    if name != who {
+        people.log_out(name);
+    }
+    Ok(answer)
+}
