@@ -78,6 +78,10 @@ pub(crate) fn documents(
         if of_sale::take(tx, desk, connection, document, &mut taken, now)? {
             continue;
         }
+        if order::is_outdated(tx, connection, document)? {
+            taken.seen += 1;
+            continue;
+        }
         let Some(mut accepted) = tx.accept(connection, document, now)? else {
             taken.seen += 1;
             continue;

@@ -396,3 +396,17 @@ pub(crate) fn note(
 
 /// The key of the retailer's customer in the receiving system, as a cell of the crosswalk.
 pub(crate) const CUSTOMER_TABLE: &str = crosswalk::CUSTOMERS;
+
+/// Whether a newer revision of the order is here, by its source's own time: an order that comes two ways, or by a file that
+/// lay a while, may be read again as it was before.
+pub(crate) fn is_outdated(
+    tx: &Tx<'_>,
+    connection: ConnectionId,
+    document: &Document,
+) -> Result<bool, StoreError> {
+    if document.body.entity() != Entity::Order {
+        return Ok(false);
+    }
+    let newest = tx.latest_document(connection, Entity::Order, &document.key)?;
+    Ok(newest.is_some_and(|newest| newest.document.occurred_at > document.occurred_at))
+}

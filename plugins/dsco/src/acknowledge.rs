@@ -4,6 +4,7 @@
 use crate::api::Api;
 use crate::bindings::exports::waybill::connector::source::Settled;
 use crate::queue::{self, Call, Member};
+use crate::settings::Flow;
 use crate::told::{Told, What};
 use serde_json::{Value, json};
 use waybill_sdk::commerce::Entity;
@@ -24,6 +25,11 @@ pub(crate) fn settle(api: &Api<'_>, moment: Moment, batch: &[Settled]) -> Vec<Ve
         .iter()
         .map(|settled| done(Receipt::of(settled.key.clone())))
         .collect();
+    // DSCO counts an order as acknowledged once it has exported it. Our number for it only the API takes.
+    let by_export = api.config.by_files(Flow::Orders) && moment == Moment::Accepted;
+    if by_export || !api.config.api {
+        return verdicts;
+    }
     let members: Vec<Member> = (0..)
         .zip(batch)
         .filter_map(|(index, settled)| member(index, moment, settled))

@@ -1,5 +1,6 @@
 //! What the connector says of itself. Must not know the values a merchant entered.
 
+use crate::files::describe as files;
 use crate::settings::{CLIENT, TOKEN, key};
 use waybill_sdk::commerce::Entity;
 use waybill_sdk::types::{
@@ -14,7 +15,11 @@ pub(crate) fn descriptor() -> Descriptor {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         title: "DSCO".to_owned(),
         reach: reach(),
-        credentials: credentials(),
+        credentials: {
+            let mut all = credentials();
+            all.extend(files::credentials());
+            all
+        },
         settings: settings(),
         tables: tables(),
         pulls: vec![
@@ -140,7 +145,7 @@ const STOCK: &str = "stock";
 const INVOICES: &str = "invoices";
 const TIMING: &str = "timing";
 
-fn setting(
+pub(crate) fn setting(
     group: &str,
     (name, default): (&str, &str),
     label: &str,
@@ -160,7 +165,7 @@ fn setting(
     }
 }
 
-fn one_of(list: &[(&str, &str)]) -> Field {
+pub(crate) fn one_of(list: &[(&str, &str)]) -> Field {
     let choice = |(value, label): &(&str, &str)| Choice {
         value: (*value).to_owned(),
         label: (*label).to_owned(),
@@ -245,6 +250,7 @@ fn settings() -> Vec<Setting> {
         Field::Toggle,
     ));
     all.extend(numbers());
+    all.extend(files::settings());
     all
 }
 

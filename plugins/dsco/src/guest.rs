@@ -1,7 +1,8 @@
 //! The exports: hands each call to its function, over the real host. Must not decide anything.
 
 use crate::bindings::exports::waybill::connector::{base, levels, listing, sink, source, tickets};
-use crate::settings::Config;
+use crate::files::{self, Depot};
+use crate::settings::{Config, Flow};
 use crate::{
     acknowledge, api::Api, cancel, confirm, describe, invoice, listing as lists, ship,
     source as feeds, stock,
@@ -25,7 +26,14 @@ impl base::Guest for Dsco {
     }
     fn probe(ctx: Context) -> Result<Settings, Failure> {
         let config = Config::read(&ctx.settings);
-        feeds::probe(&Api::new(&WasmHost, &config))
+        let mut facts = Settings::new();
+        if config.api {
+            facts.extend(feeds::probe(&Api::new(&WasmHost, &config))?);
+        }
+        if config.any_files() {
+            facts.extend(files::probe(Depot::new(&WasmHost, &config))?);
+        }
+        Ok(facts)
     }
     fn choices(ctx: Context, key: String, _: Option<String>) -> Result<ChoicePage, Failure> {
         let config = Config::read(&ctx.settings);
@@ -40,7 +48,11 @@ impl source::Guest for Dsco {
         cursor: Option<Vec<u8>>,
     ) -> Result<source::Page, Failure> {
         let config = Config::read(&ctx.settings);
-        feeds::pull(&Api::new(&WasmHost, &config), entity, cursor.as_deref())
+        let api = Api::new(&WasmHost, &config);
+        if entity == Entity::Order && config.by_files(Flow::Orders) {
+            return files::pull(&api, Depot::new(&WasmHost, &config), cursor.as_deref());
+        }
+        feeds::pull(&api, entity, cursor.as_deref())
     }
     fn fetch(ctx: Context, entity: Entity, keys: Vec<String>) -> Result<Vec<Document>, Failure> {
         let config = Config::read(&ctx.settings);

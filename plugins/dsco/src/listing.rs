@@ -23,6 +23,12 @@ pub(crate) fn read(
     scope: &Scope,
     cursor: Option<&[u8]>,
 ) -> Result<Page, Failure> {
+    if !api.config.api {
+        return match entity {
+            Entity::Retailer | Entity::Warehouse => source::pull(api, entity, None),
+            _ => Err(source::no_api()),
+        };
+    }
     if let Scope::Keys(keys) = scope {
         return by_keys(api, entity, keys, cursor);
     }

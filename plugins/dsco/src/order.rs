@@ -20,8 +20,11 @@ pub(crate) struct Names(BTreeMap<String, String>);
 
 /// Where the name of a retailer is kept.
 pub(crate) fn name_key(retailer: &str) -> String {
-    format!("retailer-name/{retailer}")
+    format!("{NAMES}{retailer}")
 }
+
+/// Before the id of each.
+pub(crate) const NAMES: &str = "retailer-name/";
 
 impl Names {
     /// The names of the retailers of these orders.

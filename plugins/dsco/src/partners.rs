@@ -3,7 +3,7 @@
 use crate::api::{Api, encode};
 use crate::bindings::exports::waybill::connector::source::Page;
 use crate::cursor::{self, ListCursor};
-use crate::order::name_key;
+use crate::order::{NAMES, name_key};
 use crate::wire::Many;
 use crate::wire::partner::{Partner, Warehouses};
 use crate::{cancel, services};
@@ -55,6 +55,31 @@ pub(crate) fn retailers(api: &Api<'_>) -> Result<Page, Failure> {
         more: false,
     })
 }
+
+/// The retailers whose names are known here, without asking anybody.
+pub(crate) fn known(api: &Api<'_>) -> Vec<Document> {
+    let now = api.host.now_ms();
+    let names = api.host.kv_scan(NAMES, None, MOST_KNOWN);
+    let known = names.into_iter().filter_map(|(key, name)| {
+        let id = key.strip_prefix(NAMES)?.to_owned();
+        let name = String::from_utf8(name).ok()?;
+        Some(Document {
+            revision: format!("active {name}"),
+            occurred_at: now,
+            body: Body::Retailer(Retailer {
+                code: id.clone(),
+                name,
+                active: true,
+                extras: Vec::new(),
+            }),
+            key: id,
+        })
+    });
+    known.collect()
+}
+
+/// Retailers of an account that never asked the API.
+const MOST_KNOWN: u32 = 5_000;
 
 /// The merchant's warehouses, page by page.
 pub(crate) fn warehouses(api: &Api<'_>, cursor: Option<&[u8]>) -> Result<Page, Failure> {
@@ -108,8 +133,9 @@ pub(crate) fn choices(api: &Api<'_>, key: &str) -> Result<ChoicePage, Failure> {
                 next: None,
             });
         }
+        "retailer" if !api.config.api => documents = known(api),
         "retailer" => documents = retailers(api)?.documents,
-        "warehouse" => {
+        "warehouse" if api.config.api => {
             let mut cursor = None;
             loop {
                 let page = warehouses(api, cursor.as_deref())?;

@@ -33,11 +33,29 @@ pub(crate) mod key {
     pub(crate) const SHIP_COST: (&str, &str) = ("ship-cost", "none");
     pub(crate) const SHIP_TO: (&str, &str) = ("ship-to", "false");
     pub(crate) const REQUEST_CODE: (&str, &str) = ("cancel-request-code", "CXSC");
+    pub(crate) const TRANSPORT: (&str, &str) = ("transport", "api");
+    /// Who carries each flow where `transport` leaves it to them.
+    pub(crate) const ORDERS_BY: &str = "orders-by";
+    pub(crate) const SHIPMENTS_BY: &str = "shipments-by";
+    pub(crate) const STOCK_BY: &str = "stock-by";
+    pub(crate) const INVOICES_BY: &str = "invoices-by";
+    pub(crate) const CANCELS_BY: &str = "cancels-by";
+    pub(crate) const SFTP_HOST: (&str, &str) = ("sftp-host", "sftp.dsco.io");
+    pub(crate) const SFTP_LOGIN: (&str, &str) = ("sftp-login", "password");
+    pub(crate) const SFTP_HOST_KEY: &str = "sftp-host-key";
+    pub(crate) const FOLDER_IN: (&str, &str) = ("folder-in", "in");
+    pub(crate) const FOLDER_OUT: (&str, &str) = ("folder-out", "out");
+    pub(crate) const FILE_ENDING: (&str, &str) = ("file-ending", "csv");
+    pub(crate) const ORDERS_FILE: (&str, &str) = ("orders-file", "Purchase_Order_");
+    pub(crate) const IGNORED_FILES: &str = "ignored-files";
+    pub(crate) const FILE_SETTLE: (&str, i64) = ("file-settle-secs", 10);
+    pub(crate) const ARCHIVE_DAYS: (&str, i64) = ("archive-days", 0);
+
     pub(crate) const SHIP_FROM: &str = "ship-from";
     pub(crate) const TRACKING_URL: &str = "tracking-url";
 
     /// The whole-number settings with the least and the most they may be.
-    pub(crate) const RANGES: [((&str, i64), i64, i64); 8] = [
+    pub(crate) const RANGES: [((&str, i64), i64, i64); 10] = [
         (PAGE_SIZE, 10, 1000),
         (BACKFILL_DAYS, 0, 3650),
         (CHECKPOINT_POLLS, 1, 1000),
@@ -46,6 +64,8 @@ pub(crate) mod key {
         (LOG_WINDOW, 10, 3600),
         (ACK_WAIT, 0, 600),
         (CONFIRM_LIMIT, 60, 604_800),
+        (FILE_SETTLE, 0, 3600),
+        (ARCHIVE_DAYS, 0, 60),
     ];
     /// What `total-field` may be.
     pub(crate) const TOTALS: [&str; 3] = [TOTAL.1, "orderTotalAmount", "none"];
@@ -54,6 +74,70 @@ pub(crate) mod key {
 /// Slots of the descriptor.
 pub(crate) const CLIENT: &str = "client";
 pub(crate) const TOKEN: &str = "token";
+pub(crate) const SFTP: &str = "sftp";
+pub(crate) const SFTP_KEY: &str = "sftp-key";
+
+/// How a flow travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Orders,
+    Shipments,
+    Stock,
+    Invoices,
+    Cancels,
+}
+
+impl Flow {
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Orders => key::ORDERS_BY,
+            Self::Shipments => key::SHIPMENTS_BY,
+            Self::Stock => key::STOCK_BY,
+            Self::Invoices => key::INVOICES_BY,
+            Self::Cancels => key::CANCELS_BY,
+        }
+    }
+}
+
+/// Where files lie and how they are called.
+#[derive(Debug, Clone)]
+pub(crate) struct Transfer<'a> {
+    /// The slot that signs in.
+    pub(crate) credential: &'static str,
+    pub(crate) host: &'a str,
+    pub(crate) folder_in: &'a str,
+    pub(crate) folder_out: &'a str,
+    ending: &'a str,
+    /// Sub-folder and beginning of the name.
+    pub(crate) orders_file: &'a str,
+    /// Names that a person took out.
+    pub(crate) ignored: Vec<&'a str>,
+    /// How long a file must be the same before it counts as written.
+    pub(crate) settle_ms: i64,
+    /// How old an archived file may be when the connection is first used.
+    pub(crate) archive_ms: i64,
+}
+
+impl Transfer<'_> {
+    /// Where the server puts exports that were read.
+    pub(crate) fn archive(&self) -> String {
+        format!("{}/archive", self.folder_out)
+    }
+
+    /// How names end.
+    pub(crate) fn ending(&self) -> String {
+        format!(".{}", self.ending)
+    }
+
+    /// What stands between two cells.
+    pub(crate) fn delimiter(&self) -> u8 {
+        match self.ending {
+            "tab" => b'\t',
+            "psv" => b'|',
+            _ => b',',
+        }
+    }
+}
 
 /// The settings of a call.
 #[derive(Debug, Clone)]
@@ -78,6 +162,9 @@ pub(crate) struct Config<'a> {
     pub(crate) confirm_limit_ms: i64,
     /// Leave out the stock of items that DSCO does not have, instead of making them there.
     pub(crate) skip_unknown: bool,
+    /// Whether the API is connected.
+    pub(crate) api: bool,
+    pub(crate) transfer: Transfer<'a>,
 }
 
 impl<'a> Config<'a> {
@@ -90,11 +177,7 @@ impl<'a> Config<'a> {
             range.map_or(value, |(_, least, most)| value.clamp(*least, *most))
         };
         let text = |(name, default): (&str, &'static str)| raw.text(name, default);
-        let order_types = text(key::ORDER_TYPES)
-            .split(',')
-            .map(str::trim)
-            .filter(|kind| !kind.is_empty())
-            .collect();
+        let order_types = list(text(key::ORDER_TYPES));
         Self {
             raw,
             api_url: text(key::API_URL).trim_end_matches('/'),
@@ -117,7 +200,44 @@ impl<'a> Config<'a> {
             ack_wait_secs: u32::try_from(whole(key::ACK_WAIT)).unwrap_or(1),
             confirm_limit_ms: whole(key::CONFIRM_LIMIT) * 1000,
             skip_unknown: raw.toggle(key::SKIP_UNKNOWN.0, true),
+            api: text(key::TRANSPORT) != "files",
+            transfer: Transfer {
+                credential: if text(key::SFTP_LOGIN) == "key" {
+                    SFTP_KEY
+                } else {
+                    SFTP
+                },
+                host: text(key::SFTP_HOST),
+                folder_in: text(key::FOLDER_IN).trim_end_matches('/'),
+                folder_out: text(key::FOLDER_OUT).trim_end_matches('/'),
+                ending: text(key::FILE_ENDING),
+                orders_file: text(key::ORDERS_FILE),
+                ignored: list(raw.text(key::IGNORED_FILES, "")),
+                settle_ms: whole(key::FILE_SETTLE) * 1000,
+                archive_ms: whole(key::ARCHIVE_DAYS) * 86_400_000,
+            },
         }
+    }
+
+    /// Whether that flow goes by files.
+    pub(crate) fn by_files(&self, flow: Flow) -> bool {
+        match self.raw.text(key::TRANSPORT.0, key::TRANSPORT.1) {
+            "files" => true,
+            "each" => self.raw.get(flow.key()) == Some("files"),
+            _ => false,
+        }
+    }
+
+    /// Whether any flow goes by files.
+    pub(crate) fn any_files(&self) -> bool {
+        let all = [
+            Flow::Orders,
+            Flow::Shipments,
+            Flow::Stock,
+            Flow::Invoices,
+            Flow::Cancels,
+        ];
+        all.into_iter().any(|flow| self.by_files(flow))
     }
 
     /// The value of a retailer's own setting, else the connection's.
@@ -138,9 +258,36 @@ impl<'a> Config<'a> {
         self.install_id
     }
 
+    /// What is wrong with where files lie.
+    fn transfer_problems(&self, problems: &mut Vec<Problem>) {
+        let transfer = &self.transfer;
+        for (name, value) in [
+            (key::FOLDER_IN.0, transfer.folder_in),
+            (key::FOLDER_OUT.0, transfer.folder_out),
+            (key::ORDERS_FILE.0, transfer.orders_file),
+        ] {
+            let odd = |c: char| c.is_control() || matches!(c, '\\' | '*' | '?');
+            if value.chars().any(odd) || value.split('/').any(|part| part == "..") {
+                problems.push(Problem::new(
+                    name,
+                    format!("`{value}` is not a folder or a beginning of names."),
+                    "Enter it as it is on the server, without stars.",
+                ));
+            }
+        }
+        if transfer.host.contains([' ', '/', '@']) {
+            problems.push(Problem::new(
+                key::SFTP_HOST.0,
+                format!("`{}` is not the name of a file server.", transfer.host),
+                "Enter host or host:port, for example sftp.dsco.io.",
+            ));
+        }
+    }
+
     /// What is wrong with the values entered; codes are the settings' keys.
     pub(crate) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
+        self.transfer_problems(&mut problems);
         let mut wrong = |name: &str, message: String, hint: &str| {
             problems.push(Problem::new(name, message, hint));
         };
@@ -203,6 +350,12 @@ impl<'a> Config<'a> {
         }
         problems
     }
+}
+
+/// The parts of a text with commas.
+fn list(text: &str) -> Vec<&str> {
+    let parts = text.split(',').map(str::trim);
+    parts.filter(|part| !part.is_empty()).collect()
 }
 
 /// What stands on the invoices of a retailer beside what DSCO itself wants: some refuse every further field.

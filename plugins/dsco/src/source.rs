@@ -33,12 +33,38 @@ pub(crate) fn probe(api: &Api<'_>) -> Result<Settings, Failure> {
 
 /// The next page of a feed.
 pub(crate) fn pull(api: &Api<'_>, entity: Entity, cursor: Option<&[u8]>) -> Result<Page, Failure> {
+    if !api.config.api {
+        return without_api(api, entity);
+    }
     match (Feed::of(entity), entity) {
         (Some(feed), _) => stream::pull(api, feed, cursor),
         (None, Entity::Retailer) => partners::retailers(api),
         (None, Entity::Warehouse) => partners::warehouses(api, cursor),
         (None, _) => Err(no_such_feed(entity)),
     }
+}
+
+/// What is known where the API is not connected: the retailers whose orders came. Nothing else is told by files.
+fn without_api(api: &Api<'_>, entity: Entity) -> Result<Page, Failure> {
+    let documents = match entity {
+        Entity::Retailer => partners::known(api),
+        Entity::Cancellation | Entity::Warehouse => Vec::new(),
+        other => return Err(no_such_feed(other)),
+    };
+    Ok(Page {
+        documents,
+        cursor: Vec::new(),
+        more: false,
+    })
+}
+
+/// Why something cannot be looked up.
+pub(crate) fn no_api() -> Failure {
+    Failure::rejected(
+        "no-api",
+        "DSCO's files cannot be searched, and its API is not connected.",
+        "Look in the DSCO portal; or connect the API as well, and choose the transport of each flow in this connection's settings.",
+    )
 }
 
 /// These records, now. Keys that DSCO does not know are left out.
@@ -48,6 +74,8 @@ pub(crate) fn fetch(
     keys: &[String],
 ) -> Result<Vec<Document>, Failure> {
     match entity {
+        Entity::Retailer if !api.config.api => Ok(only(partners::known(api), keys)),
+        _ if !api.config.api => Err(no_api()),
         Entity::Order | Entity::Cancellation => {
             let mut orders = Vec::new();
             for key in keys {

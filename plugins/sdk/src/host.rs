@@ -3,10 +3,11 @@
 
 use crate::bindings::waybill::host as wit;
 use crate::commerce::Entity;
-use crate::effects::IoError;
+use crate::effects::{Effect, IoError};
 use crate::http::{Request, Response};
 use crate::links::Link;
 use crate::log::Level;
+use crate::sftp::Entry;
 
 /// What every connector may use.
 pub trait Core {
@@ -36,6 +37,29 @@ pub trait Host: Core {
     fn retract(&self, step: &str, members: &[u32]);
     /// What the vendor says is left of the call quota.
     fn quota(&self, remaining: u32, resets_in_ms: u32);
+}
+
+/// Files on a server beside it.
+pub trait Files: Core {
+    /// The files of a folder, without its folders, by name.
+    fn entries(&self, credential: &str, dir: &str) -> Result<Vec<Entry>, IoError>;
+    /// A file, read whole by the agent; the server may move it away afterwards.
+    fn get(&self, credential: &str, path: &str, effect: &Effect)
+    -> Result<Box<dyn Spool>, IoError>;
+    /// Puts a file whole under its name.
+    fn put(
+        &self,
+        credential: &str,
+        path: &str,
+        body: &[u8],
+        effect: &Effect,
+    ) -> Result<(), IoError>;
+}
+
+/// A file that the agent holds: it may be larger than a connector's memory.
+pub trait Spool {
+    /// So many bytes from there on, fewer only at its end.
+    fn read(&self, offset: u64, len: u32) -> Vec<u8>;
 }
 
 /// The agent. On a host target its calls panic: tests use [`crate::replay::TestHost`].
@@ -82,5 +106,37 @@ impl Host for WasmHost {
     }
     fn quota(&self, remaining: u32, resets_in_ms: u32) {
         wit::http::quota(remaining, resets_in_ms);
+    }
+}
+
+impl Files for WasmHost {
+    fn entries(&self, credential: &str, dir: &str) -> Result<Vec<Entry>, IoError> {
+        wit::sftp::entries(credential, dir)
+    }
+    fn get(
+        &self,
+        credential: &str,
+        path: &str,
+        effect: &Effect,
+    ) -> Result<Box<dyn Spool>, IoError> {
+        let spool = wit::sftp::get(credential, path, effect)?;
+        Ok(Box::new(spool))
+    }
+    fn put(
+        &self,
+        credential: &str,
+        path: &str,
+        body: &[u8],
+        effect: &Effect,
+    ) -> Result<(), IoError> {
+        let spool = wit::blob::Spool::new();
+        spool.append(body);
+        wit::sftp::put(credential, path, &spool, effect)
+    }
+}
+
+impl Spool for wit::blob::Spool {
+    fn read(&self, offset: u64, len: u32) -> Vec<u8> {
+        wit::blob::Spool::read(self, offset, len)
     }
 }

@@ -48,7 +48,7 @@ pub mod replay;
 pub mod settings;
 mod world;
 
-pub use host::{Core, Host, WasmHost};
+pub use host::{Core, Files, Host, Spool, WasmHost};
 pub use settings::Settings;
 /// For the code that [`world!`] generates.
 #[doc(hidden)]
@@ -66,3 +66,5 @@ pub use bindings::waybill::host::http;
 pub use bindings::waybill::host::links;
 /// Log levels.
 pub use bindings::waybill::host::log;
+/// Files on a server.
+pub use bindings::waybill::host::sftp;

@@ -1,18 +1,32 @@
-//! DSCO's files: tables of text, read by the names of their columns and written the same way. They know no server and no
-//! cursor. No flow uses them yet; see "DSCO by SFTP" in agent/ARCHITECTURE.md.
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the flows over SFTP that use it come next"
-    )
-)]
+//! DSCO's files: tables of text, read by the names of their columns and written the same way, and the server they lie on.
+//! `feed.rs` reads orders.
 
+mod depot;
+pub(crate) mod describe;
+mod feed;
 mod orders;
 mod table;
+#[cfg(test)]
 mod write;
 
+pub(crate) use depot::Depot;
+pub(crate) use feed::pull;
+use waybill_sdk::types::{Failure, Settings};
+
+/// Proof that server, login and folders are right.
+pub(crate) fn probe(depot: Depot<'_>) -> Result<Settings, Failure> {
+    let transfer = depot.transfer;
+    let mut facts = vec![("file-server".to_owned(), transfer.host.to_owned())];
+    for dir in [&transfer.folder_in, &transfer.folder_out] {
+        let files = depot.files(dir)?.len();
+        facts.push((format!("files-in-{dir}"), files.to_string()));
+    }
+    Ok(facts)
+}
+
+#[cfg(test)]
 pub(crate) use orders::Orders;
+#[cfg(test)]
 pub(crate) use table::{Mistake, Pieces};
+#[cfg(test)]
 pub(crate) use write::table;

@@ -1,8 +1,9 @@
 //! An export of orders: one row per line, told apart by DSCO's order id. Read twice: the first time everything is checked
 //! and it is noted where each order ends, the second time orders come out. So nothing of a file with a mistake is taken,
-//! and rows of one order need not stand together. What comes out is what the API gives, and is mapped by the same code.
+//! and rows of one order need not stand together. Where they do, a later call goes on in the middle of the file. What comes
+//! out is what the API gives, and is mapped by the same code.
 
-use super::table::{Mistake, Pieces, Row, Table};
+use super::table::{Mistake, Pieces, Place, Row, Table};
 use crate::wire::order::Order as WireOrder;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -42,41 +43,157 @@ const NAMES: &[(&str, &str)] = &[
     ("dsco_last_update_date", "dscoLastUpdate"),
 ];
 
+/// Most lines of an order: more is no order.
+const LINES: usize = 10_000;
+
+/// What the rows of one order said, as far as others of it must agree.
+struct Seen {
+    first: u64,
+    last: u64,
+    /// Hashes of what is on each of its rows.
+    heads: [u64; HEADS.len()],
+    told_lines: Option<Decimal>,
+    /// Line numbers, sorted.
+    lines: Vec<i64>,
+}
+
+/// The head of an order is on each of its rows. Two that differ in whose it is are two orders under one id.
+const HEADS: [&str; 3] = ["po_number", "dsco_retailer_id", "currency_code"];
+
+impl Seen {
+    fn of(row: &Row) -> Self {
+        Self {
+            first: row.number,
+            last: row.number,
+            heads: HEADS.map(|column| hash(row.get(column).unwrap_or_default().as_bytes())),
+            told_lines: row.get("number_of_line_items").and_then(Decimal::parse),
+            lines: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, row: &Row) -> Result<(), Mistake> {
+        self.last = row.number;
+        for (column, head) in HEADS.iter().zip(self.heads) {
+            if hash(row.get(column).unwrap_or_default().as_bytes()) != head {
+                let why = format!(
+                    "it differs from row {}, which is of the same order",
+                    self.first
+                );
+                return Err(row.mistake(column, why));
+            }
+        }
+        let line = "line_item_line_number";
+        let text = row.get(line).unwrap_or_default();
+        let number = Decimal::parse(text)
+            .and_then(Decimal::to_whole)
+            .unwrap_or_default();
+        match self.lines.binary_search(&number) {
+            Ok(_) => Err(row.mistake(line, format!("the order has two lines `{}`", short(text)))),
+            Err(_) if self.lines.len() == LINES => {
+                Err(row.mistake(line, format!("the order has more than {LINES} lines")))
+            }
+            Err(place) => {
+                self.lines.insert(place, number);
+                Ok(())
+            }
+        }
+    }
+}
+
 /// The orders of a file.
 pub(crate) struct Orders<P> {
     table: Table<P>,
-    /// The last row of each order.
-    ends: BTreeMap<String, u64>,
+    /// The last row of each order; none where the rows of each stand together.
+    ends: Option<BTreeMap<String, u64>>,
     /// Orders of which rows were read, and more follow.
     open: BTreeMap<String, Vec<Row>>,
+    /// The first row of the order that comes next.
+    held: Option<Row>,
+    count: usize,
 }
 
 impl<P: Pieces> Orders<P> {
     /// Checks the whole file. `pieces` gives it from the beginning, each time it is called.
-    pub(crate) fn open(mut pieces: impl FnMut() -> P) -> Result<Self, Mistake> {
-        let mut ends = BTreeMap::new();
-        let mut table = Table::open(pieces(), REQUIRED)?;
+    pub(crate) fn open(delimiter: u8, mut pieces: impl FnMut() -> P) -> Result<Self, Mistake> {
+        let mut all: BTreeMap<String, Seen> = BTreeMap::new();
+        let mut table = Table::open(pieces(), delimiter, REQUIRED)?;
+        let mut scattered = false;
         while let Some(row) = table.next()? {
             check(&row)?;
-            ends.insert(key(&row)?.to_owned(), row.number);
+            let key = key(&row)?;
+            if let Some(seen) = all.get_mut(key) {
+                scattered |= seen.last + 1 != row.number;
+                seen.add(&row)?;
+            } else {
+                let mut seen = Seen::of(&row);
+                seen.add(&row)?;
+                all.insert(key.to_owned(), seen);
+            }
         }
+        for seen in all.values() {
+            if let Some(told) = seen.told_lines
+                && told.to_whole() != i64::try_from(seen.lines.len()).ok()
+            {
+                return Err(Mistake {
+                    row: seen.first,
+                    column: Some("number_of_line_items".to_owned()),
+                    why: format!("the order says {told} lines and has {}", seen.lines.len()),
+                });
+            }
+        }
+        let count = all.len();
+        let ends = all.into_iter().map(|(key, seen)| (key, seen.last));
         Ok(Self {
-            table: Table::open(pieces(), REQUIRED)?,
-            ends,
-            open: BTreeMap::new(),
+            ends: scattered.then(|| ends.collect()),
+            ..Self::new(Table::open(pieces(), delimiter, REQUIRED)?, count)
         })
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len()
+    /// Goes on at the place of a file that was checked, and in which the rows of each order stand together: `from` gives
+    /// what follows an offset.
+    pub(crate) fn resume(
+        delimiter: u8,
+        place: Place,
+        mut from: impl FnMut(u64) -> P,
+    ) -> Result<Self, Mistake> {
+        let mut table = Table::open(from(0), delimiter, REQUIRED)?;
+        table.resume(from(place.offset), place);
+        Ok(Self::new(table, 0))
+    }
+
+    fn new(table: Table<P>, count: usize) -> Self {
+        Self {
+            table,
+            ends: None,
+            open: BTreeMap::new(),
+            held: None,
+            count,
+        }
+    }
+
+    /// How many there are in a file that was checked.
+    pub(crate) const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Where the next order begins; none where orders lie among each other.
+    pub(crate) fn place(&self) -> Option<Place> {
+        let next = || {
+            self.held
+                .as_ref()
+                .map_or_else(|| self.table.place(), |row| row.begins)
+        };
+        self.ends.is_none().then(next)
     }
 
     /// The next order that is whole; none at the end.
     pub(crate) fn next(&mut self) -> Result<Option<WireOrder>, Mistake> {
+        let Some(ends) = &self.ends else {
+            return self.next_together();
+        };
         while let Some(row) = self.table.next()? {
             let key = key(&row)?.to_owned();
-            let last = self.ends.get(&key) == Some(&row.number);
+            let last = ends.get(&key) == Some(&row.number);
             let rows = self.open.entry(key.clone()).or_default();
             rows.push(row);
             if last && let Some(rows) = self.open.remove(&key) {
@@ -85,6 +202,32 @@ impl<P: Pieces> Orders<P> {
         }
         Ok(None)
     }
+
+    fn next_together(&mut self) -> Result<Option<WireOrder>, Mistake> {
+        let first = match self.held.take() {
+            Some(row) => row,
+            None => match self.table.next()? {
+                Some(row) => row,
+                None => return Ok(None),
+            },
+        };
+        let mut rows = vec![first];
+        while let Some(row) = self.table.next()? {
+            if key(&row)? != key(&rows[0])? {
+                self.held = Some(row);
+                break;
+            }
+            rows.push(row);
+        }
+        order(&rows).map(Some)
+    }
+}
+
+/// FNV-1a.
+pub(super) fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
+        (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 fn key(row: &Row) -> Result<&str, Mistake> {
@@ -169,18 +312,6 @@ fn order(rows: &[Row]) -> Result<WireOrder, Mistake> {
     }
     let mut lines: BTreeMap<&str, Value> = BTreeMap::new();
     for row in rows {
-        // The head of an order is on each of its rows. Two that differ in whose it is are two orders under one id.
-        for column in ["po_number", "dsco_retailer_id", "currency_code"] {
-            if row.get(column) != first.get(column) {
-                return Err(row.mistake(
-                    column,
-                    format!(
-                        "it differs from row {}, which is of the same order",
-                        first.number
-                    ),
-                ));
-            }
-        }
         let cells = row.filled();
         let mut line: Map<String, Value> = cells
             .filter_map(|(column, cell)| {
@@ -191,20 +322,7 @@ fn order(rows: &[Row]) -> Result<WireOrder, Mistake> {
             line.insert("dscoItemId".to_owned(), Value::from(item));
         }
         let number = row.get("line_item_line_number").unwrap_or_default();
-        if lines.insert(number, Value::from(line)).is_some() {
-            return Err(row.mistake(
-                "line_item_line_number",
-                format!("the order has two lines `{}`", short(number)),
-            ));
-        }
-    }
-    if let Some(told) = first.get("number_of_line_items").and_then(Decimal::parse)
-        && told.to_whole() != i64::try_from(lines.len()).ok()
-    {
-        return Err(first.mistake(
-            "number_of_line_items",
-            format!("the order says {told} lines and has {}", lines.len()),
-        ));
+        lines.insert(number, Value::from(line));
     }
     let mut lines: Vec<(&str, Value)> = lines.into_iter().collect();
     lines.sort_by_key(|(number, _)| Decimal::parse(number).and_then(Decimal::to_whole));

@@ -2,6 +2,7 @@
 //! understood is refused by row and column, as a spreadsheet counts them. Knows no column's meaning.
 
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
@@ -46,10 +47,21 @@ struct Header {
     places: BTreeMap<String, usize>,
 }
 
+/// A place between two rows of a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// Bytes before it.
+    pub(crate) offset: u64,
+    /// Rows before it, the header among them.
+    pub(crate) rows: u64,
+}
+
 /// One row.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) number: u64,
+    /// Where it begins.
+    pub(crate) begins: Place,
     header: Rc<Header>,
     cells: Vec<String>,
 }
@@ -83,24 +95,29 @@ impl Row {
 pub(crate) struct Table<P> {
     pieces: P,
     reader: Reader,
+    delimiter: u8,
     piece: Vec<u8>,
     at: usize,
     begun: bool,
     header: Rc<Header>,
+    /// Bytes before the piece.
+    before: u64,
     /// Rows read.
     rows: u64,
 }
 
 impl<P: Pieces> Table<P> {
     /// Reads the header. Every one of the `required` columns must be in it.
-    pub(crate) fn open(pieces: P, required: &[&str]) -> Result<Self, Mistake> {
+    pub(crate) fn open(pieces: P, delimiter: u8, required: &[&str]) -> Result<Self, Mistake> {
         let mut table = Self {
             pieces,
-            reader: ReaderBuilder::new().build(),
+            reader: reader(delimiter),
+            delimiter,
             piece: Vec::new(),
             at: 0,
             begun: false,
             header: Rc::default(),
+            before: 0,
             rows: 0,
         };
         let wrong = |column: Option<&str>, why: String| Mistake {
@@ -134,8 +151,27 @@ impl<P: Pieces> Table<P> {
         Ok(table)
     }
 
+    /// Goes on at that place, of which `pieces` gives what follows.
+    pub(crate) fn resume(&mut self, pieces: P, place: Place) {
+        self.pieces = pieces;
+        self.reader = reader(self.delimiter);
+        self.piece = Vec::new();
+        self.at = 0;
+        self.before = place.offset;
+        self.rows = place.rows;
+    }
+
+    /// Where the next row begins.
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            offset: self.before + self.at as u64,
+            rows: self.rows,
+        }
+    }
+
     /// The next row; none at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Row>, Mistake> {
+        let begins = self.place();
         let Some(cells) = self.cells()? else {
             return Ok(None);
         };
@@ -156,6 +192,7 @@ impl<P: Pieces> Table<P> {
         }
         Ok(Some(Row {
             number: self.rows,
+            begins,
             header: Rc::clone(&self.header),
             cells,
         }))
@@ -213,6 +250,7 @@ impl<P: Pieces> Table<P> {
 
     /// The next piece; the mark that some programs put before the first character is no part of it.
     fn refill(&mut self) -> Result<(), Mistake> {
+        self.before += self.piece.len() as u64;
         self.piece = self.pieces.next();
         self.at = 0;
         if self.begun || self.piece.is_empty() {
@@ -229,6 +267,7 @@ impl<P: Pieces> Table<P> {
         }
         if self.piece.starts_with(BOM) {
             self.piece.drain(..BOM.len());
+            self.before += BOM.len() as u64;
             // Nothing of it is left, and nothing means the end.
             if self.piece.is_empty() {
                 self.piece = self.pieces.next();
@@ -238,4 +277,8 @@ impl<P: Pieces> Table<P> {
         }
         Ok(())
     }
+}
+
+fn reader(delimiter: u8) -> Reader {
+    ReaderBuilder::new().delimiter(delimiter).build()
 }

@@ -4,11 +4,12 @@
 use csv_core::{WriteResult, Writer, WriterBuilder};
 
 /// The bytes of a table whose rows have a cell for each of these columns.
-pub(crate) fn table(columns: &[&str], rows: &[Vec<Option<String>>]) -> Vec<u8> {
+pub(crate) fn table(columns: &[&str], rows: &[Vec<Option<String>>], delimiter: u8) -> Vec<u8> {
     let used: Vec<usize> = (0..columns.len())
         .filter(|at| rows.iter().any(|row| cell(row, *at).is_some()))
         .collect();
     let mut writer = WriterBuilder::new()
+        .delimiter(delimiter)
         .terminator(csv_core::Terminator::CRLF)
         .build();
     let mut bytes = Vec::new();

@@ -26,7 +26,7 @@ impl Pieces for File {
 }
 
 fn open(bytes: &[u8], piece: usize) -> Result<Orders<File>, Mistake> {
-    Orders::open(|| File {
+    Orders::open(b',', || File {
         bytes: bytes.to_vec(),
         at: 0,
         piece,
@@ -131,7 +131,7 @@ fn rows() -> Vec<Vec<Option<String>>> {
 
 #[test]
 fn an_order_by_file_is_the_order_of_the_api() {
-    let file = table(COLUMNS, &rows());
+    let file = table(COLUMNS, &rows(), b',');
     let orders = all(&file, 11).unwrap();
     let (by_file, by_api) = (document(&orders[0]), document(&wire(CREATED)));
     assert_eq!((orders.len(), &by_file.key), (1, &by_api.key));
@@ -362,7 +362,10 @@ fn a_line_of_a_gigabyte_is_refused_at_its_beginning() {
             piece: piece.to_vec(),
             left: 20,
         };
-        Orders::open(file).map(|_| ()).unwrap_err().to_string()
+        Orders::open(b',', file)
+            .map(|_| ())
+            .unwrap_err()
+            .to_string()
     };
     // A gigabyte would be a thousand of these pieces; it is not read beyond the first twenty.
     let open_quote = refused(&vec![b'x'; 1 << 20], &head);
@@ -409,7 +412,7 @@ impl Pieces for Large {
 
 #[test]
 fn a_hundred_thousand_rows_are_fifty_thousand_orders() {
-    let mut orders = Orders::open(|| Large {
+    let mut orders = Orders::open(b',', || Large {
         row: 0,
         rows: 100_000,
     })
@@ -437,7 +440,7 @@ fn a_table_is_quoted_and_leaves_out_what_nobody_fills() {
         own(&["A,1", "", "say \"hi\"", &long]),
         own(&["", "", "two\nlines", "y"]),
     ];
-    let bytes = table(&["sku", "upc", "title", "message"], &rows);
+    let bytes = table(&["sku", "upc", "title", "message"], &rows, b',');
     let expected =
         format!("sku,title,message\r\n\"A,1\",\"say \"\"hi\"\"\",{long}\r\n,\"two\nlines\",y\r\n");
     assert_eq!(String::from_utf8(bytes).unwrap(), expected);

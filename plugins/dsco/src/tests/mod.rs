@@ -3,7 +3,9 @@
 mod acknowledge;
 mod confirm;
 mod describe;
+mod disk;
 mod files;
+mod files_feed;
 mod invoice;
 mod order;
 mod partners;

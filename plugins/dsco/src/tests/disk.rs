@@ -1,0 +1,194 @@
+//! A host whose only wire is a file server in memory that behaves as DSCO's: what was read moves to the archive. Its
+//! private space is committed or thrown away with a call, and puts are journalled as far as one call at a time needs.
+
+use super::{now, settings};
+use crate::api::Api;
+use crate::bindings::exports::waybill::connector::source::Page;
+use crate::files::{self, Depot};
+use crate::settings::Config;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use waybill_sdk::commerce::Entity;
+use waybill_sdk::effects::{Effect, IoError};
+use waybill_sdk::host::{Core, Files, Host, Spool};
+use waybill_sdk::http::{Request, Response};
+use waybill_sdk::links::Link;
+use waybill_sdk::log::Level;
+use waybill_sdk::sftp::Entry;
+use waybill_sdk::types::Failure;
+
+/// A file's bytes and time.
+type Content = (Vec<u8>, i64);
+
+pub(super) struct Disk {
+    pub(super) now: Cell<i64>,
+    pub(super) files: RefCell<BTreeMap<String, Content>>,
+    kv: RefCell<BTreeMap<String, Vec<u8>>>,
+    pub(super) logs: RefCell<Vec<String>>,
+    /// How often a file was read from the server.
+    pub(super) reads: Cell<u32>,
+    /// Whether reading a whole export moves it.
+    pub(super) archives: Cell<bool>,
+    /// The next listings and readings fail.
+    pub(super) broken: Cell<u32>,
+}
+
+impl Disk {
+    pub(super) fn new() -> Self {
+        Self {
+            now: Cell::new(now()),
+            files: RefCell::default(),
+            kv: RefCell::default(),
+            logs: RefCell::default(),
+            reads: Cell::new(0),
+            archives: Cell::new(true),
+            broken: Cell::new(0),
+        }
+    }
+
+    pub(super) fn write(&self, path: &str, bytes: impl Into<Vec<u8>>) {
+        let content = (bytes.into(), self.now.get());
+        self.files.borrow_mut().insert(path.to_owned(), content);
+    }
+
+    pub(super) fn remove(&self, path: &str) {
+        self.files.borrow_mut().remove(path);
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.files.borrow().keys().cloned().collect()
+    }
+
+    pub(super) fn pass(&self, secs: i64) {
+        self.now.set(self.now.get() + secs * 1000);
+    }
+
+    /// A call with these settings; what it wrote to the private space stays only if it succeeds and `commit` says so.
+    pub(super) fn call<T>(
+        &self,
+        pairs: &[(&str, &str)],
+        commit: bool,
+        run: impl FnOnce(&Api<'_>, Depot<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let before = self.kv.borrow().clone();
+        let pairs = settings(pairs);
+        let config = Config::read(&pairs);
+        let result = run(&Api::new(self, &config), Depot::new(self, &config));
+        if result.is_err() || !commit {
+            self.kv.replace(before);
+        }
+        result
+    }
+
+    pub(super) fn pull(&self, cursor: Option<&[u8]>, commit: bool) -> Result<Page, Failure> {
+        let pairs = [("transport", "files")];
+        self.call(&pairs, commit, |api, depot| files::pull(api, depot, cursor))
+    }
+}
+
+impl Core for Disk {
+    fn now_ms(&self) -> i64 {
+        self.now.get()
+    }
+    fn remaining_ms(&self) -> u32 {
+        60_000
+    }
+    fn kv_get(&self, keys: &[String]) -> Vec<Option<Vec<u8>>> {
+        let kv = self.kv.borrow();
+        keys.iter().map(|key| kv.get(key).cloned()).collect()
+    }
+    fn kv_scan(&self, prefix: &str, after: Option<&str>, limit: u32) -> Vec<(String, Vec<u8>)> {
+        let kv = self.kv.borrow();
+        let found = kv
+            .iter()
+            .filter(|(key, _)| key.starts_with(prefix) && after.is_none_or(|a| key.as_str() > a));
+        let owned = found.map(|(key, value)| (key.clone(), value.clone()));
+        owned.take(limit as usize).collect()
+    }
+    fn kv_set(&self, key: &str, value: &[u8]) {
+        self.kv.borrow_mut().insert(key.to_owned(), value.to_vec());
+    }
+    fn kv_delete(&self, key: &str) {
+        self.kv.borrow_mut().remove(key);
+    }
+    fn links(&self, _: Entity, keys: &[String]) -> Vec<Vec<Link>> {
+        vec![Vec::new(); keys.len()]
+    }
+    fn log(&self, _: Level, message: &str, fields: &[(&str, &str)]) {
+        self.logs.borrow_mut().push(format!("{message} {fields:?}"));
+    }
+}
+
+impl Host for Disk {
+    fn send(&self, request: &Request) -> Result<Response, IoError> {
+        panic!("nobody asked the API: {} {}", request.method, request.url)
+    }
+    fn retract(&self, _: &str, _: &[u32]) {}
+    fn quota(&self, _: u32, _: u32) {}
+}
+
+struct Held(Vec<u8>);
+
+impl Spool for Held {
+    fn read(&self, offset: u64, len: u32) -> Vec<u8> {
+        let from = usize::try_from(offset).unwrap().min(self.0.len());
+        let to = (from + len as usize).min(self.0.len());
+        self.0[from..to].to_vec()
+    }
+}
+
+impl Disk {
+    fn broke(&self) -> Result<(), IoError> {
+        match self.broken.get() {
+            0 => Ok(()),
+            left => {
+                self.broken.set(left - 1);
+                Err(IoError::Refused("connection lost: cut".to_owned()))
+            }
+        }
+    }
+}
+
+impl Files for Disk {
+    fn entries(&self, credential: &str, dir: &str) -> Result<Vec<Entry>, IoError> {
+        assert_eq!(credential, "sftp");
+        self.broke()?;
+        let files = self.files.borrow();
+        let inside = files.iter().filter(|(path, _)| {
+            path.strip_prefix(dir)
+                .and_then(|rest| rest.strip_prefix('/'))
+                .is_some_and(|name| !name.contains('/'))
+        });
+        Ok(inside
+            .map(|(path, (bytes, modified))| Entry {
+                path: path.clone(),
+                size: bytes.len() as u64,
+                modified_ms: modified / 1000 * 1000,
+            })
+            .collect())
+    }
+
+    fn get(&self, _: &str, path: &str, effect: &Effect) -> Result<Box<dyn Spool>, IoError> {
+        assert!(effect.members.is_empty() && effect.step.len() <= 200);
+        self.broke()?;
+        self.reads.set(self.reads.get() + 1);
+        let mut files = self.files.borrow_mut();
+        let Some(content) = files.get(path).cloned() else {
+            return Err(IoError::Refused(format!("`{path}` is not there")));
+        };
+        if let Some(name) = path.strip_prefix("out/")
+            && !name.contains('/')
+            && self.archives.get()
+        {
+            files.remove(path);
+            files.insert(format!("out/archive/{name}"), content.clone());
+        }
+        Ok(Box::new(Held(content.0)))
+    }
+
+    fn put(&self, _: &str, path: &str, body: &[u8], _: &Effect) -> Result<(), IoError> {
+        self.broke()?;
+        self.write(path, body);
+        Ok(())
+    }
+}
