@@ -200,15 +200,11 @@ impl Judge {
             (Work::Settle(Moment::Accepted), Some(mut row)) => {
                 row.acknowledged_at = Some(self.now);
                 tx.put_order(&row)?;
-                order::note(
-                    tx,
-                    row.id,
-                    self.now,
-                    NoteKind::Ok,
-                    "ok",
-                    &format!("Acknowledged. {title} confirmed."),
-                    None,
-                )?;
+                let text = match receipt.file() {
+                    Some(_) => format!("Acknowledged: {title} counts it so since its export."),
+                    None => format!("Acknowledged. {title} confirmed."),
+                };
+                order::note(tx, row.id, self.now, NoteKind::Ok, "ok", &text, None)?;
                 order::open_routes(tx, &row, self.now)
             }
             (Work::Settle(Moment::Delivered), Some(mut row)) => {
@@ -217,7 +213,9 @@ impl Judge {
                 let sale = row.sale_number.as_deref().unwrap_or_default();
                 let text = format!("{title} confirmed and keeps sale number {sale}.");
                 // Without a number there is nothing it could keep.
-                let text = if sale.is_empty() {
+                let text = if receipt.file().is_some() {
+                    format!("{title} takes no sale number by file.")
+                } else if sale.is_empty() {
                     format!("{title} confirmed.")
                 } else {
                     text

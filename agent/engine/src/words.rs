@@ -1,9 +1,19 @@
 //! The engine's sentences for a merchant: what waits, what happened. Plain, present tense, naming who acted.
 
-use waybill_model::contract::{Gap, Moment};
+use waybill_model::contract::{Gap, Moment, Receipt};
 use waybill_model::crosswalk;
 use waybill_model::document::Entity;
 use waybill_model::job::{JobState, Reason, Work};
+
+/// "The network confirmed.", or what is known where it answers for files as a whole only.
+pub(crate) fn confirmed(title: &str, receipt: &Receipt) -> String {
+    match receipt.file() {
+        Some(file) => format!(
+            "It went by file {file}, which {title} has processed; it does not say what became of single rows."
+        ),
+        None => format!("{title} confirmed."),
+    }
+}
 
 /// "Item not matched: `AB-12`".
 pub(crate) fn gap_title(gap: &Gap) -> String {

@@ -83,6 +83,15 @@ pub struct Receipt {
     pub links: Vec<Link>,
 }
 
+impl Receipt {
+    /// The file a record went by, where its receiver answers for no single record: such a key begins with `file:`.
+    #[must_use]
+    pub fn file(&self) -> Option<&str> {
+        let name = self.key.strip_prefix("file:")?;
+        Some(name.split('#').next().unwrap_or(name))
+    }
+}
+
 /// A handle to ask again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {

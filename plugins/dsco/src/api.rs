@@ -1,11 +1,13 @@
 //! Calls to the vendor: addresses, credentials, and what its refusals say. Must not know what the calls are for.
 
+use crate::files::Depot;
 use crate::settings::Config;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::cell::Cell;
+use waybill_sdk::Files;
 use waybill_sdk::call::{self, Dialect, Fault};
 use waybill_sdk::date;
 use waybill_sdk::effects::Effect;
@@ -31,6 +33,7 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
 pub(crate) struct Api<'a> {
     pub(crate) host: &'a dyn Host,
     pub(crate) config: &'a Config<'a>,
+    files: Option<&'a dyn Files>,
     /// How far the vendor's clock is ahead of ours, once an answer told.
     ahead_ms: Cell<Option<i64>>,
 }
@@ -40,8 +43,21 @@ impl<'a> Api<'a> {
         Self {
             host,
             config,
+            files: None,
             ahead_ms: Cell::new(None),
         }
+    }
+
+    /// With the file server beside it.
+    pub(crate) const fn with_files(mut self, files: &'a dyn Files) -> Self {
+        self.files = Some(files);
+        self
+    }
+
+    /// The file server.
+    pub(crate) fn depot(&self) -> Result<Depot<'a>, Failure> {
+        let files = self.files.ok_or(Failure::Retry(None))?;
+        Ok(Depot::new(files, self.config))
     }
 
     /// The vendor's time: searches are by its dates, and a merchant's clock may be minutes off.

@@ -3,9 +3,11 @@
 
 use crate::api::Api;
 use crate::bindings::exports::waybill::connector::sink::Delivery;
+use crate::files::sheet::CANCELS;
+use crate::files::upload;
 use crate::parcel;
 use crate::queue::{self, Call, Member, put};
-use crate::settings::key;
+use crate::settings::{Flow, key};
 use crate::told::{Told, What};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -42,7 +44,7 @@ pub(crate) fn choices() -> Vec<Choice> {
 }
 
 /// Tells a batch. One verdict per member, in its order.
-pub(crate) fn push(api: &Api<'_>, batch: &[Delivery]) -> Vec<Verdict> {
+pub(crate) fn push(api: &Api<'_>, attempt: u32, batch: &[Delivery]) -> Vec<Verdict> {
     let mut verdicts: Vec<Verdict> = vec![Err(Failure::Retry(None)); batch.len()];
     let mut members = Vec::new();
     for (index, delivery) in (0..).zip(batch) {
@@ -50,6 +52,11 @@ pub(crate) fn push(api: &Api<'_>, batch: &[Delivery]) -> Vec<Verdict> {
             Ok(member) => members.push(member),
             Err(failure) => put(&mut verdicts, index, Err(failure)),
         }
+    }
+    if api.config.by_files(Flow::Cancels) {
+        let file = api.config.transfer.cancels_file;
+        upload::send(api, CANCELS, file, attempt, batch, &members, &mut verdicts);
+        return verdicts;
     }
     queue::send_all(api, CALL, &members, &mut verdicts);
     verdicts

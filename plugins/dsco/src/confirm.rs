@@ -2,6 +2,8 @@
 
 use crate::api::{Api, encode};
 use crate::change_log::{self, Read, Said};
+use crate::files::Depot;
+use crate::files::verdict::{Seen, Stage, key};
 use crate::lookup::{self, Shown};
 use crate::queue::{ENOUGH_MS, Member};
 use crate::refusal;
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use waybill_sdk::problem::{done, pending};
-use waybill_sdk::types::{Failure, Problem, Verdict};
+use waybill_sdk::types::{Failure, Problem, Receipt, Verdict};
 
 /// Seconds between questions; the last one repeats.
 pub(crate) const WAITS: [u32; 7] = [1, 2, 4, 8, 15, 30, 60];
@@ -51,6 +53,9 @@ pub(crate) struct Handle {
     /// Of an invoice.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     bill: Option<Bill>,
+    /// The file it went by.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
     /// Of a shipment: the PO number.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     po: Option<String>,
@@ -68,6 +73,7 @@ impl Handle {
             parcels: None,
             cancelled: None,
             bill: None,
+            file: None,
             po: None,
         };
         match &told.what {
@@ -89,6 +95,32 @@ impl Handle {
         Self {
             refused: words,
             ..self
+        }
+    }
+
+    /// The same, of what went by a file.
+    pub(crate) fn by_file(self, name: &str) -> Self {
+        Self {
+            file: Some(name.to_owned()),
+            ..self
+        }
+    }
+
+    /// What the folders tell of it.
+    fn in_folders(&self, seen: &Seen, depot: Depot<'_>, api: &Api<'_>, name: &str) -> Verdict {
+        let age = api.host.now_ms() - self.sent;
+        match seen.stage(depot, name, age, self.asked, api.config.confirm_limit_ms) {
+            Stage::Processed => {
+                let receipt = self.told().receipt();
+                let key = key(name, &receipt.key);
+                done(Receipt { key, ..receipt })
+            }
+            Stage::Waits(secs) => Self {
+                asked: self.asked + 1,
+                ..self.clone()
+            }
+            .ticket(secs),
+            Stage::Stuck(failure) => Err(failure),
         }
     }
 
@@ -162,7 +194,7 @@ pub(crate) fn confirm(api: &Api<'_>, handles: &[String]) -> Result<Vec<Verdict>,
     let mut verdicts: Vec<Verdict> = vec![Err(unreadable()); handles.len()];
     let mut by_request: BTreeMap<(Option<String>, i64), Vec<Asked>> = BTreeMap::new();
     let mut looks = lookup::SINGLE_READS;
-    let mut stock = Vec::new();
+    let (mut stock, mut filed) = (Vec::new(), Vec::new());
     let mut answered = false;
     for (index, text) in handles.iter().enumerate() {
         if let Some(handle) = stock_log::Handle::read(text) {
@@ -172,6 +204,10 @@ pub(crate) fn confirm(api: &Api<'_>, handles: &[String]) -> Result<Vec<Verdict>,
         let Ok(handle) = serde_json::from_str::<Handle>(text) else {
             continue;
         };
+        if let Some(name) = handle.file.clone().filter(|_| !api.config.api) {
+            filed.push((index, handle, name));
+            continue;
+        }
         let told = handle.told();
         if let Some(words) = &handle.refused {
             answered = true;
@@ -190,7 +226,8 @@ pub(crate) fn confirm(api: &Api<'_>, handles: &[String]) -> Result<Vec<Verdict>,
             told,
         });
     }
-    answered |= !stock.is_empty();
+    answered |= !stock.is_empty() || !filed.is_empty();
+    in_folders(api, filed, &mut verdicts)?;
     for (index, verdict) in stock_log::confirm(api, stock)? {
         verdicts[index] = verdict;
     }
@@ -233,6 +270,23 @@ pub(crate) fn confirm(api: &Api<'_>, handles: &[String]) -> Result<Vec<Verdict>,
         Some(failure) if !answered => Err(failure),
         _ => Ok(verdicts),
     }
+}
+
+/// What the folders of imports tell, where nobody else does.
+fn in_folders(
+    api: &Api<'_>,
+    filed: Vec<(usize, Handle, String)>,
+    verdicts: &mut [Verdict],
+) -> Result<(), Failure> {
+    if filed.is_empty() {
+        return Ok(());
+    }
+    let depot = api.depot()?;
+    let seen = Seen::look(depot)?;
+    for (index, handle, name) in filed {
+        verdicts[index] = handle.in_folders(&seen, depot, api, &name);
+    }
+    Ok(())
 }
 
 fn unreadable() -> Failure {
@@ -329,7 +383,10 @@ fn of_time(api: &Api<'_>, sent: i64, group: &[Asked]) -> Result<Vec<Verdict>, Fa
         })
         .collect();
     let old = api.host.now_ms() - sent >= api.config.settle_ms;
-    let mut found = lookup::find(api, sent, &members, old)?;
+    // Imports run by a schedule of their own: a file may be taken much later than it was put.
+    let by_file = group.iter().any(|asked| asked.handle.file.is_some());
+    let until = by_file.then(|| api.host.now_ms());
+    let mut found = lookup::find_until(api, sent, until, &members, old)?;
     Ok(group
         .iter()
         .zip(&members)

@@ -28,7 +28,9 @@ impl base::Guest for Dsco {
         let config = Config::read(&ctx.settings);
         let mut facts = Settings::new();
         if config.api {
-            facts.extend(feeds::probe(&Api::new(&WasmHost, &config))?);
+            facts.extend(feeds::probe(
+                &Api::new(&WasmHost, &config).with_files(&WasmHost),
+            )?);
         }
         if config.any_files() {
             facts.extend(files::probe(Depot::new(&WasmHost, &config))?);
@@ -37,7 +39,7 @@ impl base::Guest for Dsco {
     }
     fn choices(ctx: Context, key: String, _: Option<String>) -> Result<ChoicePage, Failure> {
         let config = Config::read(&ctx.settings);
-        crate::partners::choices(&Api::new(&WasmHost, &config), &key)
+        crate::partners::choices(&Api::new(&WasmHost, &config).with_files(&WasmHost), &key)
     }
 }
 
@@ -48,7 +50,7 @@ impl source::Guest for Dsco {
         cursor: Option<Vec<u8>>,
     ) -> Result<source::Page, Failure> {
         let config = Config::read(&ctx.settings);
-        let api = Api::new(&WasmHost, &config);
+        let api = Api::new(&WasmHost, &config).with_files(&WasmHost);
         if entity == Entity::Order && config.by_files(Flow::Orders) {
             return files::pull(&api, Depot::new(&WasmHost, &config), cursor.as_deref());
         }
@@ -56,7 +58,11 @@ impl source::Guest for Dsco {
     }
     fn fetch(ctx: Context, entity: Entity, keys: Vec<String>) -> Result<Vec<Document>, Failure> {
         let config = Config::read(&ctx.settings);
-        feeds::fetch(&Api::new(&WasmHost, &config), entity, &keys)
+        feeds::fetch(
+            &Api::new(&WasmHost, &config).with_files(&WasmHost),
+            entity,
+            &keys,
+        )
     }
     fn settle(
         ctx: Context,
@@ -64,7 +70,7 @@ impl source::Guest for Dsco {
         batch: Vec<source::Settled>,
     ) -> Result<Vec<Verdict>, Failure> {
         let config = Config::read(&ctx.settings);
-        let api = Api::new(&WasmHost, &config);
+        let api = Api::new(&WasmHost, &config).with_files(&WasmHost);
         Ok(acknowledge::settle(&api, moment, &batch))
     }
 }
@@ -78,7 +84,7 @@ impl listing::Guest for Dsco {
     ) -> Result<source::Page, Failure> {
         let config = Config::read(&ctx.settings);
         lists::read(
-            &Api::new(&WasmHost, &config),
+            &Api::new(&WasmHost, &config).with_files(&WasmHost),
             entity,
             &scope,
             cursor.as_deref(),
@@ -89,10 +95,10 @@ impl listing::Guest for Dsco {
 impl sink::Guest for Dsco {
     fn push(ctx: Context, batch: Vec<sink::Delivery>) -> Result<Vec<Verdict>, Failure> {
         let config = Config::read(&ctx.settings);
-        let api = Api::new(&WasmHost, &config);
+        let api = Api::new(&WasmHost, &config).with_files(&WasmHost);
         // A batch is of one kind.
         Ok(match batch.first().map(|member| &member.document.body) {
-            Some(Body::Cancellation(_)) => cancel::push(&api, &batch),
+            Some(Body::Cancellation(_)) => cancel::push(&api, ctx.attempt, &batch),
             Some(Body::Invoice(_)) => invoice::push(&api, ctx.attempt, &batch),
             Some(Body::InventoryLevel(_)) => stock::push_documents(&api, &batch),
             _ => ship::push(&api, ctx.attempt, &batch),
@@ -103,13 +109,19 @@ impl sink::Guest for Dsco {
 impl levels::Guest for Dsco {
     fn push(ctx: Context, batch: Vec<levels::Level>) -> Result<Vec<Verdict>, Failure> {
         let config = Config::read(&ctx.settings);
-        Ok(stock::push(&Api::new(&WasmHost, &config), &batch))
+        Ok(stock::push(
+            &Api::new(&WasmHost, &config).with_files(&WasmHost),
+            &batch,
+        ))
     }
 }
 
 impl tickets::Guest for Dsco {
     fn confirm(ctx: Context, handles: Vec<String>) -> Result<Vec<Verdict>, Failure> {
         let config = Config::read(&ctx.settings);
-        confirm::confirm(&Api::new(&WasmHost, &config), &handles)
+        confirm::confirm(
+            &Api::new(&WasmHost, &config).with_files(&WasmHost),
+            &handles,
+        )
     }
 }

@@ -4,12 +4,14 @@
 
 use crate::api::Api;
 use crate::bindings::exports::waybill::connector::sink::Delivery;
+use crate::files::sheet::INVOICES;
+use crate::files::upload;
 use crate::invoice_look::{self, cents};
 use crate::lookup::Shown;
 use crate::order;
 use crate::parcel;
 use crate::queue::{self, Call, Member, put};
-use crate::settings::Billing;
+use crate::settings::{Billing, Flow};
 use crate::told::{Bill, Told, What};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -31,6 +33,11 @@ pub(crate) fn push(api: &Api<'_>, attempt: u32, batch: &[Delivery]) -> Vec<Verdi
             Ok(member) => members.push(member),
             Err(failure) => put(&mut verdicts, index, Err(failure)),
         }
+    }
+    if api.config.by_files(Flow::Invoices) {
+        let file = api.config.transfer.invoices_file;
+        upload::send(api, INVOICES, file, attempt, batch, &members, &mut verdicts);
+        return verdicts;
     }
     if attempt > 1 {
         let all: Vec<&Member> = members.iter().collect();

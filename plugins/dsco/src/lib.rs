@@ -30,6 +30,7 @@ mod settings;
 mod ship;
 mod source;
 mod stock;
+mod stock_file;
 mod stock_log;
 mod stream;
 mod told;

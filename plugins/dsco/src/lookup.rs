@@ -125,8 +125,19 @@ pub(crate) fn find(
     members: &[Member],
     old: bool,
 ) -> Result<Found, Failure> {
+    find_until(api, sent, None, members, old)
+}
+
+/// The same, with another end of the log.
+pub(crate) fn find_until(
+    api: &Api<'_>,
+    sent: i64,
+    until: Option<i64>,
+    members: &[Member],
+    old: bool,
+) -> Result<Found, Failure> {
     let window = api.config.log_window_ms;
-    let until = api.host.now_ms().min(sent + LOG_SPAN_MS);
+    let until = until.unwrap_or_else(|| api.host.now_ms().min(sent + LOG_SPAN_MS));
     let query = |from: i64| {
         format!(
             "startDate={}&endDate={}",

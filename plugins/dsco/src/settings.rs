@@ -47,6 +47,11 @@ pub(crate) mod key {
     pub(crate) const FOLDER_OUT: (&str, &str) = ("folder-out", "out");
     pub(crate) const FILE_ENDING: (&str, &str) = ("file-ending", "csv");
     pub(crate) const ORDERS_FILE: (&str, &str) = ("orders-file", "Purchase_Order_");
+    pub(crate) const SHIPMENTS_FILE: (&str, &str) = ("shipments-file", "Shipment_");
+    pub(crate) const INVOICES_FILE: (&str, &str) = ("invoices-file", "Invoice_");
+    pub(crate) const CANCELS_FILE: (&str, &str) = ("cancels-file", "Cancel_");
+    pub(crate) const STOCK_FILE: (&str, &str) = ("stock-file", "Inventory_");
+    pub(crate) const CODE_COLUMN: (&str, &str) = ("cancel-code-column", "line_item_cancel_code");
     pub(crate) const IGNORED_FILES: &str = "ignored-files";
     pub(crate) const FILE_SETTLE: (&str, i64) = ("file-settle-secs", 10);
     pub(crate) const ARCHIVE_DAYS: (&str, i64) = ("archive-days", 0);
@@ -110,6 +115,12 @@ pub(crate) struct Transfer<'a> {
     ending: &'a str,
     /// Sub-folder and beginning of the name.
     pub(crate) orders_file: &'a str,
+    pub(crate) shipments_file: &'a str,
+    pub(crate) invoices_file: &'a str,
+    pub(crate) cancels_file: &'a str,
+    pub(crate) stock_file: &'a str,
+    /// Column of a cancel's reason code.
+    pub(crate) code_column: &'a str,
     /// Names that a person took out.
     pub(crate) ignored: Vec<&'a str>,
     /// How long a file must be the same before it counts as written.
@@ -212,6 +223,11 @@ impl<'a> Config<'a> {
                 folder_out: text(key::FOLDER_OUT).trim_end_matches('/'),
                 ending: text(key::FILE_ENDING),
                 orders_file: text(key::ORDERS_FILE),
+                shipments_file: text(key::SHIPMENTS_FILE),
+                invoices_file: text(key::INVOICES_FILE),
+                cancels_file: text(key::CANCELS_FILE),
+                stock_file: text(key::STOCK_FILE),
+                code_column: text(key::CODE_COLUMN),
                 ignored: list(raw.text(key::IGNORED_FILES, "")),
                 settle_ms: whole(key::FILE_SETTLE) * 1000,
                 archive_ms: whole(key::ARCHIVE_DAYS) * 86_400_000,
@@ -265,6 +281,10 @@ impl<'a> Config<'a> {
             (key::FOLDER_IN.0, transfer.folder_in),
             (key::FOLDER_OUT.0, transfer.folder_out),
             (key::ORDERS_FILE.0, transfer.orders_file),
+            (key::SHIPMENTS_FILE.0, transfer.shipments_file),
+            (key::INVOICES_FILE.0, transfer.invoices_file),
+            (key::CANCELS_FILE.0, transfer.cancels_file),
+            (key::STOCK_FILE.0, transfer.stock_file),
         ] {
             let odd = |c: char| c.is_control() || matches!(c, '\\' | '*' | '?');
             if value.chars().any(odd) || value.split('/').any(|part| part == "..") {

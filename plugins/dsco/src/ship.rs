@@ -3,12 +3,14 @@
 
 use crate::api::Api;
 use crate::bindings::exports::waybill::connector::sink::Delivery;
+use crate::files::sheet::SHIPMENTS;
+use crate::files::upload;
 use crate::lookup::{self, Shown};
 use crate::order;
 use crate::parcel::{self, Source};
 use crate::queue::{self, Call, Member, put};
-use crate::settings::Shipping;
-use crate::source::order_by_key;
+use crate::settings::{Flow, Shipping};
+use crate::source::{no_api, order_by_key};
 use crate::told::{Match, What};
 use std::collections::BTreeSet;
 use waybill_sdk::commerce::{Body, Document, Order};
@@ -35,6 +37,19 @@ pub(crate) fn push(api: &Api<'_>, attempt: u32, batch: &[Delivery]) -> Vec<Verdi
             Ok(Ready::There(receipt)) => put(&mut verdicts, index, done(receipt.already_there())),
             Err(failure) => put(&mut verdicts, index, Err(failure)),
         }
+    }
+    if api.config.by_files(Flow::Shipments) {
+        let file = api.config.transfer.shipments_file;
+        upload::send(
+            api,
+            SHIPMENTS,
+            file,
+            attempt,
+            batch,
+            &members,
+            &mut verdicts,
+        );
+        return verdicts;
     }
     if attempt > 1 && !members.is_empty() {
         members = adopt(api, batch, members, &mut verdicts);
@@ -88,6 +103,9 @@ fn member(
 
 /// The order itself, where the agent has none.
 fn origin(api: &Api<'_>, key: &str, looks: &mut usize) -> Result<Document, Failure> {
+    if !api.config.api {
+        return Err(no_api());
+    }
     *looks = looks.checked_sub(1).ok_or(Failure::Retry(Some(0)))?;
     let order = order_by_key(api, key)?;
     let order = order.and_then(|order| order::document(api, &order, &order::Names::default()));

@@ -7,6 +7,8 @@ use crate::api::{Api, words};
 use crate::bindings::exports::waybill::connector::levels::Level;
 use crate::bindings::exports::waybill::connector::sink::Delivery;
 use crate::queue::{ENOUGH_MS, is_about_content, parts, put};
+use crate::settings::Flow;
+use crate::stock_file;
 use crate::stock_log::{Handle, refused};
 use crate::wire::log::Queued;
 use serde::Serialize;
@@ -29,24 +31,24 @@ const CALLS: usize = 60;
 /// An item's stock, as it is sent.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Item<'a> {
-    sku: &'a str,
+pub(crate) struct Item<'a> {
+    pub(crate) sku: &'a str,
     /// DSCO derives it from the quantity, and wants it all the same.
-    status: &'static str,
-    quantity_available: i64,
-    warehouses: Vec<Warehouse<'a>>,
+    pub(crate) status: &'static str,
+    pub(crate) quantity_available: i64,
+    pub(crate) warehouses: Vec<Warehouse<'a>>,
     /// Its places in the batch.
     #[serde(skip)]
-    members: Vec<u32>,
+    pub(crate) members: Vec<u32>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Warehouse<'a> {
-    code: &'a str,
-    quantity: i64,
+pub(crate) struct Warehouse<'a> {
+    pub(crate) code: &'a str,
+    pub(crate) quantity: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    estimated_availability_date: Option<String>,
+    pub(crate) estimated_availability_date: Option<String>,
 }
 
 /// The quantity of an item in one warehouse, as it comes.
@@ -105,8 +107,11 @@ fn unsupported() -> Failure {
 
 fn tell(api: &Api<'_>, items: &[Item<'_>], mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
     let mut calls = CALLS;
+    let by_file = api.config.by_files(Flow::Stock);
     for (number, part) in (1..).zip(parts(items, Item::bytes)) {
-        let answers = if number > 1 && api.host.remaining_ms() < ENOUGH_MS {
+        let answers = if by_file {
+            stock_file::send(api, number, part)
+        } else if number > 1 && api.host.remaining_ms() < ENOUGH_MS {
             for_all(part.len(), &Err(Failure::Retry(Some(0))))
         } else {
             send(api, number, part, &mut calls)
@@ -212,7 +217,7 @@ impl<'a> Item<'a> {
         };
     }
 
-    fn codes(&self) -> Vec<String> {
+    pub(crate) fn codes(&self) -> Vec<String> {
         self.warehouses.iter().map(|w| w.code.to_owned()).collect()
     }
 

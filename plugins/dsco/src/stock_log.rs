@@ -3,6 +3,7 @@
 use crate::api::{Api, encode};
 use crate::change_log::{self, INVENTORY, Read};
 use crate::confirm::{WAITS, WHOLE_MS};
+use crate::files::verdict::{Seen, Stage, key};
 use crate::wire::log::Entry;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,9 @@ pub(crate) struct Handle {
     /// How often the log was asked.
     #[serde(rename = "n")]
     asked: usize,
+    /// The file it went by.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
 }
 
 impl Handle {
@@ -38,6 +42,15 @@ impl Handle {
             request,
             sent,
             asked: 0,
+            file: None,
+        }
+    }
+
+    /// The same, of what went by a file.
+    pub(crate) fn by_file(self, name: &str) -> Self {
+        Self {
+            file: Some(name.to_owned()),
+            ..self
         }
     }
 
@@ -88,13 +101,16 @@ pub(crate) fn confirm(
     tickets: Vec<Asked>,
 ) -> Result<Vec<(usize, Verdict)>, Failure> {
     let mut by_request: BTreeMap<(Option<String>, i64), Vec<Asked>> = BTreeMap::new();
+    let (filed, tickets): (Vec<Asked>, Vec<Asked>) = tickets
+        .into_iter()
+        .partition(|(_, handle)| handle.file.is_some() && !api.config.api);
+    let mut verdicts = in_folders(api, filed)?;
     for (index, handle) in tickets {
         // Calls without a request id are told apart by their time.
         let time = handle.request.is_none().then_some(handle.sent);
         let key = (handle.request.clone(), time.unwrap_or_default());
         by_request.entry(key).or_default().push((index, handle));
     }
-    let mut verdicts = Vec::new();
     for ((request, sent), group) in by_request {
         match request {
             Some(request) => of_request(api, &request, group, &mut verdicts)?,
@@ -102,6 +118,30 @@ pub(crate) fn confirm(
         }
     }
     Ok(verdicts)
+}
+
+/// What the folders of imports tell, where nobody else does.
+fn in_folders(api: &Api<'_>, filed: Vec<Asked>) -> Result<Vec<(usize, Verdict)>, Failure> {
+    if filed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let depot = api.depot()?;
+    let seen = Seen::look(depot)?;
+    let (now, limit) = (api.host.now_ms(), api.config.confirm_limit_ms);
+    let judged = filed.into_iter().map(|(index, handle)| {
+        let name = handle.file.clone().unwrap_or_default();
+        let verdict = match seen.stage(depot, &name, now - handle.sent, handle.asked, limit) {
+            Stage::Processed => done(Receipt::of(key(&name, &handle.sku))),
+            Stage::Waits(secs) => Handle {
+                asked: handle.asked + 1,
+                ..handle
+            }
+            .ticket(secs),
+            Stage::Stuck(failure) => Err(failure),
+        };
+        (index, verdict)
+    });
+    Ok(judged.collect())
 }
 
 /// The items of one request: what a finished request does not name among its failures has succeeded.

@@ -28,8 +28,9 @@ pub(crate) fn done(
             format!("{title} has it as cancelled already: {named}.")
         } else {
             format!(
-                "Cancel told to {}: {named}. {title} confirmed.",
-                row.retailer_name
+                "Cancel told to {}: {named}. {}",
+                row.retailer_name,
+                crate::words::confirmed(&title, receipt)
             )
         };
         order::note(tx, row.id, now, NoteKind::Ok, "ok", &text, None)?;

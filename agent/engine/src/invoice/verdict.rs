@@ -33,8 +33,10 @@ pub(crate) fn done(
         format!("{title} has invoice {}{over} already.", job.key)
     } else {
         format!(
-            "Invoice {}{over} sent to {}. {title} confirmed.",
-            job.key, row.retailer_name
+            "Invoice {}{over} sent to {}. {}",
+            job.key,
+            row.retailer_name,
+            crate::words::confirmed(&title, receipt)
         )
     };
     order::note(tx, row.id, now, NoteKind::Ok, "ok", &text, None)

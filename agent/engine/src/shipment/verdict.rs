@@ -37,11 +37,11 @@ pub(crate) fn done(
     });
     let plural = if units == Decimal::whole(1) { "" } else { "s" };
     let text = format!(
-        "Shipment of {} reported to {}: {} unit{plural}{tracking}. {} confirmed.",
+        "Shipment of {} reported to {}: {} unit{plural}{tracking}. {}",
         named(&job.key),
         row.retailer_name,
         units.normal(),
-        desk.title(job.to)
+        crate::words::confirmed(&desk.title(job.to), receipt)
     );
     order::note(tx, row.id, now, NoteKind::Ok, "ok", &text, None)?;
     if let Some(newest) = tx.latest_document(job.from, note, &job.key)?

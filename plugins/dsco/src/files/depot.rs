@@ -2,7 +2,7 @@
 
 use crate::settings::{Config, Transfer};
 use waybill_sdk::effects::{Denial, Effect, IoError};
-use waybill_sdk::types::{Failure, Problem};
+use waybill_sdk::types::{Failure, Outcome, Problem, Verdict};
 use waybill_sdk::{Files, Spool};
 
 use super::table::Pieces;
@@ -24,6 +24,30 @@ pub(crate) struct File {
     pub(crate) path: String,
     pub(crate) size: u64,
     pub(crate) modified: i64,
+}
+
+/// Why a file was not put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NotPut {
+    /// Practice mode: it was recorded.
+    Practice,
+    /// It was tried so many milliseconds ago, and may be there.
+    InDoubt(u64),
+    /// It is not there.
+    Failed(Failure),
+    /// It is not there, and the server says why.
+    Refused(String),
+}
+
+impl NotPut {
+    /// The verdict of each member of the file.
+    pub(crate) fn verdict(self) -> Verdict {
+        match self {
+            Self::Practice => Ok(Outcome::Recorded),
+            Self::InDoubt(_) | Self::Refused(_) => Err(Failure::Retry(None)),
+            Self::Failed(failure) => Err(failure),
+        }
+    }
 }
 
 impl<'a> Depot<'a> {
@@ -53,6 +77,17 @@ impl<'a> Depot<'a> {
     pub(crate) fn read(&self, path: &str, effect: &Effect) -> Result<Box<dyn Spool>, Failure> {
         let read = self.files.get(self.transfer.credential, path, effect);
         read.map_err(failure)
+    }
+
+    /// Puts a file under its name.
+    pub(crate) fn put(&self, path: &str, body: &[u8], effect: &Effect) -> Result<(), NotPut> {
+        let put = self.files.put(self.transfer.credential, path, body, effect);
+        put.map_err(|error| match error {
+            IoError::Denied(Denial::Practice) => NotPut::Practice,
+            IoError::InDoubt(age) => NotPut::InDoubt(age),
+            IoError::Refused(why) => NotPut::Refused(why),
+            other => NotPut::Failed(failure(other)),
+        })
     }
 }
 

@@ -58,14 +58,36 @@ pub(crate) fn settings() -> Vec<Setting> {
         "By API, by files on DSCO's SFTP server, or by both. Files alone cannot tell of cancel requests or answer for single rows. Let only one of both bring orders: switch the order export job in the DSCO portal off where the API does.",
         one_of(&[("api", "API"), ("each", "Both: each flow as chosen below")]),
     )];
-    let ways = || one_of(&[("api", "API"), ("files", "Files")]);
-    all.push(setting(
-        TRANSPORT,
-        (key::ORDERS_BY, "api"),
-        "Orders by",
-        "Files come from an order export job in the DSCO portal. DSCO counts an order as acknowledged once it has exported it.",
-        ways(),
-    ));
+    for (name, label, help) in [
+        (
+            key::ORDERS_BY,
+            "Orders by",
+            "Files come from an order export job in the DSCO portal. DSCO counts an order as acknowledged once it has exported it.",
+        ),
+        (
+            key::SHIPMENTS_BY,
+            "Shipments by",
+            "Files need a shipment import job in the DSCO portal.",
+        ),
+        (
+            key::STOCK_BY,
+            "Stock by",
+            "Files need an inventory import job in the DSCO portal. Unknown items cannot be left out by file.",
+        ),
+        (
+            key::INVOICES_BY,
+            "Invoices by",
+            "Files need an invoice import job in the DSCO portal.",
+        ),
+        (
+            key::CANCELS_BY,
+            "Cancels by",
+            "Files need a cancel import job in the DSCO portal. The API is the surer way.",
+        ),
+    ] {
+        let ways = one_of(&[("api", "API"), ("files", "Files")]);
+        all.push(setting(TRANSPORT, (name, "api"), label, help, ways));
+    }
     all.extend(server());
     all.extend(names());
     all
@@ -136,6 +158,31 @@ fn names() -> Vec<Setting> {
             key::ORDERS_FILE,
             "Names of order files",
             "How they begin, with a sub-folder in front where the job has one: orders/Purchase_Order_.",
+        ),
+        text(
+            key::SHIPMENTS_FILE,
+            "Names of shipment files",
+            "How they begin, with a sub-folder in front where the job has one.",
+        ),
+        text(
+            key::INVOICES_FILE,
+            "Names of invoice files",
+            "How they begin, with a sub-folder in front where the job has one.",
+        ),
+        text(
+            key::CANCELS_FILE,
+            "Names of cancel files",
+            "How they begin, with a sub-folder in front where the job has one.",
+        ),
+        text(
+            key::STOCK_FILE,
+            "Names of stock files",
+            "How they begin, with a sub-folder in front where the job has one.",
+        ),
+        text(
+            key::CODE_COLUMN,
+            "Column of the cancel code",
+            "DSCO does not document its name: enter the one that the cancel import job's template shows.",
         ),
         text(
             (key::IGNORED_FILES, ""),

@@ -1,15 +1,17 @@
 //! DSCO's files: tables of text, read by the names of their columns and written the same way, and the server they lie on.
-//! `feed.rs` reads orders.
+//! `feed.rs` reads orders, `upload.rs` writes what goes back, `verdict.rs` tells how far it came.
 
 mod depot;
 pub(crate) mod describe;
 mod feed;
 mod orders;
+pub(crate) mod sheet;
 mod table;
-#[cfg(test)]
+pub(crate) mod upload;
+pub(crate) mod verdict;
 mod write;
 
-pub(crate) use depot::Depot;
+pub(crate) use depot::{Depot, NotPut, split};
 pub(crate) use feed::pull;
 use waybill_sdk::types::{Failure, Settings};
 
@@ -27,6 +29,5 @@ pub(crate) fn probe(depot: Depot<'_>) -> Result<Settings, Failure> {
 #[cfg(test)]
 pub(crate) use orders::Orders;
 #[cfg(test)]
-pub(crate) use table::{Mistake, Pieces};
-#[cfg(test)]
+pub(crate) use table::{Mistake, Pieces, Table};
 pub(crate) use write::table;

@@ -31,6 +31,26 @@ pub(super) struct Disk {
     pub(super) archives: Cell<bool>,
     /// The next listings and readings fail.
     pub(super) broken: Cell<u32>,
+    /// What becomes of the next puts.
+    pub(super) fates: RefCell<Vec<Fate>>,
+    /// The jobs of the batch of this call.
+    pub(super) jobs: RefCell<Vec<u64>>,
+    /// Steps of jobs: since when, and whether they are finished.
+    journal: RefCell<Journal>,
+}
+
+/// By step and jobs: since when, and whether it is finished.
+type Journal = BTreeMap<(String, Vec<u64>), (i64, bool)>;
+
+/// What becomes of a put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The line broke before the rename: nothing is there.
+    Nothing,
+    /// It is there, and the answer was lost.
+    Lost,
+    /// It may be there, and is not.
+    Vanished,
 }
 
 impl Disk {
@@ -43,6 +63,9 @@ impl Disk {
             reads: Cell::new(0),
             archives: Cell::new(true),
             broken: Cell::new(0),
+            fates: RefCell::default(),
+            jobs: RefCell::default(),
+            journal: RefCell::default(),
         }
     }
 
@@ -73,7 +96,10 @@ impl Disk {
         let before = self.kv.borrow().clone();
         let pairs = settings(pairs);
         let config = Config::read(&pairs);
-        let result = run(&Api::new(self, &config), Depot::new(self, &config));
+        let result = run(
+            &Api::new(self, &config).with_files(self),
+            Depot::new(self, &config),
+        );
         if result.is_err() || !commit {
             self.kv.replace(before);
         }
@@ -169,7 +195,7 @@ impl Files for Disk {
     }
 
     fn get(&self, _: &str, path: &str, effect: &Effect) -> Result<Box<dyn Spool>, IoError> {
-        assert!(effect.members.is_empty() && effect.step.len() <= 200);
+        assert!(effect.step.len() <= 200);
         self.broke()?;
         self.reads.set(self.reads.get() + 1);
         let mut files = self.files.borrow_mut();
@@ -186,9 +212,57 @@ impl Files for Disk {
         Ok(Box::new(Held(content.0)))
     }
 
-    fn put(&self, _: &str, path: &str, body: &[u8], _: &Effect) -> Result<(), IoError> {
+    fn put(&self, _: &str, path: &str, body: &[u8], effect: &Effect) -> Result<(), IoError> {
         self.broke()?;
-        self.write(path, body);
-        Ok(())
+        let batch = self.jobs.borrow();
+        let job = |index: &u32| batch[*index as usize];
+        let mut jobs: Vec<u64> = effect.members.iter().map(job).collect();
+        jobs.sort_unstable();
+        let key = (effect.step.clone(), jobs.clone());
+        let mut journal = self.journal.borrow_mut();
+        if journal.get(&key).is_some_and(|(_, finished)| *finished) {
+            return Ok(());
+        }
+        let others: Vec<_> = journal
+            .iter()
+            .filter(|((step, other), _)| {
+                *step == effect.step && other.iter().any(|job| jobs.contains(job))
+            })
+            .map(|(key, state)| (key.clone(), *state))
+            .collect();
+        if let Some(since) = others.iter().map(|(_, (since, _))| *since).min() {
+            if !effect.verified_absent || others.iter().any(|(_, (_, finished))| *finished) {
+                let age = self.now.get() - since;
+                return Err(IoError::InDoubt(u64::try_from(age).unwrap()));
+            }
+            // The other members of such a step keep it.
+            for ((step, members), state) in others {
+                journal.remove(&(step.clone(), members.clone()));
+                let stay: Vec<u64> = members
+                    .into_iter()
+                    .filter(|job| !jobs.contains(job))
+                    .collect();
+                if !stay.is_empty() {
+                    journal.insert((step, stay), state);
+                }
+            }
+        }
+        if !effect.verified_absent && self.files.borrow().contains_key(path) {
+            return Err(IoError::Refused(format!("`{path}` is there already")));
+        }
+        let fate = self.fates.borrow_mut().pop();
+        if fate == Some(Fate::Nothing) {
+            return Err(IoError::Refused("connection lost: cut".to_owned()));
+        }
+        journal.insert(key, (self.now.get(), fate.is_none()));
+        if fate != Some(Fate::Vanished) {
+            self.write(path, body);
+        }
+        if fate.is_none() {
+            return Ok(());
+        }
+        // The line is down for the next deed, too.
+        self.broken.set(1);
+        Err(IoError::InDoubt(0))
     }
 }

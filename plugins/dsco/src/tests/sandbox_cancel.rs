@@ -28,7 +28,7 @@ fn newest(net: &Net, cursor: &mut Option<Vec<u8>>) -> Document {
     all.into_iter().last().expect("a change")
 }
 
-fn cancel(
+pub(super) fn cancel(
     order: &Document,
     phase: CancelPhase,
     code: Option<&str>,
@@ -60,7 +60,7 @@ fn cancel(
 fn through(net: &Net, delivery: &Delivery) -> Verdict {
     let batch = std::slice::from_ref(delivery);
     for _ in 0..20 {
-        let verdicts = net.api(|api| push(api, batch));
+        let verdicts = net.api(|api| push(api, 1, batch));
         if !matches!(verdicts[0], Err(Failure::Retry(_))) {
             return net.follow(verdicts).remove(0);
         }
@@ -139,7 +139,7 @@ fn refusals_say_what_to_do() {
     let more = cancel(&held, CancelPhase::Accepted, None, &[("1", 4)]);
     assert_eq!(refusal(through(&net, &more)), "cancel-above-open");
     let none = cancel(&held, CancelPhase::Ordered, None, &[("1", 1)]);
-    let verdict = net.api(|api| push(api, &[none])).remove(0);
+    let verdict = net.api(|api| push(api, 1, &[none])).remove(0);
     assert!(matches!(verdict, Err(Failure::Unmapped(_))));
 }
 

@@ -1,0 +1,362 @@
+//! Putting what a batch tells into one file, under a name that a second attempt makes again; and looking for it before
+//! anything is sent twice. Whose rows are in a file is read in the file itself. Knows no column.
+
+use super::depot::{Depot, File, NotPut, Reading, refused, split};
+use super::orders::hash;
+use super::sheet::{CODE, Cells, Sheet, unfit};
+use super::table::Table;
+use super::write::table;
+use crate::api::Api;
+use crate::bindings::exports::waybill::connector::sink::Delivery;
+use crate::confirm::Handle;
+use crate::queue::{Member, put};
+use crate::stream::rest_secs;
+use std::collections::{BTreeMap, BTreeSet};
+use waybill_sdk::commerce::{Body, Document};
+use waybill_sdk::date;
+use waybill_sdk::effect::effect;
+use waybill_sdk::problem::for_all;
+use waybill_sdk::types::{Failure, Problem, Verdict};
+
+/// Attempts after which a refusal of the server is a person's: it may have been the line.
+const TRIES: u32 = 3;
+
+/// A member with its rows.
+struct Part<'a> {
+    member: &'a Member,
+    document: &'a Document,
+    rows: Vec<Cells>,
+}
+
+/// One call's work on one kind of file.
+struct Upload<'a> {
+    api: &'a Api<'a>,
+    depot: Depot<'a>,
+    sheet: Sheet,
+    /// Folder, and how names begin.
+    dir: String,
+    prefix: &'a str,
+    attempt: u32,
+}
+
+/// Sends the members and puts their verdicts in their places.
+pub(crate) fn send(
+    api: &Api<'_>,
+    sheet: Sheet,
+    file: &str,
+    attempt: u32,
+    batch: &[Delivery],
+    members: &[Member],
+    verdicts: &mut [Verdict],
+) {
+    let depot = match api.depot() {
+        Ok(depot) => depot,
+        Err(failure) => {
+            for member in members {
+                put(verdicts, member.index, Err(failure.clone()));
+            }
+            return;
+        }
+    };
+    let (dir, prefix) = split(depot.transfer.folder_in, file);
+    let upload = Upload {
+        api,
+        depot,
+        sheet,
+        dir,
+        prefix,
+        attempt,
+    };
+    // Of the whole batch: which of its members can be sent may be another at the next attempt.
+    let name = upload.name(batch.iter().map(|delivery| &delivery.document), "");
+    let mut parts: BTreeMap<String, Vec<Part<'_>>> = BTreeMap::new();
+    for member in members {
+        let Some(delivery) = batch.get(member.index as usize) else {
+            continue;
+        };
+        let po = match delivery.origin.as_ref().map(|origin| &origin.body) {
+            Some(Body::Order(order)) => order.number.as_str(),
+            _ => member.body["poNumber"]
+                .as_str()
+                .unwrap_or(&member.told.order),
+        };
+        if let Some(failure) = unfit(&member.body) {
+            put(verdicts, member.index, Err(failure));
+            continue;
+        }
+        let part = Part {
+            member,
+            document: &delivery.document,
+            rows: (sheet.rows)(&member.body, po),
+        };
+        // One that was in doubt before is looked for where it was put then.
+        let known = upload.doubted(&part).unwrap_or_else(|| name.clone());
+        parts.entry(known).or_default().push(part);
+    }
+    for (name, parts) in parts {
+        let answers = upload.tell(&name, &parts);
+        for (part, verdict) in parts.iter().zip(answers) {
+            put(verdicts, part.member.index, verdict);
+        }
+    }
+}
+
+impl Upload<'_> {
+    /// The name of a file about these documents: the same at each attempt.
+    fn name<'d>(&self, documents: impl Iterator<Item = &'d Document>, salt: &'d str) -> String {
+        let (mut newest, mut all) = (0, vec![salt]);
+        for document in documents {
+            newest = newest.max(document.occurred_at);
+            all.extend([document.key.as_str(), document.revision.as_str()]);
+        }
+        let all = all.join("\n");
+        format!(
+            "{}{}_{:016x}{}",
+            self.prefix,
+            stamp(newest),
+            hash(all.as_bytes()),
+            self.depot.transfer.ending()
+        )
+    }
+
+    /// Where the name of a file is kept that a document may be in.
+    fn key(&self, part: &Part<'_>) -> String {
+        let document =
+            hash(format!("{}\n{}", part.document.key, part.document.revision).as_bytes());
+        format!("sent/{}/{document:016x}", self.sheet.step)
+    }
+
+    fn doubted(&self, part: &Part<'_>) -> Option<String> {
+        let kept = self.api.host.kv_get(&[self.key(part)]).pop().flatten()?;
+        String::from_utf8(kept).ok()
+    }
+
+    /// Puts a file of these members, or finds out that it is there.
+    fn tell(&self, name: &str, parts: &[Part<'_>]) -> Vec<Verdict> {
+        match self.put(name, parts, false) {
+            Err(NotPut::InDoubt(age)) => self.look(name, parts, age),
+            other => self.answered(name, parts, other),
+        }
+    }
+
+    fn put(&self, name: &str, parts: &[Part<'_>], absent: bool) -> Result<(), NotPut> {
+        let columns = self.sheet.columns;
+        let rows: Vec<Vec<Option<String>>> = parts
+            .iter()
+            .flat_map(|part| &part.rows)
+            .map(|cells| {
+                columns
+                    .iter()
+                    .map(|column| cells.get(column).cloned())
+                    .collect()
+            })
+            .collect();
+        let header: Vec<&str> = columns
+            .iter()
+            .map(|column| match *column {
+                CODE => self.depot.transfer.code_column,
+                other => other,
+            })
+            .collect();
+        let bytes = table(&header, &rows, self.depot.transfer.delimiter());
+        let members = parts.iter().map(|part| part.member.index);
+        let step = effect(self.sheet.step, members).resend_if(absent);
+        self.depot
+            .put(&format!("{}/{name}", self.dir), &bytes, &step)
+    }
+
+    /// The verdicts of a file that is not in doubt, or not any more.
+    fn answered(&self, name: &str, parts: &[Part<'_>], result: Result<(), NotPut>) -> Vec<Verdict> {
+        let verdict = match result {
+            Ok(()) => return parts.iter().map(|part| self.sent(name, part)).collect(),
+            // Sent again just now, and lost again: the next attempt looks for it.
+            Err(NotPut::InDoubt(_)) => {
+                for part in parts {
+                    self.api.host.kv_set(&self.key(part), name.as_bytes());
+                }
+                Err(Failure::Retry(Some(rest_secs(self.api.config.settle_ms))))
+            }
+            Err(NotPut::Refused(why))
+                if self.attempt >= TRIES && self.depot.files(&self.dir).is_ok() =>
+            {
+                Err(Failure::Rejected(refused(&why)))
+            }
+            Err(other) => other.verdict(),
+        };
+        for_all(parts.len(), &verdict)
+    }
+
+    fn sent(&self, name: &str, part: &Part<'_>) -> Verdict {
+        self.api.host.kv_delete(&self.key(part));
+        let now = self.api.host.now_ms();
+        Handle::new(None, &part.member.told, now)
+            .by_file(name)
+            .ticket(self.api.config.ack_wait_secs)
+    }
+
+    /// May be there for `age` milliseconds. Members whose rows are in the file were sent; the rest is sent again once a
+    /// file that was on its way must have arrived.
+    fn look(&self, name: &str, parts: &[Part<'_>], age: u64) -> Vec<Verdict> {
+        let found = locate(self.depot, &self.dir).and_then(|all| match all.get(name) {
+            Some(file) => self.identities(file, parts).map(Some),
+            None => Ok(None),
+        });
+        let there = match found {
+            Ok(there) => there.unwrap_or_default(),
+            // That a look failed says nothing of what was looked for.
+            Err(failure) => {
+                for part in parts {
+                    self.api.host.kv_set(&self.key(part), name.as_bytes());
+                }
+                let verdict = match failure {
+                    Failure::Rejected(problem) if problem.code == BROKEN => {
+                        Err(Failure::InDoubt(problem))
+                    }
+                    _ => Err(Failure::Retry(None)),
+                };
+                return for_all(parts.len(), &verdict);
+            }
+        };
+        let count = |part: &Part<'_>| {
+            let rows = part.rows.iter();
+            rows.filter(|cells| {
+                let cell = |column: &str| cells.get(column).map(String::as_str);
+                there.contains(&self.identity(cell))
+            })
+            .count()
+        };
+        let mut absent = Vec::new();
+        let mut verdicts = Vec::new();
+        for (at, part) in parts.iter().enumerate() {
+            verdicts.push(match count(part) {
+                0 => {
+                    absent.push(at);
+                    Err(Failure::Retry(None))
+                }
+                some if some < part.rows.len() => Err(in_part(name)),
+                _ => self.sent(name, part),
+            });
+        }
+        if absent.is_empty() {
+            return verdicts;
+        }
+        let rest = self.again(name, parts, &absent, age, !there.is_empty());
+        for (at, verdict) in absent.into_iter().zip(rest) {
+            verdicts[at] = verdict;
+        }
+        verdicts
+    }
+
+    /// Sends members that are in no file.
+    fn again(
+        &self,
+        name: &str,
+        parts: &[Part<'_>],
+        absent: &[usize],
+        age: u64,
+        taken: bool,
+    ) -> Vec<Verdict> {
+        let age = i64::try_from(age).unwrap_or(i64::MAX);
+        let wait = self.api.config.settle_ms - age;
+        if wait > 0 {
+            for at in absent {
+                self.api
+                    .host
+                    .kv_set(&self.key(&parts[*at]), name.as_bytes());
+            }
+            return for_all(absent.len(), &Err(Failure::Retry(Some(rest_secs(wait)))));
+        }
+        let left: Vec<Part<'_>> = absent
+            .iter()
+            .map(|at| Part {
+                member: parts[*at].member,
+                document: parts[*at].document,
+                rows: parts[*at].rows.clone(),
+            })
+            .collect();
+        // The name is taken by a file with others in it.
+        let other = self.name(left.iter().map(|part| part.document), name);
+        let name = if taken { other.as_str() } else { name };
+        match self.put(name, &left, true) {
+            // Some of them have an answer that is kept, of another file: alone, each is known.
+            Err(NotPut::InDoubt(age)) if age > 0 && left.len() > 1 => left
+                .iter()
+                .flat_map(|part| {
+                    let one = std::slice::from_ref(part);
+                    let own = self.name(one.iter().map(|part| part.document), name);
+                    let result = self.put(&own, one, true);
+                    self.answered(&own, one, result)
+                })
+                .collect(),
+            other => self.answered(name, &left, other),
+        }
+    }
+
+    /// What tells whose rows a file has.
+    fn identities(&self, file: &File, parts: &[Part<'_>]) -> Result<BTreeSet<String>, Failure> {
+        let step = format!("look {}", self.sheet.step);
+        let members = parts.iter().map(|part| part.member.index);
+        let spool = self.depot.read(&file.path, &effect(&step, members))?;
+        let broken = |why: String| {
+            Failure::rejected(
+                BROKEN,
+                format!(
+                    "The file `{}` on DSCO's server is not whole: {why}.",
+                    file.name
+                ),
+                "Look in the DSCO portal which of its rows were imported, then press Done or Retry.",
+            )
+        };
+        let pieces = Reading::new(&*spool, 0);
+        let mut table = Table::open(pieces, self.depot.transfer.delimiter(), &[])
+            .map_err(|mistake| broken(mistake.to_string()))?;
+        let mut all = BTreeSet::new();
+        while let Some(row) = table
+            .next()
+            .map_err(|mistake| broken(mistake.to_string()))?
+        {
+            all.insert(self.identity(|column| row.get(column)));
+        }
+        Ok(all)
+    }
+
+    fn identity<'c>(&self, cell: impl Fn(&str) -> Option<&'c str>) -> String {
+        let cells = self.sheet.identity.iter();
+        let cells: Vec<&str> = cells
+            .map(|column| cell(column).unwrap_or_default().trim())
+            .collect();
+        cells.join("\n")
+    }
+}
+
+fn in_part(name: &str) -> Failure {
+    Failure::InDoubt(Problem::new(
+        BROKEN,
+        format!("The file `{name}` on DSCO's server holds this in part only."),
+        "Look in the DSCO portal which of its rows were imported, then press Done or Retry.",
+    ))
+}
+
+const BROKEN: &str = "file-not-whole";
+
+/// `20251121093000` of a time.
+pub(crate) fn stamp(ms: i64) -> String {
+    let text = date::format(ms);
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// Our files wherever DSCO may have put them, by name. Only all folders together show that one is nowhere.
+pub(crate) fn locate(depot: Depot<'_>, dir: &str) -> Result<BTreeMap<String, File>, Failure> {
+    let imports = depot.transfer.folder_in;
+    let mut all = BTreeMap::new();
+    // In the order in which a file wanders: one that moves meanwhile is seen twice, never missed.
+    for dir in [
+        dir,
+        &format!("{imports}/processing"),
+        &format!("{imports}/archive"),
+    ] {
+        let files = depot.files(dir)?;
+        all.extend(files.into_iter().map(|file| (file.name.clone(), file)));
+    }
+    Ok(all)
+}

@@ -1,0 +1,355 @@
+//! What goes back by files: names that a second attempt makes again, rows by their columns, lost answers, mixed batches,
+//! and what the folders tell of a file.
+
+use super::disk::{Disk, Fate};
+use super::ship::{delivery, origin, parcel};
+use crate::bindings::exports::waybill::connector::levels::{Level, Place};
+use crate::bindings::exports::waybill::connector::sink::Delivery;
+use crate::files::{Pieces, Table};
+use crate::{cancel, confirm, invoice, ship, stock};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use waybill_sdk::commerce::{CancelPhase, Decimal};
+use waybill_sdk::types::{Failure, Outcome, Receipt, Verdict};
+
+const FILES: [(&str, &str); 1] = [("transport", "files")];
+
+fn push(disk: &Disk, attempt: u32, jobs: &[u64], commit: bool) -> Vec<Verdict> {
+    let batch: Vec<Delivery> = jobs
+        .iter()
+        .map(|job| {
+            delivery(
+                &format!("10{job}"),
+                vec![parcel(&format!("1Z{job}"), &[("1", "2"), ("2", "1")])],
+            )
+        })
+        .collect();
+    disk.jobs.replace(jobs.to_vec());
+    disk.call(&FILES, commit, |api, _| {
+        Ok(ship::push(api, attempt, &batch))
+    })
+    .unwrap()
+}
+
+fn handles(verdicts: &[Verdict]) -> Vec<String> {
+    let handle = |verdict: &Verdict| match verdict {
+        Ok(Outcome::Pending(ticket)) => ticket.handle.clone(),
+        other => panic!("not queued: {other:?}"),
+    };
+    verdicts.iter().map(handle).collect()
+}
+
+struct Whole(Vec<u8>);
+
+impl Pieces for Whole {
+    fn next(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+/// The rows of every file in the folder of imports, wherever DSCO put it.
+fn rows(disk: &Disk) -> Vec<BTreeMap<String, String>> {
+    let mut all = Vec::new();
+    for (path, (bytes, _)) in disk.files.borrow().iter() {
+        if !path.starts_with("in/") {
+            continue;
+        }
+        let mut table = Table::open(Whole(bytes.clone()), b',', &[]).unwrap();
+        while let Some(row) = table.next().unwrap() {
+            let cells = row.filled();
+            all.push(
+                cells
+                    .map(|(column, cell)| (column.to_owned(), cell.to_owned()))
+                    .collect(),
+            );
+        }
+    }
+    all
+}
+
+/// How often each parcel's line is in a file.
+fn told(disk: &Disk) -> BTreeMap<(String, String), usize> {
+    let mut all = BTreeMap::new();
+    for row in rows(disk) {
+        let key = (
+            row["package_tracking_number"].clone(),
+            row["line_item_line_number"].clone(),
+        );
+        *all.entry(key).or_default() += 1;
+    }
+    all
+}
+
+fn once(jobs: &[u64]) -> BTreeMap<(String, String), usize> {
+    let lines = |job: &u64| ["1", "2"].map(|line| ((format!("1Z{job}"), line.to_owned()), 1));
+    jobs.iter().flat_map(lines).collect()
+}
+
+/// DSCO has imported everything.
+fn import(disk: &Disk) {
+    let mut files = disk.files.borrow_mut();
+    let paths: Vec<String> = files
+        .keys()
+        .filter(|p| p.matches('/').count() == 1)
+        .cloned()
+        .collect();
+    for path in paths {
+        if let Some(name) = path.strip_prefix("in/") {
+            let content = files.remove(&path).unwrap();
+            files.insert(format!("in/archive/{name}"), content);
+        }
+    }
+}
+
+#[test]
+fn a_batch_is_one_file_and_the_archive_says_that_it_was_processed() {
+    let disk = Disk::new();
+    let verdicts = push(&disk, 1, &[1, 2], true);
+    assert_eq!(told(&disk), once(&[1, 2]));
+    let names = disk.names();
+    assert_eq!(names.len(), 1);
+    assert!(
+        names[0].starts_with("in/Shipment_20251121090000_"),
+        "{names:?}"
+    );
+    let row = &rows(&disk)[0];
+    for (column, cell) in [
+        ("po_number", "PO-1001"),
+        ("dsco_order_id", "101"),
+        ("package_tracking_number", "1Z1"),
+        ("package_ship_carrier", "UPS"),
+        ("shipping_service_level_code", "UPCG"),
+        ("package_ship_date", "2025-11-21T09:05:00+00:00"),
+        ("package_warehouse_code", "WH01"),
+        ("line_item_line_number", "1"),
+        ("line_item_quantity", "2"),
+    ] {
+        assert_eq!(row.get(column).map(String::as_str), Some(cell), "{column}");
+    }
+    let ask = |handles: &[String]| {
+        disk.call(&FILES, true, |api, _| confirm::confirm(api, handles))
+            .unwrap()
+    };
+    let waiting = ask(&handles(&verdicts));
+    let waiting = handles(&waiting);
+    import(&disk);
+    let done: Vec<Receipt> = ask(&waiting)
+        .into_iter()
+        .map(|verdict| match verdict {
+            Ok(Outcome::Done(receipt)) => receipt,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let name = names[0].strip_prefix("in/").unwrap();
+    assert_eq!(
+        done[0].key,
+        format!("file:{name}#101/1Z1"),
+        "nobody confirmed the shipment itself"
+    );
+    assert_eq!(done[1].number.as_deref(), Some("1Z2"));
+}
+
+#[test]
+fn a_file_that_nobody_takes_is_said() {
+    let disk = Disk::new();
+    let verdicts = push(&disk, 1, &[1], true);
+    disk.pass(7_300);
+    let handles = handles(&verdicts);
+    let verdict = disk
+        .call(&FILES, true, |api, _| confirm::confirm(api, &handles))
+        .unwrap()
+        .remove(0);
+    assert!(
+        matches!(verdict, Err(Failure::InDoubt(problem)) if problem.code == "file-not-processed")
+    );
+}
+
+#[test]
+fn lost_answers_lose_and_double_nothing() {
+    for fate in [Fate::Nothing, Fate::Lost, Fate::Vanished] {
+        for imported in [false, true] {
+            for crashed in [false, true] {
+                let disk = Disk::new();
+                disk.fates.borrow_mut().push(fate);
+                let first = push(&disk, 1, &[1, 2], !crashed);
+                assert!(
+                    first.iter().all(|v| matches!(v, Err(Failure::Retry(_)))),
+                    "{first:?}"
+                );
+                if imported {
+                    import(&disk);
+                }
+                let case = format!("{fate:?} imported={imported} crashed={crashed}");
+                // After a crash the same batch comes again; else its members come again in any company.
+                let batches: &[&[u64]] = if crashed {
+                    &[&[1, 2]]
+                } else {
+                    &[&[3, 1], &[2]]
+                };
+                let mut settled = BTreeSet::new();
+                for round in 0..4 {
+                    disk.pass(20);
+                    for batch in batches {
+                        let left: Vec<u64> = batch
+                            .iter()
+                            .copied()
+                            .filter(|job| !settled.contains(job))
+                            .collect();
+                        if left.is_empty() {
+                            continue;
+                        }
+                        let verdicts = push(&disk, round + 2, &left, true);
+                        for (job, verdict) in left.iter().zip(verdicts) {
+                            if verdict.is_ok() {
+                                settled.insert(*job);
+                            }
+                        }
+                    }
+                }
+                let all: Vec<u64> = batches.concat();
+                assert_eq!(settled, all.iter().copied().collect(), "{case}");
+                assert_eq!(told(&disk), once(&all), "{case}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_look_that_fails_is_no_proof() {
+    let disk = Disk::new();
+    disk.fates.borrow_mut().push(Fate::Lost);
+    push(&disk, 1, &[1], true);
+    import(&disk);
+    for _ in 0..20 {
+        disk.pass(60);
+        disk.broken.set(2);
+        let verdict = push(&disk, 2, &[1], true).remove(0);
+        assert!(matches!(verdict, Err(Failure::Retry(_))), "{verdict:?}");
+        disk.broken.set(0);
+    }
+    assert!(push(&disk, 2, &[1], true)[0].is_ok());
+    assert_eq!(told(&disk), once(&[1]));
+}
+
+#[test]
+fn a_file_that_is_there_in_part_waits_for_a_person() {
+    let disk = Disk::new();
+    disk.fates.borrow_mut().push(Fate::Lost);
+    push(&disk, 1, &[1], true);
+    let path = disk.names().remove(0);
+    let whole = disk.files.borrow()[&path].0.clone();
+    let mut seen = BTreeSet::new();
+    let rows = whole.iter().position(|byte| *byte == b'\n').unwrap() + 2;
+    for cut in rows..whole.len() {
+        disk.write(&path, &whole[..cut]);
+        disk.pass(60);
+        match push(&disk, 2, &[1], false).remove(0) {
+            Err(Failure::InDoubt(problem)) => seen.insert(problem.code),
+            Ok(_) => seen.insert("there".to_owned()),
+            other => panic!("{other:?}"),
+        };
+    }
+    assert_eq!(
+        seen,
+        BTreeSet::from(["file-not-whole".to_owned(), "there".to_owned()])
+    );
+}
+
+#[test]
+fn invoices_and_cancels_have_their_columns() {
+    let disk = Disk::new();
+    disk.jobs.replace(vec![1]);
+    let order = origin("77", json!({}));
+    let bill = super::invoice::invoice(
+        &order,
+        "SI-1",
+        &[("1", "2", "9.50"), ("2", "1", "6.00")],
+        "25.00",
+    );
+    disk.call(&FILES, true, |api, _| Ok(invoice::push(api, 1, &[bill])))
+        .unwrap();
+    let row = rows(&disk).remove(0);
+    for (column, cell) in [
+        ("invoice_id", "SI-1"),
+        ("po_number", "PO-1001"),
+        ("invoice_total_amount", "25"),
+        ("line_item_line_number", "1"),
+        ("line_item_quantity", "2"),
+        ("line_item_unit_price", "9.5"),
+    ] {
+        assert_eq!(
+            row.get(column).map(|c| c
+                .trim_end_matches(".0")
+                .trim_end_matches('0')
+                .trim_end_matches('.')),
+            Some(cell.trim_end_matches('0').trim_end_matches('.')),
+            "{column}"
+        );
+    }
+    disk.files.borrow_mut().clear();
+    let cancel =
+        super::sandbox_cancel::cancel(&order, CancelPhase::Ordered, Some("CXSO"), &[("1", 1)]);
+    let pairs = [
+        ("transport", "files"),
+        ("cancel-code-column", "order_cancel_code"),
+    ];
+    disk.jobs.replace(vec![2]);
+    disk.call(&pairs, true, |api, _| Ok(cancel::push(api, 1, &[cancel])))
+        .unwrap();
+    let row = rows(&disk).remove(0);
+    assert_eq!(row["line_item_status_quantity"], "1");
+    assert_eq!(row["order_cancel_code"], "CXSO");
+    assert_eq!(row["dsco_order_id"], "77");
+}
+
+#[test]
+fn stock_goes_in_files_whose_names_follow_their_time() {
+    let disk = Disk::new();
+    disk.jobs.replace(vec![1, 2]);
+    let place = |warehouse: &str, units| Place {
+        warehouse: warehouse.to_owned(),
+        available: Decimal::whole(units),
+        expected_at: None,
+    };
+    let level = |item: &str, places| Level {
+        item: item.to_owned(),
+        places,
+    };
+    let batch = [
+        level("A,1", vec![place("WH01", 3), place("WH02", 0)]),
+        level("B", vec![place("WH01", 7)]),
+    ];
+    disk.fates.borrow_mut().push(Fate::Lost);
+    let send = || {
+        disk.call(&FILES, true, |api, _| Ok(stock::push(api, &batch)))
+            .unwrap()
+    };
+    assert!(
+        send()
+            .iter()
+            .all(|v| matches!(v, Err(Failure::Retry(None))))
+    );
+    disk.broken.set(0);
+    disk.pass(1);
+    let verdicts = send();
+    let names = disk.names();
+    assert_eq!(
+        names,
+        [
+            "in/Inventory_20251121100000000_1.csv",
+            "in/Inventory_20251121100001000_1.csv"
+        ]
+    );
+    let text = String::from_utf8(disk.files.borrow()[&names[1]].0.clone()).unwrap();
+    assert_eq!(
+        text,
+        "sku,quantity_available,status,warehouse_code_1,warehouse_quantity_1,warehouse_code_2,warehouse_quantity_2\r\n\
+         \"A,1\",3,in-stock,WH01,3,WH02,0\r\nB,7,in-stock,WH01,7,,\r\n"
+    );
+    import(&disk);
+    let handles = handles(&verdicts);
+    let done = disk
+        .call(&FILES, true, |api, _| confirm::confirm(api, &handles))
+        .unwrap();
+    assert!(done.iter().all(|v| matches!(v, Ok(Outcome::Done(_)))));
+}
