@@ -1,5 +1,6 @@
 //! The command line's grammar. Owns names, help texts and the rules between options; does nothing.
 
+mod alerts;
 mod backfill;
 mod backup;
 mod connectors;
@@ -11,6 +12,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+pub(crate) use alerts::Alerts;
 pub(crate) use backfill::{Backfill, LookForOrders};
 pub(crate) use backup::{Backup, BackupOther, Restore};
 pub(crate) use connectors::{
@@ -98,6 +100,9 @@ pub(crate) enum Command {
     Stock(Stock),
     /// Let go of connections: pause them and remove what was registered at their vendors. To be run before a purge.
     Disconnect(Disconnect),
+    /// Alerts by mail, webhook and ping: whether they arrive, a test, their secrets.
+    #[command(subcommand)]
+    Alerts(Alerts),
     /// Who may log in to the page, as what; one-time codes for new users and lost passwords.
     #[command(subcommand)]
     Users(Users),

@@ -42,6 +42,7 @@ pub(crate) async fn run(out: Out, config: &Config, command: &Command) -> Result<
         Command::Backfill(command) => crate::backfill::run(&agent, command).await,
         Command::Compare(args) => crate::flows::compare(&agent, args).await,
         Command::Flows(command) => crate::flows::run(&agent, command).await,
+        Command::Alerts(command) => crate::alerts::run(&agent, command).await,
         Command::Users(command) => crate::users::run(&agent, command).await,
         Command::Stock(command) => crate::stock::run(&agent, command).await,
         Command::Poll(args) => agent.poll(args).await,

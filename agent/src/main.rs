@@ -1,5 +1,6 @@
 //! The program `waybill`: parse, build, run, exit code. Read `wire.rs` next: it chooses the concrete parts.
 
+mod alerts;
 mod backfill;
 mod backup;
 mod builds;
@@ -22,6 +23,7 @@ mod logs;
 mod machine;
 mod manual;
 mod mappings;
+mod messenger;
 mod out;
 mod provision;
 mod run;

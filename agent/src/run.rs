@@ -6,6 +6,7 @@ use crate::config::{Config, WAYBILL_COMPILE, WAYBILL_STARTED_OVER, environment};
 use crate::out::Failure;
 use crate::service::{self, Signals, Tasks};
 use crate::watch::{self, Folder};
+use crate::wire::App;
 use crate::{logging, wire};
 use sd_notify::NotifyState;
 use std::os::unix::process::CommandExt;
@@ -13,7 +14,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-use waybill_engine::Handle;
+use waybill_engine::{Engine, Handle};
 use waybill_store::Store;
 
 /// Threads that everything but blocking work shares.
@@ -49,32 +50,10 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     let listening = CancellationToken::new();
     let working = CancellationToken::new();
     let mut tasks = Tasks::default();
-    let (engine, stop) = (app.engine, working.clone());
+    let (engine, store) = start_others(&mut tasks, app, config, &listening);
+    let stop = working.clone();
     tasks.spawn("engine", async move {
         engine.run(stop).await.map_err(|e| told(&e))
-    });
-    let watched = watch_folder(config, app.handle.clone(), listening.clone());
-    tasks.spawn("connectors folder", watched);
-    let (handle, stop) = (app.handle.clone(), listening.clone());
-    let (page, options) = (app.page, app.page_options);
-    let (served_to, everybody) = (Arc::clone(&app.people), app.people);
-    tasks.spawn("page", async move {
-        let served = waybill_http::serve_admin(page, handle, served_to, options, stop).await;
-        served.map_err(|e| told(&e))
-    });
-    if let Some(hooks) = app.hooks {
-        let (handle, stop) = (app.handle.clone(), listening.clone());
-        tasks.spawn("hooks listener", async move {
-            let limit = waybill_http::usual_limit();
-            let served = waybill_http::serve_hooks(hooks, handle, limit, stop).await;
-            served.map_err(|e| told(&e))
-        });
-    }
-    let (handle, stop, socket) = (app.handle, listening.clone(), app.socket);
-    let data_dir = config.data_dir.clone();
-    tasks.spawn("admin socket", async move {
-        let served = waybill_http::serve_local(socket, handle, everybody, data_dir, stop).await;
-        served.map_err(|e| told(&e))
     });
     tasks.spawn("watchdog", {
         let stop = working.clone();
@@ -113,8 +92,46 @@ async fn serve(config: &Config) -> Result<(), Failure> {
     }
     // The next start replaces a socket that stays behind.
     drop(std::fs::remove_file(&config.socket));
-    close(app.store).await;
+    close(store).await;
     outcome
+}
+
+/// Starts what listens, watches and tells, all but the engine.
+fn start_others(
+    tasks: &mut Tasks,
+    app: App,
+    config: &Config,
+    listening: &CancellationToken,
+) -> (Engine, Store) {
+    let watched = watch_folder(config, app.handle.clone(), listening.clone());
+    tasks.spawn("connectors folder", watched);
+    let (handle, stop) = (app.handle.clone(), listening.clone());
+    tasks.spawn("alerts", async move {
+        handle.run_alerts(stop).await;
+        Ok(())
+    });
+    let (handle, stop) = (app.handle.clone(), listening.clone());
+    let (page, options) = (app.page, app.page_options);
+    let (served_to, everybody) = (Arc::clone(&app.people), app.people);
+    tasks.spawn("page", async move {
+        let served = waybill_http::serve_admin(page, handle, served_to, options, stop).await;
+        served.map_err(|e| told(&e))
+    });
+    if let Some(hooks) = app.hooks {
+        let (handle, stop) = (app.handle.clone(), listening.clone());
+        tasks.spawn("hooks listener", async move {
+            let limit = waybill_http::usual_limit();
+            let served = waybill_http::serve_hooks(hooks, handle, limit, stop).await;
+            served.map_err(|e| told(&e))
+        });
+    }
+    let (handle, stop, socket) = (app.handle, listening.clone(), app.socket);
+    let data_dir = config.data_dir.clone();
+    tasks.spawn("admin socket", async move {
+        let served = waybill_http::serve_local(socket, handle, everybody, data_dir, stop).await;
+        served.map_err(|e| told(&e))
+    });
+    (app.engine, app.store)
 }
 
 async fn close(store: Store) {

@@ -4,6 +4,7 @@
 use crate::config::{CREDENTIALS_DIRECTORY, Config, WAYBILL_STARTED_OVER, environment};
 use crate::key;
 use crate::machine::{SeededRng, SystemClock};
+use crate::messenger::NetMessenger;
 use crate::out::Failure;
 use crate::provision;
 use crate::run;
@@ -17,6 +18,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
+use waybill_engine::alert::Way;
 use waybill_engine::apply::{self, Difference};
 use waybill_engine::hosted::{HostConnectors, Hosting};
 use waybill_engine::ports::StorePorts;
@@ -93,6 +95,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
             hooks: hooks.is_some(),
             free_space: Some(watched(config.data_dir.clone())),
             zone: jiff::tz::TimeZone::system(),
+            messenger: Some(way(config)?),
             ..EngineOptions::default()
         },
         observer: None,
@@ -116,6 +119,18 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     })
 }
 
+/// The network.
+fn net(config: &Config) -> Result<Arc<NetWire>, Failure> {
+    let wire = NetWire::new(&trusted_roots(config)?).context("the network cannot be used")?;
+    Ok(Arc::new(wire))
+}
+
+/// What carries alerts away.
+fn way(config: &Config) -> Result<Way, Failure> {
+    let messenger = NetMessenger::new(net(config)?, trusted_roots(config)?);
+    Ok(Way(Arc::new(messenger)))
+}
+
 /// What every connector shares: ports over the database, the network, budgets.
 pub(crate) fn hosting(
     config: &Config,
@@ -124,7 +139,7 @@ pub(crate) fn hosting(
     rng: &Arc<dyn Rng>,
 ) -> Result<Hosting, Failure> {
     let over_store = Arc::new(StorePorts::new(store.clone(), Arc::clone(clock)));
-    let wire = NetWire::new(&trusted_roots(config)?).context("the network cannot be used")?;
+    let wire = net(config)?;
     let ports = HostPorts::new(
         over_store.clone(),
         over_store.clone(),
@@ -132,7 +147,7 @@ pub(crate) fn hosting(
         over_store.clone(),
         Arc::clone(clock),
         Arc::clone(rng),
-        Arc::new(wire),
+        wire,
     )
     .with_sftp(over_store, &config.data_dir);
     Ok(Hosting::new(

@@ -135,6 +135,7 @@ pub struct HeldSetting {
 pub(crate) fn agent() -> Vec<Setting> {
     let mut all = settings::agent_settings();
     all.extend(settings::stock_settings());
+    all.extend(waybill_model::alerts::alert_settings());
     let timings = settings::timing_settings().into_iter();
     all.extend(timings.filter(|setting| !is_of_a_connection(setting)));
     all
@@ -438,8 +439,29 @@ impl Handle {
         retailer: Option<&str>,
         who: &str,
     ) -> Result<bool, CommandError> {
-        let file = file(key, value, retailer);
-        let plan = apply::parse(&file, &BTreeMap::new())
+        self.apply_text(&file(key, value, retailer), who).await
+    }
+
+    /// Sets several of them for all, in one commit or not at all. Whether anything changed.
+    ///
+    /// # Errors
+    /// As for one: the first mistake.
+    pub async fn set_settings(
+        &self,
+        pairs: &[(String, String)],
+        who: &str,
+    ) -> Result<bool, CommandError> {
+        let text = |text: &str| serde_json::Value::from(text).to_string();
+        let lines: Vec<String> = pairs
+            .iter()
+            .map(|(key, value)| format!("{} = {}\n", text(key), text(value)))
+            .collect();
+        let file = format!("version = 1\n[settings]\n{}", lines.concat());
+        self.apply_text(&file, who).await
+    }
+
+    async fn apply_text(&self, file: &str, who: &str) -> Result<bool, CommandError> {
+        let plan = apply::parse(file, &BTreeMap::new())
             .map_err(|found| refused(found.into_iter().next()))?;
         if let Some(mistake) = self.check(&plan).into_iter().next() {
             return Err(refused(Some(mistake)));

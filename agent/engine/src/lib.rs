@@ -3,6 +3,7 @@
 //! Start reading at `supervise.rs` (the loop), then `intake.rs`, `work.rs`, `verdict.rs` in the order an order meets them.
 
 mod again;
+pub mod alert;
 pub mod apply;
 pub mod backfill;
 mod backup;

@@ -1,5 +1,6 @@
 //! Filling the views: range reads of what the writes kept ready, and the engine's sentences.
 
+use crate::alert;
 use crate::catalogue;
 use crate::compare;
 use crate::core::{Core, Desk};
@@ -59,10 +60,11 @@ pub(crate) fn frame(core: &Core, rx: &Rx) -> Result<FrameView, StoreError> {
 }
 
 /// What a person must know on every page.
-fn alarms(core: &Core, rx: &Rx, paused: bool) -> Result<Vec<AlarmView>, StoreError> {
+pub(crate) fn alarms(core: &Core, rx: &Rx, paused: bool) -> Result<Vec<AlarmView>, StoreError> {
     let mut alarms = Vec::from_iter(core.disk_alarm());
     alarms.extend(flow::show::alarms(core, rx)?);
     alarms.extend(compare::alarm(rx)?);
+    alarms.extend(alert::alarm(rx)?);
     if paused && let Some(restored) = rx.restored()? {
         alarms.push(AlarmView {
             text: "This database was restored, and connections are paused.".to_owned(),
@@ -75,7 +77,7 @@ fn alarms(core: &Core, rx: &Rx, paused: bool) -> Result<Vec<AlarmView>, StoreErr
     Ok(alarms)
 }
 
-fn store_name(core: &Core, rx: &Rx) -> Result<String, StoreError> {
+pub(crate) fn store_name(core: &Core, rx: &Rx) -> Result<String, StoreError> {
     let stored = rx.effective(None, None)?.get("store-name").cloned();
     Ok(stored.unwrap_or_else(|| core.options.store_name.clone()))
 }

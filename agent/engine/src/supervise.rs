@@ -1,6 +1,7 @@
 //! The loop: looks at what is due, starts calls, hears their end. Holds no state that a restart would miss; everything
 //! it decides from is in the store. Stopping: no new call, running ones end, then the loop ends.
 
+use crate::alert::Way;
 use crate::connectors::Connectors;
 use crate::core::{Core, Desk, Observer, Slot};
 use crate::disk::{Disk, FreeSpace, Room};
@@ -61,6 +62,8 @@ pub struct EngineOptions {
     pub zone: TimeZone,
     /// Asked how much of the disk is free; `None`: it is not watched.
     pub free_space: Option<FreeSpace>,
+    /// Carries alerts away; `None`: there are none.
+    pub messenger: Option<Way>,
 }
 
 impl Default for EngineOptions {
@@ -75,6 +78,7 @@ impl Default for EngineOptions {
             hooks: false,
             zone: TimeZone::UTC,
             free_space: None,
+            messenger: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! the vendors' words. Everything that leaves, also what the program adds, goes through one cleaner that knows the
 //! vault and the consumers of the newest orders. Reads only.
 
+use crate::alert;
 use crate::clean::{Cleaner, Kind, Removed};
 use crate::core::{Core, Slot};
 use crate::handle::{CommandError, Handle};
@@ -105,10 +106,12 @@ impl Handle {
 /// Knows every secret, and the consumers of these jobs' orders and of the newest ones.
 fn cleaner(rx: &Rx, stopped: &[JobRow]) -> Result<Cleaner, StoreError> {
     let mut cleaner = Cleaner::default();
-    for row in rx.connections()? {
-        for (slot, name, _) in rx.secret_names(row.id)? {
+    let mut owners: Vec<_> = rx.connections()?.iter().map(|row| row.id).collect();
+    owners.push(alert::NOBODY);
+    for owner in owners {
+        for (slot, name, _) in rx.secret_names(owner)? {
             // One that does not open cannot have been used either.
-            if let Ok(Some(secret)) = rx.secret(row.id, &slot, &name) {
+            if let Ok(Some(secret)) = rx.secret(owner, &slot, &name) {
                 cleaner.know(Kind::Secret, secret.expose_secret());
             }
         }
@@ -180,6 +183,7 @@ fn settings(slot: &Slot) -> Value {
     let mut known: Vec<_> = waybill_model::settings::agent_settings();
     known.extend(waybill_model::settings::timing_settings());
     known.extend(waybill_model::settings::stock_settings());
+    known.extend(waybill_model::alerts::alert_settings());
     known.extend(waybill_model::settings::connection_settings());
     known.extend(
         slot.descriptor()

@@ -1,6 +1,7 @@
 //! The JSON API: reads give the views as they are, writes take JSON. Who may ask was decided in `site.rs`.
 
 use crate::answer::{self, Answer, Failure};
+use crate::api_alerts;
 use crate::api_backfill;
 use crate::api_connectors;
 use crate::api_flows;
@@ -123,11 +124,8 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
             handle.retry_job(JobId(asked.number("id")?), who).await?;
             done()
         }
-        Route::ApiUsers
-        | Route::ApiAddUser
-        | Route::ApiResetUser
-        | Route::ApiUserRole
-        | Route::ApiRemoveUser => api_users::answer(asked).await?,
+        route if api_alerts::ROUTES.contains(&route) => api_alerts::answer(asked).await?,
+        route if api_users::ROUTES.contains(&route) => api_users::answer(asked).await?,
         Route::ApiCards => answer::json(StatusCode::OK, &json!({"cards": handle.cards().await?})),
         Route::ApiRetryCard => released(handle.retry_card(asked.param("id"), who).await?),
         Route::ApiRetryCards => {

@@ -9,6 +9,15 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
+/// What is answered here.
+pub(crate) const ROUTES: [Route; 5] = [
+    Route::ApiUsers,
+    Route::ApiAddUser,
+    Route::ApiResetUser,
+    Route::ApiUserRole,
+    Route::ApiRemoveUser,
+];
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct New {

@@ -4,6 +4,7 @@
 
 mod answer;
 mod api;
+mod api_alerts;
 mod api_backfill;
 mod api_connectors;
 mod api_flows;

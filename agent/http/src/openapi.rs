@@ -87,9 +87,23 @@ fn body(route: Route) -> Option<Value> {
                 backfill_body,
                 setting_body,
                 user_body,
+                alert_body,
             ];
             others.iter().find_map(|body| body(route))
         }
+    }
+}
+
+/// The body a write about alerts takes.
+fn alert_body(route: Route) -> Option<Value> {
+    let name =
+        json!({"enum": ["smtp-password", "webhook-url", "ping-url"], "description": "Which."});
+    match route {
+        Route::ApiAlertSecret => Some(object(
+            &["name", "value"],
+            &[("name", name), ("value", text("Empty removes it."))],
+        )),
+        _ => None,
     }
 }
 

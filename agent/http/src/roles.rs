@@ -88,6 +88,7 @@ pub(crate) const fn least(entry: &Entry) -> Role {
         | Route::ApiResumeFlow
         | Route::ApiRunFlow
         | Route::ApiCompare
+        | Route::ApiTestAlerts
         | Route::ApiDoctor => Role::Operator,
         _ if matches!(entry.method.as_bytes(), b"GET") => Role::Viewer,
         _ => Role::Admin,

@@ -63,6 +63,11 @@ pub(crate) enum Route {
     ResumeFlow,
     RunFlow,
     History,
+    Alerts,
+    ChangeAlerts,
+    ApiAlerts,
+    ApiTestAlerts,
+    ApiAlertSecret,
     Users,
     ChangeUsers,
     ApiUsers,
@@ -514,6 +519,18 @@ const PAGES: &[Entry] = &[
         Route::ChangeUsers,
         Access::User,
         "Add, reset, give a role, remove.",
+    ),
+    get(
+        "/alerts",
+        Route::Alerts,
+        Access::User,
+        "Whether alerts arrive, who gets what.",
+    ),
+    post(
+        "/alerts/{verb}",
+        Route::ChangeAlerts,
+        Access::User,
+        "Save, test, set a secret.",
     ),
 ];
 

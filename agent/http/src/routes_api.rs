@@ -329,6 +329,24 @@ pub(crate) const API: &[Entry] = &[
         "A backup of the database as it is now, in one stream; on the local socket only.",
     ),
     get(
+        "/api/v1/alerts",
+        Route::ApiAlerts,
+        Access::User,
+        "How each way of alerts does, what was told last. Their settings are under `/api/v1/settings`.",
+    ),
+    post(
+        "/api/v1/alerts/test",
+        Route::ApiTestAlerts,
+        Access::User,
+        "Send a test over every way that is set, and tell what became of each.",
+    ),
+    post(
+        "/api/v1/alerts/secret",
+        Route::ApiAlertSecret,
+        Access::User,
+        "Seal a secret of alerts; an empty one is removed.",
+    ),
+    get(
         "/api/v1/users",
         Route::ApiUsers,
         Access::User,

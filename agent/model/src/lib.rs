@@ -1,6 +1,7 @@
 //! Floor 0: what an order is, how a job moves, how tables translate. Pure: no I/O, no time of its own, no async,
 //! no WIT types, no vendor names. Read `document.rs` first, then `job.rs`, then `crosswalk.rs`.
 
+pub mod alerts;
 pub mod backoff;
 pub mod billing;
 pub mod contract;

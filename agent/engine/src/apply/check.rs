@@ -5,6 +5,7 @@ use super::address::{Address, address_of};
 use super::mistake::{At, Mistake, suggest};
 use super::plan::{ConnectionPlan, CrosswalkPlan, Pair, Plan, RoutePlan};
 use std::collections::{BTreeMap, BTreeSet};
+use waybill_model::alerts::{self, alert_settings};
 use waybill_model::contract::{Descriptor, Field, Setting};
 use waybill_model::crosswalk::{ANY, CUSTOMERS, ITEMS, SHIPPING_METHODS, WAREHOUSES};
 use waybill_model::decimal::Decimal;
@@ -55,6 +56,7 @@ impl Plan {
             .into_iter()
             .chain(timing_settings())
             .chain(stock_settings())
+            .chain(alert_settings())
             .collect();
         check.settings(&self.settings, &own, "the agent", false);
         for retailer in &self.retailers {
@@ -365,10 +367,31 @@ fn unreadable(key: &str, value: &str) -> Option<(String, Option<String>)> {
     if value.is_empty() {
         return None;
     }
-    if key.starts_with(HOURS) {
+    if key.starts_with(HOURS) || key == alerts::QUIET {
         let why = Hours::parse(value).err()?;
         let hint = "Write days and hours, as in mon-fri 06:00-20:00, sat 08:00-12:00.";
         return Some((why, Some(hint.to_owned())));
+    }
+    let number = |value: &str| value.parse::<u8>().is_ok_and(|hour| hour < 24);
+    if key == alerts::DIGEST_HOUR && !number(value) {
+        let hint = "Write an hour of the day, as in 18, or nothing.".to_owned();
+        return Some(("it is no hour from 0 to 23".to_owned(), Some(hint)));
+    }
+    let is_mail = |to: &str| {
+        let (name, host) = to.trim().split_once('@').unwrap_or_default();
+        !name.is_empty() && host.contains('.') && !to.trim().contains(char::is_whitespace)
+    };
+    if matches!(key, alerts::MAIL_TO | alerts::MAIL_FROM) && !value.split(',').all(is_mail) {
+        let hint = "Write addresses as in desk@example.com, separated by commas.".to_owned();
+        return Some(("it is no mail address".to_owned(), Some(hint)));
+    }
+    let is_server = |at: &str| {
+        let (host, port) = at.rsplit_once(':').unwrap_or_default();
+        !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
+    };
+    if key == alerts::SMTP && !is_server(value) {
+        let hint = "Write name and port, as in smtp.example.com:465.".to_owned();
+        return Some(("it is no mail server with its port".to_owned(), Some(hint)));
     }
     if key == TIME_ZONE && jiff::tz::TimeZone::get(value).is_err() {
         let hint = "Write a name as in Europe/Berlin or America/New_York.".to_owned();

@@ -97,6 +97,7 @@ const MENU: &[(&str, &str, &[Entry])] = &[
             ("/matching/items", "Matching"),
             ("/retailers", "Retailers"),
             ("/settings", "Settings"),
+            ("/alerts", "Alerts"),
         ],
     ),
     (

@@ -1,5 +1,6 @@
 //! The pages: what each shows is prepared here from the engine's views, the words around it are in `templates/`.
 
+mod alerts;
 mod attention;
 mod backfill;
 mod budget;
@@ -102,6 +103,8 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         | Route::ChooseConnector
         | Route::RetryConnector => connectors::command(asked).await,
         Route::History => history::show(asked).await,
+        Route::Alerts => alerts::show(asked).await,
+        Route::ChangeAlerts => alerts::command(asked).await,
         Route::Users => users::show(asked).await,
         Route::ChangeUsers => users::command(asked).await,
         _ => Err(Failure::not_found("This page")),

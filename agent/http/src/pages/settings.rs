@@ -11,10 +11,11 @@ use askama::Template;
 use hyper::StatusCode;
 use waybill_engine::in_force::{SetValue, SettingChanged, SettingGroup, SettingView, SettingsView};
 
-struct Choice {
-    value: String,
-    words: String,
-    chosen: bool,
+/// A value that a setting may have.
+pub(super) struct Choice {
+    pub(super) value: String,
+    pub(super) words: String,
+    pub(super) chosen: bool,
 }
 
 struct Own {
@@ -23,17 +24,18 @@ struct Own {
     by: String,
 }
 
-struct Setting {
+/// A setting.
+pub(super) struct Setting {
     /// For ids on the page.
-    id: String,
-    key: String,
-    label: String,
-    help: String,
+    pub(super) id: String,
+    pub(super) key: String,
+    pub(super) label: String,
+    pub(super) help: String,
     holds: String,
     default: String,
     by: Option<String>,
-    value: String,
-    choices: Vec<Choice>,
+    pub(super) value: String,
+    pub(super) choices: Vec<Choice>,
     per_retailer: bool,
     own: Vec<Own>,
 }
@@ -176,6 +178,13 @@ fn group(of: &str, view: &SettingGroup, times: &Times) -> Group {
             .map(|view| setting(of, view, times))
             .collect(),
     }
+}
+
+/// The agent's own settings of that title.
+pub(super) fn fields(view: &SettingsView, title: &str, times: &Times) -> Vec<Setting> {
+    let groups = view.agent.iter().filter(|group| group.title == title);
+    let settings = groups.flat_map(|group| &group.settings);
+    settings.map(|view| setting("all", view, times)).collect()
 }
 
 fn change(change: &SettingChanged, times: &Times) -> Change {
