@@ -5,6 +5,7 @@ mod backfill;
 mod backup;
 mod connectors;
 mod flows;
+mod practice;
 mod stock;
 mod users;
 
@@ -19,6 +20,7 @@ pub(crate) use connectors::{
     AcceptBuild, ChooseBuild, Connectors, Install, Keygen, Remove, Sign, Verify,
 };
 pub(crate) use flows::{Compare, Flows, OneFlow};
+pub(crate) use practice::{ListPractised, Practice, PracticeOf, Practised};
 pub(crate) use stock::{ListStock, Stock, StockRoute, WhyStock};
 pub(crate) use users::Users;
 
@@ -95,6 +97,9 @@ pub(crate) enum Command {
     /// Flows, one kind of document over one route: whether each runs, pause, run now.
     #[command(subcommand)]
     Flows(Flows),
+    /// Practice: what would be sent, nothing sent; going live.
+    #[command(subcommand)]
+    Practice(Practice),
     /// Stock: what is told of each item, why a number is what it is, on and off.
     #[command(subcommand)]
     Stock(Stock),
@@ -513,6 +518,12 @@ mod tests {
             "waybill poll net --entity orders",
             "waybill flows pause orders network erp",
             "waybill flows run order network",
+            "waybill practice",
+            "waybill practice apply",
+            "waybill practice apply 7 --all",
+            "waybill practice discard 7",
+            "waybill practice live --apply --discard late",
+            "waybill practice on --flow shipments",
             "waybill stock",
             "waybill stock why",
             "waybill stock list --show some",

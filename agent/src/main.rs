@@ -25,6 +25,7 @@ mod manual;
 mod mappings;
 mod messenger;
 mod out;
+mod practice;
 mod provision;
 mod run;
 mod service;

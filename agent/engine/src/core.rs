@@ -5,6 +5,7 @@ use crate::disk::Disk;
 use crate::event::Event;
 use crate::flow;
 use crate::hooks::{self, Hooks};
+use crate::practice;
 use crate::shipment::trigger;
 use crate::supervise::EngineOptions;
 use crate::swap::{Before, Swaps, Watch, Watched};
@@ -17,6 +18,7 @@ use waybill_host::connector::{Call, Connector, Mode};
 use waybill_host::ports::{Clock, EffectScope, Rng};
 use waybill_model::backoff::Backoff;
 use waybill_model::contract::{Context, Descriptor, Pairs};
+use waybill_model::document::Entity;
 use waybill_model::ids::{BatchId, ConnectionId, Generation, Millis};
 use waybill_model::job::Priority;
 use waybill_model::settings::{self, Values};
@@ -185,6 +187,17 @@ impl Core {
             stranded.remove(batch);
         }
         mine.into_iter().map(|(_, batch)| batch).collect()
+    }
+
+    /// How documents of a kind are read from a connection.
+    pub(crate) fn reading(
+        &self,
+        connection: ConnectionId,
+        entity: Entity,
+    ) -> Result<Mode, StoreError> {
+        let desk = self.desk();
+        self.store
+            .read(|rx| practice::reading(rx, &desk, connection, entity))
     }
 
     pub(crate) fn now(&self) -> Millis {

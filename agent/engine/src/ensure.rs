@@ -6,6 +6,7 @@ use crate::calls;
 use crate::core::{Core, Slot, is_callable};
 use crate::event::Event;
 use crate::hooks::{NAME, SLOT};
+use crate::practice;
 use crate::view::{HooksView, Tone};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Arc, PoisonError};
@@ -49,6 +50,9 @@ pub(crate) fn due(
     now: Millis,
 ) -> Result<Option<Millis>, StoreError> {
     if !is_webhook(slot) {
+        return Ok(None);
+    }
+    if practice::rests(rx, &core.desk(), slot.row.id)? {
         return Ok(None);
     }
     let wanted = wanted(core, slot);
@@ -294,7 +298,12 @@ pub(crate) fn view(core: &Core, slot: &Slot, rx: &Rx) -> Result<HooksView, Store
         .get(HOOKS_URL)
         .is_some_and(|url| !url.trim().is_empty());
     let wanted = wanted(core, slot);
+    let rests = practice::rests(rx, &core.desk(), connection)?;
     let (sentence, tone) = match (&wanted, &row.problem) {
+        (Some(_), _) if rests && row.ensured_at.is_none() => (
+            "Not registered: practice, so nothing is changed at the other side".to_owned(),
+            Tone::Hold,
+        ),
         (Some(_), Some(problem)) => (format!("Not registered: {problem}"), Tone::Soon),
         (None, Some(problem)) if row.public_url.is_some() => {
             (format!("Not removed yet: {problem}"), Tone::Soon)

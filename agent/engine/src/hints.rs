@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::{intake, pull, shipment, stock};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use waybill_host::connector::{CallError, Mode};
+use waybill_host::connector::CallError;
 use waybill_host::ports::EffectScope;
 use waybill_model::contract::{Failure, KvWrite};
 use waybill_model::crash;
@@ -175,7 +175,8 @@ async fn fetch(
         return Ok(Fetched::Later);
     };
     let scope = EffectScope::Poll(format!("fetch/{entity}"));
-    let call = core.call(slot, scope, priority, Mode::Live, 1);
+    let mode = core.reading(connection, entity)?;
+    let call = core.call(slot, scope, priority, mode, 1);
     let keys: Vec<String> = rows.iter().map(|row| row.key.clone()).collect();
     let asked_at = core.now();
     let answer = connector.fetch(call, entity, keys).await;

@@ -136,6 +136,7 @@ pub(crate) fn agent() -> Vec<Setting> {
     let mut all = settings::agent_settings();
     all.extend(settings::stock_settings());
     all.extend(waybill_model::alerts::alert_settings());
+    all.extend(waybill_model::practice::practice_settings());
     let timings = settings::timing_settings().into_iter();
     all.extend(timings.filter(|setting| !is_of_a_connection(setting)));
     all

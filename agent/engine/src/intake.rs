@@ -329,7 +329,9 @@ fn take_revision(
             JobState::Parked(Reason::Problem(problem)) => OWN_PROBLEMS.contains(&&*problem.code),
             _ => false,
         };
-        if ours {
+        if job.state == JobState::Practised {
+            tx.set_state(job.id, JobState::Ready, now)?;
+        } else if ours {
             let state = order::at_rest(tx, &job)?;
             tx.set_state(job.id, state, now)?;
         }

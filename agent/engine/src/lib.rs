@@ -38,6 +38,7 @@ pub mod matching;
 mod of_sale;
 mod order;
 pub mod ports;
+pub mod practice;
 mod pull;
 mod release;
 pub mod replay;

@@ -4,8 +4,9 @@ use crate::core::{Core, OneBuild, Slot};
 use crate::event::Event;
 use crate::flow::{self, Standing};
 use crate::intake;
+use crate::practice;
 use std::sync::Arc;
-use waybill_host::connector::{CallError, Mode};
+use waybill_host::connector::CallError;
 use waybill_host::ports::EffectScope;
 use waybill_model::crash;
 use waybill_model::document::Entity;
@@ -88,13 +89,14 @@ async fn page(
         return Ok(false);
     };
     let began = core.now();
-    let (feed, may_call, near) = core.store.read(|rx| {
+    let (feed, may_call, near, how) = core.store.read(|rx| {
         // A pause counts from the next page on.
         let reads = flow::reads_over(&desk, &rx.routes()?, connection, entity, began);
         Ok((
             rx.feed(connection, entity)?,
             reads == Some(Standing::Runs) && core.may_call(rx, connection, began)?,
             priority(entity) == Priority::Order && is_near(rx, began)?,
+            practice::reading(rx, &desk, connection, entity)?,
         ))
     })?;
     if !may_call {
@@ -108,7 +110,7 @@ async fn page(
     } else {
         priority(entity)
     };
-    let call = core.call(slot, scope, priority, Mode::Live, attempt);
+    let call = core.call(slot, scope, priority, how, attempt);
     let answer = connector.pull(call, entity, cursor).await;
     crash::point("pull.answered");
     let now = core.now();

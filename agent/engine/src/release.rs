@@ -98,7 +98,7 @@ pub(crate) fn release_gap(
         }
     }
     if gap.table == crosswalk::CUSTOMERS {
-        for state in ["ready", "parked", "waiting"] {
+        for state in ["ready", "parked", "waiting", "practised"] {
             for job in tx.jobs_in(state, usize::MAX)? {
                 if job.work == Work::Push(Entity::Customer) && job.to == to && job.key == gap.value
                 {

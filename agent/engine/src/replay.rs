@@ -80,6 +80,8 @@ fn fate(rows: &dyn Read, job: &JobRow, even_left: bool) -> Result<Fate, StoreErr
     Ok(match &job.state {
         JobState::Done(_) => Fate::Finished,
         JobState::Waiting { .. } => Fate::Again,
+        // Applied or discarded on its own page.
+        JobState::Practised => Fate::Yours,
         JobState::Parked(_)
             if matches!(job.work, Work::Push(Entity::Cancellation) | Work::Compare) =>
         {

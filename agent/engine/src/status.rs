@@ -6,6 +6,7 @@ use crate::compare;
 use crate::core::{Core, Desk};
 use crate::ensure;
 use crate::flow;
+use crate::practice;
 use crate::shipment::show;
 use crate::view::{
     AlarmView, BudgetView, CardKind, CardView, CellView, ConnectionView, DeadlineKind, FeedView,
@@ -41,11 +42,13 @@ pub(crate) fn frame(core: &Core, rx: &Rx) -> Result<FrameView, StoreError> {
         .iter()
         .map(|row| connection(core, &desk, rx, row, &feeds, now))
         .collect::<Result<Vec<_>, StoreError>>()?;
+    let practised = practice::in_words(rx, &desk)?;
     Ok(FrameView {
         store: store_name(core, rx)?,
         version: core.options.version.clone(),
         now,
-        practice: false,
+        practice: practised.is_some(),
+        practising: practised.unwrap_or_default(),
         paused: rows
             .iter()
             .filter(|r| r.paused)
@@ -65,6 +68,7 @@ pub(crate) fn alarms(core: &Core, rx: &Rx, paused: bool) -> Result<Vec<AlarmView
     alarms.extend(flow::show::alarms(core, rx)?);
     alarms.extend(compare::alarm(rx)?);
     alarms.extend(alert::alarm(rx)?);
+    alarms.extend(practice::alarms(rx)?);
     if paused && let Some(restored) = rx.restored()? {
         alarms.push(AlarmView {
             text: "This database was restored, and connections are paused.".to_owned(),
@@ -327,7 +331,7 @@ fn job_view(desk: &Desk, job: &JobRow) -> JobView {
         JobState::Parked(_) => Tone::You,
         JobState::Done(_) => Tone::Ok,
         JobState::Pending { .. } | JobState::Waiting { .. } | JobState::Running(_) => Tone::Soon,
-        JobState::Resting { .. } | JobState::Held { .. } => Tone::Hold,
+        JobState::Resting { .. } | JobState::Held { .. } | JobState::Practised => Tone::Hold,
         _ => Tone::Quiet,
     };
     JobView {

@@ -184,6 +184,7 @@ fn settings(slot: &Slot) -> Value {
     known.extend(waybill_model::settings::timing_settings());
     known.extend(waybill_model::settings::stock_settings());
     known.extend(waybill_model::alerts::alert_settings());
+    known.extend(waybill_model::practice::practice_settings());
     known.extend(waybill_model::settings::connection_settings());
     known.extend(
         slot.descriptor()

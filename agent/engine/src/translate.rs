@@ -25,17 +25,25 @@ pub(crate) enum Looked {
     Withdrawn,
     /// Its flow does not run; looked at again then at the latest.
     Hold(Millis),
+    /// Its order's acknowledgement was only practised: that leaves first.
+    Unacknowledged,
     /// Not yet; it is looked at again by itself.
     Rest(Rest),
     /// Nothing is left to do; why, for the timeline.
     End(Ending, String),
 }
 
+/// Stands for the key of the customer that would be made first, where nothing is sent. A number, since some systems have
+/// no other keys, and one that nobody takes for a customer's.
+pub(crate) const STAND_IN: &str = "999999999";
+
 /// Reads of one translation. A store error is kept and handed out at the end: the trait has no place for it.
 struct StoreTables<'a, 'b> {
     tx: &'a Tx<'b>,
     from: ConnectionId,
     to: ConnectionId,
+    /// In practice no customer is made: another key stands for the one that would be.
+    stand_in: bool,
     error: std::cell::RefCell<Option<StoreError>>,
 }
 
@@ -50,10 +58,12 @@ impl StoreTables<'_, '_> {
 
 impl Tables for StoreTables<'_, '_> {
     fn cell(&self, table: &str, retailer: &str, value: &str) -> Option<String> {
-        self.keep(
+        let known = self.keep(
             self.tx.cell(self.from, self.to, table, retailer, value),
             None,
-        )
+        );
+        let stand_in = self.stand_in && table == crosswalk::CUSTOMERS;
+        known.or_else(|| stand_in.then(|| STAND_IN.to_owned()))
     }
     fn items(&self, kind: &str, value: &str) -> Match {
         self.keep(self.tx.items(self.to, kind, value), Match::Missing)
@@ -65,6 +75,7 @@ pub(crate) fn look(
     tx: &Tx<'_>,
     desk: &Desk,
     job: &JobRow,
+    practises: bool,
     now: Millis,
 ) -> Result<Looked, StoreError> {
     if job.entity == Entity::Shipment {
@@ -80,7 +91,9 @@ pub(crate) fn look(
         return Ok(Looked::Park(missing_document()));
     };
     match (job.entity, stored.document.order()) {
-        (Entity::Order, Some(order)) => look_at_order(tx, desk, job, &stored.document, order),
+        (Entity::Order, Some(order)) => {
+            look_at_order(tx, desk, job, &stored.document, order, practises)
+        }
         (Entity::Customer, Some(order)) => {
             customer(tx, desk, job, order).map(|d| Looked::Go(Box::new(d)))
         }
@@ -102,6 +115,7 @@ fn look_at_order(
     job: &JobRow,
     document: &Document,
     order: &Order,
+    practises: bool,
 ) -> Result<Looked, StoreError> {
     if crate::order::is_cancelled(order) {
         return Ok(Looked::Withdrawn);
@@ -120,10 +134,12 @@ fn look_at_order(
         source: value(SOURCE_ID).unwrap_or("sku"),
         target: value(TARGET_ID).unwrap_or("sku"),
     };
+    let creates = value(CUSTOMERS) == Some("create") && takes_customers(desk, job.to);
     let tables = StoreTables {
         tx,
         from: job.from,
         to: job.to,
+        stand_in: practises && creates,
         error: std::cell::RefCell::new(None),
     };
     let translated = crosswalk::translate(document, &ids, value(COUNTRY), &tables);
@@ -143,7 +159,6 @@ fn look_at_order(
         }
         Err(Untranslated::Problem(problem)) => Ok(Looked::Park(Reason::Problem(problem))),
         Err(Untranslated::Gaps(gaps)) => {
-            let creates = value(CUSTOMERS) == Some("create") && takes_customers(desk, job.to);
             let (customers, others): (Vec<_>, Vec<_>) = gaps
                 .into_iter()
                 .partition(|g| creates && g.table == crosswalk::CUSTOMERS);

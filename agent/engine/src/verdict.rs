@@ -111,7 +111,7 @@ impl Judge {
         match verdict {
             Ok(Outcome::Done(receipt)) => self.done(tx, desk, &job, receipt)?,
             Ok(Outcome::Recorded) => {
-                tx.set_state(id, JobState::Done(Ending::Recorded), self.now)?;
+                crate::practice::recorded(tx, desk, &job, self.now)?;
             }
             Ok(Outcome::Pending(ticket)) => {
                 self.pending(tx, desk, &job, ticket.handle.clone(), ticket.check_in_secs)?;
@@ -288,7 +288,7 @@ impl Judge {
         job: &JobRow,
         row: &OrderRow,
     ) -> Result<(), StoreError> {
-        tx.create_job(
+        let number = tx.create_job(
             NewJob {
                 work: Work::Settle(Moment::Delivered),
                 from: job.from,
@@ -304,6 +304,9 @@ impl Judge {
             self.now,
         )?;
         waybill_model::crash::point("settle.created");
+        if job.for_real {
+            tx.set_for_real(number)?;
+        }
         Ok(())
     }
 

@@ -441,6 +441,8 @@ pub struct FrameView {
     pub now: Millis,
     /// Whether anything is in practice mode.
     pub practice: bool,
+    /// What is; empty for everything.
+    pub practising: Vec<String>,
     /// What is paused, in words.
     pub paused: Vec<String>,
     /// Open causes.

@@ -73,6 +73,7 @@ pub(crate) fn state(state: &JobState, target: &str) -> String {
         JobState::Waiting { .. } => "Will be tried again by itself".to_owned(),
         JobState::Resting { .. } => "Waits by itself".to_owned(),
         JobState::Held { .. } => "Held: its flow is paused or outside its hours".to_owned(),
+        JobState::Practised => format!("Practice: would be sent to {target}; nothing was sent"),
         JobState::Blocked(gap) => format!("Waits: {}", gap_title(gap).to_lowercase()),
         JobState::Parked(why) => format!("Waits for you: {}", reason(why)),
         JobState::Done(ending) => match ending {

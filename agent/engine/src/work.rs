@@ -9,11 +9,12 @@ use crate::flow;
 use crate::gather;
 use crate::invoice;
 use crate::order::CUSTOMER_TABLE;
+use crate::practice;
 use crate::shipment;
 use crate::translate::{self, Looked};
 use crate::verdict::{self, Judge};
 use std::sync::Arc;
-use waybill_host::connector::{Answer, CallError, Mode};
+use waybill_host::connector::{Answer, CallError};
 use waybill_host::ports::EffectScope;
 use waybill_model::billing;
 use waybill_model::contract::{Delivery, Failure, Gap, Problem, Verdict};
@@ -39,6 +40,8 @@ pub(crate) struct Claim {
     pub(crate) batch: BatchRow,
     pub(crate) deliveries: Vec<Delivery>,
     pub(crate) urgent_by: Option<Millis>,
+    /// Only recorded: nothing leaves.
+    pub(crate) practice: bool,
 }
 
 /// What looking at the ready jobs gave.
@@ -103,30 +106,20 @@ async fn claim(
             if !shared.may_call(tx, connection, now)? {
                 return Ok(Claimed::Nothing);
             }
-            let mut members = Vec::new();
-            let mut moved = false;
             let most = max.saturating_mul(2).clamp(LOOK_AT, gather::MOST);
             let mut candidates = tx.ready_of(connection, Work::Push(entity), most)?;
-            // What came meanwhile is gathered anew.
-            if only_full && gathers && candidates.len() < max {
+            let first = candidates.first().map(|job| practice::of(tx, job));
+            let practises = first.transpose()?.unwrap_or(false);
+            // What came meanwhile is gathered anew; practice spares no calls to a network.
+            if only_full && gathers && !practises && candidates.len() < max {
                 return Ok(Claimed::Nothing);
             }
             isolate(&mut candidates);
-            for job in candidates {
-                if members.len() == max {
-                    break;
-                }
-                match look(tx, &inner, &job, now)? {
-                    Looked::Go(delivery) => {
-                        tell(tx, &job, &delivery)?;
-                        members.push((job, *delivery));
-                    }
-                    other => {
-                        moved = true;
-                        set_aside(tx, &job, other, now)?;
-                    }
-                }
-            }
+            let Chosen {
+                members,
+                moved,
+                practice,
+            } = choose(tx, &inner, candidates, max, now)?;
             if members.is_empty() {
                 return Ok(if moved {
                     Claimed::Moved
@@ -135,7 +128,7 @@ async fn claim(
                 });
             }
             let (jobs, deliveries): (Vec<JobRow>, Vec<Delivery>) = members.into_iter().unzip();
-            batch(
+            let claim = batch(
                 tx,
                 connection,
                 Work::Push(entity),
@@ -144,8 +137,8 @@ async fn claim(
                 deliveries,
                 generation,
                 now,
-            )
-            .map(|c| Claimed::Batch(Box::new(c)))
+            )?;
+            Ok(Claimed::Batch(Box::new(Claim { practice, ..claim })))
         })
         .await?;
     if let Claimed::Batch(claim) = &claimed {
@@ -160,13 +153,70 @@ async fn claim(
     Ok(claimed)
 }
 
+/// Who goes in one call.
+struct Chosen {
+    members: Vec<(JobRow, Delivery)>,
+    /// Some of the others went where they wait.
+    moved: bool,
+    practice: bool,
+}
+
+/// Looks at ready jobs until a call is full. One call is either for real or not: jobs of the other kind are claimed next.
+fn choose(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    candidates: Vec<JobRow>,
+    max: usize,
+    now: Millis,
+) -> Result<Chosen, StoreError> {
+    let (mut members, mut moved, mut mode) = (Vec::new(), false, None);
+    for job in candidates {
+        if members.len() == max {
+            break;
+        }
+        let practises = practice::of(tx, &job)?;
+        if mode.is_some_and(|mode| mode != practises) {
+            continue;
+        }
+        match look(tx, desk, &job, practises, now)? {
+            Looked::Go(delivery) => {
+                tell(tx, &job, &delivery)?;
+                members.push((job, *delivery));
+                mode = Some(practises);
+                // Alone, so that what is recorded is this job's and no other's.
+                if practises {
+                    break;
+                }
+            }
+            other => {
+                moved = true;
+                set_aside(tx, &job, other, now)?;
+            }
+        }
+    }
+    Ok(Chosen {
+        members,
+        moved,
+        practice: mode.unwrap_or(false),
+    })
+}
+
 /// Looks at a job that may be sent, unless its flow does not run.
-fn look(tx: &mut Tx<'_>, desk: &Desk, job: &JobRow, now: Millis) -> Result<Looked, StoreError> {
+fn look(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    job: &JobRow,
+    practises: bool,
+    now: Millis,
+) -> Result<Looked, StoreError> {
+    if practice::is_unacknowledged(tx, job, practises)? {
+        return Ok(Looked::Unacknowledged);
+    }
     if let Some(due) = flow::held(tx, desk, job, now)? {
         return Ok(Looked::Hold(due));
     }
     invoice::cut::before_look(tx, desk, job, now)?;
-    translate::look(tx, desk, job, now)
+    translate::look(tx, desk, job, practises, now)
 }
 
 /// A job that cannot be sent now goes where it waits.
@@ -187,6 +237,9 @@ fn set_aside(tx: &mut Tx<'_>, job: &JobRow, looked: Looked, now: Millis) -> Resu
         Looked::NeedsCustomer(gap) => need_customer(tx, job, gap, now)?,
         Looked::Withdrawn => tx.set_state(job.id, JobState::Done(Ending::Withdrawn), now)?,
         Looked::Hold(due) => return tx.set_state(job.id, JobState::Held { due }, now),
+        Looked::Unacknowledged => {
+            tx.set_state(job.id, JobState::WaitingForAccept, now)?;
+        }
         Looked::Rest(rest) => shipment::rest::lay(tx, job, &rest, now)?,
         Looked::End(ending, why) => {
             if let Some(order) = job.order {
@@ -256,6 +309,7 @@ pub(crate) fn batch(
         },
         deliveries,
         urgent_by: jobs.iter().filter_map(|j| j.urgent_by).min(),
+        practice: false,
     })
 }
 
@@ -275,7 +329,7 @@ fn need_customer(tx: &mut Tx<'_>, job: &JobRow, gap: Gap, now: Millis) -> Result
         // Nobody fills the cell by itself before a person acts: this order waits for the person too.
         return tx.set_state(job.id, JobState::Parked(Reason::Gaps(vec![gap])), now);
     }
-    tx.create_job(
+    let customer = tx.create_job(
         NewJob {
             work: Work::Push(Entity::Customer),
             from: job.from,
@@ -290,6 +344,9 @@ fn need_customer(tx: &mut Tx<'_>, job: &JobRow, gap: Gap, now: Millis) -> Result
         },
         now,
     )?;
+    if job.for_real {
+        tx.set_for_real(customer)?;
+    }
     tx.set_state(job.id, JobState::Blocked(gap), now)
 }
 
@@ -310,7 +367,7 @@ async fn deliver(core: &Arc<Core>, slot: &Slot, claim: Claim) -> Result<bool, St
         slot,
         EffectScope::Jobs(batch.jobs.clone()),
         priority,
-        Mode::Live,
+        practice::mode(claim.practice),
         batch.attempt,
     );
     let answer = connector.push(call, claim.deliveries).await;
@@ -445,6 +502,7 @@ pub(crate) async fn resume(core: Arc<Core>, id: BatchId) -> Result<(), StoreErro
             };
             let mut jobs = Vec::new();
             let mut deliveries = Vec::new();
+            let mut mode = None;
             for job_id in &row.jobs {
                 let Some(job) = tx.job(*job_id)? else {
                     continue;
@@ -452,9 +510,16 @@ pub(crate) async fn resume(core: Arc<Core>, id: BatchId) -> Result<(), StoreErro
                 if job.state != JobState::Running(id) {
                     continue;
                 }
+                // As the switch says now, whatever it said when the batch was made.
+                let practises = practice::of(tx, &job)?;
+                let other = *mode.get_or_insert(practises) != practises;
+                if other || practice::is_unacknowledged(tx, &job, practises)? {
+                    tx.set_state(job.id, JobState::Ready, now)?;
+                    continue;
+                }
                 match row.work {
                     Work::Settle(_) => jobs.push(job),
-                    Work::Push(_) => match translate::look(tx, &desk, &job, now)? {
+                    Work::Push(_) => match translate::look(tx, &desk, &job, practises, now)? {
                         Looked::Go(delivery) => {
                             tell(tx, &job, &delivery)?;
                             jobs.push(job);
@@ -480,6 +545,7 @@ pub(crate) async fn resume(core: Arc<Core>, id: BatchId) -> Result<(), StoreErro
                     batch,
                     deliveries,
                     urgent_by,
+                    practice: mode.unwrap_or(false),
                 },
                 jobs,
             )))
@@ -494,7 +560,7 @@ pub(crate) async fn resume(core: Arc<Core>, id: BatchId) -> Result<(), StoreErro
     };
     match claim.batch.work {
         Work::Push(_) => deliver(&core, &slot, claim).await.map(drop),
-        Work::Settle(moment) => crate::settle::deliver(&core, &slot, claim.batch, moment, &jobs)
+        Work::Settle(moment) => crate::settle::deliver(&core, &slot, claim, moment, &jobs)
             .await
             .map(drop),
         Work::Compare => Ok(()),

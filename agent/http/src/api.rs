@@ -7,6 +7,7 @@ use crate::api_connectors;
 use crate::api_flows;
 use crate::api_lists;
 use crate::api_matching;
+use crate::api_practice;
 use crate::api_setup;
 use crate::api_stock;
 use crate::api_users;
@@ -211,6 +212,10 @@ async fn further(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::ApiFlows | Route::ApiPauseFlow | Route::ApiResumeFlow | Route::ApiRunFlow => {
             api_flows::answer(asked).await
         }
+        Route::ApiPractice
+        | Route::ApiTurnPractice
+        | Route::ApiApplyPractised
+        | Route::ApiDiscardPractised => api_practice::answer(asked).await,
         Route::ApiStock | Route::ApiStockItem | Route::ApiSwitchStock | Route::ApiSendStock => {
             api_stock::answer(asked).await
         }

@@ -10,6 +10,7 @@ mod api_connectors;
 mod api_flows;
 mod api_lists;
 mod api_matching;
+mod api_practice;
 mod api_setup;
 mod api_stock;
 mod api_users;

@@ -1,14 +1,15 @@
 //! The description of the JSON API, made from the table of routes, so that it cannot forget one. Bodies and answers
 //! are described here; knows no request.
 
+use crate::api_practice;
 use crate::routes::{self, Access, Entry, Route};
 use serde_json::{Map, Value, json};
 
-fn text(about: &str) -> Value {
+pub(crate) fn text(about: &str) -> Value {
     json!({"type": "string", "description": about})
 }
 
-fn object(required: &[&str], fields: &[(&str, Value)]) -> Value {
+pub(crate) fn object(required: &[&str], fields: &[(&str, Value)]) -> Value {
     let properties: Map<String, Value> = fields
         .iter()
         .map(|(name, value)| ((*name).to_owned(), value.clone()))
@@ -289,6 +290,9 @@ fn further_body(route: Route) -> Option<Value> {
             &[],
             &[("why", text("Why, for the history; may be left out."))],
         )),
+        Route::ApiTurnPractice | Route::ApiApplyPractised | Route::ApiDiscardPractised => {
+            Some(api_practice::body(route))
+        }
         Route::ApiReplay => Some(object(
             &[],
             &[
@@ -378,6 +382,10 @@ fn query(route: Route) -> Vec<Value> {
             parameter("after", "string", "`next` of the last answer."),
             parameter("limit", "integer", "Items, at most 500."),
         ],
+        Route::ApiPractice => vec![
+            parameter("before", "integer", "`next` of the last answer."),
+            parameter("limit", "integer", "Rows, at most 500."),
+        ],
         Route::ApiStockItem => vec![parameter(
             "route",
             "string",
@@ -396,7 +404,9 @@ fn query(route: Route) -> Vec<Value> {
 /// What an answer holds, in one line.
 const fn answer(route: Route) -> &'static str {
     match route {
-        Route::ApiFrame => "store, version, now, practice, paused, causes, waiting, connections",
+        Route::ApiFrame => {
+            "store, version, now, practice, practising, paused, causes, waiting, connections"
+        }
         Route::ApiToday => "verdict, stamp, stages, days, deadlines, cards, recent",
         Route::ApiOrders => "rows, next, stages",
         Route::ApiShipments | Route::ApiInvoices | Route::ApiCancellations => {
@@ -416,6 +426,12 @@ const fn answer(route: Route) -> &'static str {
         }
         Route::ApiFlows => {
             "rows: entity, from, to, title, state, sentence, hours, opens, who, why, since, held"
+        }
+        Route::ApiPractice => {
+            "sentence, any, all, flows, retailers, practised, undecided, rows: job, order, number, retailer, flow, what, key, to, at, undecided, now, fields, request; next, stock, stock_waiting"
+        }
+        Route::ApiTurnPractice | Route::ApiApplyPractised | Route::ApiDiscardPractised => {
+            "steps: how many, sentence"
         }
         Route::ApiBackfill => "backfill, orders: the first ones it found",
         Route::ApiLookForOrders | Route::ApiCompare => "id, sentence",

@@ -269,6 +269,30 @@ pub(crate) const API: &[Entry] = &[
         "Runs a flow now; outside its hours for a quarter of an hour.",
     ),
     get(
+        "/api/v1/practice",
+        Route::ApiPractice,
+        Access::User,
+        "What is live and what is practice, and what would be sent, newest first.",
+    ),
+    post(
+        "/api/v1/practice",
+        Route::ApiTurnPractice,
+        Access::User,
+        "Switches practice on, or goes live: all flows or one, for everybody or one retailer.",
+    ),
+    post(
+        "/api/v1/practice/apply",
+        Route::ApiApplyPractised,
+        Access::User,
+        "Sends for real what was practised; with a step of an order go its others of the flow of orders.",
+    ),
+    post(
+        "/api/v1/practice/discard",
+        Route::ApiDiscardPractised,
+        Access::User,
+        "Ends what was practised without sending it, with a reason.",
+    ),
+    get(
         "/api/v1/history",
         Route::ApiHistory,
         Access::User,

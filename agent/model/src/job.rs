@@ -8,6 +8,7 @@
 //! blocked(gap) -----------+ (another job fills the cell by itself: no card)
 //! resting(due) -----------+ (not to be sent yet: looked at again then, or when its document changes)
 //! held(due) --------------+ (its flow is paused or outside its hours; it counts like a ready one)
+//! practised --------------+ (practice: what would be sent is recorded; a person applies it, or ends it)
 //! ```
 //! A start of the agent turns running into ready and keeps batch membership and journal.
 
@@ -76,6 +77,9 @@ pub enum JobState {
         /// When it is looked at again, whatever became of the flow.
         due: Millis,
     },
+    /// Its flow is in practice: what would have been sent is in the transcript of its last batch, and nothing left. It
+    /// leaves its lane free until a person applies or discards it, or its document changes.
+    Practised,
     /// Another job fills this cell by itself.
     Blocked(Gap),
     /// A person must act.
@@ -123,6 +127,7 @@ impl JobState {
             Self::Waiting { .. } => "waiting",
             Self::Resting { .. } => "resting",
             Self::Held { .. } => "held",
+            Self::Practised => "practised",
             Self::Blocked(_) => "blocked",
             Self::Parked(_) => "parked",
             Self::Done(_) => "done",

@@ -4,7 +4,7 @@ use crate::document::words;
 use serde::{Deserialize, Serialize};
 
 words!(
-    /// Where an order stands, in the merchant's words. `refused` is a test order that was not imported.
+    /// Where an order stands, in the merchant's words. `refused` is one that was not imported: a test order, or one whose sale a person decided not to make.
     OrderStage {
         Received = "received", Waiting = "waiting", Created = "created", PartShipped = "part-shipped",
         Shipped = "shipped", Invoiced = "invoiced", Cancelled = "cancelled", Refused = "refused",
@@ -22,7 +22,7 @@ impl OrderStage {
             Self::Shipped => "Shipped".to_owned(),
             Self::Invoiced => "Invoiced".to_owned(),
             Self::Cancelled => "Cancelled".to_owned(),
-            Self::Refused => "Test order, not imported".to_owned(),
+            Self::Refused => "Not imported".to_owned(),
         }
     }
 }

@@ -281,6 +281,7 @@ impl Tx<'_> {
             last_failure: None,
             retailer,
             units: Vec::new(),
+            for_real: false,
         };
         if let Some(order) = row.order {
             self.attach(row.document, order)?;
@@ -345,6 +346,16 @@ impl Tx<'_> {
         let old = expect(self, id)?;
         let new = JobRow {
             units,
+            ..old.clone()
+        };
+        self.store_job(Some(&old), &new)
+    }
+
+    /// A person wants it sent although its flow is in practice.
+    pub fn set_for_real(&mut self, id: JobId) -> Result<(), StoreError> {
+        let old = expect(self, id)?;
+        let new = JobRow {
+            for_real: true,
             ..old.clone()
         };
         self.store_job(Some(&old), &new)

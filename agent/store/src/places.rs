@@ -43,7 +43,7 @@ impl Standing {
         match self {
             Self::UnderWay => &[0, 1, 2, 4, 6],
             Self::Unconfirmed => &[3],
-            Self::Resting => &[5, HELD],
+            Self::Resting => &[5, HELD, PRACTISED],
             Self::Parked => &[7],
             Self::Told => &[DONE_TOLD],
             Self::Over => &[DONE_OVER],
@@ -54,6 +54,7 @@ impl Standing {
 const DONE_TOLD: u8 = 8;
 const DONE_OVER: u8 = 9;
 const HELD: u8 = 10;
+const PRACTISED: u8 = 11;
 
 /// Every state by its byte; a state that is done has two.
 const fn place(state: &JobState) -> u8 {
@@ -65,6 +66,7 @@ const fn place(state: &JobState) -> u8 {
         JobState::Waiting { .. } => 4,
         JobState::Resting { .. } => 5,
         JobState::Held { .. } => HELD,
+        JobState::Practised => PRACTISED,
         JobState::Blocked(_) => 6,
         JobState::Parked(_) => 7,
         JobState::Done(Ending::Written(_) | Ending::Merged(_) | Ending::Recorded) => DONE_TOLD,
@@ -81,6 +83,7 @@ pub const JOB_WORDS: &[&str] = &[
     "waiting",
     "resting",
     "held",
+    "practised",
     "blocked",
     "parked",
     "done",
@@ -96,6 +99,7 @@ fn places_of(word: &str) -> &'static [u8] {
         "waiting" => &[4],
         "resting" => &[5],
         "held" => &[HELD],
+        "practised" => &[PRACTISED],
         "blocked" => &[6],
         "parked" => &[7],
         "done" => &[DONE_TOLD, DONE_OVER],
@@ -306,6 +310,6 @@ mod tests {
             .flat_map(|standing| standing.places().iter().copied())
             .collect();
         places.sort_unstable();
-        assert_eq!(places, (0..=HELD).collect::<Vec<_>>());
+        assert_eq!(places, (0..=PRACTISED).collect::<Vec<_>>());
     }
 }

@@ -314,6 +314,10 @@ pub trait Read: Access {
     fn settings(&self, scope: &Scope) -> Answer<Vec<SettingRow>> {
         settings::settings(self.dynamic(), scope)
     }
+    /// The value of a key in exactly that scope.
+    fn setting(&self, scope: &Scope, key: &str) -> Answer<Option<SettingRow>> {
+        settings::setting(self.dynamic(), scope, key)
+    }
     /// Every value of a connection: for everybody, then by retailer.
     fn connection_values(&self, connection: ConnectionId) -> Answer<Vec<SettingRow>> {
         settings::connection_values(self.dynamic(), connection)

@@ -204,6 +204,9 @@ pub struct JobRow {
     /// Units of each line that a shipment tells, from the commit before its call on; empty for other work.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub units: Vec<LineQuantity>,
+    /// A person wants it sent although its flow is in practice.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub for_real: bool,
 }
 
 /// A job to be made.

@@ -26,6 +26,15 @@ pub(crate) fn settings(a: &dyn Access, scope: &Scope) -> Result<Vec<SettingRow>,
     a.rows(Tab::Settings, &Span::prefix(key), usize::MAX)
 }
 
+/// The value of a key in exactly that scope.
+pub(crate) fn setting(
+    a: &dyn Access,
+    scope: &Scope,
+    key: &str,
+) -> Result<Option<SettingRow>, StoreError> {
+    a.row(Tab::Settings, &setting_key(scope, key).0)
+}
+
 /// Values of a connection in all of its scopes: for everybody and for single retailers.
 pub(crate) fn connection_values(
     a: &dyn Access,

@@ -1,5 +1,6 @@
 //! Reading a stream: it is created first, then what existed before is searched, then events are read from its position.
-//! An event is never skipped: the position moves only with the documents the agent commits.
+//! An event is never skipped: the position moves only with the documents the agent commits. In practice mode no stream is
+//! made: what changed is searched at each poll instead, from a little before the last search on.
 
 use crate::api::{Api, encode, once, refused};
 use crate::backfill;
@@ -41,7 +42,18 @@ pub(crate) fn pull(api: &Api<'_>, feed: Feed, cursor: Option<&[u8]>) -> Result<P
 
 /// Finds or creates the stream and plans the search for what existed before.
 fn start(api: &Api<'_>, feed: Feed) -> Result<Page, Failure> {
-    let stream = ensure(api, feed)?;
+    match ensure(api, feed)? {
+        Some(stream) => Ok(begin(api, feed, stream)),
+        None => Ok(page(
+            Vec::new(),
+            &searching(api, api.vendor_now_ms() - api.config.backfill_ms, false),
+            true,
+        )),
+    }
+}
+
+/// Plans the search for what existed before our stream.
+fn begin(api: &Api<'_>, feed: Feed, stream: Stream) -> Page {
     let now = api.vendor_now_ms();
     let partition = stream.partitions.first();
     // A stream that does not tell its position: from a minute ago, which is before its creation or only repeats.
@@ -70,7 +82,45 @@ fn start(api: &Api<'_>, feed: Feed) -> Result<Page, Failure> {
             due: api.host.now_ms() + CLOSING_MS + api.config.search_lag_ms,
         }),
     };
-    Ok(page(Vec::new(), &planned, true))
+    page(Vec::new(), &planned, true)
+}
+
+/// A place without a stream: a search, and where the next one begins.
+fn searching(api: &Api<'_>, since: i64, updated: bool) -> StreamCursor {
+    let until = backfill::latest(api);
+    StreamCursor {
+        stream: String::new(),
+        partition: 0,
+        position: String::new(),
+        marked: String::new(),
+        moved: 0,
+        full: None,
+        window: Some(Window {
+            updated,
+            since,
+            until,
+            scroll: None,
+        }),
+        closing: Some(Closing {
+            since: until - OVERLAP_MS,
+            due: i64::MAX,
+        }),
+    }
+}
+
+/// In practice mode: what changed since the last search. Once it is live the stream is made, and everything searched
+/// again, of which the agent drops what it knows.
+fn changes(api: &Api<'_>, feed: Feed, cursor: &StreamCursor) -> Result<Page, Failure> {
+    if let Some(stream) = ensure(api, feed)? {
+        return Ok(begin(api, feed, stream));
+    }
+    let before = cursor.closing.as_ref().map(|closing| closing.since);
+    let since = before.unwrap_or_else(|| api.vendor_now_ms() - api.config.backfill_ms);
+    let cursor = searching(api, since, true);
+    match &cursor.window {
+        Some(window) => search(api, feed, &cursor, window),
+        None => Ok(page(Vec::new(), &cursor, false)),
+    }
 }
 
 fn page(
@@ -85,10 +135,10 @@ fn page(
     }
 }
 
-/// Our stream: looked up by its id, created where it is not there.
-fn ensure(api: &Api<'_>, feed: Feed) -> Result<Stream, Failure> {
+/// Our stream: looked up by its id, created where it is not there. `None`: in practice mode nothing is created.
+fn ensure(api: &Api<'_>, feed: Feed) -> Result<Option<Stream>, Failure> {
     if let Some(stream) = look_up(api, feed)? {
-        return Ok(stream);
+        return Ok(Some(stream));
     }
     let create = |absent: bool| {
         let step = effect("create-stream", []).resend_if(absent);
@@ -113,10 +163,14 @@ fn ensure(api: &Api<'_>, feed: Feed) -> Result<Stream, Failure> {
             if let Some(id) = &stream.id {
                 api.host.kv_set(&id_key(api, feed), id.as_bytes());
             }
-            Ok(stream)
+            Ok(Some(stream))
         }
+        Err(Fault::Practice) => Ok(None),
         // Another call may have made it: the refusal then is about an id that is taken.
-        Err(Fault::Refused(response)) => look_up(api, feed)?.ok_or_else(|| refused(&response)),
+        Err(Fault::Refused(response)) => match look_up(api, feed)? {
+            Some(stream) => Ok(Some(stream)),
+            None => Err(refused(&response)),
+        },
         Err(fault) => Err(fault.failure(refused)),
     }
 }
@@ -157,7 +211,12 @@ fn search(
     cursor: &StreamCursor,
     window: &Window,
 ) -> Result<Page, Failure> {
-    let found = backfill::page(api, window, feed.statuses())?;
+    // Where there is no stream, only the search tells that an order was cancelled or is complete.
+    let statuses = match feed {
+        Feed::Orders if cursor.stream.is_empty() && window.updated => &[],
+        feed => feed.statuses(),
+    };
+    let found = backfill::page(api, window, statuses)?;
     let next = StreamCursor {
         window: found.next,
         ..cursor.clone()
@@ -167,11 +226,16 @@ fn search(
     if feed == Feed::Orders {
         documents.extend(cancellation::with_orders(api, &found.orders));
     }
-    Ok(page(documents, &next, true))
+    // Without a stream nothing follows the search.
+    let more = next.window.is_some() || !next.stream.is_empty();
+    Ok(page(documents, &next, more))
 }
 
 /// One page of events.
 fn events(api: &Api<'_>, feed: Feed, cursor: StreamCursor) -> Result<Page, Failure> {
+    if cursor.stream.is_empty() {
+        return changes(api, feed, &cursor);
+    }
     let cursor = bookmark(api, cursor);
     let path = format!(
         "/stream/{}/{}/{}",
@@ -261,10 +325,8 @@ fn bookmark(api: &Api<'_>, cursor: StreamCursor) -> StreamCursor {
         cursor.partition,
         once(&cursor.position)
     );
-    if api
-        .write("PUT", &path, None::<&()>, effect("checkpoint", []))
-        .is_err()
-    {
+    let stored = api.write("PUT", &path, None::<&()>, effect("checkpoint", []));
+    if !matches!(stored, Ok(_) | Err(Fault::Practice)) {
         api.warn(
             "The place in the stream could not be stored at DSCO.",
             &[("stream", &cursor.stream)],

@@ -16,6 +16,7 @@ pub mod network;
 pub mod plan;
 mod planted;
 pub mod post;
+mod practised;
 mod set_up;
 pub mod ships;
 pub mod simulation;

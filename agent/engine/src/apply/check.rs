@@ -11,6 +11,7 @@ use waybill_model::crosswalk::{ANY, CUSTOMERS, ITEMS, SHIPPING_METHODS, WAREHOUS
 use waybill_model::decimal::Decimal;
 use waybill_model::document::Entity;
 use waybill_model::hours::Hours;
+use waybill_model::practice::practice_settings;
 use waybill_model::settings::{
     HOOKS_URL, HOURS, TIME_ZONE, agent_settings, connection_settings, stock_settings,
     timing_settings,
@@ -57,6 +58,7 @@ impl Plan {
             .chain(timing_settings())
             .chain(stock_settings())
             .chain(alert_settings())
+            .chain(practice_settings())
             .collect();
         check.settings(&self.settings, &own, "the agent", false);
         for retailer in &self.retailers {

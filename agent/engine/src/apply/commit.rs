@@ -45,6 +45,7 @@ pub fn commit(
             .collect(),
         filled: Vec::new(),
         compared: false,
+        practice: false,
         unlocked: BTreeSet::new(),
         policies: Vec::new(),
         who,
@@ -58,6 +59,9 @@ pub fn commit(
     apply.unlock(tx)?;
     if apply.compared {
         crate::matching::compare_again(tx)?;
+    }
+    if apply.practice {
+        crate::practice::turned(tx)?;
     }
     let mut released = apply.release(tx)?;
     for scope in &apply.policies {
@@ -83,6 +87,8 @@ struct Apply<'a> {
     filled: Vec<Filled>,
     /// Other identifiers may be compared from now on.
     compared: bool,
+    /// Something goes live, or is practice from now on.
+    practice: bool,
     /// Connections with new secrets: a refused login is asked again.
     unlocked: BTreeSet<ConnectionId>,
     /// Where retailers take their invoices in another way from now on.
@@ -121,6 +127,7 @@ impl Apply<'_> {
                     retailer: retailer.map(str::to_owned),
                 };
                 self.compared |= [SOURCE_ID, TARGET_ID].contains(&&*pair.key.value);
+                self.practice |= crate::practice::is_setting(&pair.key.value);
                 let value = Some(pair.value.value.as_str());
                 tx.set_setting(&scope, &pair.key.value, value, self.who, self.now)?;
                 if *pair.key.value == *INVOICE_POLICY {

@@ -6,7 +6,7 @@ use crate::event::Event;
 use crate::supervise::HIGH_WATER;
 use crate::{calls, intake, pull};
 use std::sync::Arc;
-use waybill_host::connector::{CallError, Mode};
+use waybill_host::connector::CallError;
 use waybill_host::ports::EffectScope;
 use waybill_model::contract::{Failure, KvWrite, Page, Role};
 use waybill_model::crash;
@@ -65,7 +65,7 @@ async fn page(core: &Arc<Core>, connection: ConnectionId) -> Result<(), StoreErr
         slot,
         scope,
         Priority::Catalogue,
-        Mode::Live,
+        core.reading(slot.row.id, Entity::Order)?,
         row.failures + 1,
     );
     let (scope, cursor) = (row.scope.clone(), row.cursor.clone());

@@ -234,7 +234,7 @@ pub(crate) fn taken_back(tx: &mut Tx<'_>, row: &OrderRow, now: Millis) -> Result
     for job in tx.jobs_of_order(row.id)? {
         let waits = matches!(
             job.state,
-            JobState::Parked(_) | JobState::Ready | JobState::Held { .. }
+            JobState::Parked(_) | JobState::Ready | JobState::Held { .. } | JobState::Practised
         );
         if !count::is_cancel(&job) || !waits || !count::is_answer(tx, &job)? {
             continue;

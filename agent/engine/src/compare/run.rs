@@ -12,7 +12,7 @@ use crate::supervise::{self, HIGH_WATER};
 use crate::{calls, intake, pull};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use waybill_host::connector::{Call, CallError, Connector, Mode};
+use waybill_host::connector::{Call, CallError, Connector};
 use waybill_host::ports::EffectScope;
 use waybill_model::contract::{Failure, KvWrite, Page, Scope};
 use waybill_model::crash;
@@ -175,7 +175,7 @@ async fn page(core: &Arc<Core>, desk: &Arc<Desk>, run: Comparison) -> Result<(),
             let window = Scope::Between(run.from.max(made_at(desk, &step)), run.began);
             let answer = connector
                 .read(
-                    call(core, slot, &run, 0),
+                    call(core, slot, &run, 0)?,
                     step.entity,
                     window,
                     run.cursor.clone(),
@@ -214,17 +214,12 @@ enum Answered {
 }
 
 /// One call of a step; several may be needed for its keys.
-fn call(core: &Core, slot: &Slot, run: &Comparison, part: usize) -> Call {
+fn call(core: &Core, slot: &Slot, run: &Comparison, part: usize) -> Result<Call, StoreError> {
     let mark = pull::cursor_mark(run.cursor.as_deref());
     let left = run.steps.len();
     let scope = EffectScope::Poll(format!("compare/{}/{left}/{mark}/{part}", run.id));
-    core.call(
-        slot,
-        scope,
-        Priority::Catalogue,
-        Mode::Live,
-        run.failures + 1,
-    )
+    let mode = core.reading(slot.row.id, Entity::Order)?;
+    Ok(core.call(slot, scope, Priority::Catalogue, mode, run.failures + 1))
 }
 
 type Asked = (Result<Answered, CallError>, Vec<KvWrite>);
@@ -245,7 +240,7 @@ async fn ask(
     for part in 0..keys.len() {
         let scope = Scope::Keys(keys.clone());
         let answer = connector
-            .read(call(core, slot, run, part), step.entity, scope, cursor)
+            .read(call(core, slot, run, part)?, step.entity, scope, cursor)
             .await;
         writes.extend(answer.writes);
         match answer.value {

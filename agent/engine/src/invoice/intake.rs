@@ -159,7 +159,10 @@ fn follow(
     }
     tx.set_job_document(job.id, accepted)?;
     tx.set_job_units(job.id, Vec::new())?;
-    if matches!(job.state, JobState::Parked(_) | JobState::Resting { .. }) {
+    if matches!(
+        job.state,
+        JobState::Parked(_) | JobState::Resting { .. } | JobState::Practised
+    ) {
         tx.set_attempt(job.id, 0, None)?;
         tx.set_state(job.id, JobState::Ready, now)?;
     }

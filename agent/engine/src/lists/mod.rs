@@ -167,7 +167,7 @@ const fn standing(state: &JobState) -> State {
     use waybill_model::job::Ending::{Ignored, Merged, Recorded, Refused, Withdrawn, Written};
     match state {
         JobState::Parked(_) => State::You,
-        JobState::Resting { .. } | JobState::Held { .. } => State::Waits,
+        JobState::Resting { .. } | JobState::Held { .. } | JobState::Practised => State::Waits,
         JobState::Pending { .. } => State::Unconfirmed,
         JobState::WaitingForAccept
         | JobState::Ready

@@ -54,7 +54,7 @@ pub(super) fn so_far(
 }
 
 /// The full set begins anew with the next batch.
-pub(super) fn begin(
+pub(crate) fn begin(
     tx: &mut Tx<'_>,
     from: ConnectionId,
     to: ConnectionId,

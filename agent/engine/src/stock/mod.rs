@@ -18,6 +18,7 @@ mod verdict;
 pub mod view;
 
 pub(crate) use derive::all_routes;
+pub(crate) use full::begin as begin_full_set;
 pub(crate) use read::{Said, sweep, take};
 pub(crate) use send::{Turn, push, turn};
 pub(crate) use verdict::confirm;

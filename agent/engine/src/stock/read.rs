@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::{calls, hints, pull};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use waybill_host::connector::{CallError, Mode};
+use waybill_host::connector::CallError;
 use waybill_host::ports::EffectScope;
 use waybill_model::contract::KvWrite;
 use waybill_model::crash;
@@ -224,7 +224,8 @@ async fn ask(
         let mut kept_apart = false;
         if !keys.is_empty() {
             let scope = EffectScope::Poll("fetch/inventory-level".to_owned());
-            let call = core.call(slot, scope, Priority::Stock, Mode::Live, attempt);
+            let mode = core.reading(slot.row.id, Entity::InventoryLevel)?;
+            let call = core.call(slot, scope, Priority::Stock, mode, attempt);
             let entity = Entity::InventoryLevel;
             let answer = connector.fetch(call, entity, keys.clone()).await;
             match answer.value {

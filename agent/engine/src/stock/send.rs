@@ -9,6 +9,7 @@ use crate::calls;
 use crate::core::{Core, Desk, OneBuild, Slot};
 use crate::event::Event;
 use crate::flow::{self, Standing};
+use crate::practice;
 use crate::pull;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -103,6 +104,13 @@ pub(crate) fn turn(
             continue;
         }
         if !derive::is_on(desk) {
+            continue;
+        }
+        if practice::is_on(rows, Entity::InventoryLevel, None)? {
+            // Nothing is sent, but what is shown must be what would be: orders are counted.
+            if rows.stock_orders_marked()? && core.levels_rest(to) <= now {
+                return Ok(Some(Turn::Push));
+            }
             continue;
         }
         match flow::standing(desk, row, now) {
@@ -297,7 +305,9 @@ async fn claim(core: &Arc<Core>, slot: &Slot) -> Result<Claimed, StoreError> {
             // An order is counted once, for everybody whose numbers it changes.
             let routes = derive::routes(tx, &desk, |_| true)?;
             while taken::catch_up(tx, &routes, now)? {}
-            for route in routes.iter().filter(|route| route.to == to) {
+            let practises = practice::is_on(tx, Entity::InventoryLevel, None)?;
+            let own = routes.iter().filter(|route| route.to == to && !practises);
+            for route in own {
                 // A pause counts from its commit on, whatever was read of it before.
                 let row = tx.route(Entity::InventoryLevel, route.from, to)?;
                 if row.is_none_or(|row| flow::standing(&desk, &row, now) != Standing::Runs) {

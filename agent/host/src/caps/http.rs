@@ -4,7 +4,7 @@
 use super::rules::{Plan, own_headers, plan};
 use crate::budget::BudgetKey;
 use crate::credentials::{self, CredentialError, Prepared, scrub};
-use crate::effects::{self, Effect, IoError};
+use crate::effects::{self, Denial, Effect, IoError};
 use crate::ports::{Begun, WireError, WireRequest, WireResponse};
 use crate::setup::Bound;
 use crate::state::{CallState, Visitor, kept};
@@ -29,6 +29,8 @@ pub(crate) struct Response {
     pub(crate) replayed: bool,
 }
 
+/// Most of a body that practice keeps.
+const PRACTISED_BYTES: usize = 128 * 1024;
 /// Left when a request's time is cut, so that the guest can still say what happened.
 const MARGIN_MS: u64 = 50;
 
@@ -44,6 +46,9 @@ pub(crate) async fn send(
         Ok(plan) => plan,
         Err(error) => {
             note(state, &visitor.bound, &request, &error.to_string());
+            if error == IoError::Denied(Denial::Practice) {
+                practised(state, &request);
+            }
             return Ok(Err(error));
         }
     };
@@ -277,6 +282,15 @@ fn note(state: &mut CallState, bound: &Bound, request: &Request, why: &str) {
     let mut exchange = opened(bound, request, &request.url);
     why.clone_into(&mut exchange.answer);
     state.exchanges.push(exchange);
+}
+
+/// What would have been sent is kept whole, as far as people can read it: it is all there is of it.
+fn practised(state: &mut CallState, request: &Request) {
+    let end = request.body.len().min(PRACTISED_BYTES);
+    let whole = String::from_utf8_lossy(&request.body[..end]).into_owned();
+    if let Some(exchange) = state.exchanges.last_mut() {
+        exchange.request = whole;
+    }
 }
 
 /// The vendor's answer to a step proves that nothing happened.

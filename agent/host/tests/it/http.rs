@@ -293,6 +293,12 @@ async fn practice_records_the_first_effect_and_sends_nothing() {
     assert_eq!(exchange.request, "{\"a\":1}");
     assert!(exchange.answer.contains("recorded, not sent"));
     assert!(site.asked().is_empty() && bench.journal.steps.lock().unwrap().is_empty());
+    // It is all there is of it: kept whole, where a transcript keeps the start.
+    let long = "x".repeat(9_000);
+    let answer = bench
+        .push(Mode::Practice, &format!("{details}{long}"))
+        .await;
+    assert_eq!(answer.exchanges[0].request.len(), "{\"a\":1}".len() + 9_000);
 }
 
 #[tokio::test]

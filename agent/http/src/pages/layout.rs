@@ -105,6 +105,7 @@ const MENU: &[(&str, &str, &[Entry])] = &[
         "Look after",
         &[
             ("/replay", "Try again"),
+            ("/practice", "Practice"),
             ("/comparison", "Comparison"),
             ("/backfill", "Orders from before"),
             ("/connections", "Connections"),
@@ -165,7 +166,11 @@ impl Base {
             )
         };
         let sending = if frame.practice {
-            Mark::of(Tone::Hold, "Practice")
+            let of = match frame.practising.as_slice() {
+                [] => "Practice: nothing is sent".to_owned(),
+                some => format!("Practice for {}", some.join("; ")),
+            };
+            Mark::of(Tone::Hold, of)
         } else if frame.connections.is_empty() {
             Mark::of(Tone::Hold, "Nothing yet")
         } else {

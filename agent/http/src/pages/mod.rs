@@ -15,6 +15,7 @@ mod login;
 mod matching;
 mod order;
 mod orders;
+mod practice;
 mod replay;
 mod retailers;
 #[cfg(test)]
@@ -97,6 +98,10 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
             connections::command(asked).await
         }
         Route::PauseFlow | Route::ResumeFlow | Route::RunFlow => flows::command(asked).await,
+        Route::Practice => practice::show(asked).await,
+        Route::TurnPractice | Route::ApplyPractised | Route::DiscardPractised => {
+            practice::command(asked).await
+        }
         Route::Connectors => connectors::show(asked).await,
         Route::AcceptConnector
         | Route::RollBackConnector

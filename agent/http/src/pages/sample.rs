@@ -61,6 +61,7 @@ pub(crate) fn frame() -> FrameView {
         version: "1.0.3".to_owned(),
         now: NOW,
         practice: false,
+        practising: Vec::new(),
         paused: vec!["Network".to_owned()],
         causes: 2,
         waiting: 5,

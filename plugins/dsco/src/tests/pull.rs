@@ -6,7 +6,7 @@ use crate::bindings::exports::waybill::connector::source::Page;
 use crate::{listing, source};
 use serde_json::{Value, json};
 use waybill_sdk::commerce::{Body, Entity};
-use waybill_sdk::effects::IoError;
+use waybill_sdk::effects::{Denial, IoError};
 use waybill_sdk::replay::{Answer, TestHost};
 use waybill_sdk::types::Failure;
 
@@ -79,6 +79,56 @@ fn the_first_pull_makes_the_stream_then_searches_then_reads() {
             .iter()
             .all(|sent| sent.credential.as_deref() == Some("client"))
     );
+}
+
+/// The search of what changed between two times.
+fn changed(since: i64, until: i64) -> String {
+    let at = |ms: i64| crate::api::encode(&waybill_sdk::date::format(ms));
+    format!(
+        "/order/page?ordersUpdatedSince={}&until={}&ordersPerPage=1000",
+        at(since),
+        at(until)
+    )
+}
+
+#[test]
+fn practice_makes_no_stream_and_searches_what_changed() {
+    let look = url("GET", "/stream?id=waybill-main-orders");
+    let make = url("POST", "/stream");
+    let absent = || Answer::json(404, &json!({"message": "not found"}));
+    let practice = || Answer::Error(IoError::Denied(Denial::Practice));
+    let first = TestHost::at(now())
+        .expect(&look, absent())
+        .expect(&make, practice());
+    let planned = pull(&first, Entity::Order, None).unwrap();
+    assert!(planned.documents.is_empty() && planned.more);
+    assert_eq!(field(&planned, "window")["updated"], false);
+    first.finish();
+
+    // The search of what existed is over: the next poll searches what changed from a little before its end on.
+    let mut over: Value = serde_json::from_slice(&planned.cursor).unwrap();
+    let until = over["window"]["until"].as_i64().unwrap();
+    over["window"] = Value::Null;
+    let over = over.to_string().into_bytes();
+    let later = TestHost::at(now() + 60_000)
+        .expect(&look, absent())
+        .expect(&make, practice())
+        .expect(
+            &url("GET", &changed(until - 10_000, until + 60_000)),
+            Answer::json(200, &json!({"orders": []})),
+        );
+    let page = pull(&later, Entity::Order, Some(&over)).unwrap();
+    assert!(!page.more, "nothing follows without a stream");
+    later.finish();
+
+    // Live: the stream is made, and everything is searched again.
+    let live = TestHost::at(now() + 120_000)
+        .expect(&look, absent())
+        .expect(&make, Answer::json(201, &stream("z/5")));
+    let begun = pull(&live, Entity::Order, Some(&page.cursor)).unwrap();
+    assert_eq!(field(&begun, "position"), "z/5");
+    assert_eq!(field(&begun, "window")["updated"], false);
+    live.finish();
 }
 
 #[test]

@@ -1,0 +1,306 @@
+//! Filling the views of practice: what is live, what would be sent, what stock would be told.
+
+use super::view::{FlowSwitch, PracticeView, RetailerSwitch, WouldRequest, WouldSend, WouldTell};
+use super::{fields, rule};
+use crate::core::{Core, Desk};
+use crate::flow::show::plural;
+use crate::handle::{CommandError, Handle};
+use crate::translate::STAND_IN;
+use crate::view::AlarmView;
+use crate::{flow, words};
+use std::collections::BTreeSet;
+use waybill_model::contract::Moment;
+use waybill_model::document::Entity;
+use waybill_model::ids::JobId;
+use waybill_model::job::{JobState, Work};
+use waybill_model::practice::{PRACTICE, key_of};
+use waybill_model::settings::FLOWS;
+use waybill_store::{JobRow, Read, Rx, Scope, SettingRow, StoreError};
+
+/// Items of stock that are shown.
+const ITEMS: usize = 50;
+/// Practised jobs that a page of any kind looks through for undecided ones.
+const LOOK_AT: usize = 500;
+
+/// Flows that lead somewhere; all kinds while nothing is set up.
+fn led(desk: &Desk) -> Vec<Entity> {
+    let led = |flow: &Entity| desk.routes.iter().any(|row| row.entity == *flow);
+    let some: Vec<Entity> = FLOWS.into_iter().filter(led).collect();
+    if some.is_empty() {
+        FLOWS.to_vec()
+    } else {
+        some
+    }
+}
+
+/// What is in practice, in words; `None`: nothing is, and an empty list: everything.
+pub(crate) fn in_words(rows: &dyn Read, desk: &Desk) -> Result<Option<Vec<String>>, StoreError> {
+    let flows = led(desk);
+    let mut own = Vec::new();
+    let mut everybody = Vec::new();
+    for flow in &flows {
+        if rule::is_on(rows, *flow, None)? {
+            everybody.push(*flow);
+        }
+    }
+    let mut differ = false;
+    for retailer in rule::retailers(rows)? {
+        let mut practised = Vec::new();
+        let mut live = Vec::new();
+        for flow in flows.iter().filter(|f| **f != Entity::InventoryLevel) {
+            let on = rule::is_on(rows, *flow, Some(&retailer))?;
+            match (on, everybody.contains(flow)) {
+                (true, false) => practised.push(plural(*flow).to_lowercase()),
+                (false, true) => live.push(plural(*flow).to_lowercase()),
+                _ => {}
+            }
+        }
+        differ |= !live.is_empty();
+        if !practised.is_empty() {
+            own.push(format!("{retailer}: {}", practised.join(", ")));
+        }
+        if !live.is_empty() {
+            own.push(format!("{retailer}: {} live", live.join(", ")));
+        }
+    }
+    if everybody.is_empty() && own.is_empty() {
+        return Ok(None);
+    }
+    if everybody.len() == flows.len() && !differ {
+        return Ok(Some(Vec::new()));
+    }
+    let mut said: Vec<String> = everybody
+        .iter()
+        .map(|f| plural(*f).to_lowercase())
+        .collect();
+    said.extend(own);
+    Ok(Some(said))
+}
+
+fn sentence(said: Option<&[String]>) -> String {
+    match said {
+        None => "Live: what is ready is sent.".to_owned(),
+        Some([]) => "Practice: everything is read and worked out, and nothing is sent.".to_owned(),
+        Some(some) => format!("Practice for {}; the rest is live.", some.join("; ")),
+    }
+}
+
+/// Whose word holds for a flow.
+fn by(
+    rows: &dyn Read,
+    flow: Entity,
+    retailer: Option<&str>,
+) -> Result<Option<SettingRow>, StoreError> {
+    let scope = Scope {
+        connection: None,
+        retailer: retailer.map(str::to_owned),
+    };
+    for key in [key_of(flow), PRACTICE.to_owned()] {
+        let row = rows.setting(&scope, &key)?;
+        if let Some(row) = row.filter(|row| matches!(row.value.as_str(), "on" | "off")) {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
+}
+
+fn switches(
+    rows: &dyn Read,
+    flows: &[Entity],
+    retailer: Option<&str>,
+) -> Result<Vec<FlowSwitch>, StoreError> {
+    let mut out = Vec::new();
+    for flow in flows {
+        let by = by(rows, *flow, retailer)?;
+        out.push(FlowSwitch {
+            flow: *flow,
+            title: plural(*flow).to_owned(),
+            practice: rule::is_on(rows, *flow, retailer)?,
+            who: by.as_ref().map(|row| row.who.clone()),
+            at: by.as_ref().map(|row| row.at),
+        });
+    }
+    Ok(out)
+}
+
+/// What is there now, before it is sent.
+fn now(job: &JobRow, back: bool) -> &'static str {
+    match job.work {
+        Work::Settle(Moment::Accepted) => "Not acknowledged",
+        Work::Settle(Moment::Delivered) => "It does not know the sale's number",
+        Work::Push(Entity::Order) => "No sale",
+        Work::Push(Entity::Customer) => "No contact for this retailer",
+        Work::Push(Entity::Shipment) => "Not reported as shipped",
+        Work::Push(Entity::Invoice) => "Not invoiced",
+        Work::Push(Entity::Cancellation) if back => "Not told of the cancel",
+        Work::Push(Entity::Cancellation) => "The sale stands as it was",
+        _ => "Nothing",
+    }
+}
+
+fn would_send(desk: &Desk, rx: &dyn Read, job: &JobRow) -> Result<WouldSend, StoreError> {
+    let order = job.order.map(|id| rx.order(id)).transpose()?.flatten();
+    let exchanges = match job.batch {
+        Some(batch) => rx.transcript(batch)?,
+        None => Vec::new(),
+    };
+    let recorded = fields::recorded(&exchanges);
+    let sale = job.work == Work::Push(Entity::Order);
+    let stands_in = sale && recorded.is_some_and(|e| e.request.contains(STAND_IN));
+    let back = order.as_ref().is_some_and(|row| row.connection == job.to);
+    Ok(WouldSend {
+        job: job.id,
+        order: job.order,
+        number: order
+            .as_ref()
+            .map_or_else(|| job.key.clone(), |row| row.number.clone()),
+        retailer: order.map(|row| row.retailer_name).unwrap_or_default(),
+        flow: flow::of_job(job).0,
+        what: words::work(job.work).to_owned(),
+        key: job.key.clone(),
+        to: desk.title(job.to),
+        at: job.changed_at,
+        undecided: !rule::says(rx, job)?,
+        now: if stands_in {
+            format!("No sale; the retailer's contact is made first, and {STAND_IN} stands for it")
+        } else {
+            now(job, back).to_owned()
+        },
+        fields: recorded.map_or_else(Vec::new, |e| fields::of(&exchanges, e)),
+        request: recorded.map(|e| WouldRequest {
+            method: e.method.clone(),
+            url: e.url.clone(),
+            body: e.request.clone(),
+        }),
+    })
+}
+
+/// Stock that would be told.
+fn stock(desk: &Desk, rx: &dyn Read) -> Result<(Vec<WouldTell>, u64), StoreError> {
+    let (mut out, mut waiting) = (Vec::new(), 0);
+    if !rule::is_on(rx, Entity::InventoryLevel, None)? {
+        return Ok((out, waiting));
+    }
+    for route in crate::stock::all_routes(desk) {
+        let pair = (route.from, route.to);
+        let most = 1_000_000;
+        waiting += rx.count_levels(pair, waybill_store::LevelList::Waiting, most)? as u64;
+        for row in rx.dirty_levels(route.from, route.to, ITEMS)? {
+            for count in row.counts() {
+                let told = row.sent.iter().flatten();
+                let mut told = told.filter(|c| c.warehouse == count.warehouse);
+                out.push(WouldTell {
+                    item: row.item.clone(),
+                    now: told.next().map(|c| c.units.normal().to_string()),
+                    would: count.units.normal().to_string(),
+                    warehouse: count.warehouse,
+                });
+            }
+        }
+    }
+    out.truncate(ITEMS);
+    Ok((out, waiting))
+}
+
+fn view(
+    core: &Core,
+    rx: &Rx,
+    before: Option<JobId>,
+    limit: usize,
+) -> Result<PracticeView, StoreError> {
+    let desk = core.desk();
+    let flows = led(&desk);
+    let own: Vec<Entity> = flows
+        .iter()
+        .copied()
+        .filter(|f| *f != Entity::InventoryLevel)
+        .collect();
+    let said = in_words(rx, &desk)?;
+    let all = rx.jobs_in("practised", usize::MAX)?;
+    let undecided = undecided(rx, &all)?;
+    let older = all
+        .iter()
+        .rev()
+        .filter(|job| before.is_none_or(|b| job.id < b));
+    let page: Vec<&JobRow> = older.take(limit + 1).collect();
+    let shown = page.iter().take(limit);
+    let rows = shown.clone().map(|job| would_send(&desk, rx, job));
+    let (stock, stock_waiting) = stock(&desk, rx)?;
+    let retailers = rule::retailers(rx)?.into_iter().map(|code| {
+        Ok(RetailerSwitch {
+            flows: switches(rx, &own, Some(&code))?,
+            code,
+        })
+    });
+    Ok(PracticeView {
+        sentence: sentence(said.as_deref()),
+        any: said.is_some(),
+        all: said.as_ref().is_some_and(Vec::is_empty),
+        flows: switches(rx, &flows, None)?,
+        retailers: retailers.collect::<Result<_, StoreError>>()?,
+        practised: all.len() as u64,
+        undecided,
+        rows: rows.collect::<Result<_, _>>()?,
+        next: page
+            .get(limit.saturating_sub(1))
+            .filter(|_| page.len() > limit)
+            .map(|job| job.id),
+        stock,
+        stock_waiting,
+    })
+}
+
+fn undecided(rows: &dyn Read, jobs: &[JobRow]) -> Result<u64, StoreError> {
+    let mut undecided = 0;
+    for job in jobs {
+        undecided += u64::from(!rule::says(rows, job)?);
+    }
+    Ok(undecided)
+}
+
+/// What was practised and waits for a person, since its flow is live.
+pub(crate) fn alarms(rx: &Rx) -> Result<Vec<AlarmView>, StoreError> {
+    let some = rx.jobs_in("practised", LOOK_AT)?;
+    let more = if some.len() == LOOK_AT {
+        "more than "
+    } else {
+        ""
+    };
+    let orders: BTreeSet<_> = some.iter().map(|job| job.order).collect();
+    let text = match undecided(rx, &some)? {
+        0 => return Ok(Vec::new()),
+        1 => "1 step was only practised, and its flow is live now.".to_owned(),
+        n => format!(
+            "{more}{n} steps of {} orders were only practised, and their flows are live now.",
+            orders.len()
+        ),
+    };
+    Ok(vec![AlarmView {
+        text,
+        as_of: None,
+        hint: "Apply or discard them on the page Practice, or with `waybill practice`: until then nothing of them is sent."
+            .to_owned(),
+    }])
+}
+
+impl Handle {
+    /// What is practice, and what would be sent: newest first, older than that one.
+    pub async fn practice(
+        &self,
+        before: Option<JobId>,
+        limit: usize,
+    ) -> Result<PracticeView, CommandError> {
+        self.read(move |core, rx| view(core, rx, before, limit))
+            .await
+    }
+
+    /// What one practised step would send; `None`: it is not practised.
+    pub async fn would_send(&self, job: JobId) -> Result<Option<WouldSend>, CommandError> {
+        self.read(move |core, rx| {
+            let desk = core.desk();
+            let job = rx.job(job)?.filter(|job| job.state == JobState::Practised);
+            job.map(|job| would_send(&desk, rx, &job)).transpose()
+        })
+        .await
+    }
+}
