@@ -6,6 +6,7 @@ mod backup;
 mod connectors;
 mod flows;
 mod practice;
+mod settings;
 mod stock;
 mod users;
 
@@ -21,6 +22,7 @@ pub(crate) use connectors::{
 };
 pub(crate) use flows::{Compare, Flows, OneFlow};
 pub(crate) use practice::{ListPractised, Practice, PracticeOf, Practised};
+pub(crate) use settings::{ExportSettings, Settings};
 pub(crate) use stock::{ListStock, Stock, StockRoute, WhyStock};
 pub(crate) use users::Users;
 
@@ -97,6 +99,9 @@ pub(crate) enum Command {
     /// Flows, one kind of document over one route: whether each runs, pause, run now.
     #[command(subcommand)]
     Flows(Flows),
+    /// Everything that is set as one file, out and in; versions compared and restored.
+    #[command(subcommand)]
+    Settings(Settings),
     /// Practice: what would be sent, nothing sent; going live.
     #[command(subcommand)]
     Practice(Practice),
@@ -518,6 +523,9 @@ mod tests {
             "waybill poll net --entity orders",
             "waybill flows pause orders network erp",
             "waybill flows run order network",
+            "waybill settings",
+            "waybill settings import",
+            "waybill settings restore",
             "waybill practice",
             "waybill practice apply",
             "waybill practice apply 7 --all",

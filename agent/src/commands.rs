@@ -44,6 +44,7 @@ pub(crate) async fn run(out: Out, config: &Config, command: &Command) -> Result<
         Command::Flows(command) => crate::flows::run(&agent, command).await,
         Command::Alerts(command) => crate::alerts::run(&agent, command).await,
         Command::Users(command) => crate::users::run(&agent, command).await,
+        Command::Settings(command) => crate::settings::run(&agent, command).await,
         Command::Practice(command) => crate::practice::run(&agent, command).await,
         Command::Stock(command) => crate::stock::run(&agent, command).await,
         Command::Poll(args) => agent.poll(args).await,

@@ -29,6 +29,7 @@ mod practice;
 mod provision;
 mod run;
 mod service;
+mod settings;
 mod shelf;
 mod stock;
 mod trust;
@@ -117,7 +118,9 @@ fn dispatch(out: Out, cli: &Cli) -> Result<(), Failure> {
             Command::SupportBundle(args) => bundle::run(out, &config, args).await,
             Command::Backup(args) => backup::backup(out, &config, args).await,
             Command::Restore(args) => backup::restore(out, &config, args).await,
-            Command::Apply(args) => provision::run(out, &config, args).await,
+            Command::Apply(args) | Command::Settings(cli::Settings::Import(args)) => {
+                provision::run(out, &config, args).await
+            }
             command => commands::run(out, &config, command).await,
         }
     })

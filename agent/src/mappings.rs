@@ -26,6 +26,14 @@ pub(crate) fn file(path: &Path) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))
 }
 
+/// Writes a file that a person asked for.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| Failure::Usage {
+        message: format!("`{}` cannot be written: {error}", path.display()),
+        hint: None,
+    })
+}
+
 /// The rows to correct, with the file they are in.
 fn mistakes(path: &Path, found: &Value) -> Failure {
     let named = list(found).iter().map(|mistake| InFile {
@@ -60,10 +68,7 @@ impl Agent {
                 self.out.value(&json!({"csv": csv}));
             }
             Some(path) => {
-                std::fs::write(path, format!("{csv}\n")).map_err(|error| Failure::Usage {
-                    message: format!("`{}` cannot be written: {error}", path.display()),
-                    hint: None,
-                })?;
+                write(path, &format!("{csv}\n"))?;
                 let rows = csv.lines().count().saturating_sub(1);
                 self.out
                     .line(format!("{rows} rows written to `{}`.", path.display()));

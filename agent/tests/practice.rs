@@ -95,6 +95,30 @@ fn set_up(town: &Town) -> Shop {
     shop
 }
 
+/// Everything that is set goes out as one file, which changes nothing where it came from; and going live is a version.
+fn comes_back(shop: &Shop) {
+    let out = shop.run(&["settings", "export", "--out", "all.toml"]);
+    assert!(out.status.success(), "{}", stderr(&out));
+    let text = std::fs::read_to_string(shop.path("all.toml")).unwrap();
+    for (_, secret) in SECRETS {
+        assert!(!text.contains(secret), "a secret is in the file");
+    }
+    let same = answer(&shop.run(&["settings", "import", "all.toml", "--dry-run", "--json"]));
+    assert_eq!(list(&same["difference"]["changes"]), &[] as &[Value], "{same:#}");
+    let versions = answer(&shop.run(&["settings", "versions", "--json"]));
+    let mut rows = list(&versions).iter();
+    let live = rows.find(|row| row["key"] == "practice.mode").unwrap();
+    let before = (live["version"].as_u64().unwrap() - 1).to_string();
+    let table = stdout(&shop.run(&["settings", "compare", &before]));
+    assert!(table.contains("practice.mode"), "{table}");
+    let shown = shop.run(&["settings", "restore", &before]);
+    assert!(
+        stdout(&shown).contains("Nothing was changed"),
+        "{}",
+        stdout(&shown)
+    );
+}
+
 #[test]
 fn not_one_writing_call_comes_in_practice_and_going_live_ends_without_a_difference() {
     let town = town();
@@ -155,6 +179,7 @@ fn not_one_writing_call_comes_in_practice_and_going_live_ends_without_a_differen
         (&view["any"], &view["practised"]),
         (&json!(false), &json!(0))
     );
+    comes_back(&shop);
     let history = stdout(&shop.run(&["history"]));
     assert!(
         history.contains("Went live") && history.contains("Applied what was practised"),

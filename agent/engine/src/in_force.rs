@@ -89,6 +89,8 @@ pub struct ConnectionSettings {
 /// A change of a setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SettingChanged {
+    /// The version of the settings that it made.
+    pub version: u64,
     /// When.
     pub at: Millis,
     /// Who.
@@ -308,6 +310,7 @@ fn changes(desk: &Desk, rx: &Rx) -> Result<Vec<SettingChanged>, StoreError> {
     let changes = rx.setting_history(CHANGES)?.into_iter();
     Ok(changes
         .map(|change| SettingChanged {
+            version: change.seq,
             at: change.at,
             who: change.who,
             key: change.key,

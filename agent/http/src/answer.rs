@@ -118,7 +118,16 @@ pub(crate) fn pieces(pieces: Receiver<Vec<u8>>) -> Answer {
 
 /// A table to be saved as a file of that name.
 pub(crate) fn csv(name: &str, table: String) -> Answer {
-    let mut answer = with_body(StatusCode::OK, "text/csv; charset=utf-8", table);
+    saved("text/csv; charset=utf-8", name, table)
+}
+
+/// A provisioning file that the browser saves under that name.
+pub(crate) fn toml(name: &str, text: String) -> Answer {
+    saved("text/plain; charset=utf-8", name, text)
+}
+
+fn saved(kind: &'static str, name: &str, text: String) -> Answer {
+    let mut answer = with_body(StatusCode::OK, kind, text);
     let saved = format!("attachment; filename=\"{name}\"");
     if let Ok(saved) = HeaderValue::from_str(&saved) {
         let headers = answer.headers_mut();

@@ -196,9 +196,13 @@ async fn further(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::ApiShipments | Route::ApiInvoices | Route::ApiCancellations => {
             api_lists::answer(asked).await
         }
-        Route::ApiRetailers | Route::ApiRetailer | Route::ApiSettings | Route::ApiSetSetting => {
-            api_setup::answer(asked).await
-        }
+        Route::ApiRetailers
+        | Route::ApiRetailer
+        | Route::ApiSettings
+        | Route::ApiSetSetting
+        | Route::ApiSettingsFile
+        | Route::ApiSettingsSince
+        | Route::ApiRestoreSettings => api_setup::answer(asked).await,
         Route::ApiComparisons => {
             let comparisons = asked.site.handle.comparisons().await?;
             Ok(answer::json(StatusCode::OK, &comparisons))

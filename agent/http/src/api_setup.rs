@@ -2,11 +2,13 @@
 
 use crate::answer::{self, Answer, Failure};
 use crate::api::read;
+use crate::html::count;
 use crate::routes::Route;
 use crate::site::Asked;
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
+use waybill_engine::CommandError;
 use waybill_engine::retailers::{RetailerDetail, Since};
 use waybill_model::ids::{ConnectionId, OrderId};
 
@@ -45,6 +47,23 @@ pub(crate) async fn retailer(asked: &Asked<'_>) -> Result<RetailerDetail, Failur
     found.await?.ok_or_else(missing)
 }
 
+/// Goes back to a version.
+pub(crate) async fn restore(asked: &Asked<'_>, version: u64) -> Result<u64, CommandError> {
+    let handle = &asked.site.handle;
+    handle.restore_settings(version, &asked.who).await
+}
+
+/// What going back came to.
+pub(crate) fn restored(changed: u64) -> String {
+    match changed {
+        0 => "Nothing differs from that version.".to_owned(),
+        n => format!(
+            "{} back as they were then.",
+            count(n, "setting is", "settings are")
+        ),
+    }
+}
+
 /// Answers a route about retailers or settings.
 pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let handle = &asked.site.handle;
@@ -62,6 +81,17 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
             } = read(asked)?;
             let set = handle.set_setting(&key, &value, retailer.as_deref(), &asked.who);
             answer::json(StatusCode::OK, &json!({"changed": set.await?}))
+        }
+        Route::ApiSettingsFile => answer::toml("waybill.toml", handle.export_settings().await?),
+        Route::ApiSettingsSince => {
+            let version = asked.number("version")?;
+            let rows = handle.settings_since(version).await?;
+            answer::json(StatusCode::OK, &json!({"version": version, "rows": rows}))
+        }
+        Route::ApiRestoreSettings => {
+            let changed = restore(asked, asked.number("version")?).await?;
+            let body = json!({"changed": changed, "sentence": restored(changed)});
+            answer::json(StatusCode::OK, &body)
         }
         _ => answer::json(StatusCode::OK, &handle.settings().await?),
     })

@@ -420,6 +420,9 @@ const fn answer(route: Route) -> &'static str {
         }
         Route::ApiSettings => "agent, connections, changes",
         Route::ApiSetSetting => "changed",
+        Route::ApiSettingsFile => "the provisioning file",
+        Route::ApiSettingsSince => "version, rows: key, connection, retailer, then, now",
+        Route::ApiRestoreSettings => "changed: how many, sentence",
         Route::ApiCards => "cards",
         Route::ApiComparisons => {
             "running, next, rows: id, who, began, from, ended, seen, equal, taken, over, differs, unknown, not_compared, left, problem, lines: source, entity, key, order, number, finding, card, text"

@@ -82,6 +82,24 @@ pub(crate) const API: &[Entry] = &[
         Access::User,
         "Sets one of the agent's own settings, checked as a provisioning file is.",
     ),
+    get(
+        "/api/v1/settings/file",
+        Route::ApiSettingsFile,
+        Access::User,
+        "Everything that is set as one provisioning file, without secrets.",
+    ),
+    get(
+        "/api/v1/settings/versions/{version}",
+        Route::ApiSettingsSince,
+        Access::User,
+        "What holds now otherwise than in that version of the settings.",
+    ),
+    post(
+        "/api/v1/settings/versions/{version}",
+        Route::ApiRestoreSettings,
+        Access::User,
+        "Goes back to that version of the settings.",
+    ),
     post(
         "/api/v1/jobs/{id}/retry",
         Route::ApiRetryJob,

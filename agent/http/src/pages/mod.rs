@@ -82,6 +82,8 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::Retailer => retailers::one(asked).await,
         Route::Settings => settings::show(asked).await,
         Route::SetSetting => settings::set(asked).await,
+        Route::SettingsFile => settings::download(asked).await,
+        Route::RestoreSettings => settings::restore(asked).await,
         Route::Stock => stock::show(asked).await,
         Route::ChangeStock => stock::command(asked).await,
         Route::Items => matching::show(asked).await,

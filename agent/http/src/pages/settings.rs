@@ -3,7 +3,7 @@
 
 use super::layout::{Base, not_done};
 use super::{base, render};
-use crate::answer::{Answer, Failure};
+use crate::answer::{self, Answer, Failure};
 use crate::html::Times;
 use crate::session::Notice;
 use crate::site::Asked;
@@ -56,6 +56,8 @@ struct Connection {
 }
 
 struct Change {
+    /// The version before it.
+    before: u64,
     when: String,
     who: String,
     what: String,
@@ -95,6 +97,26 @@ pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
     });
     let page = compose(base, &view, retailers.collect(), &times);
     render(StatusCode::OK, &page)
+}
+
+/// Everything that is set, as one file.
+pub(crate) async fn download(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let file = asked.site.handle.export_settings().await?;
+    Ok(answer::toml("waybill.toml", file))
+}
+
+/// Goes back to a version.
+pub(crate) async fn restore(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let version = asked.form.get("version").unwrap_or_default().parse();
+    let version = version.map_err(|_| Failure::bad("the version is no number"))?;
+    let notice = match crate::api_setup::restore(asked, version).await {
+        Ok(changed) => Notice {
+            text: crate::api_setup::restored(changed),
+            ..Notice::default()
+        },
+        Err(error) => not_done(error),
+    };
+    Ok(asked.say("/settings", notice))
 }
 
 /// Sets one.
@@ -200,6 +222,7 @@ fn change(change: &SettingChanged, times: &Times) -> Change {
     ];
     let scopes: Vec<String> = scopes.into_iter().flatten().collect();
     Change {
+        before: change.version.saturating_sub(1),
         when: times.when(change.at),
         who: change.who.clone(),
         what: change.key.clone(),

@@ -69,6 +69,7 @@ fn each_setting_says_what_holds_its_default_and_who_set_it() {
             secrets: vec![("api".to_owned(), "token".to_owned(), sample::NOW)],
         }],
         changes: vec![SettingChanged {
+            version: 7,
             at: sample::NOW,
             who: "ann".to_owned(),
             key: "invoices.policy".to_owned(),
