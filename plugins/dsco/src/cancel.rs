@@ -55,8 +55,7 @@ pub(crate) fn push(api: &Api<'_>, attempt: u32, batch: &[Delivery]) -> Vec<Verdi
     }
     if api.config.by_files(Flow::Cancels) {
         let file = api.config.transfer.cancels_file;
-        upload::send(api, CANCELS, file, attempt, batch, &members, &mut verdicts);
-        return verdicts;
+        members = upload::send_fit(api, CANCELS, file, attempt, batch, members, &mut verdicts);
     }
     queue::send_all(api, CALL, &members, &mut verdicts);
     verdicts

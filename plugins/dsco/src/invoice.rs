@@ -36,8 +36,7 @@ pub(crate) fn push(api: &Api<'_>, attempt: u32, batch: &[Delivery]) -> Vec<Verdi
     }
     if api.config.by_files(Flow::Invoices) {
         let file = api.config.transfer.invoices_file;
-        upload::send(api, INVOICES, file, attempt, batch, &members, &mut verdicts);
-        return verdicts;
+        members = upload::send_fit(api, INVOICES, file, attempt, batch, members, &mut verdicts);
     }
     if attempt > 1 {
         let all: Vec<&Member> = members.iter().collect();

@@ -40,16 +40,7 @@ pub(crate) fn push(api: &Api<'_>, attempt: u32, batch: &[Delivery]) -> Vec<Verdi
     }
     if api.config.by_files(Flow::Shipments) {
         let file = api.config.transfer.shipments_file;
-        upload::send(
-            api,
-            SHIPMENTS,
-            file,
-            attempt,
-            batch,
-            &members,
-            &mut verdicts,
-        );
-        return verdicts;
+        members = upload::send_fit(api, SHIPMENTS, file, attempt, batch, members, &mut verdicts);
     }
     if attempt > 1 && !members.is_empty() {
         members = adopt(api, batch, members, &mut verdicts);

@@ -40,6 +40,25 @@ pub(crate) fn pull(api: &Api<'_>, feed: Feed, cursor: Option<&[u8]>) -> Result<P
     }
 }
 
+/// The next page of changes of orders that come another way: from now on, without a search for what existed before.
+pub(crate) fn follow(api: &Api<'_>, cursor: Option<&[u8]>) -> Result<Page, Failure> {
+    let page = pull(api, Feed::Orders, cursor)?;
+    let Some(mut next) = cursor::read::<StreamCursor>(Some(&page.cursor)) else {
+        return Ok(page);
+    };
+    if next.window.is_none() && next.closing.is_none() {
+        return Ok(page);
+    }
+    next.window = None;
+    next.closing = None;
+    Ok(Page {
+        cursor: cursor::write(&next),
+        // A stream that was just made is seen a few seconds later.
+        more: false,
+        ..page
+    })
+}
+
 /// Finds or creates the stream and plans the search for what existed before.
 fn start(api: &Api<'_>, feed: Feed) -> Result<Page, Failure> {
     match ensure(api, feed)? {

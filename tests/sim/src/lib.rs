@@ -16,6 +16,7 @@ pub mod fault;
 pub mod play;
 pub mod ports;
 pub mod serve;
+pub mod sftp;
 pub mod tls;
 pub mod vendor;
 mod wire;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use waybill_sim::play::story::{self, Wishes};
 use waybill_sim::ports::{free_address, free_port};
 use waybill_sim::serve::{ServeOptions, TlsOptions, serve};
-use waybill_sim::{brightpearl, check, client, dsco};
+use waybill_sim::{brightpearl, check, client, dsco, sftp};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -34,6 +34,9 @@ enum Command {
         /// Settings as a JSON object, as `POST /_sim/settings` takes them
         #[arg(long, default_value = "{}")]
         settings: String,
+        /// Exchange files in this folder, too, as export and import jobs do, and serve it by SFTP
+        #[arg(long, value_name = "FOLDER")]
+        files: Option<PathBuf>,
     },
     /// Start the Brightpearl sandbox
     Brightpearl {
@@ -85,6 +88,9 @@ struct Demo {
     /// Both sandboxes speak TLS, under a test authority that the agent is told to trust
     #[arg(long)]
     tls: bool,
+    /// Every flow of the network by files over SFTP
+    #[arg(long)]
+    sftp: bool,
     /// Seed of everything random
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -133,6 +139,7 @@ impl Serving {
             tls,
             seed: self.seed,
             latency: self.latency_ms,
+            sftp: None,
         }
     }
 }
@@ -169,8 +176,12 @@ async fn stdin_ended() {
     receiver.await.ok();
 }
 
-async fn run(vendor: impl waybill_sim::vendor::Vendor, serving: &Serving) -> anyhow::Result<()> {
-    let served = serve(vendor, serving.options());
+async fn run(
+    vendor: impl waybill_sim::vendor::Vendor,
+    serving: &Serving,
+    options: ServeOptions,
+) -> anyhow::Result<()> {
+    let served = serve(vendor, options);
     if !serving.exit_with_stdin {
         return served.await;
     }
@@ -221,11 +232,23 @@ async fn run_command() -> anyhow::Result<ExitCode> {
         .with_writer(std::io::stderr)
         .init();
     match Cli::parse().command {
-        Command::Dsco { serving, settings } => {
+        Command::Dsco {
+            serving,
+            settings,
+            files,
+        } => {
             let settings: Value = serde_json::from_str(&settings).context("bad `--settings`")?;
-            let vendor = dsco::Sandbox::with_settings(serving.seed, &settings)
+            let mut vendor = dsco::Sandbox::with_settings(serving.seed, &settings)
                 .map_err(|why| anyhow::anyhow!("bad `--settings`: {why}"))?;
-            run(vendor, &serving).await?;
+            let mut options = serving.options();
+            if let Some(folder) = files {
+                vendor = vendor
+                    .with_folder(&folder)
+                    .with_context(|| format!("cannot use `{}`", folder.display()))?;
+                let any = SocketAddr::from(([127, 0, 0, 1], 0));
+                options.sftp = Some(sftp::serve(any, &folder).await?);
+            }
+            run(vendor, &serving, options).await?;
         }
         Command::Brightpearl { serving, products } => {
             let usual = brightpearl::Options::default();
@@ -234,7 +257,8 @@ async fn run_command() -> anyhow::Result<ExitCode> {
                 products: products.unwrap_or(usual.products),
                 ..usual
             };
-            run(brightpearl::Brightpearl::new(options), &serving).await?;
+            let vendor = brightpearl::Brightpearl::new(options);
+            run(vendor, &serving, serving.options()).await?;
         }
         Command::Demo(demo) => {
             // Scripts and tests run beside each other: they take a free port.
@@ -250,6 +274,7 @@ async fn run_command() -> anyhow::Result<ExitCode> {
                 exit: demo.exit,
                 faults: demo.faults,
                 tls: demo.tls,
+                sftp: demo.sftp,
                 seed: demo.seed,
                 data: demo.data,
                 listen,

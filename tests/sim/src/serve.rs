@@ -50,6 +50,8 @@ pub struct ServeOptions {
     pub seed: u64,
     /// Each API call waits between these milliseconds first.
     pub latency: Option<(u64, u64)>,
+    /// Where its files are served, for the readiness line.
+    pub sftp: Option<SocketAddr>,
 }
 
 impl Default for ServeOptions {
@@ -61,6 +63,7 @@ impl Default for ServeOptions {
             tls: None,
             seed: 1,
             latency: None,
+            sftp: None,
         }
     }
 }
@@ -102,6 +105,7 @@ pub struct Server {
     pub api: String,
     /// Base address of the control side.
     pub control: String,
+    sftp: Option<SocketAddr>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -149,13 +153,14 @@ impl Server {
         Ok(Self {
             api: addresses.0,
             control: addresses.1,
+            sftp: options.sftp,
             tasks,
         })
     }
 
     /// The readiness line.
     pub fn ready_line(&self) -> String {
-        json!({"api": self.api, "control": self.control}).to_string()
+        json!({"api": self.api, "control": self.control, "sftp": self.sftp}).to_string()
     }
 }
 

@@ -4,6 +4,7 @@
 mod depot;
 pub(crate) mod describe;
 mod feed;
+mod followed;
 mod orders;
 pub(crate) mod sheet;
 mod table;
@@ -12,7 +13,7 @@ pub(crate) mod verdict;
 mod write;
 
 pub(crate) use depot::{Depot, NotPut, split};
-pub(crate) use feed::pull;
+pub(crate) use followed::pull;
 use waybill_sdk::types::{Failure, Settings};
 
 /// Proof that server, login and folders are right.

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 use std::collections::BTreeMap;
-use waybill_sdk::types::Failure;
 
 /// The cells of a row, by column.
 pub(crate) type Cells = BTreeMap<&'static str, String>;
@@ -233,16 +232,15 @@ fn shipments(body: &Value, po: &str) -> Vec<Cells> {
     rows
 }
 
-/// What a file has no column for.
-pub(crate) fn unfit(body: &Value) -> Option<Failure> {
-    let odd = list(body, "charges").len() > 3 || !list(body, "credits").is_empty();
-    odd.then(|| {
-        Failure::rejected(
-            "not-by-file",
-            "This invoice has a credit, or more than three charges, for which DSCO's files have no column.",
-            "Enter it in the DSCO portal, or choose the API for invoices in this connection's settings, then retry.",
-        )
-    })
+/// Whether files have no column for something of it: credits, many charges, a unit that lies in several parcels.
+pub(crate) fn is_unfit(body: &Value) -> bool {
+    let spans = |parcel: &Value| {
+        let mut items = list(parcel, "lineItems").iter();
+        items.any(|item| item["packageSpanFlag"] == true)
+    };
+    list(body, "charges").len() > 3
+        || !list(body, "credits").is_empty()
+        || list(body, "shipments").iter().any(spans)
 }
 
 fn invoices(body: &Value, po: &str) -> Vec<Cells> {

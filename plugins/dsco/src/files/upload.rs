@@ -3,7 +3,7 @@
 
 use super::depot::{Depot, File, NotPut, Reading, refused, split};
 use super::orders::hash;
-use super::sheet::{CODE, Cells, Sheet, unfit};
+use super::sheet::{CODE, Cells, Sheet, is_unfit};
 use super::table::Table;
 use super::write::table;
 use crate::api::Api;
@@ -39,8 +39,39 @@ struct Upload<'a> {
     attempt: u32,
 }
 
+/// Sends by file what can be, and hands back what files have no column for, which the API takes where it is connected.
+pub(crate) fn send_fit(
+    api: &Api<'_>,
+    sheet: Sheet,
+    file: &str,
+    attempt: u32,
+    batch: &[Delivery],
+    members: Vec<Member>,
+    verdicts: &mut [Verdict],
+) -> Vec<Member> {
+    let (unfit, fit): (Vec<Member>, Vec<Member>) = members
+        .into_iter()
+        .partition(|member| is_unfit(&member.body));
+    send(api, sheet, file, attempt, batch, &fit, verdicts);
+    if api.config.api {
+        return unfit;
+    }
+    for member in unfit {
+        let failure = Failure::rejected(
+            "not-by-file",
+            format!(
+                "DSCO's files have no column for something of this {}: a credit, more than three charges, or a unit in several parcels.",
+                member.told.noun()
+            ),
+            "Enter it in the DSCO portal, then leave this card with a reason; or connect the API as well, which takes it.",
+        );
+        put(verdicts, member.index, Err(failure));
+    }
+    Vec::new()
+}
+
 /// Sends the members and puts their verdicts in their places.
-pub(crate) fn send(
+fn send(
     api: &Api<'_>,
     sheet: Sheet,
     file: &str,
@@ -80,10 +111,6 @@ pub(crate) fn send(
                 .as_str()
                 .unwrap_or(&member.told.order),
         };
-        if let Some(failure) = unfit(&member.body) {
-            put(verdicts, member.index, Err(failure));
-            continue;
-        }
         let part = Part {
             member,
             document: &delivery.document,

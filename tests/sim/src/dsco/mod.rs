@@ -11,6 +11,7 @@ mod control;
 mod create;
 mod dates;
 mod events;
+mod folder;
 mod generate;
 mod inventory;
 mod inventory_control;

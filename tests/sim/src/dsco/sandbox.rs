@@ -73,6 +73,8 @@ pub struct Sandbox {
     pub(crate) next_po: u64,
     pub(crate) next_package: u64,
     pub(crate) catalogue: Vec<crate::catalogue::SeedProduct>,
+    /// The file side, where it is switched on.
+    pub(crate) folder: Option<super::folder::Folder>,
     tasks: BTreeMap<(i64, u64), Task>,
     next_task: u64,
 }
@@ -99,6 +101,7 @@ impl Sandbox {
             next_po: 1001,
             next_package: 70_001,
             catalogue,
+            folder: None,
             tasks: BTreeMap::new(),
             next_task: 0,
         }
@@ -261,6 +264,7 @@ impl Vendor for Sandbox {
             let task = entry.remove();
             self.run(due, task);
         }
+        self.run_jobs(now_ms);
     }
 
     fn endpoint(&self, req: &Req) -> String {
@@ -273,7 +277,8 @@ impl Vendor for Sandbox {
 
     fn state(&self) -> Value {
         let streams: Vec<Value> = self.streams.values().map(Stream::value).collect();
-        json!({"settings": self.settings, "streams": streams, "events": self.events.len(),
+        let refused = self.folder.as_ref().map(|folder| &folder.refused);
+        json!({"files_refused": refused, "settings": self.settings, "streams": streams, "events": self.events.len(),
             "tasks_waiting": self.tasks.len(), "truth": self.whole_truth()})
     }
 }

@@ -16,6 +16,8 @@ pub struct SandboxProcess {
     pub api: String,
     /// Address of the control side.
     pub control: String,
+    /// Address of its file server, if it has one.
+    pub files: Option<String>,
     // Dropped with this value: the sandbox ends when its standard input does.
     _child: Child,
 }
@@ -48,6 +50,7 @@ impl SandboxProcess {
         Ok(Self {
             api: address("api")?,
             control: address("control")?,
+            files: told["sftp"].as_str().map(str::to_owned),
             _child: child,
         })
     }
@@ -96,13 +99,27 @@ impl House {
     /// Starts both from this very program. With `tls` both speak TLS, each under an authority of its own whose PEM
     /// is left in that folder.
     pub async fn start(program: &Path, seed: u64, tls: Option<&Path>) -> anyhow::Result<Self> {
+        Self::with_files(program, seed, tls, None).await
+    }
+
+    /// The same; with `files` the network exchanges files in that folder, too, and serves it.
+    pub async fn with_files(
+        program: &Path,
+        seed: u64,
+        tls: Option<&Path>,
+        files: Option<&Path>,
+    ) -> anyhow::Result<Self> {
         let arguments = |vendor: &str| {
             let mut all = vec!["--seed".to_owned(), seed.to_string()];
             all.extend(authority(vendor, tls));
             all
         };
+        let mut network = arguments("dsco");
+        if let Some(folder) = files {
+            network.extend(["--files".to_owned(), folder.display().to_string()]);
+        }
         Ok(Self {
-            network: SandboxProcess::start(program, "dsco", &arguments("dsco")).await?,
+            network: SandboxProcess::start(program, "dsco", &network).await?,
             erp: SandboxProcess::start(program, "brightpearl", &arguments("brightpearl")).await?,
         })
     }

@@ -162,6 +162,7 @@ pub fn plan(house: &House, scene: &Scene<'_>) -> String {
         ("confirm-secs", pace.poll),
         ("search-settle-secs", &settle),
     ]);
+    let files = by_files(house);
     let erp = lines(&[
         ("poll-secs.shipment", pace.notes),
         ("poll-secs.order-state", pace.states),
@@ -175,8 +176,8 @@ pub fn plan(house: &House, scene: &Scene<'_>) -> String {
     let _infallible = write!(
         text,
         "\n[[connection]]\nname = \"network\"\nconnector = \"dsco\"\nprivate-addresses = true\n\n\
-         [connection.settings]\napi-url = \"{}/api/v3\"\nauth = \"client\"\n{network}\n\
-         [connection.credentials.client]\nclient-id = {{ env = \"NETWORK_CLIENT_ID\" }}\nclient-secret = {{ env = \"NETWORK_CLIENT_SECRET\" }}\n\n\
+         [connection.settings]\napi-url = \"{}/api/v3\"\nauth = \"client\"\n{network}{}\n\
+         [connection.credentials.client]\nclient-id = {{ env = \"NETWORK_CLIENT_ID\" }}\nclient-secret = {{ env = \"NETWORK_CLIENT_SECRET\" }}\n{}\n\
          [[connection]]\nname = \"erp\"\nconnector = \"brightpearl\"\nprivate-addresses = true\n\n\
          [connection.settings]\nbase-url = \"{}/public-api/simaccount\"\nauth = \"staff\"\napp-ref = \"simaccount_waybill\"\n\
          order-status = \"22\"\ncancel-status = \"5\"\nchannel = \"3\"\nwarehouse = \"2\"\nprice-list = \"3\"\ncurrency = \"USD\"\ntax-code = \"Z\"\n\
@@ -187,7 +188,7 @@ pub fn plan(house: &House, scene: &Scene<'_>) -> String {
          [[route]]\nentity = \"cancellation\"\nfrom = \"network\"\nto = \"erp\"\n\n\
          [[route]]\nentity = \"cancellation\"\nfrom = \"erp\"\nto = \"network\"\n\n\
          [[crosswalk]]\nfrom = \"erp\"\nto = \"network\"\ntable = \"cancel-codes\"\n[crosswalk.pairs]\n\"*\" = \"CXSO\"\n\n",
-        house.network.api, house.erp.api,
+        house.network.api, files.0, files.1, house.erp.api,
     );
     text.push_str(&wishes(scene));
     text.push_str("[[crosswalk]]\nfrom = \"network\"\nto = \"erp\"\ntable = \"shipping-methods\"\n[crosswalk.pairs]\n");
@@ -215,6 +216,25 @@ pub fn plan(house: &House, scene: &Scene<'_>) -> String {
         let _infallible = writeln!(text, "{} = \"{}\"", warehouse.code, warehouse.erp_id);
     }
     text
+}
+
+/// Settings and credentials of the network's files, where it has a file server: every flow goes by them.
+fn by_files(house: &House) -> (String, &'static str) {
+    let Some(server) = &house.network.files else {
+        return (String::new(), "");
+    };
+    let settings = lines(&[
+        ("transport", "each"),
+        ("orders-by", "files"),
+        ("shipments-by", "files"),
+        ("stock-by", "files"),
+        ("invoices-by", "files"),
+        ("cancels-by", "files"),
+        ("sftp-host", server),
+        ("file-settle-secs", "1"),
+    ]);
+    let login = "\n[connection.credentials.sftp]\nuser = { env = \"NETWORK_FILES_USER\" }\npassword = { env = \"NETWORK_FILES_PASSWORD\" }\n";
+    (settings, login)
 }
 
 /// The routes that not every scene has, and what single retailers want.
@@ -245,7 +265,9 @@ pub fn cell_of(method: i64, code: Option<&str>) -> Option<String> {
 }
 
 /// The secrets by the environment names of the plan. They open nothing but the sandboxes.
-pub const SECRETS: [(&str, &str); 3] = [
+pub const SECRETS: [(&str, &str); 5] = [
+    ("NETWORK_FILES_USER", crate::sftp::LOGIN.0),
+    ("NETWORK_FILES_PASSWORD", crate::sftp::LOGIN.1),
     ("NETWORK_CLIENT_ID", "sandbox-client"),
     ("NETWORK_CLIENT_SECRET", "sandbox-secret"),
     ("ERP_STAFF_TOKEN", "sim-staff-token"),

@@ -30,6 +30,8 @@ pub struct Wishes {
     pub faults: bool,
     /// The sandboxes speak TLS.
     pub tls: bool,
+    /// Every flow of the network goes by files.
+    pub sftp: bool,
     /// Seed of everything random.
     pub seed: u64,
     /// Data folder; `None`: a new one that goes with the demonstration.
@@ -66,7 +68,10 @@ pub async fn play(wishes: &Wishes) -> anyhow::Result<()> {
         .clone()
         .unwrap_or_else(|| installed_connectors(&wishes.agent));
     std::fs::create_dir_all(&data)?;
-    let house = House::start(&own, wishes.seed, wishes.tls.then_some(data.as_path())).await?;
+    let tls = wishes.tls.then_some(data.as_path());
+    let folder = data.join("network-files");
+    let files = wishes.sftp.then_some(folder.as_path());
+    let house = House::with_files(&own, wishes.seed, tls, files).await?;
     let roots = if wishes.tls {
         Some(House::roots(&data)?)
     } else {
