@@ -49,12 +49,7 @@ pub(crate) fn page(
     let mut feed = tx
         .feed(connection, entity)?
         .unwrap_or_else(|| crate::pull::fresh_feed(connection, entity));
-    feed.cursor = Some(page.cursor.clone());
-    feed.last_ok = Some(now);
-    feed.failures = 0;
-    if !page.more {
-        feed.caught_up_at = Some(now);
-    }
+    crate::connecting::read_on(tx, desk, &mut feed, page, now)?;
     let poll = desk
         .slots
         .get(&connection)

@@ -13,6 +13,7 @@ mod cancel;
 mod catalogue;
 pub mod clean;
 pub mod compare;
+pub mod connecting;
 pub mod connectors;
 mod core;
 mod disconnect;

@@ -34,6 +34,7 @@ pub(crate) const fn fresh_feed(connection: ConnectionId, entity: Entity) -> Feed
         caught_up_at: None,
         next_due: 0,
         failures: 0,
+        taken: 0,
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::answer::{self, Answer, Failure};
 use crate::api_alerts;
 use crate::api_backfill;
+use crate::api_connect;
 use crate::api_connectors;
 use crate::api_flows;
 use crate::api_lists;
@@ -223,7 +224,7 @@ async fn further(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::ApiStock | Route::ApiStockItem | Route::ApiSwitchStock | Route::ApiSendStock => {
             api_stock::answer(asked).await
         }
-        _ => Err(Failure::not_found("This address")),
+        _ => api_connect::answer(asked).await,
     }
 }
 

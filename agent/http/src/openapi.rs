@@ -2,6 +2,7 @@
 //! are described here; knows no request.
 
 use crate::api_practice;
+use crate::openapi_connect;
 use crate::routes::{self, Access, Entry, Route};
 use serde_json::{Map, Value, json};
 
@@ -89,6 +90,7 @@ fn body(route: Route) -> Option<Value> {
                 setting_body,
                 user_body,
                 alert_body,
+                openapi_connect::body,
             ];
             others.iter().find_map(|body| body(route))
         }

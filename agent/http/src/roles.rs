@@ -46,7 +46,8 @@ impl Role {
 /// The least role that may ask this. A write that nobody listed here is the admin's.
 pub(crate) const fn least(entry: &Entry) -> Role {
     match entry.route {
-        Route::Users | Route::ApiUsers => Role::Admin,
+        // The last two are links to a vendor and back, and change what the agent signs in with.
+        Route::Users | Route::ApiUsers | Route::Leave | Route::FinishConsent => Role::Admin,
         Route::RetryJob
         | Route::FillCard
         | Route::RetryCard

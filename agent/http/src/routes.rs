@@ -3,6 +3,7 @@
 //! a line of it.
 
 use crate::routes_api;
+use crate::routes_connect;
 
 /// A route's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,6 +53,14 @@ pub(crate) enum Route {
     ReplayPage,
     Replay,
     Connections,
+    NewConnection,
+    AddConnection,
+    Connection,
+    ChangeConnection,
+    Leave,
+    CameBack,
+    FinishConsent,
+    TakeCode,
     Connectors,
     AcceptConnector,
     RollBackConnector,
@@ -81,6 +90,15 @@ pub(crate) enum Route {
     ApiResetUser,
     ApiUserRole,
     ApiRemoveUser,
+    ApiConnectorChoices,
+    ApiNewForm,
+    ApiConnections,
+    ApiSaveConnection,
+    ApiConnection,
+    ApiOffered,
+    ApiConsent,
+    ApiTakeCode,
+    ApiBeginFlows,
     ApiSession,
     ApiFrame,
     ApiToday,
@@ -221,7 +239,10 @@ pub(crate) const fn post(
 
 /// Every route.
 pub(crate) fn all() -> impl Iterator<Item = &'static Entry> {
-    PAGES.iter().chain(routes_api::API)
+    PAGES
+        .iter()
+        .chain(routes_api::API)
+        .chain(routes_connect::CONNECT)
 }
 
 /// Pages, what they post, and what machines ask.

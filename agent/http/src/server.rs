@@ -135,6 +135,7 @@ pub async fn serve_admin(
             hosts: Hosts::new(bound, &options.allowed_hosts),
             tries: Mutex::new(Tries::default()),
             staged: Mutex::new(None),
+            consents: Mutex::default(),
             cookie: format!("waybill-{}", bound.port()),
         }),
     });

@@ -3,6 +3,7 @@
 
 use crate::answer::{self, Answer, Failure};
 use crate::body::{self, Fields, Limits};
+use crate::consent::Consents;
 use crate::guard::{self, Hosts};
 use crate::html::Times;
 use crate::machine::Machine;
@@ -56,6 +57,8 @@ pub(crate) struct Browsers {
     pub(crate) tries: Mutex<Tries>,
     /// The file that was previewed last, until it is applied or another one is.
     pub(crate) staged: Mutex<Option<Staged>>,
+    /// Approvals under way.
+    pub(crate) consents: Mutex<Consents>,
     /// Name of the cookie: with the port, since cookies of one host are shared by all its ports.
     pub(crate) cookie: String,
 }
@@ -96,6 +99,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) who: String,
     /// From where.
     pub(crate) peer: Peer,
+    /// The name by which it was asked; empty on the local socket.
+    pub(crate) host: String,
     /// The form, or nothing.
     pub(crate) form: Fields,
     /// The file sent with the form.
@@ -275,6 +280,7 @@ impl Site {
             visitor,
             who,
             peer,
+            host: host.to_owned(),
             form,
             file,
             body,

@@ -89,6 +89,8 @@ pub const INVOICE_AGAIN: &str = "invoices.again-days";
 /// Key of the setting: country of addresses that name none.
 pub const COUNTRY: &str = "orders.default-country";
 
+/// Key of the setting: where a vendor sends the browser back to after an approval. Per connection.
+pub const REDIRECT_URL: &str = "connect.redirect-url";
 /// Key of the setting: address under which a vendor reaches this agent's hooks listener. Per connection.
 pub const HOOKS_URL: &str = "hooks.public-url";
 
@@ -530,6 +532,13 @@ pub fn connection_settings() -> Vec<Setting> {
             HOOKS_URL,
             "Address for webhooks",
             "Where the other side reaches this agent's hooks listener, as in https://hooks.example.com. Empty: no webhooks; polling works without them.",
+            None,
+            Field::Url,
+        ),
+        setting(
+            REDIRECT_URL,
+            "Address to come back to",
+            "Where the other side sends your browser after you approved, as it was registered there. Empty: this page's own address followed by /connect/ and the connection's name.",
             None,
             Field::Url,
         ),

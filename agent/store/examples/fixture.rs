@@ -85,6 +85,7 @@ fn fill(tx: &mut Tx<'_>) -> Result<(), StoreError> {
         caught_up_at: Some(1_000),
         next_due: 61_000,
         failures: 0,
+        taken: 0,
     })?;
     let retailer = Scope {
         connection: None,

@@ -104,6 +104,9 @@ pub struct FeedRow {
     pub next_due: Millis,
     /// Failed pulls in a row.
     pub failures: u32,
+    /// Documents of the first reading, until nothing more was there; 0 in rows of older builds.
+    #[serde(default)]
+    pub taken: u64,
 }
 
 /// An order as lists show it; its lines are in its document.

@@ -69,6 +69,7 @@ fn feed(cursor: u8) -> FeedRow {
         caught_up_at: None,
         next_due: 2,
         failures: 0,
+        taken: 0,
     }
 }
 

@@ -107,7 +107,7 @@ fn an_empty_agent_says_how_to_begin() {
         &times,
     );
     let html = page.render().unwrap();
-    assert!(html.contains("waybill apply"));
+    assert!(html.contains("/new-connection"));
     assert!(html.contains("Not set up"));
     assert!(html.contains("<span>Nothing yet</span>"));
     assert!(!html.contains("<dt>Paused</dt>"));

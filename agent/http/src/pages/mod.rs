@@ -1,10 +1,13 @@
 //! The pages: what each shows is prepared here from the engine's views, the words around it are in `templates/`.
 
 mod alerts;
+mod approval;
 mod attention;
 mod backfill;
+mod beginning;
 mod budget;
 mod comparison;
+mod connecting;
 mod connections;
 mod connectors;
 mod flows;
@@ -33,6 +36,7 @@ use askama::Template;
 use hyper::StatusCode;
 use layout::Base;
 
+pub(crate) use approval::redirect;
 pub(crate) use layout::failure;
 
 const STYLE: &[u8] = include_bytes!("../../assets/waybill.css");
@@ -99,6 +103,13 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::Poll | Route::Probe | Route::Pause | Route::Resume => {
             connections::command(asked).await
         }
+        Route::NewConnection => connecting::choose(asked).await,
+        Route::Connection => connecting::show(asked).await,
+        Route::AddConnection | Route::ChangeConnection => connecting::save(asked).await,
+        Route::Leave => approval::leave(asked).await,
+        Route::CameBack => approval::back(asked).await,
+        Route::FinishConsent => approval::finish(asked).await,
+        Route::TakeCode => approval::by_hand(asked).await,
         Route::PauseFlow | Route::ResumeFlow | Route::RunFlow => flows::command(asked).await,
         Route::Practice => practice::show(asked).await,
         Route::TurnPractice | Route::ApplyPractised | Route::DiscardPractised => {

@@ -48,6 +48,7 @@ struct Group {
 
 struct Connection {
     id: String,
+    href: String,
     name: String,
     title: String,
     missing: Option<String>,
@@ -244,6 +245,7 @@ fn compose(
 ) -> SettingsPage {
     let connections = view.connections.iter().map(|connection| Connection {
         id: id(&["c", &connection.name]),
+        href: super::connecting::place(&connection.name),
         name: connection.name.clone(),
         title: connection.title.clone(),
         missing: connection.missing.clone(),

@@ -7,6 +7,7 @@
 )]
 
 use async_trait::async_trait;
+use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -24,8 +25,8 @@ use waybill_host::connector::{Answer, Call, CallError, Connector};
 use waybill_host::ports::{Clock, Rng};
 use waybill_http::{AdminOptions, Limit, People, ServeError, serve_admin};
 use waybill_model::contract::{
-    ChoicePage, Descriptor, Feed, Gap, Intake, Moment, Page, Pairs, Problem, Role, Scope, Settled,
-    Verdict,
+    Choice, ChoicePage, Credential, Descriptor, Feed, Field, Gap, Intake, Moment, OAuth, Page,
+    Pairs, Problem, Role, Scheme, Scope, Setting, Settled, Verdict,
 };
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{
@@ -94,6 +95,18 @@ impl Connector for Plain {
             ..none()
         }
     }
+    fn consent(&self, _: &str, redirect: &str, state: &str) -> Result<String, Problem> {
+        Ok(format!(
+            "https://desk.test/authorize?redirect_uri={redirect}&state={state}"
+        ))
+    }
+    async fn approved(&self, _: &str, code: SecretString, redirect: &str) -> Result<(), Problem> {
+        if code.expose_secret() == "good+code" && redirect.ends_with("/connect/desk") {
+            return Ok(());
+        }
+        let why = "The code was not taken: it has expired.";
+        Err(Problem::new("code-refused", why, "Press Connect again."))
+    }
     async fn choices(&self, _: Call, _: String, _: Option<String>) -> Answer<ChoicePage> {
         none()
     }
@@ -145,11 +158,68 @@ fn descriptor(id: &str, title: &str) -> Descriptor {
     }
 }
 
+/// A connector that asks for everything there is.
+fn asking() -> Descriptor {
+    let setting = |key: &str, required: bool, field: Field| Setting {
+        key: key.to_owned(),
+        label: format!("The {key}"),
+        help: format!("What the {key} is."),
+        group: "connection".to_owned(),
+        required,
+        per_retailer: false,
+        default: None,
+        field,
+        was: Vec::new(),
+    };
+    let choice = |value: &str| Choice {
+        value: value.to_owned(),
+        label: format!("By {value}"),
+        disabled: false,
+    };
+    let credential = |slot: &str, scheme: Scheme, secrets: &[&str]| Credential {
+        slot: slot.to_owned(),
+        label: format!("By {slot}"),
+        help: String::new(),
+        scheme,
+        secrets: secrets.iter().map(|s| (*s).to_owned()).collect(),
+        hosts: Vec::new(),
+        steps: vec![format!("Register {{redirect}} for {slot}.")],
+    };
+    let oauth = OAuth {
+        authorize_url: "https://desk.test/authorize".to_owned(),
+        token_url: "https://desk.test/token".to_owned(),
+        client_id: "app".to_owned(),
+        form: Vec::new(),
+        headers: Vec::new(),
+        expose: Vec::new(),
+    };
+    Descriptor {
+        credentials: vec![
+            credential("token", Scheme::Headers(Vec::new()), &["key"]),
+            credential("approval", Scheme::OAuth2Code(oauth), &[]),
+        ],
+        settings: vec![
+            setting("account", true, Field::Text),
+            setting("api", false, Field::Url),
+            Setting {
+                default: Some("token".to_owned()),
+                ..setting(
+                    "auth",
+                    false,
+                    Field::OneOf(vec![choice("token"), choice("approval")]),
+                )
+            },
+        ],
+        ..descriptor("desk", "Deskbook")
+    }
+}
+
 impl Connectors for Shelf {
     fn descriptors(&self) -> Vec<Descriptor> {
         vec![
             descriptor("net-work", "Network"),
             descriptor("ledger", "Ledgerworks"),
+            asking(),
         ]
     }
     fn bind(&self, connector: &str, _: Binding) -> Result<Arc<dyn Connector>, String> {

@@ -1,0 +1,60 @@
+//! Live lists: the values that a vendor offers for a setting, asked for when a person looks.
+
+use crate::handle::{CommandError, Handle};
+use std::time::Duration;
+use waybill_host::connector::Mode;
+use waybill_host::ports::EffectScope;
+use waybill_model::contract::Problem;
+use waybill_model::job::Priority;
+
+/// Pages of a list that are asked for.
+const PAGES: usize = 5;
+/// A page of settings does not wait longer for one list.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+impl Handle {
+    /// Values that the vendor offers for a setting now: value and words. Reads only.
+    ///
+    /// # Errors
+    /// When the connection cannot be asked: why.
+    pub async fn offered(
+        &self,
+        connection: &str,
+        key: &str,
+    ) -> Result<Vec<(String, String)>, CommandError> {
+        let row = self.connection(connection).await?;
+        let missing = || CommandError::NotFound(format!("connection `{connection}`"));
+        let slot = self.core.slot(row.id).ok_or_else(missing)?;
+        let refused = |why: String| {
+            CommandError::Refused(Problem::new(
+                "no-list",
+                why,
+                "Test the connection, or enter the value by hand.",
+            ))
+        };
+        let connector = slot
+            .connector
+            .as_ref()
+            .map_err(|why| refused(why.clone()))?;
+        let (mut offered, mut cursor) = (Vec::new(), None);
+        for _ in 0..PAGES {
+            let scope = EffectScope::Setup("choices".to_owned());
+            let call = self
+                .core
+                .call(&slot, scope, Priority::NearDeadline, Mode::ReadOnly, 1);
+            let asked = connector.choices(call, key.to_owned(), cursor.take());
+            let answer = tokio::time::timeout(PATIENCE, asked).await;
+            let answer = answer.map_err(|_| refused("the list did not come in time".to_owned()))?;
+            let page = answer
+                .value
+                .map_err(|error| refused(crate::calls::sentence(&error)))?;
+            let items = page.items.into_iter().filter(|choice| !choice.disabled);
+            offered.extend(items.map(|choice| (choice.value, choice.label)));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(offered)
+    }
+}

@@ -1,0 +1,364 @@
+//! Saving what was filled in: it becomes a provisioning file of one connection, so that there is one way to check, commit and
+//! note it. The connector itself is asked before anything is written. Every mistake is told with the field it is in.
+
+use super::form::{descriptor, stored};
+use crate::apply;
+use crate::connectors::Binding;
+use crate::core::Slot;
+use crate::handle::{CommandError, Handle};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use waybill_host::connector::Mode;
+use waybill_host::ports::EffectScope;
+use waybill_model::contract::{Descriptor, Problem};
+use waybill_model::ids::{ConnectionId, Millis};
+use waybill_model::job::Priority;
+use waybill_model::settings::connection_settings;
+use waybill_store::{ConnectionRow, Read};
+
+/// A secret that was typed in.
+#[derive(Debug, Clone)]
+pub struct DraftSecret {
+    /// Its credential.
+    pub slot: String,
+    /// Its name there.
+    pub name: String,
+    /// Its value; an empty one changes nothing.
+    pub value: SecretString,
+}
+
+/// What was filled in.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Name of the connection.
+    pub name: String,
+    /// Its connector's id; of a connection that is there it cannot change.
+    pub connector: String,
+    /// A title of its own.
+    pub title: Option<String>,
+    /// Whether addresses of this machine and of private networks may be reached; `None`: as before.
+    pub private: Option<bool>,
+    /// Settings by key. One that is not named stays, an empty one holds its default.
+    pub settings: BTreeMap<String, String>,
+    /// Secrets.
+    pub secrets: Vec<DraftSecret>,
+}
+
+/// What is wrong, and in which field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldMistake {
+    /// Key of the setting, `name`, or `slot.name` of a secret; `None`: of the whole.
+    pub field: Option<String>,
+    /// One sentence.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Saved {
+    /// It is stored; what changed.
+    Done(apply::Difference),
+    /// Nothing was changed; all that is wrong.
+    Mistakes(Vec<FieldMistake>),
+}
+
+/// A provisioning file, and the field that each of its lines is about.
+struct File {
+    text: String,
+    fields: Vec<Option<String>>,
+    inputs: BTreeMap<String, String>,
+}
+
+/// JSON's texts are TOML's too.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+impl File {
+    fn line(&mut self, field: Option<&str>, text: &str) {
+        self.text.push_str(text);
+        self.text.push('\n');
+        self.fields.push(field.map(str::to_owned));
+    }
+
+    fn of(draft: &Draft, row: Option<&ConnectionRow>, settings: &BTreeMap<String, String>) -> Self {
+        let mut file = Self {
+            text: String::new(),
+            fields: Vec::new(),
+            inputs: BTreeMap::new(),
+        };
+        file.line(None, "version = 1");
+        file.line(None, "[[connection]]");
+        file.line(Some("name"), &format!("name = {}", quoted(&draft.name)));
+        let connector = format!("connector = {}", quoted(&draft.connector));
+        file.line(Some("connector"), &connector);
+        if let Some(title) = &draft.title {
+            file.line(Some("title"), &format!("title = {}", quoted(title)));
+        }
+        if draft
+            .private
+            .unwrap_or(row.is_some_and(|row| row.allow_private))
+        {
+            file.line(Some("private"), "private-addresses = true");
+        }
+        if let Some(row) = row.filter(|row| !row.grants.is_empty()) {
+            let grants: Vec<String> = row.grants.iter().map(|grant| quoted(grant)).collect();
+            file.line(None, &format!("grants = [{}]", grants.join(", ")));
+        }
+        file.line(None, "[connection.settings]");
+        for (key, value) in settings {
+            file.line(Some(key), &format!("{} = {}", quoted(key), quoted(value)));
+        }
+        let entered = |s: &&DraftSecret| !s.value.expose_secret().is_empty();
+        for secret in draft.secrets.iter().filter(entered) {
+            let field = format!("{}.{}", secret.slot, secret.name);
+            let (slot, name) = (quoted(&secret.slot), quoted(&secret.name));
+            file.line(
+                Some(&field),
+                &format!("[connection.credentials.{slot}.{name}]"),
+            );
+            file.line(Some(&field), &format!("file = {}", quoted(&field)));
+            let value = secret.value.expose_secret().to_owned();
+            file.inputs.insert(format!("file:{field}"), value);
+        }
+        file
+    }
+
+    fn mistake(&self, mistake: apply::Mistake) -> FieldMistake {
+        let line = mistake.line.checked_sub(1);
+        FieldMistake {
+            field: line.and_then(|at| self.fields.get(at).cloned()).flatten(),
+            message: mistake.message,
+            hint: mistake.hint,
+        }
+    }
+}
+
+/// What the file names: what differs from what holds, and what must always be named. An emptied choice holds its default.
+fn named(
+    draft: &Draft,
+    descriptor: &Descriptor,
+    stored: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let own = connection_settings();
+    let known = descriptor.settings.iter().chain(&own);
+    let default = |key: &str| {
+        let setting = known.clone().find(|setting| setting.key == key)?;
+        setting.default.clone()
+    };
+    let mut settings = BTreeMap::new();
+    for (key, value) in &draft.settings {
+        let value = value.trim();
+        let value = match (value, default(key)) {
+            ("", Some(default)) if stored.contains_key(key) => default,
+            ("", _) if !stored.contains_key(key) => continue,
+            (value, Some(default)) if value == default && !stored.contains_key(key) => continue,
+            (value, _) => value.to_owned(),
+        };
+        settings.insert(key.clone(), value);
+    }
+    for setting in descriptor.settings.iter().filter(|s| s.required) {
+        if let Some(value) = stored.get(&setting.key) {
+            settings
+                .entry(setting.key.clone())
+                .or_insert_with(|| value.clone());
+        }
+    }
+    settings
+}
+
+/// Required settings that nobody filled in, each in its own field.
+fn missing(descriptor: &Descriptor, settings: &BTreeMap<String, String>) -> Vec<FieldMistake> {
+    let required = descriptor
+        .settings
+        .iter()
+        .filter(|s| s.required && s.default.is_none());
+    let empty = required.filter(|s| settings.get(&s.key).is_none_or(String::is_empty));
+    empty
+        .map(|setting| FieldMistake {
+            field: Some(setting.key.clone()),
+            message: format!("{} is missing", setting.label),
+            hint: Some(setting.help.clone()),
+        })
+        .collect()
+}
+
+impl Handle {
+    /// Checks what was filled in and saves it in one commit; a connection that is not there is made.
+    ///
+    /// # Errors
+    /// When there is no such connector.
+    pub async fn save_connection(&self, draft: Draft, who: &str) -> Result<Saved, CommandError> {
+        let id = draft.connector.clone();
+        let unknown = || CommandError::NotFound(format!("connector `{id}`"));
+        let descriptor = descriptor(&self.core, &id).ok_or_else(unknown)?;
+        let name = draft.name.clone();
+        let (row, stored, effective) = self
+            .read(move |_, rx| {
+                let row = rx.connection_by_name(&name)?;
+                let stored = match &row {
+                    Some(row) => stored(rx, row)?,
+                    None => BTreeMap::new(),
+                };
+                let effective = rx.effective(row.as_ref().map(|row| row.id), None)?;
+                Ok((row, stored, effective))
+            })
+            .await?;
+        let settings = named(&draft, &descriptor, &stored);
+        let lacking = missing(&descriptor, &settings);
+        if !lacking.is_empty() {
+            return Ok(Saved::Mistakes(lacking));
+        }
+        let file = File::of(&draft, row.as_ref(), &settings);
+        let plan = match apply::parse(&file.text, &file.inputs) {
+            Ok(plan) => plan,
+            Err(found) => return Ok(file.mistakes(found)),
+        };
+        let found = self.check(&plan);
+        if !found.is_empty() {
+            return Ok(file.mistakes(found));
+        }
+        let mut values = effective;
+        values.extend(settings);
+        let wrong = self.validated(&draft, row, &descriptor, values).await;
+        if !wrong.is_empty() {
+            return Ok(Saved::Mistakes(wrong));
+        }
+        let difference = self.apply(plan, who).await?;
+        // Whoever saves tests next.
+        self.core.reload()?;
+        Ok(Saved::Done(difference))
+    }
+
+    /// What the connector itself says of the settings, before they are stored.
+    async fn validated(
+        &self,
+        draft: &Draft,
+        row: Option<ConnectionRow>,
+        descriptor: &Descriptor,
+        mut values: BTreeMap<String, String>,
+    ) -> Vec<FieldMistake> {
+        for setting in &descriptor.settings {
+            if let Some(default) = &setting.default {
+                values
+                    .entry(setting.key.clone())
+                    .or_insert_with(|| default.clone());
+            }
+        }
+        let mut row = row.unwrap_or_else(|| unborn(draft, self.now()));
+        row.allow_private = draft.private.unwrap_or(row.allow_private);
+        let bound = self
+            .core
+            .connectors
+            .bind(&row.connector, Binding::of(&row, &values));
+        let slot = Slot {
+            row,
+            settings: values,
+            connector: bound,
+        };
+        let Some(connector) = slot.connector() else {
+            return Vec::new();
+        };
+        let scope = EffectScope::Setup("validate".to_owned());
+        let call = self
+            .core
+            .call(&slot, scope, Priority::NearDeadline, Mode::ReadOnly, 1);
+        match connector.validate(call).await.value {
+            Ok(problems) => problems.into_iter().map(FieldMistake::from).collect(),
+            // One that cannot be asked is shown on its page; settings may be just what mends it.
+            Err(error) => {
+                tracing::warn!(connector = %descriptor.id, error = ?error, "Settings could not be validated.");
+                Vec::new()
+            }
+        }
+    }
+}
+
+impl File {
+    fn mistakes(&self, found: Vec<apply::Mistake>) -> Saved {
+        let found = found.into_iter().map(|mistake| self.mistake(mistake));
+        Saved::Mistakes(found.collect())
+    }
+}
+
+impl From<Problem> for FieldMistake {
+    /// The code of what a connector says of its settings is the setting's key.
+    fn from(problem: Problem) -> Self {
+        Self {
+            field: Some(problem.code),
+            message: problem.message,
+            hint: problem.hint,
+        }
+    }
+}
+
+/// A connection that is only thought of: nothing of it is stored, and it calls nobody.
+fn unborn(draft: &Draft, now: Millis) -> ConnectionRow {
+    ConnectionRow {
+        id: ConnectionId(0),
+        name: draft.name.clone(),
+        connector: draft.connector.clone(),
+        title: String::new(),
+        paused: false,
+        allow_private: false,
+        grants: Vec::new(),
+        created_at: now,
+        hold_until: None,
+        unauthorized: None,
+        last_ok: None,
+        last_error: None,
+        clock_skew_ms: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_typed_becomes_the_same_file_and_mistakes_find_their_field() {
+        let odd = "a \"quote\", a \\ and\ttab, \u{e9} = [x]";
+        let secret = |name: &str| DraftSecret {
+            slot: "token one".to_owned(),
+            name: name.to_owned(),
+            value: odd.to_owned().into(),
+        };
+        let draft = Draft {
+            name: "Not A Name".to_owned(),
+            connector: "desk".to_owned(),
+            title: Some(odd.to_owned()),
+            private: Some(true),
+            settings: BTreeMap::new(),
+            secrets: vec![secret("key"), secret("other.key")],
+        };
+        let settings = BTreeMap::from([("some.key".to_owned(), odd.to_owned())]);
+        let file = File::of(&draft, None, &settings);
+        let found = apply::parse(&file.text, &file.inputs).unwrap_err();
+        let fields: Vec<_> = found.into_iter().map(|m| file.mistake(m).field).collect();
+        assert_eq!(fields, [Some("name".to_owned())]);
+        let draft = Draft {
+            name: "desk".to_owned(),
+            ..draft
+        };
+        let file = File::of(&draft, None, &settings);
+        let plan = apply::parse(&file.text, &file.inputs).unwrap();
+        let connection = &plan.connections[0];
+        assert_eq!(connection.title.as_deref(), Some(odd));
+        assert_eq!(connection.settings[0].key.value, "some.key");
+        assert_eq!(connection.settings[0].value.value, odd);
+        assert!(connection.allow_private);
+        let names: Vec<_> = connection.secrets.iter().map(|s| &*s.name.value).collect();
+        assert_eq!(names, ["key", "other.key"]);
+        assert!(
+            connection
+                .secrets
+                .iter()
+                .all(|s| s.value.expose_secret() == odd)
+        );
+        // A person's own words about a secret's place are no secret; its value is not in the file.
+        assert_eq!(file.text.matches("quote").count(), 2);
+    }
+}

@@ -1,0 +1,497 @@
+//! One connection to set up or change: its settings, its credentials and how to get them, its approval, its test, and what is
+//! read first. What is asked for comes from the connector's own words.
+
+use super::approval;
+use super::beginning::{self, Begun};
+use super::layout::{Base, not_done, sentence};
+use super::{base, render};
+use crate::answer::{self, Answer, Failure};
+use crate::html::{Mark, Times};
+use crate::session::Notice;
+use crate::site::Asked;
+use askama::Template;
+use hyper::StatusCode;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use std::collections::BTreeMap;
+use waybill_engine::connecting::{
+    ConnectorChoice, CredentialField, Draft, DraftSecret, FieldMistake, Form, FormField, Kind,
+    Saved, Way,
+};
+
+struct Choice {
+    value: String,
+    words: String,
+    chosen: bool,
+}
+
+/// One field of the form.
+struct Input {
+    /// For ids on the page.
+    id: String,
+    /// Its name in the form.
+    name: String,
+    label: String,
+    help: String,
+    value: String,
+    placeholder: String,
+    choices: Vec<Choice>,
+    required: bool,
+    mistake: Option<String>,
+}
+
+struct Secret {
+    id: String,
+    name: String,
+    label: String,
+    set: Option<String>,
+    mistake: Option<String>,
+}
+
+struct Credential {
+    id: String,
+    label: String,
+    help: String,
+    steps: Vec<String>,
+    approved: bool,
+    chosen: bool,
+    /// Open, where it is the one in use.
+    secrets: Vec<Secret>,
+}
+
+struct Group {
+    title: String,
+    inputs: Vec<Input>,
+}
+
+/// What an approval has come to.
+struct Approval {
+    href: String,
+    mark: Mark,
+    code: String,
+    redirect: String,
+}
+
+/// The form of a connection, wherever it is shown.
+pub(super) struct Filled {
+    action: String,
+    new: bool,
+    connector: String,
+    title: String,
+    name: Input,
+    private: bool,
+    first: Vec<Input>,
+    more: Vec<Group>,
+    open: bool,
+    credentials: Vec<Credential>,
+    mistakes: Vec<(String, String)>,
+    approval: Option<Approval>,
+}
+
+/// What was sent before, to be shown again beside its mistakes.
+#[derive(Default)]
+pub(super) struct Sent {
+    values: BTreeMap<String, String>,
+    private: Option<bool>,
+    mistakes: Vec<FieldMistake>,
+}
+
+#[derive(Template)]
+#[template(path = "connection.html")]
+struct ConnectionPage {
+    base: Base,
+    form: Filled,
+    begun: Option<Begun>,
+    mark: Option<Mark>,
+    probe: String,
+}
+
+#[derive(Template)]
+#[template(path = "new_connection.html")]
+struct ChoicesPage {
+    base: Base,
+    choices: Vec<Offer>,
+}
+
+struct Offer {
+    href: String,
+    title: String,
+    what: &'static str,
+    version: String,
+    connections: String,
+}
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// A text as part of an id.
+fn id(text: &str) -> String {
+    let part = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    text.chars().map(part).collect()
+}
+
+const fn what(choice: &ConnectorChoice) -> &'static str {
+    match (choice.gives_orders, choice.takes_orders) {
+        (true, _) => "Orders come from there.",
+        (_, true) => "Orders become sales there.",
+        _ => "It exchanges documents.",
+    }
+}
+
+/// Which connector?
+pub(crate) async fn choose(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    if let Some(connector) = asked.query.filled("connector") {
+        let form = asked.site.handle.new_form(connector).await?;
+        return show_form(asked, StatusCode::OK, &form, Sent::default()).await;
+    }
+    let (base, _) = base(asked, "/connections/new", "New connection").await?;
+    let choices = asked.site.handle.connector_choices().await?;
+    let page = ChoicesPage {
+        base,
+        choices: choices
+            .iter()
+            .map(|choice| Offer {
+                href: format!("/new-connection?connector={}", encoded(&choice.id)),
+                what: what(choice),
+                title: choice.title.clone(),
+                version: choice.version.clone(),
+                connections: choice.connections.join(", "),
+            })
+            .collect(),
+    };
+    render(StatusCode::OK, &page)
+}
+
+/// One connection.
+pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let form = asked.site.handle.form(asked.param("name")).await?;
+    show_form(asked, StatusCode::OK, &form, Sent::default()).await
+}
+
+async fn show_form(
+    asked: &Asked<'_>,
+    status: StatusCode,
+    form: &Form,
+    sent: Sent,
+) -> Result<Answer, Failure> {
+    let title = if form.new {
+        "New connection"
+    } else {
+        &form.title
+    };
+    let (base, times) = base(asked, "/connections/one", title).await?;
+    let begun = beginning::of(asked, &form.name)
+        .await?
+        .filter(|_| !form.new);
+    let frame = asked.site.handle.frame().await?;
+    let mut views = frame.connections.iter();
+    let mark = views.find(|view| view.name == form.name && !form.new);
+    let mark = mark.map(|view| super::layout::side(view, &times).mark);
+    let page = ConnectionPage {
+        probe: format!("/connections/{}/probe", encoded(&form.name)),
+        form: filled(asked, form, &sent, &times),
+        begun,
+        mark,
+        base,
+    };
+    render(status, &page)
+}
+
+/// Saves what was filled in, and says what a test reached.
+pub(crate) async fn save(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let (form, saved) = saved(asked).await?;
+    match saved {
+        Ok(notice) => {
+            let place = format!("/connections/{}", encoded(&form.name));
+            Ok(asked.say(&place, notice))
+        }
+        Err(sent) => show_form(asked, StatusCode::UNPROCESSABLE_ENTITY, &form, sent).await,
+    }
+}
+
+/// What was typed in: settings, and secrets.
+fn entered(asked: &Asked<'_>, form: &Form) -> (BTreeMap<String, String>, Vec<DraftSecret>) {
+    let field = |name: &str, key: &str| asked.form.get(&format!("{name}.{key}"));
+    let values = form.fields.iter().filter_map(|known| {
+        let value = field("s", &known.key)?;
+        Some((known.key.clone(), value.trim().to_owned()))
+    });
+    let mut secrets = Vec::new();
+    for credential in &form.credentials {
+        for secret in &credential.secrets {
+            let named = format!("{}.{}", credential.slot, secret.name);
+            // Pasted tokens bring the line's end with them.
+            let value = field("c", &named).unwrap_or_default().trim();
+            secrets.push(DraftSecret {
+                slot: credential.slot.clone(),
+                name: secret.name.clone(),
+                value: value.to_owned().into(),
+            });
+        }
+    }
+    (values.collect(), secrets)
+}
+
+/// Saves; the form that it was, and a notice or what is to be corrected.
+pub(super) async fn saved(asked: &Asked<'_>) -> Result<(Form, Result<Notice, Sent>), Failure> {
+    let handle = &asked.site.handle;
+    let mut form = if let Some(name) = asked.params.get("name") {
+        handle.form(name).await?
+    } else {
+        let connector = asked.form.filled("connector").unwrap_or_default();
+        handle.new_form(connector).await?
+    };
+    let (values, secrets) = entered(asked, &form);
+    if form.new
+        && let Some(name) = asked.form.filled("name")
+    {
+        name.clone_into(&mut form.name);
+    }
+    let private = asked.form.get("private").is_some();
+    let wrong = |mistakes: Vec<FieldMistake>| Sent {
+        values: values.clone(),
+        private: Some(private),
+        mistakes,
+    };
+    if form.new && handle.form(&form.name).await.is_ok() {
+        let taken = FieldMistake {
+            field: Some("name".to_owned()),
+            message: format!("there is a connection `{}` already", form.name),
+            hint: Some("Choose another name.".to_owned()),
+        };
+        return Ok((form, Err(wrong(vec![taken]))));
+    }
+    let draft = Draft {
+        name: form.name.clone(),
+        connector: form.connector.clone(),
+        title: None,
+        private: Some(private),
+        settings: values.clone(),
+        secrets,
+    };
+    match handle.save_connection(draft, &asked.who).await? {
+        Saved::Mistakes(mistakes) => Ok((form, Err(wrong(mistakes)))),
+        Saved::Done(_) => {
+            let notice = tested(asked, &form.name).await?;
+            Ok((form, Ok(notice)))
+        }
+    }
+}
+
+/// What a test of a saved connection says.
+async fn tested(asked: &Asked<'_>, name: &str) -> Result<Notice, Failure> {
+    let handle = &asked.site.handle;
+    let form = handle.form(name).await?;
+    let mut credentials = form.credentials.iter();
+    let unapproved =
+        credentials.any(|c| c.chosen && c.way == Way::Approved && c.approved_at.is_none());
+    if unapproved {
+        return Ok(Notice {
+            text: format!(
+                "Saved. Now connect: you approve at {} and come back here.",
+                form.title
+            ),
+            ..Notice::default()
+        });
+    }
+    Ok(match handle.probe(name).await {
+        Ok(pairs) => Notice {
+            text: "Saved, and the test succeeded.".to_owned(),
+            pairs,
+            ..Notice::default()
+        },
+        Err(error) => {
+            let notice = not_done(error);
+            Notice {
+                text: format!("It is saved, but the test did not succeed. {}", notice.text),
+                ..notice
+            }
+        }
+    })
+}
+
+fn input(field: &FormField, sent: &Sent) -> Input {
+    let held = field.value.clone().unwrap_or_default();
+    let value = sent.values.get(&field.key).cloned().unwrap_or(held);
+    let shown = if value.is_empty() {
+        field.default.clone().unwrap_or_default()
+    } else {
+        value.clone()
+    };
+    let choice = |of: &str, words: &str| Choice {
+        chosen: of == shown,
+        value: of.to_owned(),
+        words: words.to_owned(),
+    };
+    let mut choices: Vec<Choice> = match field.kind {
+        Kind::Toggle => vec![choice("true", "On"), choice("false", "Off")],
+        _ => field
+            .choices
+            .iter()
+            .map(|(of, words)| choice(of, words))
+            .collect(),
+    };
+    if !choices.is_empty() && field.default.is_none() {
+        choices.insert(0, choice("", "Nothing chosen"));
+    }
+    Input {
+        id: format!("s-{}", id(&field.key)),
+        name: format!("s.{}", field.key),
+        label: field.label.clone(),
+        help: field.help.clone(),
+        placeholder: field.default.clone().unwrap_or_default(),
+        required: field.required,
+        mistake: mistake(sent, &field.key),
+        choices,
+        value,
+    }
+}
+
+fn mistake(sent: &Sent, field: &str) -> Option<String> {
+    let mut mistakes = sent.mistakes.iter();
+    let found = mistakes.find(|m| m.field.as_deref() == Some(field))?;
+    Some(words(found))
+}
+
+fn words(mistake: &FieldMistake) -> String {
+    let hint = mistake.hint.as_deref().map(sentence).unwrap_or_default();
+    format!("{} {hint}", sentence(&mistake.message))
+        .trim()
+        .to_owned()
+}
+
+/// What nobody can do without stands first; the rest is folded away.
+fn comes_first(form: &Form, field: &FormField) -> bool {
+    let plain = matches!(field.kind, Kind::Text | Kind::Url) && field.default.is_none();
+    field.required
+        || form.chooser.as_deref() == Some(&field.key)
+        || field.group == "connection" && plain
+}
+
+fn credential(of: &CredentialField, redirect: &str, sent: &Sent, times: &Times) -> Credential {
+    let secrets = of.secrets.iter().map(|secret| {
+        let named = format!("{}.{}", of.slot, secret.name);
+        Secret {
+            id: format!("c-{}", id(&named)),
+            label: sentence(&secret.name.replace(['-', '_'], " "))
+                .trim_end_matches('.')
+                .to_owned(),
+            set: secret.set_at.map(|at| times.when(at)),
+            mistake: mistake(sent, &named),
+            name: format!("c.{named}"),
+        }
+    });
+    Credential {
+        id: format!("k-{}", id(&of.slot)),
+        label: of.label.clone(),
+        help: of.help.clone(),
+        steps: of
+            .steps
+            .iter()
+            .map(|step| step.replace("{redirect}", redirect))
+            .collect(),
+        approved: of.way == Way::Approved,
+        chosen: of.chosen,
+        secrets: secrets.collect(),
+    }
+}
+
+/// The form with what was entered before, or was sent and has mistakes.
+pub(super) fn filled(asked: &Asked<'_>, form: &Form, sent: &Sent, times: &Times) -> Filled {
+    let redirect = approval::redirect(asked, form);
+    let mut more: Vec<Group> = Vec::new();
+    let (first, rest): (Vec<_>, Vec<_>) = form
+        .fields
+        .iter()
+        .partition(|field| comes_first(form, field));
+    for field in rest {
+        let title = sentence(&field.group).trim_end_matches('.').to_owned();
+        let one = input(field, sent);
+        match more.iter_mut().find(|group| group.title == title) {
+            Some(group) => group.inputs.push(one),
+            None => more.push(Group {
+                title,
+                inputs: vec![one],
+            }),
+        }
+    }
+    let inputs = |groups: &[Group]| {
+        groups
+            .iter()
+            .any(|g| g.inputs.iter().any(|i| i.mistake.is_some()))
+    };
+    let mut credentials: Vec<Credential> = form
+        .credentials
+        .iter()
+        .map(|of| credential(of, &redirect, sent, times))
+        .collect();
+    credentials.sort_by_key(|credential| !credential.chosen);
+    let place = |mistake: &FieldMistake| match mistake.field.as_deref() {
+        Some("name") => "name".to_owned(),
+        Some(field) if form.fields.iter().any(|f| f.key == field) => format!("s-{}", id(field)),
+        Some(field) => format!("c-{}", id(field)),
+        None => "errors".to_owned(),
+    };
+    let mistakes = sent.mistakes.iter().map(|m| (place(m), words(m))).collect();
+    Filled {
+        action: if form.new {
+            "/new-connection".to_owned()
+        } else {
+            format!("/connections/{}", encoded(&form.name))
+        },
+        name: Input {
+            id: "name".to_owned(),
+            name: "name".to_owned(),
+            label: "Name".to_owned(),
+            help: "Small letters, digits and `-`. It cannot be changed later.".to_owned(),
+            value: form.name.clone(),
+            placeholder: String::new(),
+            choices: Vec::new(),
+            required: true,
+            mistake: mistake(sent, "name"),
+        },
+        new: form.new,
+        connector: form.connector.clone(),
+        title: form.title.clone(),
+        private: sent.private.unwrap_or(form.private),
+        first: first.into_iter().map(|field| input(field, sent)).collect(),
+        open: inputs(&more),
+        more,
+        credentials,
+        mistakes,
+        approval: approved(form, redirect, times),
+    }
+}
+
+fn approved(form: &Form, redirect: String, times: &Times) -> Option<Approval> {
+    use waybill_engine::view::Tone;
+    let mut credentials = form.credentials.iter();
+    let of = credentials.find(|c| c.chosen && c.way == Way::Approved && !form.new)?;
+    let mark = match of.approved_at {
+        Some(at) => Mark::of(
+            Tone::Ok,
+            format!("Approved; the sign-in was renewed last {}", times.when(at)),
+        ),
+        None => Mark::of(Tone::You, "Not approved yet"),
+    };
+    let place = format!("/connections/{}", encoded(&form.name));
+    Some(Approval {
+        href: format!("{place}/connect"),
+        code: format!("{place}/code"),
+        mark,
+        redirect,
+    })
+}
+
+/// Where to go after something was done with a connection.
+pub(super) fn place(name: &str) -> String {
+    format!("/connections/{}", encoded(name))
+}
+
+/// The answer to a form that was sent to an address of a connection.
+pub(super) fn back_to(asked: &Asked<'_>, name: &str, notice: Notice) -> Answer {
+    if asked.visitor.is_none() {
+        return answer::see_other("/login");
+    }
+    asked.say(&place(name), notice)
+}

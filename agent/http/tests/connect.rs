@@ -1,0 +1,323 @@
+//! A connection is set up on the page: all mistakes at once, secrets that never come out, and an approval at the vendor with
+//! everything that can go wrong on the way back.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "the lint knows test functions, not what they share"
+)]
+
+mod support;
+
+use serde_json::json;
+use support::Served;
+
+const SECRET: &str = "a-key-nobody-may-see";
+
+/// What a browser sends when another site sent it here: no cookie of ours.
+const FROM_ELSEWHERE: [(&str, &str); 1] = [("sec-fetch-site", "cross-site")];
+
+async fn filled_in(served: &Served, auth: &str) -> (String, String) {
+    let (cookie, token) = served.log_in().await;
+    let with = [("cookie", cookie.as_str())];
+    let form = format!(
+        "token={token}&connector=desk&name=desk&s.account=shop&s.auth={auth}&c.token.key={SECRET}"
+    );
+    let heard = served.form("/new-connection", &with, &form).await;
+    assert_eq!(
+        heard.header("location"),
+        Some("/connections/desk"),
+        "{}",
+        heard.body
+    );
+    (cookie, token)
+}
+
+#[tokio::test]
+async fn all_mistakes_are_told_in_their_fields_and_nothing_is_saved() {
+    let served = Served::start().await;
+    let (cookie, token) = served.log_in().await;
+    let with = [("cookie", cookie.as_str())];
+    let page = served.get("/new-connection", &with).await;
+    assert!(page.body.contains("Connect Deskbook"), "{}", page.body);
+    let page = served.get("/new-connection?connector=desk", &with).await;
+    assert!(page.body.contains("id=\"s-account\""), "{}", page.body);
+    assert!(
+        page.body.contains("/connect/desk for approval."),
+        "{}",
+        page.body
+    );
+    let form = format!(
+        "token={token}&connector=desk&name=desk&s.account=&s.api=nonsense&c.token.key={SECRET}"
+    );
+    let heard = served.form("/new-connection", &with, &form).await;
+    assert_eq!(heard.status, 422);
+    assert!(
+        heard.body.contains("The account is missing."),
+        "{}",
+        heard.body
+    );
+    let form = form
+        .replace("s.account=", "s.account=shop")
+        .replace("name=desk", "name=De sk");
+    let heard = served.form("/new-connection", &with, &form).await;
+    assert_eq!(heard.status, 422);
+    assert!(heard.body.contains("href=\"#name\""), "{}", heard.body);
+    let form = form.replace("name=De sk", "name=desk");
+    let heard = served.form("/new-connection", &with, &form).await;
+    assert_eq!(heard.status, 422);
+    assert!(heard.body.contains("href=\"#s-api\""), "{}", heard.body);
+    assert!(!heard.body.contains(SECRET));
+    // A private address needs the merchant's word.
+    let form = form.replace("nonsense", "http%3A%2F%2F127.0.0.1%3A9");
+    let heard = served.form("/new-connection", &with, &form).await;
+    assert_eq!(heard.status, 422);
+    assert_eq!(served.get("/connections/desk", &with).await.status, 404);
+    let form = format!("{form}&private=yes");
+    let heard = served.form("/new-connection", &with, &form).await;
+    assert_eq!(
+        heard.header("location"),
+        Some("/connections/desk"),
+        "{}",
+        heard.body
+    );
+    let again = served.form("/new-connection", &with, &form).await;
+    assert!(
+        again.body.contains("There is a connection `desk` already."),
+        "{}",
+        again.body
+    );
+}
+
+#[tokio::test]
+async fn what_was_entered_is_shown_again_and_a_secret_never() {
+    let served = Served::start().await;
+    let (cookie, token) = filled_in(&served, "token").await;
+    let with = [("cookie", cookie.as_str())];
+    let page = served.get("/connections/desk", &with).await;
+    assert!(
+        page.body.contains("Saved, and the test succeeded."),
+        "{}",
+        page.body
+    );
+    assert!(page.body.contains("value=\"shop\""), "{}", page.body);
+    assert!(
+        page.body.contains("Leave it empty to keep it."),
+        "{}",
+        page.body
+    );
+    // Changed without typing the secret again: it stays.
+    let form = format!("token={token}&s.account=other&s.auth=token&c.token.key=");
+    let heard = served.form("/connections/desk", &with, &form).await;
+    assert_eq!(
+        heard.header("location"),
+        Some("/connections/desk"),
+        "{}",
+        heard.body
+    );
+    let api = served.get("/api/v1/connections/desk", &with).await;
+    assert_eq!(api.status, 200, "{}", api.body);
+    let form: serde_json::Value = serde_json::from_str(&api.body).unwrap();
+    assert_eq!(form["fields"][0]["value"], "other");
+    assert_eq!(form["credentials"][0]["secrets"][0]["name"], "key");
+    assert!(
+        form["credentials"][0]["secrets"][0]["set_at"].is_i64(),
+        "{form}"
+    );
+    for place in [
+        "/connections/desk",
+        "/connections",
+        "/settings",
+        "/history",
+        "/api/v1/settings",
+    ] {
+        let heard = served.get(place, &with).await;
+        assert!(!heard.body.contains(SECRET), "{place}");
+    }
+}
+
+#[tokio::test]
+async fn the_api_saves_on_the_same_way() {
+    let served = Served::start().await;
+    let (cookie, token) = served.log_in().await;
+    let with = [
+        ("cookie", cookie.as_str()),
+        ("x-form-token", &token),
+        ("content-type", "application/json"),
+    ];
+    let body =
+        json!({"name": "desk", "connector": "desk", "credentials": {"token": {"key": SECRET}}});
+    let heard = served
+        .ask("POST", "/api/v1/connections", &with, &body.to_string())
+        .await;
+    assert_eq!(heard.status, 422);
+    assert!(
+        heard.body.contains("\"field\":\"account\""),
+        "{}",
+        heard.body
+    );
+    let body = json!({
+        "name": "desk", "connector": "desk", "settings": {"account": "shop"},
+        "credentials": {"token": {"key": SECRET}}, "test": true,
+    });
+    let heard = served
+        .ask("POST", "/api/v1/connections", &with, &body.to_string())
+        .await;
+    assert_eq!(heard.status, 200, "{}", heard.body);
+    assert!(
+        heard.body.contains("northfold") && !heard.body.contains(SECRET),
+        "{}",
+        heard.body
+    );
+    let flows = served.get("/api/v1/connections", &with).await;
+    assert!(
+        flows.body.contains("Orders from Deskbook to Ledgerworks"),
+        "{}",
+        flows.body
+    );
+}
+
+/// Sets out, and gives the state that the vendor is handed.
+async fn set_out(served: &Served, cookie: &str) -> String {
+    let heard = served
+        .get("/connections/desk/connect", &[("cookie", cookie)])
+        .await;
+    assert_eq!(heard.status, 303, "{}", heard.body);
+    let there = heard.header("location").unwrap().to_owned();
+    assert!(
+        there.starts_with("https://desk.test/authorize?redirect_uri=http://"),
+        "{there}"
+    );
+    there.rsplit_once("state=").unwrap().1.to_owned()
+}
+
+async fn said(served: &Served, cookie: &str, place: &str) -> String {
+    let with = [("cookie", cookie)];
+    let heard = served.get(place, &with).await;
+    assert_eq!(
+        heard.header("location"),
+        Some("/connections/desk"),
+        "{}",
+        heard.body
+    );
+    served.get("/connections/desk", &with).await.body
+}
+
+#[tokio::test]
+async fn an_approval_comes_back_without_a_cookie_and_is_finished_with_one() {
+    let served = Served::start().await;
+    let (cookie, _) = filled_in(&served, "approval").await;
+    let page = served
+        .get("/connections/desk", &[("cookie", &cookie)])
+        .await;
+    assert!(
+        page.body.contains("Now connect: you approve at Deskbook"),
+        "{}",
+        page.body
+    );
+    let state = set_out(&served, &cookie).await;
+    let back = format!("/connect/desk?code=good%2Bcode&state={state}");
+    let heard = served.get(&back, &FROM_ELSEWHERE).await;
+    assert_eq!(heard.status, 200);
+    assert!(
+        heard.body.contains("0; url=/connect/desk/finish"),
+        "{}",
+        heard.body
+    );
+    assert!(!heard.body.contains("good"), "the code is not shown");
+    // Nobody else takes it.
+    let stranger = served.get("/connect/desk/finish", &[]).await;
+    assert!(
+        stranger
+            .header("location")
+            .unwrap()
+            .starts_with("/login?next=")
+    );
+    let page = said(&served, &cookie, "/connect/desk/finish").await;
+    assert!(page.contains("Connected."), "{page}");
+    let history = served.get("/history", &[("cookie", &cookie)]).await;
+    assert!(history.body.contains("Approved"), "{}", history.body);
+    // The state is spent.
+    assert_eq!(served.get(&back, &FROM_ELSEWHERE).await.status, 400);
+    let page = said(&served, &cookie, "/connect/desk/finish").await;
+    assert!(page.contains("There is no approval to finish."), "{page}");
+}
+
+#[tokio::test]
+async fn a_denied_a_wrong_and_a_late_answer_change_nothing() {
+    let served = Served::start().await;
+    let (cookie, _) = filled_in(&served, "approval").await;
+    let state = set_out(&served, &cookie).await;
+    let denied = format!("/connect/desk?error=access_denied&state={state}");
+    assert_eq!(served.get(&denied, &FROM_ELSEWHERE).await.status, 200);
+    let page = said(&served, &cookie, "/connect/desk/finish").await;
+    assert!(page.contains("It was not approved there."), "{page}");
+
+    let state = set_out(&served, &cookie).await;
+    for wrong in ["", "&state=", "&state=wrong", "&state=wrong&error=x"] {
+        let heard = served
+            .get(
+                &format!("/connect/desk?code=good%2Bcode{wrong}"),
+                &FROM_ELSEWHERE,
+            )
+            .await;
+        assert_eq!(heard.status, 400, "{wrong}");
+        assert!(heard.body.contains("Nobody here waits"), "{}", heard.body);
+    }
+    let late = format!("/connect/desk?code=too+old&state={state}");
+    assert_eq!(served.get(&late, &FROM_ELSEWHERE).await.status, 200);
+    let page = said(&served, &cookie, "/connect/desk/finish").await;
+    assert!(page.contains("it has expired"), "{page}");
+    assert!(page.contains("Press Connect again."), "{page}");
+
+    let state = set_out(&served, &cookie).await;
+    served.agent.clock.turn(15 * 60_000);
+    let late = format!("/connect/desk?code=good%2Bcode&state={state}");
+    assert_eq!(served.get(&late, &FROM_ELSEWHERE).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_code_that_cannot_come_back_is_pasted() {
+    let served = Served::start().await;
+    let (cookie, token) = filled_in(&served, "approval").await;
+    let with = [("cookie", cookie.as_str())];
+    let state = set_out(&served, &cookie).await;
+    let paste = |text: &str| format!("token={token}&code={text}");
+    let code = served
+        .form("/connections/desk/code", &with, &paste(""))
+        .await;
+    assert_eq!(code.status, 303);
+    let page = served.get("/connections/desk", &with).await;
+    assert!(page.body.contains("The code is missing."), "{}", page.body);
+    let foreign = "http%3A%2F%2Flocalhost%2Fconnect%2Fdesk%3Fcode%3Dgood%252Bcode%26state%3D";
+    served
+        .form(
+            "/connections/desk/code",
+            &with,
+            &paste(&format!("{foreign}wrong")),
+        )
+        .await;
+    let page = served.get("/connections/desk", &with).await;
+    assert!(
+        page.body.contains("does not belong to the approval"),
+        "{}",
+        page.body
+    );
+    served
+        .form(
+            "/connections/desk/code",
+            &with,
+            &paste(&format!("{foreign}{state}")),
+        )
+        .await;
+    let page = served.get("/connections/desk", &with).await;
+    assert!(page.body.contains("Connected."), "{}", page.body);
+    // Another page's form brings nothing.
+    let heard = served
+        .form(
+            "/connections/desk/code",
+            &with,
+            "token=wrong&code=good%2Bcode",
+        )
+        .await;
+    assert_eq!(heard.status, 403);
+}
