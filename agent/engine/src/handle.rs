@@ -342,13 +342,19 @@ impl Handle {
             1,
         );
         let answer = connector.probe(call).await;
-        answer.value.map_err(|error| {
+        let pairs = answer.value.map_err(|error| {
             CommandError::Refused(Problem::new(
                 "probe-failed",
                 crate::calls::sentence(&error),
                 "Check address and credentials of the connection.",
             ))
-        })
+        })?;
+        // It is an answer like any other, and may be the first one.
+        let now = self.now();
+        let answered = move |tx: &mut waybill_store::Tx<'_>| crate::calls::mark_ok(tx, row.id, now);
+        self.core.store.write(answered).await?;
+        self.core.wake(Event::Changed);
+        Ok(pairs)
     }
 
     /// Pauses a connection, or lets it go on.

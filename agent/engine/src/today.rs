@@ -123,7 +123,7 @@ struct Known<'a> {
 fn verdict(known: &Known<'_>) -> (String, Tone, &'static str) {
     if known.connections.is_empty() {
         return (
-            "No connection is set up yet. Declare them with `waybill apply`.".to_owned(),
+            "No connection is set up yet.".to_owned(),
             Tone::Hold,
             "Not set up",
         );
@@ -317,7 +317,7 @@ mod tests {
             (
                 &[],
                 [0, 0, 0, 0, 0],
-                "No connection is set up yet. Declare them with `waybill apply`.",
+                "No connection is set up yet.",
                 "Not set up",
             ),
         ] {

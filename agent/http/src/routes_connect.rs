@@ -29,6 +29,42 @@ pub(crate) const CONNECT: &[Entry] = &[
         "Change a connection.",
     ),
     get(
+        "/first-run",
+        Route::FirstRun,
+        Access::User,
+        "Where the set-up goes on.",
+    ),
+    get(
+        "/first-run/defaults",
+        Route::FirstDefaults,
+        Access::User,
+        "Defaults, from the vendors' own lists.",
+    ),
+    post(
+        "/first-run/defaults",
+        Route::SaveDefaults,
+        Access::User,
+        "Save the defaults of a connection.",
+    ),
+    get(
+        "/first-run/matching",
+        Route::FirstMatching,
+        Access::User,
+        "What was read, and how much is matched.",
+    ),
+    get(
+        "/first-run/go-live",
+        Route::FirstLive,
+        Access::User,
+        "Which flows can begin.",
+    ),
+    post(
+        "/first-run/go-live",
+        Route::BeginFlows,
+        Access::User,
+        "Let flows begin.",
+    ),
+    get(
         "/connections/{name}/connect",
         Route::Leave,
         Access::User,

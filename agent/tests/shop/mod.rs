@@ -132,6 +132,11 @@ impl Shop {
         shop
     }
 
+    /// An empty data folder, as after an installation.
+    pub(crate) fn nothing() -> Self {
+        Self::empty(town())
+    }
+
     /// Set up and stopped.
     pub(crate) fn new() -> Self {
         let town = town();

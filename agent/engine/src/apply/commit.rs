@@ -181,6 +181,7 @@ impl Apply<'_> {
             if let Some(row) = row.filter(|row| row.unauthorized.is_some()) {
                 tx.put_connection(&ConnectionRow {
                     unauthorized: None,
+                    hold_until: None,
                     ..row
                 })?;
             }

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use std::sync::Arc;
 use waybill_host::connector::Connector;
 use waybill_model::contract::{Problem, Scheme};
-use waybill_store::{ConnectionRow, Read};
+use waybill_store::{ConnectionRow, FeedRow, Read};
 
 fn refused(problem: Problem) -> CommandError {
     CommandError::Refused(problem)
@@ -84,9 +84,18 @@ impl Handle {
                     return Ok(());
                 };
                 tx.audit(&who, "Approved", &row.name, now)?;
+                // What failed for want of an approval is asked again at once.
+                for feed in tx.feeds()?.into_iter().filter(|feed| feed.connection == id) {
+                    tx.put_feed(&FeedRow {
+                        failures: 0,
+                        next_due: now,
+                        ..feed
+                    })?;
+                }
                 tx.put_connection(&ConnectionRow {
                     unauthorized: None,
                     last_error: None,
+                    hold_until: None,
                     ..row
                 })
                 .map(drop)

@@ -1,4 +1,4 @@
-//! Live lists: the values that a vendor offers for a setting, asked for when a person looks.
+//! Live lists: the values that a vendor offers for settings, asked for when a person looks.
 
 use crate::handle::{CommandError, Handle};
 use std::time::Duration;
@@ -12,16 +12,22 @@ const PAGES: usize = 5;
 /// A page of settings does not wait longer for one list.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// Value and words.
+pub type Offer = (String, String);
+
 impl Handle {
+    /// The same for several settings at once. One that cannot be asked for is empty: it may be typed in.
+    pub async fn offered_for(&self, connection: &str, keys: &[String]) -> Vec<Vec<Offer>> {
+        let asked = keys.iter().map(|key| self.offered(connection, key));
+        let answers = futures_util::future::join_all(asked).await.into_iter();
+        answers.map(Result::unwrap_or_default).collect()
+    }
+
     /// Values that the vendor offers for a setting now: value and words. Reads only.
     ///
     /// # Errors
     /// When the connection cannot be asked: why.
-    pub async fn offered(
-        &self,
-        connection: &str,
-        key: &str,
-    ) -> Result<Vec<(String, String)>, CommandError> {
+    pub async fn offered(&self, connection: &str, key: &str) -> Result<Vec<Offer>, CommandError> {
         let row = self.connection(connection).await?;
         let missing = || CommandError::NotFound(format!("connection `{connection}`"));
         let slot = self.core.slot(row.id).ok_or_else(missing)?;

@@ -15,4 +15,5 @@ pub(crate) use begin::read_on;
 
 pub use begin::{Beginning, FirstRead, PossibleFlow, Which};
 pub use form::{ConnectorChoice, CredentialField, Form, FormField, Kind, SecretField, Way};
+pub use look::Offer;
 pub use save::{Draft, DraftSecret, FieldMistake, Saved};

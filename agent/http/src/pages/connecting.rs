@@ -3,6 +3,7 @@
 
 use super::approval;
 use super::beginning::{self, Begun};
+use super::first_run::{self, Step};
 use super::layout::{Base, not_done, sentence};
 use super::{base, render};
 use crate::answer::{self, Answer, Failure};
@@ -99,6 +100,7 @@ pub(super) struct Sent {
 #[template(path = "connection.html")]
 struct ConnectionPage {
     base: Base,
+    steps: Vec<Step>,
     form: Filled,
     begun: Option<Begun>,
     mark: Option<Mark>,
@@ -187,7 +189,13 @@ async fn show_form(
     let mut views = frame.connections.iter();
     let mark = views.find(|view| view.name == form.name && !form.new);
     let mark = mark.map(|view| super::layout::side(view, &times).mark);
+    let here = if form.new {
+        format!("/new-connection?connector={}", encoded(&form.connector))
+    } else {
+        place(&form.name)
+    };
     let page = ConnectionPage {
+        steps: first_run::steps(asked, &here).await?,
         probe: format!("/connections/{}/probe", encoded(&form.name)),
         form: filled(asked, form, &sent, &times),
         begun,
@@ -210,7 +218,10 @@ pub(crate) async fn save(asked: &Asked<'_>) -> Result<Answer, Failure> {
 }
 
 /// What was typed in: settings, and secrets.
-fn entered(asked: &Asked<'_>, form: &Form) -> (BTreeMap<String, String>, Vec<DraftSecret>) {
+pub(super) fn entered(
+    asked: &Asked<'_>,
+    form: &Form,
+) -> (BTreeMap<String, String>, Vec<DraftSecret>) {
     let field = |name: &str, key: &str| asked.form.get(&format!("{name}.{key}"));
     let values = form.fields.iter().filter_map(|known| {
         let value = field("s", &known.key)?;

@@ -10,6 +10,7 @@ mod comparison;
 mod connecting;
 mod connections;
 mod connectors;
+mod first_run;
 mod flows;
 mod history;
 mod layout;
@@ -106,6 +107,12 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::NewConnection => connecting::choose(asked).await,
         Route::Connection => connecting::show(asked).await,
         Route::AddConnection | Route::ChangeConnection => connecting::save(asked).await,
+        Route::FirstRun => first_run::show(asked).await,
+        Route::FirstDefaults => first_run::defaults(asked).await,
+        Route::SaveDefaults => first_run::save_defaults(asked).await,
+        Route::FirstMatching => first_run::matching(asked).await,
+        Route::FirstLive => first_run::go_live(asked).await,
+        Route::BeginFlows => first_run::begin(asked).await,
         Route::Leave => approval::leave(asked).await,
         Route::CameBack => approval::back(asked).await,
         Route::FinishConsent => approval::finish(asked).await,

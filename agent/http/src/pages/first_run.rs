@@ -1,0 +1,377 @@
+//! The first run: which steps there are, which are done, and the pages of those that have no page of their own. All of it
+//! follows from what is stored: a set-up that was left is gone on with where it stands. Over once a flow has begun.
+
+use super::beginning::{self, Begun};
+use super::connecting::{entered, place};
+use super::layout::{Base, not_done, sentence};
+use super::{base, render};
+use crate::answer::{self, Answer, Failure};
+use crate::html::count;
+use crate::session::Notice;
+use crate::site::Asked;
+use askama::Template;
+use hyper::StatusCode;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use waybill_engine::connecting::{
+    Beginning, ConnectorChoice, Draft, Form, FormField, Kind, Saved, Which,
+};
+use waybill_engine::matching::ItemsQuery;
+use waybill_model::crosswalk::Standing;
+use waybill_model::document::Entity;
+
+/// One step, as the row of steps shows it.
+pub(super) struct Step {
+    pub(super) number: usize,
+    pub(super) word: String,
+    pub(super) href: String,
+    pub(super) done: bool,
+    pub(super) current: bool,
+}
+
+/// Where each step is.
+const DEFAULTS: &str = "/first-run/defaults";
+const MATCHING: &str = "/first-run/matching";
+const GO_LIVE: &str = "/first-run/go-live";
+
+struct Choice {
+    value: String,
+    words: String,
+    chosen: bool,
+}
+
+struct Field {
+    id: String,
+    name: String,
+    label: String,
+    help: String,
+    value: String,
+    choices: Vec<Choice>,
+}
+
+struct Side {
+    name: String,
+    title: String,
+    fields: Vec<Field>,
+}
+
+#[derive(Template)]
+#[template(path = "first_defaults.html")]
+struct DefaultsPage {
+    base: Base,
+    steps: Vec<Step>,
+    sides: Vec<Side>,
+    next: &'static str,
+}
+
+struct Reading {
+    title: String,
+    begun: Begun,
+}
+
+#[derive(Template)]
+#[template(path = "first_matching.html")]
+struct MatchingPage {
+    base: Base,
+    steps: Vec<Step>,
+    readings: Vec<Reading>,
+    percent: Option<String>,
+    next: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "first_live.html")]
+struct LivePage {
+    base: Base,
+    steps: Vec<Step>,
+    flows: Vec<(String, bool)>,
+    stock: bool,
+    ready: bool,
+    lacking: Vec<String>,
+}
+
+/// Everything the steps follow from.
+struct Progress {
+    choices: Vec<ConnectorChoice>,
+    beginnings: Vec<Beginning>,
+    chosen: bool,
+    begun: bool,
+}
+
+impl Progress {
+    async fn of(asked: &Asked<'_>) -> Result<Self, Failure> {
+        let handle = &asked.site.handle;
+        let beginnings = handle.beginnings().await?;
+        let mut chosen = false;
+        for of in beginnings.iter().filter(|b| b.takes_orders) {
+            if let Ok(form) = handle.form(&of.name).await {
+                let mut fields = form.fields.iter();
+                chosen |= fields.any(|f| f.kind == Kind::Lookup && f.value.is_some());
+            }
+        }
+        Ok(Self {
+            choices: handle.connector_choices().await?,
+            beginnings,
+            chosen,
+            begun: handle.possible_flows().iter().any(|flow| flow.begun),
+        })
+    }
+
+    /// The step of one side: its connection, or what it can be made of.
+    fn side(&self, is: impl Fn(bool, bool) -> bool, otherwise: &str) -> (String, String, bool) {
+        let mut there = self.beginnings.iter();
+        if let Some(b) = there.find(|b| is(b.takes_orders, b.gives_orders)) {
+            return (b.title.clone(), place(&b.name), b.reached);
+        }
+        let of = |c: &&ConnectorChoice| is(c.takes_orders, c.gives_orders);
+        let fitting: Vec<&ConnectorChoice> = self.choices.iter().filter(of).collect();
+        match fitting[..] {
+            [only] => {
+                let id = utf8_percent_encode(&only.id, NON_ALPHANUMERIC);
+                let href = format!("/new-connection?connector={id}");
+                (only.title.clone(), href, false)
+            }
+            _ => (otherwise.to_owned(), "/new-connection".to_owned(), false),
+        }
+    }
+
+    fn read(&self) -> bool {
+        !self.beginnings.is_empty() && self.beginnings.iter().all(Beginning::is_complete)
+    }
+
+    fn steps(&self, here: &str) -> Vec<Step> {
+        let (sales, sales_at, sales_done) =
+            self.side(|takes, _| takes, "Where orders become sales");
+        let (orders, orders_at, orders_done) =
+            self.side(|takes, gives| gives && !takes, "Where orders come from");
+        let connected = sales_done && orders_done;
+        let all = [
+            ("Password".to_owned(), "/password".to_owned(), true),
+            (sales, sales_at, sales_done),
+            (orders, orders_at, orders_done),
+            (
+                "Defaults".to_owned(),
+                DEFAULTS.to_owned(),
+                connected && self.chosen,
+            ),
+            (
+                "Matching".to_owned(),
+                MATCHING.to_owned(),
+                connected && self.read(),
+            ),
+            ("Go live".to_owned(), GO_LIVE.to_owned(), self.begun),
+        ];
+        let steps = all.into_iter().enumerate();
+        steps
+            .map(|(at, (word, href, done))| Step {
+                number: at + 1,
+                current: here == href,
+                word,
+                href,
+                done,
+            })
+            .collect()
+    }
+}
+
+/// The row of steps for a page of the set-up; empty once it is over.
+pub(super) async fn steps(asked: &Asked<'_>, here: &str) -> Result<Vec<Step>, Failure> {
+    let standing = Progress::of(asked).await?;
+    if standing.begun {
+        return Ok(Vec::new());
+    }
+    Ok(standing.steps(here))
+}
+
+/// Where a set-up goes on.
+pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let standing = Progress::of(asked).await?;
+    if standing.begun {
+        return Ok(answer::see_other("/today"));
+    }
+    let steps = standing.steps("");
+    let next = steps.iter().find(|step| !step.done);
+    Ok(answer::see_other(next.map_or("/today", |step| &step.href)))
+}
+
+fn id(text: &str) -> String {
+    let part = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    text.chars().map(part).collect()
+}
+
+/// What a sale or a message cannot be made without, or would be made of blindly: values of the vendor's own lists.
+fn is_default(field: &FormField) -> bool {
+    field.group != "connection" && field.kind == Kind::Lookup
+}
+
+fn field(of: &str, field: &FormField, offered: Vec<(String, String)>) -> Field {
+    let value = field.value.clone().unwrap_or_default();
+    let known = offered.iter().any(|(offer, _)| *offer == value);
+    let mut choices = Vec::new();
+    if !offered.is_empty() {
+        let nothing = (String::new(), "Nothing chosen".to_owned());
+        let other = (!value.is_empty() && !known).then(|| (value.clone(), value.clone()));
+        let all = std::iter::once(nothing).chain(other).chain(offered);
+        choices.extend(all.map(|(offer, words)| Choice {
+            chosen: offer == value,
+            value: offer,
+            words,
+        }));
+    }
+    Field {
+        id: format!("s-{}-{}", id(of), id(&field.key)),
+        name: format!("s.{}", field.key),
+        label: field.label.clone(),
+        help: field.help.clone(),
+        value,
+        choices,
+    }
+}
+
+async fn side(asked: &Asked<'_>, form: Form) -> Side {
+    let handle = &asked.site.handle;
+    let fields: Vec<&FormField> = form.fields.iter().filter(|f| is_default(f)).collect();
+    let keys: Vec<String> = fields.iter().map(|f| f.key.clone()).collect();
+    let offered = handle.offered_for(&form.name, &keys).await;
+    let fields = fields.into_iter().zip(offered);
+    Side {
+        fields: fields
+            .map(|(f, offers)| field(&form.name, f, offers))
+            .collect(),
+        name: form.name,
+        title: form.title,
+    }
+}
+
+/// Defaults, chosen from the vendors' own lists.
+pub(crate) async fn defaults(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let handle = &asked.site.handle;
+    let mut sides = Vec::new();
+    for of in handle.beginnings().await?.iter().filter(|b| b.reached) {
+        let form = handle.form(&of.name).await?;
+        if form.fields.iter().any(is_default) {
+            sides.push(side(asked, form).await);
+        }
+    }
+    let (base, _) = base(asked, DEFAULTS, "Set-up, defaults").await?;
+    let page = DefaultsPage {
+        steps: steps(asked, DEFAULTS).await?,
+        base,
+        sides,
+        next: MATCHING,
+    };
+    render(StatusCode::OK, &page)
+}
+
+/// Saves the defaults of one connection.
+pub(crate) async fn save_defaults(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let handle = &asked.site.handle;
+    let form = handle
+        .form(asked.form.filled("connection").unwrap_or_default())
+        .await?;
+    let (settings, _) = entered(asked, &form);
+    let draft = Draft {
+        name: form.name,
+        connector: form.connector,
+        title: None,
+        private: None,
+        settings,
+        secrets: Vec::new(),
+    };
+    let notice = match handle.save_connection(draft, &asked.who).await {
+        Ok(Saved::Done(_)) => Notice {
+            text: format!("The defaults of {} are saved.", form.title),
+            ..Notice::default()
+        },
+        Ok(Saved::Mistakes(mistakes)) => Notice {
+            bad: true,
+            text: mistakes.first().map_or_else(
+                || "Nothing was saved.".to_owned(),
+                |m| format!("Nothing was saved. {}", sentence(&m.message)),
+            ),
+            hint: mistakes.into_iter().next().and_then(|m| m.hint),
+            ..Notice::default()
+        },
+        Err(error) => not_done(error),
+    };
+    Ok(asked.say(DEFAULTS, notice))
+}
+
+/// What was read, and how much of what orders name is matched.
+pub(crate) async fn matching(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let handle = &asked.site.handle;
+    let beginnings = handle.beginnings().await?;
+    let readings = beginnings.iter().filter(|b| !b.reads.is_empty());
+    let items = handle.items(ItemsQuery::default()).await?;
+    let all: u64 = items.counts.iter().map(|(_, n)| n).sum();
+    let matched = items
+        .counts
+        .iter()
+        .filter(|(standing, _)| matches!(standing, Standing::ByHand | Standing::Automatic));
+    let matched: u64 = matched.map(|(_, n)| n).sum();
+    let (base, _) = base(asked, MATCHING, "Set-up, matching").await?;
+    let page = MatchingPage {
+        steps: steps(asked, MATCHING).await?,
+        base,
+        readings: readings
+            .map(|b| Reading {
+                title: b.title.clone(),
+                begun: beginning::compose(b),
+            })
+            .collect(),
+        percent: (all > 0).then(|| {
+            let percent = matched * 100 / all;
+            let items = count(all, "item", "items");
+            format!("{percent} % matched: {matched} of {items} that orders name.")
+        }),
+        next: GO_LIVE,
+    };
+    render(StatusCode::OK, &page)
+}
+
+/// What begins, and what is not ready for it.
+pub(crate) async fn go_live(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let handle = &asked.site.handle;
+    let flows = handle.possible_flows();
+    let steps = Progress::of(asked).await?.steps(GO_LIVE);
+    let undone = steps
+        .iter()
+        .filter(|step| !step.done && step.href != GO_LIVE);
+    let lacking = undone.map(|step| format!("{}. {}", step.number, step.word));
+    let (base, _) = base(asked, GO_LIVE, "Set-up, go live").await?;
+    let page = LivePage {
+        base,
+        stock: flows
+            .iter()
+            .any(|flow| flow.entity == Entity::InventoryLevel),
+        ready: !flows.is_empty(),
+        lacking: lacking.collect(),
+        flows: flows
+            .into_iter()
+            .map(|flow| (flow.title, flow.begun))
+            .collect(),
+        steps,
+    };
+    render(StatusCode::OK, &page)
+}
+
+/// Lets the flows begin.
+pub(crate) async fn begin(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let which = match asked.form.get("which") {
+        Some("stock") => Which::Stock,
+        Some("all") => Which::All,
+        _ => return Err(Failure::bad("nothing was chosen").hint("Choose what is to begin.")),
+    };
+    let begun = asked.site.handle.begin_flows(which, &asked.who).await;
+    Ok(match begun {
+        Ok(flows) => {
+            let flows = u64::try_from(flows).unwrap_or(u64::MAX);
+            let notice = Notice {
+                text: format!("{} begun.", count(flows, "flow has", "flows have")),
+                hint: Some("What needs you appears under Needs attention.".to_owned()),
+                ..Notice::default()
+            };
+            asked.say("/today", notice)
+        }
+        Err(error) => asked.say(GO_LIVE, not_done(error)),
+    })
+}

@@ -1,0 +1,251 @@
+//! The first run in a real browser against both sandboxes: from an empty data folder through the set-up to an order that was
+//! shipped; the approval with everything that can go wrong. At 360 pixels, and no secret on any page.
+
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+mod browser;
+mod shop;
+
+use browser::Browser;
+use serde_json::{Value, json};
+use shop::{Shop, Town, town};
+use waybill_sim::ports::free_port;
+
+const PASSWORD: &str = "four words of mine";
+
+struct Story<'t> {
+    browser: Browser,
+    page: String,
+    town: &'t Town,
+}
+
+impl Story<'_> {
+    fn go(&mut self, place: &str) {
+        let address = format!("{}{place}", self.page);
+        self.browser.open(&address);
+        self.narrow();
+    }
+
+    /// Nothing is wider than the window.
+    fn narrow(&mut self) {
+        let wide = "(() => { const wide = [...document.querySelectorAll('body *')] \
+             .filter(e => e.getBoundingClientRect().right > 360 && !e.closest('.scroll, .sr, pre')); \
+             return document.documentElement.scrollWidth <= 360 ? '' : wide.map(e => e.outerHTML.slice(0, 200)).join('\\n'); })()";
+        let wide = self.browser.value(wide);
+        assert_eq!(wide, Ok(json!("")), "{}", self.browser.text());
+    }
+
+    fn first_login(&mut self, code: &str) {
+        self.go("/login");
+        self.browser.fill(&[("#pw", code)]);
+        self.browser.press("button.go");
+        self.browser.words("Choose your password");
+        self.browser.fill(&[("#pw", PASSWORD), ("#pw2", PASSWORD)]);
+        self.browser.press("button.go");
+        self.browser.words("Your password is saved");
+        self.narrow();
+    }
+
+    /// The ERP's connection is filled in, at first with a mistake.
+    fn fill_in_erp(&mut self) {
+        self.browser.press("#begin");
+        self.browser.wait("document.querySelector('#s-app-ref')");
+        self.narrow();
+        self.browser.press("#set-up button.go");
+        self.browser.words("to correct");
+        let api = format!("{}/public-api/simaccount", self.town.house.erp.api);
+        let oauth = self.town.house.erp.api.clone();
+        self.browser.fill(&[
+            ("#name", "erp"),
+            ("#s-account", "simaccount"),
+            ("#s-base-url", &api),
+            ("#s-auth", "oauth"),
+            ("#s-app-ref", "simaccount_waybill"),
+            ("#s-dev-ref", "simdev"),
+            ("#s-oauth-url", &oauth),
+            ("#s-currency", "USD"),
+            ("#private", "on"),
+        ]);
+        self.browser.press("#set-up button.go");
+        self.browser.words("Now connect: you approve at");
+        self.narrow();
+    }
+
+    fn to_the_vendor(&mut self) {
+        self.browser.press("#connect");
+        self.browser
+            .words("Let simaccount_waybill work with this account?");
+    }
+
+    /// Denied, wrong, late, and then approved.
+    fn approve(&mut self) {
+        self.to_the_vendor();
+        self.browser.press("#deny");
+        self.browser.words("It was not approved there");
+        self.narrow();
+        self.go("/connect/erp?code=made-up&state=made-up");
+        self.browser.words("Nobody here waits for this answer");
+        self.go("/connections/erp");
+        self.town.erp("POST", "settings", &json!({"codeLifeMs": 0}));
+        self.to_the_vendor();
+        self.browser.press("#approve");
+        self.browser.words("has either expired or does not exist");
+        self.town
+            .erp("POST", "settings", &json!({"codeLifeMs": 600_000}));
+        self.to_the_vendor();
+        self.browser.press("#approve");
+        self.browser.words("Connected.");
+        self.narrow();
+    }
+
+    fn fill_in_network(&mut self) {
+        self.browser.press("#next");
+        self.browser.wait("document.querySelector('#s-api-url')");
+        self.narrow();
+        let api = format!("{}/api/v3", self.town.house.network.api);
+        self.browser.fill(&[
+            ("#name", "network"),
+            ("#s-api-url", &api),
+            ("#c-client-client-id", "sandbox-client"),
+            ("#c-client-client-secret", "sandbox-secret"),
+            ("#private", "on"),
+        ]);
+        self.browser.press("#set-up button.go");
+        self.browser.words("Saved, and the test succeeded");
+        self.narrow();
+    }
+
+    fn defaults(&mut self) {
+        self.browser.press("#next");
+        self.browser
+            .wait("document.querySelector('#s-erp-order-status')");
+        self.narrow();
+        // Values of the vendor's own lists: one that is not in them could not be chosen.
+        self.browser.fill(&[
+            ("select#s-erp-order-status", "22"),
+            ("select#s-erp-cancel-status", "5"),
+            ("select#s-erp-channel", "3"),
+            ("select#s-erp-warehouse", "2"),
+            ("select#s-erp-price-list", "3"),
+            ("select#s-erp-tax-code", "Z"),
+            ("select#s-erp-nominal-code", "4000"),
+            ("select#s-erp-shipping-method", "11"),
+        ]);
+        self.browser.press("form.sheet button.go");
+        self.browser.words("are saved");
+    }
+
+    /// The first data is read, and the flows begin.
+    fn go_live(&mut self) {
+        self.go("/first-run/matching");
+        let read = "fetch('/first-run/matching').then(a => a.text()).then(t => t.includes('Everything was read') && !t.includes('Being read'))";
+        self.browser.wait(read);
+        self.go("/history");
+        self.browser.words("Read everything for the first time");
+        self.go("/first-run/go-live");
+        self.browser.press("button[value=all]");
+        self.browser.words("have begun");
+        self.narrow();
+    }
+
+    /// Fills in what cards ask for until the order is that far.
+    fn until(&mut self, number: &str, state: &str) {
+        for _ in 0..40 {
+            let look = format!(
+                "(async () => {{ for (;;) {{ \
+                 const rows = await (await fetch('/api/v1/orders?q={number}')).json(); \
+                 if (rows.rows.some(o => o.stage === '{state}')) return 'there'; \
+                 const cards = await (await fetch('/api/v1/cards')).json(); \
+                 const open = cards.cards.filter(c => !c.ignored); \
+                 if (open.length) return JSON.stringify(open[0]); \
+                 await new Promise(r => setTimeout(r, 200)); }} }})()"
+            );
+            let found = self.browser.value(&look).unwrap();
+            if found == "there" {
+                return;
+            }
+            let card: Value = serde_json::from_str(found.as_str().unwrap()).unwrap();
+            self.fill_card(&card);
+        }
+        panic!("{number} never was {state}\n{}", self.browser.text());
+    }
+
+    fn fill_card(&mut self, card: &Value) {
+        let gap = &card["cell"]["gap"];
+        let code = match (gap["table"].as_str(), gap["value"].as_str()) {
+            (Some("shipping-methods"), Some(value)) if value.parse::<u32>().is_ok() => {
+                "UPS|Ground|UPCG"
+            }
+            (Some("shipping-methods"), _) => "11",
+            (Some("warehouses"), Some(value)) if value.parse::<u32>().is_ok() => "WH1",
+            (Some("warehouses"), _) => "2",
+            _ => panic!("an unexpected card: {card:#}"),
+        };
+        self.go("/attention");
+        let id = card["id"].as_str().unwrap();
+        let field = format!("article[id=\"{id}\"] [name=code]");
+        self.browser.fill(&[(&field, code)]);
+        self.browser
+            .press(&format!("article[id=\"{id}\"] button.go"));
+        self.browser
+            .wait(&format!("!document.querySelector('article[id=\"{id}\"]')"));
+    }
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "what was not looked at is said loudly")]
+fn a_merchant_gets_from_nothing_to_a_shipped_order() {
+    let Some(program) = browser::program() else {
+        eprintln!(
+            "SKIPPED: no Chromium on this machine: the first run was not looked at in a browser"
+        );
+        return;
+    };
+    let town = town();
+    town.hurry();
+    let shop = Shop::nothing();
+    let port = free_port();
+    shop.listen(&format!("127.0.0.1:{port}"), "");
+    let _agent = shop.start();
+    let code = std::fs::read_to_string(shop.data().join("first-password")).unwrap();
+    let mut story = Story {
+        browser: Browser::start(&program, (360, 800)),
+        page: format!("http://127.0.0.1:{port}"),
+        town,
+    };
+    story.first_login(code.trim());
+    story.fill_in_erp();
+    story.approve();
+    story.fill_in_network();
+    story.defaults();
+    story.go_live();
+    let wish = json!({"po": "PO-FIRST-1", "lines": [{"sku": "TEE-BLK-M", "quantity": 2, "cost_cents": 950}]});
+    let made = town.control("POST", "orders", &wish);
+    assert!(made["error"].is_null(), "{made:#}");
+    story.until("PO-FIRST-1", "created");
+    let sales = town.erp("GET", "sales", &Value::Null);
+    let mut all = sales["orders"].as_array().unwrap().iter();
+    let sale = all.find(|sale| sale["ref"] == "PO-FIRST-1").unwrap();
+    let id = sale["id"].as_i64().unwrap();
+    let note = json!({"stage": "shipped", "reference": "1Z999AA10000000002"});
+    town.erp("POST", &format!("order/{id}/note"), &note);
+    story.until("PO-FIRST-1", "shipped");
+    for place in [
+        "/connections/erp",
+        "/connections/network",
+        "/connections",
+        "/settings",
+        "/history",
+        "/today",
+    ] {
+        story.go(place);
+        let html = story
+            .browser
+            .value("document.documentElement.outerHTML")
+            .unwrap();
+        assert!(
+            !html.as_str().unwrap().contains("sandbox-secret"),
+            "{place}"
+        );
+    }
+}
