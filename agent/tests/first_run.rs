@@ -71,7 +71,7 @@ impl Story<'_> {
         self.narrow();
     }
 
-    fn to_the_vendor(&mut self) {
+    fn leave_for_the_vendor(&mut self) {
         self.browser.press("#connect");
         self.browser
             .words("Let simaccount_waybill work with this account?");
@@ -79,7 +79,7 @@ impl Story<'_> {
 
     /// Denied, wrong, late, and then approved.
     fn approve(&mut self) {
-        self.to_the_vendor();
+        self.leave_for_the_vendor();
         self.browser.press("#deny");
         self.browser.words("It was not approved there");
         self.narrow();
@@ -87,12 +87,12 @@ impl Story<'_> {
         self.browser.words("Nobody here waits for this answer");
         self.go("/connections/erp");
         self.town.erp("POST", "settings", &json!({"codeLifeMs": 0}));
-        self.to_the_vendor();
+        self.leave_for_the_vendor();
         self.browser.press("#approve");
         self.browser.words("has either expired or does not exist");
         self.town
             .erp("POST", "settings", &json!({"codeLifeMs": 600_000}));
-        self.to_the_vendor();
+        self.leave_for_the_vendor();
         self.browser.press("#approve");
         self.browser.words("Connected.");
         self.narrow();
@@ -193,7 +193,6 @@ impl Story<'_> {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "what was not looked at is said loudly")]
 fn a_merchant_gets_from_nothing_to_a_shipped_order() {
     let Some(program) = browser::program() else {
         eprintln!(

@@ -457,36 +457,6 @@ const PAGES: &[Entry] = &[
         Access::User,
         "Try again from the step that stopped.",
     ),
-    get(
-        "/connections",
-        Route::Connections,
-        Access::User,
-        "Each side.",
-    ),
-    post(
-        "/connections/{name}/poll",
-        Route::Poll,
-        Access::User,
-        "Read now.",
-    ),
-    post(
-        "/connections/{name}/probe",
-        Route::Probe,
-        Access::User,
-        "Test.",
-    ),
-    post(
-        "/connections/{name}/pause",
-        Route::Pause,
-        Access::User,
-        "Pause.",
-    ),
-    post(
-        "/connections/{name}/resume",
-        Route::Resume,
-        Access::User,
-        "Go on.",
-    ),
     post(
         "/flows/{entity}/{from}/{to}/pause",
         Route::PauseFlow,

@@ -5,6 +5,36 @@ use crate::routes::{Access, Entry, Route, get, post};
 /// The table.
 pub(crate) const CONNECT: &[Entry] = &[
     get(
+        "/connections",
+        Route::Connections,
+        Access::User,
+        "Each side.",
+    ),
+    post(
+        "/connections/{name}/poll",
+        Route::Poll,
+        Access::User,
+        "Read now.",
+    ),
+    post(
+        "/connections/{name}/probe",
+        Route::Probe,
+        Access::User,
+        "Test.",
+    ),
+    post(
+        "/connections/{name}/pause",
+        Route::Pause,
+        Access::User,
+        "Pause.",
+    ),
+    post(
+        "/connections/{name}/resume",
+        Route::Resume,
+        Access::User,
+        "Go on.",
+    ),
+    get(
         "/new-connection",
         Route::NewConnection,
         Access::User,

@@ -13,6 +13,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("/usr/bin/gcc", "gcc"),
     ("/etc/ssl/certs/ca-certificates.crt", "ca-certificates"),
     ("/usr/bin/promtool", "prometheus"),
+    // What a merchant has before his eyes; the first run is looked at in it.
+    ("/usr/bin/chromium", "chromium"),
     // The file server that the tests of SFTP talk to.
     ("/usr/sbin/sshd", "openssh-server"),
     // For the packages on a system of their own; see `tests/box/src/tools.rs`.

@@ -60,6 +60,7 @@ pub(crate) fn all(may_install: bool) -> Vec<Step> {
             ])
         }),
         step("tests", |_| tests()),
+        step("the first run in a browser", |_| Ok(browser())),
         step("documentation", |_| documentation()),
         step("bans, licences, sources", install::deny),
         late("both ways to build a guest", |_| both_ways()),
@@ -224,6 +225,20 @@ fn prometheus() -> anyhow::Result<Done> {
         (true, (passed, 0, skipped)) if passed > 0 => Ok(Done::Passed { passed, skipped }),
         (_, (_, failed, _)) => bail!("{failed} tests failed ({})", output.status),
     }
+}
+
+/// The step `tests` looks at the first run in a browser, and passes where there is none: that is said here.
+fn browser() -> Done {
+    let programs = ["chromium", "chromium-browser", "google-chrome", "chrome"];
+    if programs
+        .iter()
+        .any(|name| Path::new("/usr/bin").join(name).exists())
+    {
+        return ONE;
+    }
+    let why =
+        "the first run was not looked at in a browser; install by hand: apt-get install chromium";
+    Done::Skipped(why.to_owned())
 }
 
 fn demo(arguments: &[&str]) -> anyhow::Result<Done> {

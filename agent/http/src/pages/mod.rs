@@ -104,6 +104,22 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::Poll | Route::Probe | Route::Pause | Route::Resume => {
             connections::command(asked).await
         }
+        Route::PauseFlow | Route::ResumeFlow | Route::RunFlow => flows::command(asked).await,
+        Route::Connectors => connectors::show(asked).await,
+        Route::AcceptConnector
+        | Route::RollBackConnector
+        | Route::ChooseConnector
+        | Route::RetryConnector => connectors::command(asked).await,
+        Route::History => history::show(asked).await,
+        Route::Users => users::show(asked).await,
+        Route::ChangeUsers => users::command(asked).await,
+        _ => set_up(asked).await,
+    }
+}
+
+/// Answers a route of what is set up.
+async fn set_up(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    match asked.entry.route {
         Route::NewConnection => connecting::choose(asked).await,
         Route::Connection => connecting::show(asked).await,
         Route::AddConnection | Route::ChangeConnection => connecting::save(asked).await,
@@ -117,21 +133,12 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::CameBack => approval::back(asked).await,
         Route::FinishConsent => approval::finish(asked).await,
         Route::TakeCode => approval::by_hand(asked).await,
-        Route::PauseFlow | Route::ResumeFlow | Route::RunFlow => flows::command(asked).await,
         Route::Practice => practice::show(asked).await,
         Route::TurnPractice | Route::ApplyPractised | Route::DiscardPractised => {
             practice::command(asked).await
         }
-        Route::Connectors => connectors::show(asked).await,
-        Route::AcceptConnector
-        | Route::RollBackConnector
-        | Route::ChooseConnector
-        | Route::RetryConnector => connectors::command(asked).await,
-        Route::History => history::show(asked).await,
         Route::Alerts => alerts::show(asked).await,
         Route::ChangeAlerts => alerts::command(asked).await,
-        Route::Users => users::show(asked).await,
-        Route::ChangeUsers => users::command(asked).await,
         _ => Err(Failure::not_found("This page")),
     }
 }
