@@ -105,6 +105,12 @@ fn failure(error: IoError) -> Failure {
             format!("This connector may not reach {what}."),
             "Grant it on the Connectors page, or correct the file server in this connection's settings.",
         ),
+        // The server moves a file away once it was read: whoever still reads there would miss it.
+        IoError::Denied(Denial::Practice) => Problem::new(
+            "practice-leaves-files",
+            "Practice: files are left on DSCO's file server, since reading one takes it away there.",
+            "Read orders by the API while you practise, or go live.",
+        ),
         IoError::Denied(_) => Problem::new(
             "read-only-call",
             "The connector tried to change a file during a read-only call.",
@@ -147,5 +153,18 @@ impl Pieces for Reading<'_> {
         let piece = self.spool.read(self.at, PIECE);
         self.at += piece.len() as u64;
         piece
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn practice_says_why_files_stay_where_they_are() {
+        let Failure::Rejected(problem) = failure(IoError::Denied(Denial::Practice)) else {
+            panic!("it is no failure that goes by itself");
+        };
+        assert_eq!(problem.code, "practice-leaves-files");
     }
 }
