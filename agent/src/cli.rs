@@ -512,6 +512,22 @@ mod tests {
     }
 
     #[test]
+    fn practice_and_settings_are_understood() {
+        for line in [
+            "waybill practice list --fields",
+            "waybill practice on --flow shipment --retailer 1001",
+            "waybill practice live --discard late",
+            "waybill practice discard 7 8 --reason twice",
+            "waybill settings export",
+            "waybill settings compare 3",
+            "waybill settings restore 3 --yes",
+            "waybill settings import f --dry-run",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
     fn what_contradicts_itself_is_refused() {
         for line in [
             "waybill",

@@ -31,7 +31,7 @@ pub(crate) struct ExportSettings {
 #[derive(Debug, Args)]
 pub(crate) struct OneVersion {
     /// Its number; 0 is before the first change.
-    #[arg(value_name = "VERSION")]
+    #[arg(id = "settings-version", value_name = "VERSION")]
     pub(crate) version: u64,
 }
 
