@@ -42,9 +42,10 @@ async fn export(agent: &Agent, args: &ExportSettings) -> Result<(), Failure> {
         return Ok(());
     };
     crate::mappings::write(path, &file)?;
-    agent
-        .out
-        .line(format!("Everything that is set was written to `{}`.", path.display()));
+    agent.out.line(format!(
+        "Everything that is set was written to `{}`.",
+        path.display()
+    ));
     agent
         .out
         .value(&json!({"file": path.display().to_string()}));
@@ -58,14 +59,31 @@ async fn versions(agent: &Agent) -> Result<(), Failure> {
     let rows: Vec<Vec<String>> = list(changes)
         .iter()
         .map(|change| {
-            let told = ["version", "key", "connection", "retailer", "old", "new", "who"];
+            let told = [
+                "version",
+                "key",
+                "connection",
+                "retailer",
+                "old",
+                "new",
+                "who",
+            ];
             let mut row: Vec<String> = told.iter().map(|name| text(&change[name])).collect();
             row.push(time(&change["at"]));
             row
         })
         .collect();
     agent.out.table(
-        &["VERSION", "SETTING", "CONNECTION", "RETAILER", "FROM", "TO", "BY", "AT"],
+        &[
+            "VERSION",
+            "SETTING",
+            "CONNECTION",
+            "RETAILER",
+            "FROM",
+            "TO",
+            "BY",
+            "AT",
+        ],
         &rows,
     );
     Ok(())

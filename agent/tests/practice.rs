@@ -104,7 +104,11 @@ fn comes_back(shop: &Shop) {
         assert!(!text.contains(secret), "a secret is in the file");
     }
     let same = answer(&shop.run(&["settings", "import", "all.toml", "--dry-run", "--json"]));
-    assert_eq!(list(&same["difference"]["changes"]), &[] as &[Value], "{same:#}");
+    assert_eq!(
+        list(&same["difference"]["changes"]),
+        &[] as &[Value],
+        "{same:#}"
+    );
     let versions = answer(&shop.run(&["settings", "versions", "--json"]));
     let mut rows = list(&versions).iter();
     let live = rows.find(|row| row["key"] == "practice.mode").unwrap();
