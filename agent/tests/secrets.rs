@@ -9,7 +9,7 @@ mod shop;
 use flate2::read::GzDecoder;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use shop::{Shop, json as answer, stderr, stdout, town};
+use shop::{Shop, json as told, stderr, stdout, town};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -52,18 +52,19 @@ impl Page {
             form.len()
         );
         stream.write_all(head.as_bytes()).unwrap();
-        let mut heard = Vec::new();
-        stream.read_to_end(&mut heard).unwrap();
-        let end = heard.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8_lossy(&heard[..end]).into_owned();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8_lossy(&answer[..end]).into_owned();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, head, heard[end + 4..].to_vec())
+        (status, head, answer[end + 4..].to_vec())
     }
 
     fn keep_cookie(&mut self, head: &str) {
         let mut lines = head.lines();
         let set = lines.find_map(|line| line.strip_prefix("set-cookie: "));
-        self.cookie = set.unwrap().split(';').next().unwrap().to_owned();
+        let set = set.unwrap().split(';').next().unwrap();
+        set.clone_into(&mut self.cookie);
     }
 
     /// The first login, with the code from its file.
@@ -133,7 +134,7 @@ fn plant(shop: &Shop, name: &str, value: &str) {
 fn waits_for_a_sale(shop: &Shop, po: &str) {
     for _ in 0..600 {
         let found = shop.run(&["order", po, "--json"]);
-        if found.status.success() && answer(&found)["order"]["sale"].is_string() {
+        if found.status.success() && told(&found)["order"]["sale"].is_string() {
             return;
         }
         std::thread::sleep(Duration::from_millis(100));
@@ -180,7 +181,7 @@ fn no_secret_is_said_or_written_anywhere() {
     for (name, value) in ALERTS {
         plant(&shop, name, value);
     }
-    let added = answer(&shop.run(&["users", "add", "vera", "--json"]));
+    let added = told(&shop.run(&["users", "add", "vera", "--json"]));
     waits_for_a_sale(&shop, "PO-SECRETS-1");
 
     let mut planted: Vec<String> = SECRETS.iter().map(|(_, s)| (*s).to_owned()).collect();
