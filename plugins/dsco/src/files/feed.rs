@@ -18,7 +18,7 @@ use waybill_sdk::log::Level;
 use waybill_sdk::types::Failure;
 
 /// Orders of one page: each is some kilobytes in the agent.
-const ORDERS: u64 = 2_000;
+const ORDERS: u64 = 1_000;
 /// How often the archive is compared with what was read.
 const COMPARE_MS: i64 = 600_000;
 /// New files that are watched at once; others wait for their turn.

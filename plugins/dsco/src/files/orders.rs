@@ -6,7 +6,7 @@
 use super::table::{Mistake, Pieces, Place, Row, Table};
 use crate::wire::order::Order as WireOrder;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use waybill_sdk::commerce::Decimal;
 use waybill_sdk::date;
 use waybill_sdk::decimal::ZERO;
@@ -71,6 +71,18 @@ impl Seen {
         }
     }
 
+    /// Whether it has as many lines as it says.
+    fn is_whole(&self) -> Result<(), Mistake> {
+        match self.told_lines {
+            Some(told) if told.to_whole() != i64::try_from(self.lines.len()).ok() => Err(Mistake {
+                row: self.first,
+                column: Some("number_of_line_items".to_owned()),
+                why: format!("the order says {told} lines and has {}", self.lines.len()),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     fn add(&mut self, row: &Row) -> Result<(), Mistake> {
         self.last = row.number;
         for (column, head) in HEADS.iter().zip(self.heads) {
@@ -100,6 +112,39 @@ impl Seen {
     }
 }
 
+/// Checks a table whose orders follow each other, and counts them; none where one comes again after another.
+fn together<P: Pieces>(mut table: Table<P>) -> Result<Option<usize>, Mistake> {
+    let mut ended: BTreeSet<u64> = BTreeSet::new();
+    let mut current: Option<(String, Seen)> = None;
+    while let Some(row) = table.next()? {
+        check(&row)?;
+        let key = key(&row)?;
+        match &mut current {
+            Some((known, seen)) if known == key => seen.add(&row)?,
+            _ => {
+                // The rest of it may come later.
+                if current
+                    .as_ref()
+                    .is_some_and(|(_, seen)| seen.is_whole().is_err())
+                {
+                    return Ok(None);
+                }
+                // Two keys of one hash are taken for one that comes again, which costs memory only.
+                if !ended.insert(hash(key.as_bytes())) {
+                    return Ok(None);
+                }
+                let mut seen = Seen::of(&row);
+                seen.add(&row)?;
+                current = Some((key.to_owned(), seen));
+            }
+        }
+    }
+    if let Some((_, seen)) = &current {
+        seen.is_whole()?;
+    }
+    Ok(Some(ended.len()))
+}
+
 /// The orders of a file.
 pub(crate) struct Orders<P> {
     table: Table<P>,
@@ -115,14 +160,19 @@ pub(crate) struct Orders<P> {
 impl<P: Pieces> Orders<P> {
     /// Checks the whole file. `pieces` gives it from the beginning, each time it is called.
     pub(crate) fn open(delimiter: u8, mut pieces: impl FnMut() -> P) -> Result<Self, Mistake> {
+        // Mostly the rows of an order stand together, and little is to be remembered of it.
+        if let Some(count) = together(Table::open(pieces(), delimiter, REQUIRED)?)? {
+            return Ok(Self::new(
+                Table::open(pieces(), delimiter, REQUIRED)?,
+                count,
+            ));
+        }
         let mut all: BTreeMap<String, Seen> = BTreeMap::new();
         let mut table = Table::open(pieces(), delimiter, REQUIRED)?;
-        let mut scattered = false;
         while let Some(row) = table.next()? {
             check(&row)?;
             let key = key(&row)?;
             if let Some(seen) = all.get_mut(key) {
-                scattered |= seen.last + 1 != row.number;
                 seen.add(&row)?;
             } else {
                 let mut seen = Seen::of(&row);
@@ -131,20 +181,12 @@ impl<P: Pieces> Orders<P> {
             }
         }
         for seen in all.values() {
-            if let Some(told) = seen.told_lines
-                && told.to_whole() != i64::try_from(seen.lines.len()).ok()
-            {
-                return Err(Mistake {
-                    row: seen.first,
-                    column: Some("number_of_line_items".to_owned()),
-                    why: format!("the order says {told} lines and has {}", seen.lines.len()),
-                });
-            }
+            seen.is_whole()?;
         }
         let count = all.len();
         let ends = all.into_iter().map(|(key, seen)| (key, seen.last));
         Ok(Self {
-            ends: scattered.then(|| ends.collect()),
+            ends: Some(ends.collect()),
             ..Self::new(Table::open(pieces(), delimiter, REQUIRED)?, count)
         })
     }
