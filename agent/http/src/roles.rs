@@ -99,7 +99,7 @@ pub(crate) const fn least(entry: &Entry) -> Role {
 #[cfg(test)]
 mod tests {
     use super::{Role, least};
-    use crate::routes::{self, Access};
+    use crate::routes::{self, Access, Route};
 
     #[test]
     fn a_viewer_can_write_nothing_and_settings_are_the_admins() {
@@ -107,6 +107,8 @@ mod tests {
             if entry.method != "GET" {
                 assert!(least(entry) > Role::Viewer, "{}", entry.path);
             }
+            let leads = matches!(entry.route, Route::Leave | Route::FinishConsent);
+            assert!(!leads || least(entry) == Role::Admin, "{}", entry.path);
             let set = ["/settings", "/connectors", "/users"];
             if entry.method != "GET" && set.iter().any(|part| entry.path.contains(part)) {
                 assert_eq!(least(entry), Role::Admin, "{}", entry.path);
