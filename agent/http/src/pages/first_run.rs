@@ -18,6 +18,7 @@ use waybill_engine::connecting::{
 use waybill_engine::matching::ItemsQuery;
 use waybill_model::crosswalk::Standing;
 use waybill_model::document::Entity;
+use waybill_model::practice::PRACTICE;
 
 /// One step, as the row of steps shows it.
 pub(super) struct Step {
@@ -358,16 +359,27 @@ pub(crate) async fn go_live(asked: &Asked<'_>) -> Result<Answer, Failure> {
 pub(crate) async fn begin(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let which = match asked.form.get("which") {
         Some("stock") => Which::Stock,
-        Some("all") => Which::All,
+        Some("all" | "practice") => Which::All,
         _ => return Err(Failure::bad("nothing was chosen").hint("Choose what is to begin.")),
     };
-    let begun = asked.site.handle.begin_flows(which, &asked.who).await;
+    let (handle, who) = (&asked.site.handle, asked.who.as_str());
+    let practice = asked.form.get("which") == Some("practice");
+    // Before anything begins: a kill in between leaves nothing that sends.
+    if practice && let Err(error) = handle.set_setting(PRACTICE, "on", None, who).await {
+        return Ok(asked.say(GO_LIVE, not_done(error)));
+    }
+    let begun = handle.begin_flows(which, who).await;
     Ok(match begun {
         Ok(flows) => {
             let flows = u64::try_from(flows).unwrap_or(u64::MAX);
             let notice = Notice {
                 text: format!("{} begun.", count(flows, "flow has", "flows have")),
-                hint: Some("What needs you appears under Needs attention.".to_owned()),
+                hint: Some(if practice {
+                    "Nothing is sent: what would be is under Practice, where you go live, too."
+                        .to_owned()
+                } else {
+                    "What needs you appears under Needs attention.".to_owned()
+                }),
                 ..Notice::default()
             };
             asked.say("/today", notice)
