@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use waybill_sim::play::provisioning::{self, HURRY, INVOICES, Pace, SECRETS, Scene};
 
 /// Looks before a wait counts as stuck.
-const LOOKS: usize = 600;
+const LOOKS: usize = 1_800;
 /// Orders are read at once; what comes back is read when the agent starts, and not again today.
 const BLIND: Pace = Pace {
     notes: "80000",

@@ -13,7 +13,7 @@ use waybill_sim::check::check;
 use waybill_sim::play::provisioning::{self, HURRY, INVOICES, SECRETS, Scene};
 
 /// Looks before a wait counts as stuck.
-const LOOKS: usize = 600;
+const LOOKS: usize = 1_800;
 
 #[expect(
     clippy::disallowed_methods,

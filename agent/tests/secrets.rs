@@ -132,14 +132,18 @@ fn plant(shop: &Shop, name: &str, value: &str) {
     reason = "between two looks at another process; the state is what is waited for"
 )]
 fn waits_for_a_sale(shop: &Shop, po: &str) {
-    for _ in 0..600 {
+    for _ in 0..1_800 {
         let found = shop.run(&["order", po, "--json"]);
         if found.status.success() && told(&found)["order"]["sale"].is_string() {
             return;
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    panic!("{}", stdout(&shop.run(&["orders"])));
+    let asked = [&["orders"][..], &["cards"], &["status"]].map(|args| {
+        let output = shop.run(args);
+        stdout(&output) + &stderr(&output)
+    });
+    panic!("{}", asked.concat());
 }
 
 fn unpacked(shop: &Shop, said: &mut Said) {

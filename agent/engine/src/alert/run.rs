@@ -96,7 +96,7 @@ impl Handle {
         let Some(way) = self.way() else {
             return stop.cancelled().await;
         };
-        let (mut pinged, mut wait) = (Millis::MIN, FIRST_LOOK_MS);
+        let (mut pinged, mut wait) = (None, FIRST_LOOK_MS);
         loop {
             tokio::select! {
                 biased;
@@ -109,7 +109,7 @@ impl Handle {
         }
     }
 
-    async fn tell(&self, way: &Way, pinged: &mut Millis) -> Result<(), CommandError> {
+    async fn tell(&self, way: &Way, pinged: &mut Option<Millis>) -> Result<(), CommandError> {
         let found = self.read(look).await?;
         if found.before != found.after {
             let after = found.after.clone();
@@ -149,18 +149,19 @@ impl Handle {
         &self,
         way: &Way,
         wishes: &Wishes,
-        pinged: &mut Millis,
+        pinged: &mut Option<Millis>,
     ) -> Result<(), CommandError> {
         let now = self.now();
         let Some(url) = &wishes.ping else {
             return Ok(());
         };
-        let rested = now < *pinged || now - *pinged >= wishes.ping_every;
+        // A clock that was set back asks at once.
+        let rested = pinged.is_none_or(|at| now < at || now - at >= wishes.ping_every);
         // Whoever watches is to notice that nothing is read any more.
-        if !rested && *pinged != Millis::MIN || self.ready().is_err() {
+        if !rested || self.ready().is_err() {
             return Ok(());
         }
-        *pinged = now;
+        *pinged = Some(now);
         let became = way.0.call(url, None, wishes.private).await;
         let failed = became.err().map(|NotDelivered(why)| why);
         let note = move |tx: &mut waybill_store::Tx<'_>| {

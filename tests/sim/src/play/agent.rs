@@ -218,6 +218,7 @@ impl Place {
             .args(["apply", "--yes"])
             .arg(&file)
             .envs(provisioning::SECRETS)
+            .envs(provisioning::FILE_SECRETS)
             .stdin(Stdio::null())
             .output()
             .await?;

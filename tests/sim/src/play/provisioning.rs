@@ -265,10 +265,14 @@ pub fn cell_of(method: i64, code: Option<&str>) -> Option<String> {
 }
 
 /// The secrets by the environment names of the plan. They open nothing but the sandboxes.
-pub const SECRETS: [(&str, &str); 5] = [
-    ("NETWORK_FILES_USER", crate::sftp::LOGIN.0),
-    ("NETWORK_FILES_PASSWORD", crate::sftp::LOGIN.1),
+pub const SECRETS: [(&str, &str); 3] = [
     ("NETWORK_CLIENT_ID", "sandbox-client"),
     ("NETWORK_CLIENT_SECRET", "sandbox-secret"),
     ("ERP_STAFF_TOKEN", "sim-staff-token"),
+];
+
+/// The same of a plan in which files are exchanged.
+pub const FILE_SECRETS: [(&str, &str); 2] = [
+    ("NETWORK_FILES_USER", crate::sftp::LOGIN.0),
+    ("NETWORK_FILES_PASSWORD", crate::sftp::LOGIN.1),
 ];
