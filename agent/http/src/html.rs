@@ -4,6 +4,7 @@
 use askama::filters::HtmlSafe;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _, Zoned};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt::{self, Write};
 use waybill_engine::view::{DeadlineKind, Tone};
 use waybill_model::decimal::Decimal;
@@ -197,6 +198,17 @@ pub(crate) fn set_by(by: DeadlineSource, source: &str) -> String {
         DeadlineSource::Line => "On a line of the PO".to_owned(),
         DeadlineSource::Network => format!("The retailer's rules, worked out by {source}"),
     }
+}
+
+/// A text as one part of an address.
+pub(crate) fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// A text as part of an id on a page.
+pub(crate) fn id(text: &str) -> String {
+    let part = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    text.chars().map(part).collect()
 }
 
 /// `1 order`, `4 orders`.

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use subtle::ConstantTimeEq;
 use tokio::sync::{Mutex, MutexGuard, Semaphore};
 use waybill_engine::{CommandError, Handle};
-use waybill_model::ids::Millis;
 
 /// The first user.
 pub(crate) const ADMIN: &str = "admin";
@@ -86,7 +85,7 @@ impl PasswordError {
 
 /// Users, and the first password while there are none.
 pub(crate) struct Passwords {
-    handle: Handle,
+    pub(crate) handle: Handle,
     file: PathBuf,
     random: Random,
     turns: Arc<Semaphore>,
@@ -160,7 +159,7 @@ impl Passwords {
         let user = users.into_iter().find(|user| user.name == name);
         if user
             .as_ref()
-            .is_some_and(|user| user.has_code(password, self.now()))
+            .is_some_and(|user| user.has_code(password, self.handle.now()))
         {
             return Ok(Checked::Code(name));
         }
@@ -250,25 +249,6 @@ impl Passwords {
             return Err(UserError::First.into());
         }
         Ok(first)
-    }
-
-    pub(crate) fn now(&self) -> Millis {
-        self.handle.now()
-    }
-
-    pub(crate) async fn meta(&self, key: &str) -> Result<Option<Vec<u8>>, CommandError> {
-        self.handle.meta(key).await
-    }
-
-    pub(crate) async fn put_meta(
-        &self,
-        key: &str,
-        bytes: Vec<u8>,
-        who: &str,
-        detail: &str,
-    ) -> Result<(), CommandError> {
-        let audit = (who, "Users", detail);
-        self.handle.put_meta_audited(key, bytes, audit).await
     }
 
     async fn write_first(&self) -> Result<(), PasswordError> {

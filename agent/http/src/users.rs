@@ -169,7 +169,7 @@ impl Passwords {
         users.push(User {
             name: name.clone(),
             hash: String::new(),
-            set_at: self.now(),
+            set_at: self.handle.now(),
             role,
             code: Some(code),
         });
@@ -233,7 +233,7 @@ impl Passwords {
             return Err(PasswordError::AlreadySet);
         }
         user.hash = hash;
-        user.set_at = self.now();
+        user.set_at = self.handle.now();
         let role = user.role;
         let detail = "The one-time code was replaced by a password.";
         self.put_users(&users, name, detail).await?;
@@ -242,7 +242,7 @@ impl Passwords {
 
     fn new_code(&self, name: &str, role: Role) -> Result<(Code, Given), PasswordError> {
         let code = first::code(&self.random()?);
-        let until = self.now() + CODE_LIFE;
+        let until = self.handle.now() + CODE_LIFE;
         let kept = Code {
             hash: first_hash(&code),
             until,
@@ -257,7 +257,7 @@ impl Passwords {
     }
 
     pub(crate) async fn users(&self) -> Result<Vec<User>, PasswordError> {
-        match self.meta(USERS).await? {
+        match self.handle.meta(USERS).await? {
             Some(bytes) => serde_json::from_slice(&bytes).map_err(PasswordError::Users),
             None => Ok(Vec::new()),
         }
@@ -270,7 +270,8 @@ impl Passwords {
         detail: &str,
     ) -> Result<(), PasswordError> {
         let bytes = serde_json::to_vec(users).map_err(PasswordError::Users)?;
-        Ok(self.put_meta(USERS, bytes, who, detail).await?)
+        let audit = (who, "Users", detail);
+        Ok(self.handle.put_meta_audited(USERS, bytes, audit).await?)
     }
 }
 

@@ -8,13 +8,13 @@ use super::layout::not_done;
 use super::render;
 use crate::answer::{self, Answer, Failure};
 use crate::consent::{Back, Taken};
+use crate::html::encoded;
 use crate::session::Notice;
 use crate::site::{Asked, locked};
 use askama::Template;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::StatusCode;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 use waybill_engine::connecting::Form;
 
@@ -23,10 +23,6 @@ use waybill_engine::connecting::Form;
 struct CameBackPage {
     finish: String,
     known: bool,
-}
-
-fn encoded(name: &str) -> String {
-    utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
 }
 
 /// Where a vendor sends the browser: as it was set, else this page's own address.

@@ -7,12 +7,11 @@ use super::first_run::{self, Step};
 use super::layout::{Base, not_done, sentence};
 use super::{base, render};
 use crate::answer::{self, Answer, Failure};
-use crate::html::{Mark, Times};
+use crate::html::{Mark, Times, encoded, id};
 use crate::session::Notice;
 use crate::site::Asked;
 use askama::Template;
 use hyper::StatusCode;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
 use waybill_engine::connecting::{
     ConnectorChoice, CredentialField, Draft, DraftSecret, FieldMistake, Form, FormField, Kind,
@@ -122,16 +121,6 @@ struct Offer {
     connections: String,
 }
 
-fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
-}
-
-/// A text as part of an id.
-fn id(text: &str) -> String {
-    let part = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-    text.chars().map(part).collect()
-}
-
 const fn what(choice: &ConnectorChoice) -> &'static str {
     match (choice.gives_orders, choice.takes_orders) {
         (true, _) => "Orders come from there.",
@@ -196,7 +185,7 @@ async fn show_form(
     };
     let page = ConnectionPage {
         steps: first_run::steps(asked, &here).await?,
-        probe: format!("/connections/{}/probe", encoded(&form.name)),
+        probe: format!("{}/probe", place(&form.name)),
         form: filled(asked, form, &sent, &times),
         begun,
         mark,
@@ -209,10 +198,7 @@ async fn show_form(
 pub(crate) async fn save(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let (form, saved) = saved(asked).await?;
     match saved {
-        Ok(notice) => {
-            let place = format!("/connections/{}", encoded(&form.name));
-            Ok(asked.say(&place, notice))
-        }
+        Ok(notice) => Ok(asked.say(&place(&form.name), notice)),
         Err(sent) => show_form(asked, StatusCode::UNPROCESSABLE_ENTITY, &form, sent).await,
     }
 }
@@ -437,18 +423,22 @@ pub(super) fn filled(asked: &Asked<'_>, form: &Form, sent: &Sent, times: &Times)
         .map(|of| credential(of, &redirect, sent, times))
         .collect();
     credentials.sort_by_key(|credential| !credential.chosen);
-    let place = |mistake: &FieldMistake| match mistake.field.as_deref() {
+    let field_of = |mistake: &FieldMistake| match mistake.field.as_deref() {
         Some("name") => "name".to_owned(),
         Some(field) if form.fields.iter().any(|f| f.key == field) => format!("s-{}", id(field)),
         Some(field) => format!("c-{}", id(field)),
         None => "errors".to_owned(),
     };
-    let mistakes = sent.mistakes.iter().map(|m| (place(m), words(m))).collect();
+    let mistakes = sent
+        .mistakes
+        .iter()
+        .map(|m| (field_of(m), words(m)))
+        .collect();
     Filled {
         action: if form.new {
             "/new-connection".to_owned()
         } else {
-            format!("/connections/{}", encoded(&form.name))
+            place(&form.name)
         },
         name: Input {
             id: "name".to_owned(),
@@ -485,7 +475,7 @@ fn approved(form: &Form, redirect: String, times: &Times) -> Option<Approval> {
         ),
         None => Mark::of(Tone::You, "Not approved yet"),
     };
-    let place = format!("/connections/{}", encoded(&form.name));
+    let place = place(&form.name);
     Some(Approval {
         href: format!("{place}/connect"),
         code: format!("{place}/code"),

@@ -6,12 +6,11 @@ use super::connecting::{entered, place};
 use super::layout::{Base, not_done, sentence};
 use super::{base, render};
 use crate::answer::{self, Answer, Failure};
-use crate::html::count;
+use crate::html::{count, encoded, id};
 use crate::session::Notice;
 use crate::site::Asked;
 use askama::Template;
 use hyper::StatusCode;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use waybill_engine::connecting::{
     Beginning, ConnectorChoice, Draft, Form, FormField, Kind, Saved, Which,
 };
@@ -127,7 +126,7 @@ impl Progress {
         let fitting: Vec<&ConnectorChoice> = self.choices.iter().filter(of).collect();
         match fitting[..] {
             [only] => {
-                let id = utf8_percent_encode(&only.id, NON_ALPHANUMERIC);
+                let id = encoded(&only.id);
                 let href = format!("/new-connection?connector={id}");
                 (only.title.clone(), href, false)
             }
@@ -192,11 +191,6 @@ pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let steps = standing.steps("");
     let next = steps.iter().find(|step| !step.done);
     Ok(answer::see_other(next.map_or("/today", |step| &step.href)))
-}
-
-fn id(text: &str) -> String {
-    let part = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-    text.chars().map(part).collect()
 }
 
 /// What a sale or a message cannot be made without, or would be made of blindly: values of the vendor's own lists.

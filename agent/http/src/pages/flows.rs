@@ -3,11 +3,10 @@
 use super::layout::not_done;
 use crate::answer::{Answer, Failure};
 use crate::api_flows::which;
-use crate::html::{Mark, Times, count};
+use crate::html::{Mark, Times, count, encoded};
 use crate::routes::Route;
 use crate::session::Notice;
 use crate::site::Asked;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use waybill_engine::view::FlowView;
 
 /// One flow, as the page shows it.
@@ -35,7 +34,6 @@ pub(crate) fn compose(flow: &FlowView, times: &Times) -> Flow {
     if let Some(opens) = flow.opens {
         text = format!("{text}; goes on {}", times.when(opens));
     }
-    let coded = |name: &str| utf8_percent_encode(name, NON_ALPHANUMERIC).to_string();
     Flow {
         title: flow.title.clone(),
         mark: Mark::of(flow.tone, text),
@@ -48,8 +46,8 @@ pub(crate) fn compose(flow: &FlowView, times: &Times) -> Flow {
         action: format!(
             "/flows/{}/{}/{}",
             flow.entity,
-            coded(&flow.from),
-            coded(&flow.to)
+            encoded(&flow.from),
+            encoded(&flow.to)
         ),
     }
 }

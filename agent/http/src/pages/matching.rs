@@ -5,12 +5,11 @@ use super::layout::{Base, sentence};
 use super::{base, render};
 use crate::answer::{self, Answer, Failure};
 use crate::body::Fields;
-use crate::html::{Mark, Times, count, grouped};
+use crate::html::{Mark, Times, count, encoded, grouped};
 use crate::session::Notice;
 use crate::site::{Asked, Staged, locked};
 use askama::Template;
 use hyper::StatusCode;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -87,10 +86,6 @@ struct PreviewPage {
     changes: Vec<Line>,
     more_changes: u64,
     id: Option<String>,
-}
-
-fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 /// What a list shows, as the address says it.

@@ -3,11 +3,10 @@
 use super::layout::Base;
 use super::{base, render};
 use crate::answer::{Answer, Failure};
-use crate::html::{Mark, Times, count, deadline_words, grouped, money, quantity};
+use crate::html::{Mark, Times, count, deadline_words, encoded, grouped, money, quantity};
 use crate::site::Asked;
 use askama::Template;
 use hyper::StatusCode;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use waybill_engine::view::{OrderList, OrderView, StageCounts};
 use waybill_model::ids::OrderId;
 use waybill_model::order_state::OrderStage;
@@ -175,7 +174,6 @@ fn compose(
     let first = list.rows.first();
     let erp = first.map_or("the ERP", |row| row.target.as_str());
     search.unwrap_or_default().clone_into(&mut base.find);
-    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let next = list.next.map(|id| {
         let of = stage.map_or_else(String::new, |s| format!("&state={s}"));
         let find = search.map_or_else(String::new, |q| format!("&q={}", encoded(q)));

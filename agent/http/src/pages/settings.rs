@@ -4,7 +4,7 @@
 use super::layout::{Base, not_done};
 use super::{base, render};
 use crate::answer::{self, Answer, Failure};
-use crate::html::Times;
+use crate::html::{self, Times};
 use crate::session::Notice;
 use crate::site::Asked;
 use askama::Template;
@@ -141,14 +141,6 @@ pub(crate) async fn set(asked: &Asked<'_>) -> Result<Answer, Failure> {
     Ok(asked.say("/settings", notice))
 }
 
-/// A text as part of an id.
-fn id(parts: &[&str]) -> String {
-    let text = parts.join("-");
-    text.chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect()
-}
-
 fn by(set: &SetValue, times: &Times) -> String {
     format!("Set by {}, {}", set.who, times.when(set.at))
 }
@@ -170,7 +162,7 @@ fn setting(of: &str, view: &SettingView, times: &Times) -> Setting {
         by: by(&own.set, times),
     });
     Setting {
-        id: id(&[of, &view.key]),
+        id: html::id(&[of, &view.key].join("-")),
         key: view.key.clone(),
         label: view.label.clone(),
         help: view.help.clone(),
@@ -193,7 +185,7 @@ fn setting(of: &str, view: &SettingView, times: &Times) -> Setting {
 
 fn group(of: &str, view: &SettingGroup, times: &Times) -> Group {
     Group {
-        id: id(&["g", of, &view.title]),
+        id: html::id(&["g", of, &view.title].join("-")),
         title: view.title.clone(),
         settings: view
             .settings
@@ -244,7 +236,7 @@ fn compose(
     times: &Times,
 ) -> SettingsPage {
     let connections = view.connections.iter().map(|connection| Connection {
-        id: id(&["c", &connection.name]),
+        id: html::id(&["c", &connection.name].join("-")),
         href: super::connecting::place(&connection.name),
         name: connection.name.clone(),
         title: connection.title.clone(),

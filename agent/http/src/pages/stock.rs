@@ -4,12 +4,11 @@ use super::layout::{Base, not_done};
 use super::{base, render};
 use crate::answer::{Answer, Failure};
 use crate::api_stock;
-use crate::html::{Mark, Times, grouped};
+use crate::html::{Mark, Times, encoded, grouped};
 use crate::session::Notice;
 use crate::site::Asked;
 use askama::Template;
 use hyper::StatusCode;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use waybill_engine::stock::view::{Counted, Shown, StockItemView, StockList, StockRow, StockWhy};
 use waybill_engine::view::Tone;
 
@@ -140,10 +139,6 @@ pub(crate) async fn command(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Err(error) => not_done(error),
     };
     Ok(asked.say(&place, notice))
-}
-
-fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 fn number(counted: Counted) -> String {
