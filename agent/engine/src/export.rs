@@ -2,6 +2,7 @@
 //! Applied to the same agent it changes nothing; applied to a new one it makes the same. What this build does not know is
 //! left in the file as a comment, so that applying it is not refused.
 
+use crate::apply::quoted;
 use crate::core::{Core, Slot};
 use crate::handle::{CommandError, Handle};
 use crate::in_force;
@@ -19,11 +20,6 @@ const STORE_NAME: &str = "store-name";
 
 /// The file as far as it is written.
 struct File(String);
-
-/// JSON's texts are TOML's too.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
 
 impl File {
     fn line(&mut self, line: &str) {

@@ -1,7 +1,7 @@
 //! Settings as they hold: each with its words, its default, who changed it and when, and what single retailers have of
 //! their own. Secrets are told by name and age only. A single one is set here too, on the same checked way as a provisioning file.
 
-use crate::apply;
+use crate::apply::{self, quoted};
 use crate::core::{Core, Desk, Slot};
 use crate::handle::{CommandError, Handle};
 use serde::Serialize;
@@ -399,15 +399,14 @@ pub(crate) fn set_at(
     Ok(rows)
 }
 
-/// A provisioning file of one setting. JSON's texts are TOML's too.
+/// A provisioning file of one setting.
 fn file(key: &str, value: &str, retailer: Option<&str>) -> String {
-    let text = |text: &str| serde_json::Value::from(text).to_string();
-    let pair = format!("{} = {}", text(key), text(value));
+    let pair = format!("{} = {}", quoted(key), quoted(value));
     match retailer {
         None => format!("version = 1\n[settings]\n{pair}\n"),
         Some(code) => format!(
             "version = 1\n[[retailer]]\ncode = {}\nsettings = {{ {pair} }}\n",
-            text(code)
+            quoted(code)
         ),
     }
 }
@@ -455,10 +454,9 @@ impl Handle {
         pairs: &[(String, String)],
         who: &str,
     ) -> Result<bool, CommandError> {
-        let text = |text: &str| serde_json::Value::from(text).to_string();
         let lines: Vec<String> = pairs
             .iter()
-            .map(|(key, value)| format!("{} = {}\n", text(key), text(value)))
+            .map(|(key, value)| format!("{} = {}\n", quoted(key), quoted(value)))
             .collect();
         let file = format!("version = 1\n[settings]\n{}", lines.concat());
         self.apply_text(&file, who).await

@@ -25,14 +25,18 @@ pub struct Differs {
     pub now: Option<String>,
 }
 
-/// The value each changed setting had before the first change after that version.
-fn changed_since(rows: &dyn Read, version: u64) -> Result<Vec<SettingChange>, StoreError> {
+/// The value each changed setting had before the first change after that version; `None`: that version is not known, since
+/// history is kept for a time.
+fn changed_since(rows: &dyn Read, version: u64) -> Result<Option<Vec<SettingChange>>, StoreError> {
+    let all = rows.setting_history(usize::MAX)?;
+    let oldest = all.last().map_or(1, |change| change.seq);
+    let newest = all.first().map_or(0, |change| change.seq);
+    if version > newest || version + 1 < oldest {
+        return Ok(None);
+    }
     let mut first: Vec<SettingChange> = Vec::new();
     // Newest first: the last one met of a setting is its oldest.
-    for change in rows.setting_history(usize::MAX)? {
-        if change.seq <= version {
-            break;
-        }
+    for change in all.into_iter().take_while(|change| change.seq > version) {
         match first
             .iter_mut()
             .find(|known| known.scope == change.scope && known.key == change.key)
@@ -41,7 +45,7 @@ fn changed_since(rows: &dyn Read, version: u64) -> Result<Vec<SettingChange>, St
             None => first.push(change),
         }
     }
-    Ok(first)
+    Ok(Some(first))
 }
 
 fn holds(rows: &dyn Read, change: &SettingChange) -> Result<Option<String>, StoreError> {
@@ -49,18 +53,19 @@ fn holds(rows: &dyn Read, change: &SettingChange) -> Result<Option<String>, Stor
     Ok(row.map(|row| row.value))
 }
 
-/// Whether that version is still known: History is kept for a time.
-fn is_known(rows: &dyn Read, version: u64) -> Result<bool, StoreError> {
-    let all = rows.setting_history(usize::MAX)?;
-    let oldest = all.last().map_or(1, |change| change.seq);
-    let newest = all.first().map_or(0, |change| change.seq);
-    Ok(version <= newest && version + 1 >= oldest)
-}
-
-fn restore(tx: &mut Tx<'_>, version: u64, who: &str, now: Millis) -> Result<u64, StoreError> {
+/// Goes back; how many settings changed by it. `None`: that version is not known.
+fn restore(
+    tx: &mut Tx<'_>,
+    version: u64,
+    who: &str,
+    now: Millis,
+) -> Result<Option<u64>, StoreError> {
+    let Some(changed) = changed_since(tx, version)? else {
+        return Ok(None);
+    };
     let (mut count, mut compared, mut practised) = (0, false, false);
     let mut policies: Vec<Scope> = Vec::new();
-    for change in changed_since(tx, version)? {
+    for change in changed {
         if holds(tx, &change)? == change.old {
             continue;
         }
@@ -73,7 +78,7 @@ fn restore(tx: &mut Tx<'_>, version: u64, who: &str, now: Millis) -> Result<u64,
         }
     }
     if count == 0 {
-        return Ok(0);
+        return Ok(Some(0));
     }
     if compared {
         matching::compare_again(tx)?;
@@ -86,7 +91,7 @@ fn restore(tx: &mut Tx<'_>, version: u64, who: &str, now: Millis) -> Result<u64,
     }
     let detail = format!("to version {version}, {count} settings");
     tx.audit(who, "Settings went back", &detail, now)?;
-    Ok(count)
+    Ok(Some(count))
 }
 
 fn unknown(version: u64) -> CommandError {
@@ -104,16 +109,16 @@ impl Handle {
     /// That version is not known, or kept no longer.
     pub async fn settings_since(&self, version: u64) -> Result<Vec<Differs>, CommandError> {
         let found = self.read(move |core, rx| {
-            if !is_known(rx, version)? {
+            let Some(changed) = changed_since(rx, version)? else {
                 return Ok(None);
-            }
+            };
             let desk = core.desk();
             let name = |id: ConnectionId| {
                 let slot = desk.slots.get(&id);
                 slot.map_or_else(|| id.to_string(), |slot| slot.row.name.clone())
             };
             let mut differs = Vec::new();
-            for change in changed_since(rx, version)? {
+            for change in changed {
                 let now = holds(rx, &change)?;
                 if now != change.old {
                     differs.push(Differs {
@@ -136,12 +141,10 @@ impl Handle {
     /// That version is not known, or kept no longer.
     pub async fn restore_settings(&self, version: u64, who: &str) -> Result<u64, CommandError> {
         let (who, now) = (who.to_owned(), self.now());
-        let restored = self.core.store.write(move |tx| {
-            if !is_known(tx, version)? {
-                return Ok(None);
-            }
-            restore(tx, version, &who, now).map(Some)
-        });
+        let restored = self
+            .core
+            .store
+            .write(move |tx| restore(tx, version, &who, now));
         let count = restored.await?.ok_or_else(|| unknown(version))?;
         self.core.swaps.want();
         self.core.wake(Event::Reload);

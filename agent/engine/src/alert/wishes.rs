@@ -1,10 +1,12 @@
 //! What the merchant wants to hear, read from settings and secrets. Must not know what happened.
 
 use crate::core::Core;
+use crate::flow;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, Zoned};
 use secrecy::SecretString;
 use waybill_model::alerts::{self, alert_settings};
+use waybill_model::contract::Setting;
 use waybill_model::hours::Hours;
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::settings::{self, Values};
@@ -53,17 +55,22 @@ pub(crate) struct Wishes {
     pub(crate) store: String,
 }
 
-fn text(values: &Values, key: &str) -> String {
-    let defaults = alert_settings();
-    let value = settings::value(values, key, &defaults);
-    value.unwrap_or_default().trim().to_owned()
+/// What is set, and what holds where nothing is.
+struct Set {
+    values: Values,
+    defaults: Vec<Setting>,
 }
 
-fn number(values: &Values, key: &str) -> Millis {
-    text(values, key)
-        .parse::<Millis>()
-        .unwrap_or(0)
-        .clamp(0, 10_000)
+impl Set {
+    fn text(&self, key: &str) -> String {
+        let value = settings::value(&self.values, key, &self.defaults);
+        value.unwrap_or_default().trim().to_owned()
+    }
+
+    fn number(&self, key: &str) -> Millis {
+        let number = self.text(key).parse::<Millis>();
+        number.unwrap_or(0).clamp(0, 10_000)
+    }
 }
 
 fn filled(text: String) -> Option<String> {
@@ -73,9 +80,13 @@ fn filled(text: String) -> Option<String> {
 impl Wishes {
     /// As they are stored now.
     pub(crate) fn read(core: &Core, rx: &Rx) -> Result<Self, StoreError> {
-        let values = &rx.effective(None, None)?;
+        let set = Set {
+            values: rx.effective(None, None)?,
+            defaults: alert_settings(),
+        };
         let secret = |name: &str| rx.secret(NOBODY, alerts::SLOT, name);
-        let to: Vec<String> = text(values, alerts::MAIL_TO)
+        let to: Vec<String> = set
+            .text(alerts::MAIL_TO)
             .split(',')
             .filter_map(|to| filled(to.trim().to_owned()))
             .collect();
@@ -84,34 +95,34 @@ impl Wishes {
         } else {
             Some(MailWish {
                 to,
-                from: text(values, alerts::MAIL_FROM),
-                server: text(values, alerts::SMTP),
-                tls: text(values, alerts::SMTP_TLS),
-                user: filled(text(values, alerts::SMTP_USER)),
+                from: set.text(alerts::MAIL_FROM),
+                server: set.text(alerts::SMTP),
+                tls: set.text(alerts::SMTP_TLS),
+                user: filled(set.text(alerts::SMTP_USER)),
                 password: secret(alerts::SMTP_PASSWORD)?,
             })
         };
-        let form = text(values, alerts::WEBHOOK);
+        let form = set.text(alerts::WEBHOOK);
         let hook = if form == "off" {
             None
         } else {
             let url = secret(alerts::WEBHOOK_URL)?;
             Some(HookWish { form, url })
         };
-        let hour = text(values, alerts::DIGEST_HOUR).parse::<i8>().ok();
+        let hour = set.text(alerts::DIGEST_HOUR).parse::<i8>().ok();
         Ok(Self {
             mail,
             hook,
-            private: text(values, alerts::PRIVATE) == "true",
-            acknowledge: number(values, alerts::ACKNOWLEDGE_HOURS) * HOUR_MS,
-            ship: number(values, alerts::SHIP_HOURS) * HOUR_MS,
-            invoice: number(values, alerts::INVOICE_HOURS) * HOUR_MS,
-            down: number(values, alerts::DOWN_MINUTES).max(1) * MINUTE_MS,
+            private: set.text(alerts::PRIVATE) == "true",
+            acknowledge: set.number(alerts::ACKNOWLEDGE_HOURS) * HOUR_MS,
+            ship: set.number(alerts::SHIP_HOURS) * HOUR_MS,
+            invoice: set.number(alerts::INVOICE_HOURS) * HOUR_MS,
+            down: set.number(alerts::DOWN_MINUTES).max(1) * MINUTE_MS,
             // What cannot be read was refused when it was set.
-            quiet: filled(text(values, alerts::QUIET)).and_then(|text| Hours::parse(&text).ok()),
+            quiet: filled(set.text(alerts::QUIET)).and_then(|text| Hours::parse(&text).ok()),
             digest_hour: hour.filter(|hour| (0..24).contains(hour)),
             ping: secret(alerts::PING_URL)?,
-            ping_every: number(values, alerts::PING_MINUTES).max(1) * MINUTE_MS,
+            ping_every: set.number(alerts::PING_MINUTES).max(1) * MINUTE_MS,
             zone: core.desk().zone.clone(),
             store: crate::status::store_name(core, rx)?,
         })
@@ -176,9 +187,8 @@ impl Wishes {
         let quiet = self.quiet.as_ref()?;
         let local = self.local(now)?;
         let within = |at: &Zoned| {
-            let minute = i32::from(at.hour()) * 60 + i32::from(at.minute());
-            let day = u8::try_from(at.weekday().to_monday_zero_offset()).unwrap_or(0);
-            quiet.contains(day, u16::try_from(minute).unwrap_or(0))
+            let (day, minute) = flow::day_and_minute(at);
+            quiet.contains(day, minute)
         };
         let mut later = (0..=WEEK / STEP)
             .map_while(|steps| local.checked_add(Span::new().minutes(steps * STEP)).ok());

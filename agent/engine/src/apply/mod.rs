@@ -31,3 +31,8 @@ pub use parse::{Reference, parse, references};
 pub use plan::{
     Cell, ConnectionPlan, CrosswalkPlan, Pair, Plan, RetailerPlan, RoutePlan, SecretPlan,
 };
+
+/// A text as a provisioning file holds it: JSON's texts are TOML's too.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

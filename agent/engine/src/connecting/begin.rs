@@ -1,7 +1,7 @@
 //! The beginning of a connection: the data that is read before the first order, and the flows that a merchant lets begin.
 //! All of it follows from what is stored, so that a set-up that was left can be gone on with.
 
-use crate::apply;
+use crate::apply::{self, quoted};
 use crate::core::{Desk, Slot};
 use crate::flow;
 use crate::handle::{CommandError, Handle};
@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use waybill_model::contract::{Descriptor, Page, Problem};
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Millis};
+use waybill_model::settings::FLOWS;
 use waybill_store::{FeedRow, Read, Rx, StoreError, Tx};
 
 /// One kind of document that is read before anything else.
@@ -85,15 +86,6 @@ const REFERENCE: [Entity; 5] = [
     Entity::ShippingMethod,
     Entity::Retailer,
     Entity::Customer,
-];
-
-/// Flows in the order in which a merchant thinks of them.
-const FLOWS: [Entity; 5] = [
-    Entity::Order,
-    Entity::Shipment,
-    Entity::InventoryLevel,
-    Entity::Invoice,
-    Entity::Cancellation,
 ];
 
 const fn words(entity: Entity) -> &'static str {
@@ -227,7 +219,6 @@ fn possible(desk: &Desk) -> Vec<PossibleFlow> {
 
 /// A provisioning file of flows.
 fn file(flows: &[PossibleFlow]) -> String {
-    let text = |text: &str| serde_json::Value::from(text).to_string();
     let mut file = "version = 1\n".to_owned();
     for flow in flows {
         file.push_str("[[route]]\n");
@@ -236,7 +227,7 @@ fn file(flows: &[PossibleFlow]) -> String {
             ("from", &flow.from),
             ("to", &flow.to),
         ] {
-            file.extend([key, " = ", &text(value), "\n"]);
+            file.extend([key, " = ", &quoted(value), "\n"]);
         }
     }
     file

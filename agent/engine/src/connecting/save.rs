@@ -2,7 +2,7 @@
 //! note it. The connector itself is asked before anything is written. Every mistake is told with the field it is in.
 
 use super::form::{descriptor, stored};
-use crate::apply;
+use crate::apply::{self, quoted};
 use crate::connectors::Binding;
 use crate::core::Slot;
 use crate::handle::{CommandError, Handle};
@@ -70,11 +70,6 @@ struct File {
     text: String,
     fields: Vec<Option<String>>,
     inputs: BTreeMap<String, String>,
-}
-
-/// JSON's texts are TOML's too.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 impl File {

@@ -35,11 +35,17 @@ pub(super) fn closed(desk: &Desk, row: &RouteRow, now: Millis) -> Option<Millis>
     let at = Timestamp::from_millisecond(now)
         .ok()?
         .to_zoned(desk.zone.clone());
-    let minute = u16::try_from(i32::from(at.hour()) * 60 + i32::from(at.minute())).ok()?;
-    if hours.contains(day(&at), minute) {
+    let (day, minute) = day_and_minute(&at);
+    if hours.contains(day, minute) {
         return None;
     }
     next(&hours, &at)
+}
+
+/// Where in its week a moment is: the day, 0 is Monday, and the minute of that day.
+pub(crate) fn day_and_minute(at: &Zoned) -> (u8, u16) {
+    let minute = i32::from(at.hour()) * 60 + i32::from(at.minute());
+    (day(at), u16::try_from(minute).unwrap_or(0))
 }
 
 /// 0 is Monday.

@@ -22,5 +22,5 @@ mod standing;
 
 pub use commands::Which;
 pub(crate) use commands::release;
-pub(crate) use hours::zone;
+pub(crate) use hours::{day_and_minute, zone};
 pub(crate) use standing::{Standing, held, of_job, reads, reads_over, runs_from, standing};
