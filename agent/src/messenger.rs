@@ -1,6 +1,7 @@
 //! Carries alerts away: mail by SMTP, webhooks and pings by HTTP. Each address is looked up here and checked before
 //! anything is sent to it, as connectors' addresses are. Must not know what an alert says.
 
+use crate::wire::chain;
 use async_trait::async_trait;
 use lettre::address::AddressError;
 use lettre::message::Mailbox;
@@ -12,10 +13,10 @@ use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use url::{Host, Url};
+use url::Url;
 use waybill_engine::alert::{Mail, Messenger, NotDelivered};
 use waybill_host::address::{Place, place};
-use waybill_host::ports::{Wire, WireRequest};
+use waybill_host::ports::{Wire, WireError, WireRequest};
 
 /// The whole time a delivery may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,16 +38,14 @@ impl NetMessenger {
 }
 
 fn failed(what: &str, error: &dyn Error) -> NotDelivered {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !words.contains(&more) {
-            words = format!("{words}: {more}");
-        }
-        cause = error.source();
-    }
-    NotDelivered(format!("{what}: {words}."))
+    NotDelivered(format!("{what}: {}.", chain(error)))
+}
+
+/// What stands there may not be told anything.
+fn private_place(what: &str) -> NotDelivered {
+    NotDelivered(format!(
+        "{what} is on this machine or in a private network: allow that under \"Alerts to private addresses\"."
+    ))
 }
 
 /// The first address of that name that may be reached.
@@ -64,12 +63,8 @@ async fn reachable(server: &str, private: bool) -> Result<(String, SocketAddr), 
         Place::Never => false,
     };
     let address = found.find(|address| may(address.ip()));
-    address.map(|address| (name, address)).ok_or_else(|| {
-        NotDelivered(
-            "The mail server is on this machine or in a private network: allow that under \"Alerts to private addresses\"."
-                .to_owned(),
-        )
-    })
+    let address = address.ok_or_else(|| private_place("The mail server"))?;
+    Ok((name, address))
 }
 
 impl NetMessenger {
@@ -151,21 +146,6 @@ impl Messenger for NetMessenger {
         let parsed = Url::parse(url.expose_secret());
         let parsed = parsed.map_err(|_| NotDelivered("The address is none.".to_owned()))?;
         let host = parsed.host_str().unwrap_or_default().to_owned();
-        let literal = match parsed.host() {
-            Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
-            Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
-            _ => None,
-        };
-        let may = literal.is_none_or(|ip| match place(ip) {
-            Place::Public => true,
-            Place::Private => private,
-            Place::Never => false,
-        });
-        if !may {
-            return Err(NotDelivered(format!(
-                "{host} is on this machine or in a private network: allow that under \"Alerts to private addresses\"."
-            )));
-        }
         let request = WireRequest {
             method: if body.is_some() { "POST" } else { "GET" }.to_owned(),
             url: url.expose_secret().to_owned(),
@@ -178,6 +158,7 @@ impl Messenger for NetMessenger {
         match self.wire.send(request).await {
             Ok(answer) if (200..300).contains(&answer.status) => Ok(()),
             Ok(answer) => Err(NotDelivered(format!("{host} answered {}.", answer.status))),
+            Err(WireError::AddressRefused { .. }) => Err(private_place(&host)),
             Err(error) => Err(NotDelivered(
                 format!("{host}: {error}.").replace(url.expose_secret(), "its address"),
             )),
