@@ -8,7 +8,7 @@ mod shop;
 use flate2::read::GzDecoder;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use shop::{Shop, json as answer, stderr, stdout, town};
+use shop::{Shop, json as answer, list, stderr, stdout, town, wait};
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -143,21 +143,11 @@ fn bundle(shop: &Shop, journal: &Path, path: &Path) -> std::process::Output {
 }
 
 /// Until a card is there: the order's item is not matched.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "between two looks at another process; the state is what is waited for"
-)]
 fn waits_for_a_person(shop: &Shop) {
-    let mut tries = 0;
-    loop {
+    wait("a card", || {
         let cards = answer(&shop.run(&["cards", "--json"]));
-        if !cards["cards"].as_array().unwrap().is_empty() {
-            return;
-        }
-        tries += 1;
-        assert!(tries < 600, "{}", stdout(&shop.run(&["orders"])));
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
+        (!list(&cards["cards"]).is_empty()).then_some(())
+    });
 }
 
 /// The log is there, and the manifest counts what was taken out of it.

@@ -6,36 +6,16 @@
 mod shop;
 
 use serde_json::{Value, json};
-use shop::{Shop, json as answer, stdout, town};
+use shop::{Shop, json as answer, list, stdout, town, wait};
 use std::collections::BTreeSet;
 use waybill_sim::play::provisioning::{self, HURRY, INVOICES, Pace, SECRETS, Scene};
 
-/// Looks before a wait counts as stuck.
-const LOOKS: usize = 1_800;
 /// Orders are read at once; what comes back is read when the agent starts, and not again today.
 const BLIND: Pace = Pace {
     notes: "80000",
     states: "80000",
     ..HURRY
 };
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "between two looks at other processes; the state is what is waited for"
-)]
-fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..LOOKS {
-        if let Some(found) = look() {
-            return found;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(200));
-    }
-    panic!("{what} never came");
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
 
 /// The order, once it is that far.
 fn order(shop: &Shop, number: &str, stage: &str) -> Value {

@@ -7,31 +7,10 @@ mod shop;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use shop::{Shop, Town, json as answer, stderr, stdout, town};
+use shop::{Shop, Town, json as answer, list, stderr, stdout, town, wait};
 use std::collections::BTreeSet;
 use waybill_sim::check::check;
 use waybill_sim::play::provisioning::{self, HURRY, INVOICES, SECRETS, Scene};
-
-/// Looks before a wait counts as stuck.
-const LOOKS: usize = 1_800;
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "between two looks at other processes; the state is what is waited for"
-)]
-fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..LOOKS {
-        if let Some(found) = look() {
-            return found;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(200));
-    }
-    panic!("{what} never came");
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
 
 /// Endpoints that change something and were called, of both sandboxes; and all calls. Tokens change nothing.
 fn calls(town: &Town) -> (BTreeSet<String>, u64) {

@@ -9,7 +9,7 @@ mod shop;
 use flate2::read::GzDecoder;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use shop::{Shop, json as told, stderr, stdout, town};
+use shop::{Shop, json as told, stderr, town, wait};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -127,23 +127,12 @@ fn plant(shop: &Shop, name: &str, value: &str) {
 }
 
 /// Until the order has a sale at the ERP, so that both vendors were called with their credentials.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "between two looks at another process; the state is what is waited for"
-)]
 fn waits_for_a_sale(shop: &Shop, po: &str) {
-    for _ in 0..1_800 {
+    wait("the sale", || {
         let found = shop.run(&["order", po, "--json"]);
-        if found.status.success() && told(&found)["order"]["sale"].is_string() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    let asked = [&["orders"][..], &["cards"], &["status"]].map(|args| {
-        let output = shop.run(args);
-        stdout(&output) + &stderr(&output)
+        let made = found.status.success() && told(&found)["order"]["sale"].is_string();
+        made.then_some(())
     });
-    panic!("{}", asked.concat());
 }
 
 fn unpacked(shop: &Shop, said: &mut Said) {

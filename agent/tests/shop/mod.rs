@@ -319,3 +319,26 @@ pub(crate) fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|e| panic!("{e}: {}{}", stdout(output), stderr(output)))
 }
+
+/// Looks before a wait counts as stuck.
+const LOOKS: usize = 1_800;
+
+/// Looks at another process until there is what is waited for.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "between two looks at other processes; the state is what is waited for"
+)]
+pub(crate) fn wait<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..LOOKS {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    panic!("{what} never came");
+}
+
+/// The members of a list; none of anything else.
+pub(crate) fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}

@@ -26,7 +26,7 @@ use waybill_store::sim_disk::SimDisk;
 use waybill_store::{CardRow, Cause, JobRow, OrderRow, Read, Store};
 
 use crate::documents::level;
-pub use crate::documents::{billed, invoice, item, note, order, parcel, state};
+pub use crate::documents::{billed, invoice, item, note, order, parcel, request, state};
 use crate::listing;
 use crate::practised::practised;
 pub use crate::start::Start;

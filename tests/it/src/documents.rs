@@ -4,8 +4,8 @@ use crate::bench::Bench;
 use crate::simulation::START;
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{
-    Body, Document, Entity, Identifier, InventoryLevel, Invoice, Item, LineState, Method, Order,
-    OrderLine, OrderState, PackedLine, Parcel, Shipment, Stage, Totals,
+    Body, CancelPhase, Cancellation, Document, Entity, Identifier, InventoryLevel, Invoice, Item,
+    LineState, Method, Order, OrderLine, OrderState, PackedLine, Parcel, Shipment, Stage, Totals,
 };
 use waybill_model::ids::ConnectionId;
 use waybill_store::{RouteRow, StoreError, Tx};
@@ -20,6 +20,21 @@ pub(crate) fn routes_of_cancels(
         tx.put_route(&RouteRow::new(Entity::Cancellation, from, to))?;
     }
     Ok(())
+}
+
+/// A retailer asks to cancel the whole order.
+pub fn request(order: &str) -> Document {
+    Document {
+        key: order.to_owned(),
+        revision: "1".to_owned(),
+        occurred_at: 0,
+        body: Body::Cancellation(Cancellation {
+            order_key: order.to_owned(),
+            phase: CancelPhase::Requested,
+            reason: None,
+            lines: Vec::new(),
+        }),
+    }
 }
 
 /// What the ERP's warehouse holds of an item.

@@ -5,12 +5,10 @@ use std::sync::{Arc, Mutex};
 use waybill_engine::flow::Which;
 use waybill_engine::view::FlowView;
 use waybill_it::bench::{
-    Bench, ERP, NETWORK, Start, held, in_simulated_time, order, receipt, start_of_time,
+    Bench, ERP, NETWORK, Start, held, in_simulated_time, order, receipt, request, start_of_time,
 };
 use waybill_model::contract::{Outcome, Ticket};
-use waybill_model::document::{
-    Body, CancelPhase, Cancellation, Deadline, DeadlineSource, Document, Entity,
-};
+use waybill_model::document::{Body, Deadline, DeadlineSource, Document, Entity};
 use waybill_model::order_state::OrderStage;
 use waybill_store::Read;
 
@@ -236,15 +234,7 @@ fn a_held_shipment_does_not_stop_the_cancel_of_its_order() {
         bench.pass(4_000).await;
         assert!(held(&told).is_empty());
         assert_eq!(flow(&bench, Entity::Shipment).await.held, 1);
-        let mut asked = bench.note("9", "1", |_| ());
-        asked.body = Body::Cancellation(Cancellation {
-            order_key: "1".to_owned(),
-            phase: CancelPhase::Requested,
-            reason: None,
-            lines: Vec::new(),
-        });
-        asked.key = "1".to_owned();
-        bench.send(asked);
+        bench.send(request("1"));
         bench.pass(60).await;
         assert_eq!(*held(&told), ["cancel"], "the retailer has his answer");
         resume(&bench, Entity::Shipment).await;

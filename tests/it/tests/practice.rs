@@ -4,9 +4,9 @@
 use waybill_engine::practice::view::PracticeView;
 use waybill_engine::practice::{Switch, Then};
 use waybill_it::bench::{
-    Bench, ERP, NETWORK, Start, billed, held, in_simulated_time, invoice, order,
+    Bench, ERP, NETWORK, Start, billed, held, in_simulated_time, invoice, order, request,
 };
-use waybill_model::document::{Body, CancelPhase, Cancellation, Document, Entity};
+use waybill_model::document::Entity;
 use waybill_model::job::{Ending, JobState, Work};
 use waybill_model::order_state::OrderStage;
 use waybill_store::Read;
@@ -73,20 +73,6 @@ fn words(view: &PracticeView) -> Vec<(String, String)> {
 
 fn of<'a>(number: &'a str, what: &'a str) -> (String, String) {
     (number.to_owned(), what.to_owned())
-}
-
-fn asked(key: &str) -> Document {
-    Document {
-        key: key.to_owned(),
-        revision: "1".to_owned(),
-        occurred_at: 0,
-        body: Body::Cancellation(Cancellation {
-            order_key: key.to_owned(),
-            phase: CancelPhase::Requested,
-            reason: None,
-            lines: Vec::new(),
-        }),
-    }
 }
 
 #[test]
@@ -332,7 +318,7 @@ fn what_is_cancelled_meanwhile_is_not_sent_when_it_goes_live() {
         bench.send(order("1", 2, |order| {
             order.phase = waybill_model::document::OrderPhase::Cancelled;
         }));
-        bench.send(asked("2"));
+        bench.send(request("2"));
         bench.pass(60).await;
         assert_eq!(written(&bench), 0);
         let shown = view(&bench).await;

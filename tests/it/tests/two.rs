@@ -2,11 +2,11 @@
 //! were alone.
 
 use waybill_it::bench::{
-    billed, held, in_simulated_time, invoice, note, parcel, state as sale_state,
+    billed, held, in_simulated_time, invoice, note, parcel, request, state as sale_state,
 };
 use waybill_it::four::{A, B, Four, X, Y, number, placed};
 use waybill_it::world::Chance;
-use waybill_model::document::{Body, CancelPhase, Cancellation, Document, Stage};
+use waybill_model::document::{Document, Stage};
 use waybill_model::ids::ConnectionId;
 use waybill_store::Read;
 
@@ -20,20 +20,6 @@ fn state(sale: &str, cancelled: bool) -> Document {
             "5".clone_into(&mut state.status);
         }
     })
-}
-
-fn request(key: &str) -> Document {
-    Document {
-        key: key.to_owned(),
-        revision: "1".to_owned(),
-        occurred_at: 0,
-        body: Body::Cancellation(Cancellation {
-            order_key: key.to_owned(),
-            phase: CancelPhase::Requested,
-            reason: None,
-            lines: Vec::new(),
-        }),
-    }
 }
 
 /// What happens to one order of a pair, drawn from its own chance.
