@@ -43,16 +43,16 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
             answer::json(StatusCode::OK, &given)
         }
         Route::ApiResetUser => {
-            let given = people.passwords.reset(name, who).await?;
+            let given = people.reset(name, who).await?;
             answer::json(StatusCode::OK, &given)
         }
         Route::ApiUserRole => {
             let Given { role } = read(asked)?;
-            people.passwords.set_role(name, role, who).await?;
+            people.set_role(name, role, who).await?;
             done()
         }
         Route::ApiRemoveUser => {
-            people.passwords.remove(name, who).await?;
+            people.remove(name, who).await?;
             done()
         }
         _ => {
@@ -60,9 +60,5 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
             return Ok(answer::json(StatusCode::OK, &json!({"rows": rows})));
         }
     };
-    // Whoever changes himself stays; everybody else's rights are new.
-    if name != who {
-        people.log_out(name);
-    }
     Ok(answer)
 }

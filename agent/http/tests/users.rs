@@ -150,6 +150,19 @@ async fn there_is_always_an_admin_with_a_password() {
 }
 
 #[tokio::test]
+async fn whoever_gives_up_a_role_has_lost_it_at_once() {
+    let served = Served::start().await;
+    let admin = served.log_in().await;
+    let code = add(&served, &admin, "anna", "admin").await;
+    let anna = first_login(&served, "anna", &code).await;
+    let viewer = json!({"role": "viewer"});
+    let heard = write(&served, &anna, "/api/v1/users/anna/role", &viewer).await;
+    assert_eq!(heard.status, 200, "{}", heard.body);
+    let users = served.get("/api/v1/users", &[("cookie", &anna.0)]).await;
+    assert_eq!(users.status, 401, "{}", users.body);
+}
+
+#[tokio::test]
 async fn the_page_adds_and_shows_the_code_once() {
     let served = Served::start().await;
     let (cookie, token) = served.log_in().await;

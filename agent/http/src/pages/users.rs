@@ -107,13 +107,13 @@ async fn carry_out(asked: &Asked<'_>) -> Result<Notice, PasswordError> {
     let times = asked.times();
     let notice = match (asked.param("verb"), role) {
         ("add", Some(role)) => given(&people.passwords.add(name, role, who).await?, &times),
-        ("reset", _) => given(&people.passwords.reset(name, who).await?, &times),
+        ("reset", _) => given(&people.reset(name, who).await?, &times),
         ("role", Some(role)) => {
-            people.passwords.set_role(name, role, who).await?;
+            people.set_role(name, role, who).await?;
             said(format!("`{name}` is {} now.", role.word()))
         }
         ("remove", _) => {
-            people.passwords.remove(name, who).await?;
+            people.remove(name, who).await?;
             said(format!("`{name}` is removed."))
         }
         _ => {
@@ -124,10 +124,6 @@ async fn carry_out(asked: &Asked<'_>) -> Result<Notice, PasswordError> {
             });
         }
     };
-    // Whoever changes himself stays; everybody else's rights are new.
-    if name != who {
-        people.log_out(name);
-    }
     Ok(notice)
 }
 
