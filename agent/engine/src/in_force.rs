@@ -230,6 +230,9 @@ impl Stored<'_> {
                     .filter(|choice| !choice.disabled)
                     .map(|choice| (choice.value.clone(), choice.label.clone()))
                     .collect(),
+                Field::Toggle => ["true", "false"]
+                    .map(|value| (value.to_owned(), words(field, value)))
+                    .to_vec(),
                 _ => Vec::new(),
             },
             per_retailer: setting.per_retailer,

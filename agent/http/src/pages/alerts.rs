@@ -182,7 +182,8 @@ async fn carry_out(asked: &Asked<'_>) -> Result<Notice, CommandError> {
                 .into_iter()
                 .filter_map(|held| {
                     let given = asked.form.get(&held.key)?.trim();
-                    (given != held.value).then(|| (held.key, given.to_owned()))
+                    let changed = given != held.shown();
+                    changed.then(|| (held.key, given.to_owned()))
                 })
                 .collect();
             let changed = !pairs.is_empty() && handle.set_settings(&pairs, who).await?;

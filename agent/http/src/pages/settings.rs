@@ -195,6 +195,14 @@ fn group(of: &str, view: &SettingGroup, times: &Times) -> Group {
     }
 }
 
+impl Setting {
+    /// What a form sends where nobody touches it.
+    pub(super) fn shown(&self) -> &str {
+        let chosen = self.choices.iter().find(|choice| choice.chosen);
+        chosen.map_or(&self.value, |choice| &choice.value)
+    }
+}
+
 /// The agent's own settings of that title.
 pub(super) fn fields(view: &SettingsView, title: &str, times: &Times) -> Vec<Setting> {
     let groups = view.agent.iter().filter(|group| group.title == title);
