@@ -11,7 +11,7 @@ use waybill_model::settings::{self, SOURCE_ID, TARGET_ID};
 use waybill_store::{CatalogueItem, DocumentRow, Read, StoreError};
 
 /// Records of one kind that are offered in a list or compared by name.
-const LISTED: usize = 500;
+pub(crate) const LISTED: usize = 500;
 /// Suggestions of one cell.
 const SUGGESTED: usize = 6;
 /// Identifiers under which people know a product.
@@ -86,7 +86,8 @@ fn name(row: DocumentRow) -> Option<(String, String)> {
     Some((row.document.key, name))
 }
 
-fn listed(
+/// The records of a connection that may stand in that table: key and name.
+pub(crate) fn listed(
     rows: &dyn Read,
     connection: ConnectionId,
     table: &str,

@@ -16,6 +16,7 @@ pub mod compare;
 pub mod connecting;
 pub mod connectors;
 mod core;
+pub mod crosswalks;
 mod disconnect;
 mod disk;
 pub mod doctor;

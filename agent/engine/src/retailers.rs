@@ -84,7 +84,7 @@ pub struct Since {
 }
 
 /// A retailer's place: its connection and its code there.
-type Place = (ConnectionId, String);
+pub(crate) type Place = (ConnectionId, String);
 
 fn place(row: &OrderRow) -> Place {
     (row.connection, row.retailer.clone())
@@ -227,7 +227,7 @@ impl<'a> Look<'a> {
 }
 
 /// Retailers by name: those that sent an order, then those a network has told us of.
-fn known(
+pub(crate) fn known(
     desk: &Desk,
     rx: &Rx,
 ) -> Result<BTreeMap<Place, (Option<RetailerId>, String)>, StoreError> {

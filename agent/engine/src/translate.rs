@@ -197,7 +197,8 @@ pub(crate) fn lines_accepted_key(job: &JobRow) -> String {
     format!("lines-accepted/{}/{}", job.from, job.key)
 }
 
-fn takes_customers(desk: &Desk, connection: ConnectionId) -> bool {
+/// Whether customers can be created there.
+pub(crate) fn takes_customers(desk: &Desk, connection: ConnectionId) -> bool {
     desk.slots
         .get(&connection)
         .and_then(|s| s.descriptor())

@@ -147,6 +147,8 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
             done()
         }
         Route::ApiItems => api_matching::items(asked).await?,
+        Route::ApiCrosswalk => api_matching::crosswalk(asked).await?,
+        Route::ApiCreateCustomer => released(api_matching::create_customer(asked).await?),
         Route::ApiMappings => api_matching::export(asked).await?,
         Route::ApiImport => api_matching::import(asked).await?,
         Route::ApiReplay => api_matching::replay(asked).await?,

@@ -27,6 +27,12 @@ struct EmptyCell {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct NewCustomer {
+    retailer: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Import {
     csv: String,
     #[serde(default)]
@@ -57,6 +63,19 @@ pub(crate) async fn empty(asked: &Asked<'_>) -> Result<(), Failure> {
     Ok(handle
         .empty_cell(cell.from, cell.to, gap, &asked.who)
         .await?)
+}
+
+/// A crosswalk with all its values.
+pub(crate) async fn crosswalk(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let view = asked.site.handle.crosswalk(asked.param("table")).await?;
+    Ok(answer::json(StatusCode::OK, &view))
+}
+
+/// Has a retailer's customer created. How many steps go on.
+pub(crate) async fn create_customer(asked: &Asked<'_>) -> Result<u64, Failure> {
+    let body: NewCustomer = read(asked)?;
+    let handle = &asked.site.handle;
+    Ok(handle.create_customer(&body.retailer, &asked.who).await?)
 }
 
 /// A page of items.

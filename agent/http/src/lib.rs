@@ -36,6 +36,7 @@ mod router;
 mod routes;
 mod routes_api;
 mod routes_connect;
+mod routes_matching;
 pub mod server;
 mod session;
 mod site;

@@ -266,6 +266,10 @@ fn matching_body(route: Route) -> Option<Value> {
                 ("value", text("The value.")),
             ],
         )),
+        Route::ApiCreateCustomer => Some(object(
+            &["retailer"],
+            &[("retailer", text("Code of the retailer."))],
+        )),
         Route::ApiImport => Some(object(
             &["csv"],
             &[
@@ -444,15 +448,19 @@ const fn answer(route: Route) -> &'static str {
             "routes, route, on, sentence, all, waiting, refused, full_set, rows, next"
         }
         Route::ApiStockItem => "route, item, title, key, places: row and steps, orders",
+        Route::ApiCrosswalk => {
+            "table, creates, directions: from, to, source, target, rows, more, choices"
+        }
         Route::ApiItems => "route, source, target, compared, counts, retailers, rows, next",
         Route::ApiMappings => "the CSV file",
         Route::ApiImport => {
             "table, rows, new, changed, taken_back, same, changes, wrong, mistakes, released, applied"
         }
         Route::ApiReplay => "again, rows, finished, under_way, yours, left_alone, dry_run",
-        Route::ApiFillCell | Route::ApiRetryCard | Route::ApiRetryCards => {
-            "released: how many jobs go on"
-        }
+        Route::ApiFillCell
+        | Route::ApiRetryCard
+        | Route::ApiRetryCards
+        | Route::ApiCreateCustomer => "released: how many jobs go on",
         Route::ApiProbe => "reached: name and value of what was found",
         Route::ApiHistory | Route::ApiBackfills | Route::ApiRetailers => "rows",
         Route::ApiConnectors => "connectors, strangers, folder, now",

@@ -60,6 +60,8 @@ pub(crate) const fn least(entry: &Entry) -> Role {
         | Route::UnmatchItem
         | Route::CheckItems
         | Route::ApplyItems
+        | Route::MatchCode
+        | Route::UnmatchCode
         | Route::Replay
         | Route::Poll
         | Route::Probe

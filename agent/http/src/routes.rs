@@ -4,6 +4,7 @@
 
 use crate::routes_api;
 use crate::routes_connect;
+use crate::routes_matching;
 
 /// A route's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,6 +51,13 @@ pub(crate) enum Route {
     ItemsFile,
     CheckItems,
     ApplyItems,
+    Crosswalk,
+    MatchCode,
+    UnmatchCode,
+    CreateCustomer,
+    CrosswalkFile,
+    ApiCrosswalk,
+    ApiCreateCustomer,
     ReplayPage,
     Replay,
     Connections,
@@ -249,6 +257,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Entry> {
         .iter()
         .chain(routes_api::API)
         .chain(routes_connect::CONNECT)
+        .chain(routes_matching::MATCHING)
 }
 
 /// Pages, what they post, and what machines ask.
@@ -408,42 +417,6 @@ const PAGES: &[Entry] = &[
         Route::ChangeStock,
         Access::User,
         "Switch stock, or send numbers again.",
-    ),
-    get(
-        "/matching/items",
-        Route::Items,
-        Access::User,
-        "What orders call an item, and which product it is.",
-    ),
-    post(
-        "/matching/items",
-        Route::MatchItem,
-        Access::User,
-        "Match an item by hand.",
-    ),
-    post(
-        "/matching/items/undo",
-        Route::UnmatchItem,
-        Access::User,
-        "Take a match by hand back.",
-    ),
-    get(
-        "/matching/items.csv",
-        Route::ItemsFile,
-        Access::User,
-        "All items and matches as a file.",
-    ),
-    post(
-        "/matching/items/check",
-        Route::CheckItems,
-        Access::User,
-        "What a file of matches would change.",
-    ),
-    post(
-        "/matching/items/apply",
-        Route::ApplyItems,
-        Access::User,
-        "Save the file that was checked.",
     ),
     get(
         "/replay",

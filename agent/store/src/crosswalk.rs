@@ -144,6 +144,40 @@ pub(crate) fn gap_jobs(
     Ok(ids.into_iter().map(JobId).collect())
 }
 
+/// The empty cells of a table that jobs wait for, with how many each, by value; the first `limit` jobs are looked at.
+pub(crate) fn gaps(
+    a: &dyn Access,
+    from: ConnectionId,
+    to: ConnectionId,
+    table: &str,
+    limit: usize,
+) -> Result<Vec<(Gap, u64)>, StoreError> {
+    let span = Span::prefix(pair(from, to).text(table));
+    let mut out: Vec<(Gap, u64)> = Vec::new();
+    for key in a.keys(Tab::Gaps, &span, limit)? {
+        let mut parts = Parts::of(Tab::Gaps.name(), &key);
+        parts.u32()?;
+        parts.u32()?;
+        let gap = gap_of(&mut parts)?;
+        match out.last_mut() {
+            Some((last, jobs)) if *last == gap => *jobs += 1,
+            _ => out.push((gap, 1)),
+        }
+    }
+    Ok(out)
+}
+
+/// The gap in a key of the list, behind the pair of connections.
+fn gap_of(parts: &mut Parts<'_>) -> Result<Gap, StoreError> {
+    let (table, value) = (parts.text()?, parts.text()?);
+    let retailer = (parts.byte()? == 1).then(|| parts.text()).transpose()?;
+    Ok(Gap {
+        table,
+        retailer,
+        value,
+    })
+}
+
 /// Whether a cell fills a gap: one for all fills every retailer's, a wildcard every value.
 fn fills(cell: &Gap, gap: &Gap) -> bool {
     cell.table == gap.table
@@ -167,16 +201,7 @@ fn waiting_for(
         let mut parts = Parts::of(Tab::Gaps.name(), key);
         parts.u32()?;
         parts.u32()?;
-        let (table, value) = (parts.text()?, parts.text()?);
-        let retailer = (parts.byte()? == 1).then(|| parts.text()).transpose()?;
-        if fills(
-            cell,
-            &Gap {
-                table,
-                retailer,
-                value,
-            },
-        ) {
+        if fills(cell, &gap_of(&mut parts)?) {
             out.insert(tail_u64(Tab::Gaps.name(), key)?);
         }
         Ok(true)

@@ -6,8 +6,9 @@ use crate::error::StoreError;
 use crate::places::{FlowPage, FlowQuery};
 use crate::retailers::RetailerRow;
 use crate::rows::{OrderRow, SettingRow};
-use crate::{places, retailers, settings};
-use waybill_model::ids::{Millis, OrderId, RetailerId};
+use crate::{crosswalk, places, retailers, settings};
+use waybill_model::contract::Gap;
+use waybill_model::ids::{ConnectionId, Millis, OrderId, RetailerId};
 
 type Answer<T> = Result<T, StoreError>;
 
@@ -24,6 +25,16 @@ pub trait Lists: Access {
     /// Every value of a setting that is of no connection: agent-wide, then by retailer.
     fn agent_rows(&self) -> Answer<Vec<SettingRow>> {
         settings::agent_rows(self.dynamic())
+    }
+    /// The empty cells of a table that the first `limit` waiting jobs wait for, with how many each, by value.
+    fn gaps(
+        &self,
+        from: ConnectionId,
+        to: ConnectionId,
+        table: &str,
+        limit: usize,
+    ) -> Answer<Vec<(Gap, u64)>> {
+        crosswalk::gaps(self.dynamic(), from, to, table, limit)
     }
     /// Retailers that sent an order, by connection and code.
     fn retailers(&self) -> Answer<Vec<RetailerRow>> {

@@ -17,16 +17,32 @@ use waybill_engine::mappings::{MappingsView, RowChange, RowEffect};
 use waybill_engine::matching::{ItemsQuery, ItemsView, NamedItemView};
 use waybill_engine::view::{SuggestionView, Tone};
 use waybill_model::contract::Gap;
-use waybill_model::crosswalk::{ITEMS, Standing};
+use waybill_model::crosswalk::{CUSTOMERS, ITEMS, SHIPPING_METHODS, Standing, WAREHOUSES};
 
 /// Items on a page.
 const ROWS: usize = 50;
 const PLACE: &str = "/matching/items";
 
-struct Tab {
-    href: String,
-    text: String,
-    current: bool,
+pub(super) struct Tab {
+    pub(super) href: String,
+    pub(super) text: String,
+    pub(super) current: bool,
+}
+
+/// Which table is shown.
+pub(super) fn tables(current: &str) -> Vec<Tab> {
+    let all = [
+        (ITEMS, "Items"),
+        (CUSTOMERS, "Customers"),
+        (SHIPPING_METHODS, "Shipping methods"),
+        (WAREHOUSES, "Warehouses"),
+    ];
+    let tab = |(table, words): (&str, &str)| Tab {
+        href: format!("/matching/{table}"),
+        text: words.to_owned(),
+        current: table == current,
+    };
+    all.map(tab).into()
 }
 
 struct Row {
@@ -52,6 +68,7 @@ struct MatchingPage {
     lead: String,
     stamp: Mark,
     figures: Vec<(&'static str, String)>,
+    tables: Vec<Tab>,
     tabs: Vec<Tab>,
     retailers: Vec<(String, String, bool)>,
     search: String,
@@ -163,7 +180,7 @@ fn back(asked: &Asked<'_>) -> String {
     Asking::of(&Fields::parse(list.as_bytes())).href()
 }
 
-fn bad(failure: Failure) -> Notice {
+pub(super) fn bad(failure: Failure) -> Notice {
     Notice {
         bad: true,
         text: sentence(&failure.message),
@@ -469,6 +486,7 @@ fn compose(base: Base, view: &ItemsView, asking: &Asking, times: &Times) -> Matc
             ("Unique id on the order", view.compared.0.clone()),
             ("Unique id of the product", view.compared.1.clone()),
         ],
+        tables: tables(ITEMS),
         tabs: tabs(view, asking, all),
         retailers: retailers.collect(),
         search: asking.search.clone().unwrap_or_default(),

@@ -10,6 +10,7 @@ mod comparison;
 mod connecting;
 mod connections;
 mod connectors;
+mod crosswalk;
 mod first_run;
 mod flows;
 mod history;
@@ -97,6 +98,10 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::ItemsFile => matching::download(asked).await,
         Route::CheckItems => matching::check(asked).await,
         Route::ApplyItems => matching::apply(asked).await,
+        Route::Crosswalk => crosswalk::show(asked).await,
+        Route::MatchCode | Route::UnmatchCode => crosswalk::fill(asked).await,
+        Route::CreateCustomer => crosswalk::create(asked).await,
+        Route::CrosswalkFile => crosswalk::download(asked).await,
         Route::ReplayPage => replay::show(asked).await,
         Route::Replay => replay::run(asked).await,
         Route::IgnoreCard => attention::ignore(asked).await,

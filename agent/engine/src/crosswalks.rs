@@ -1,0 +1,372 @@
+//! Crosswalks on a page: what each value of one side is on the other, both ways, filled or not. Customers are one of
+//! them: each retailer and its contact, matched by hand or created. Items have a page of their own (`matching.rs`), since
+//! there may be very many of them. Knows no page.
+
+use crate::catalogue;
+use crate::core::{Core, Desk};
+use crate::event::Event;
+use crate::handle::{CommandError, Handle};
+use crate::matching::order_route;
+use crate::view::SuggestionView;
+use crate::{order, release, retailers, translate};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use waybill_model::contract::{Gap, Problem};
+use waybill_model::crash;
+use waybill_model::crosswalk::{CUSTOMERS, SHIPPING_METHODS, WAREHOUSES};
+use waybill_model::document::Entity;
+use waybill_model::ids::{ConnectionId, Millis};
+use waybill_model::job::{JobState, Reason, Work};
+use waybill_model::settings;
+use waybill_store::{CellRow, Lists as _, NoteKind, Read, Rx, Scope, StoreError, Tx};
+
+/// The tables, as on a page: items have their own.
+pub const TABLES: [&str; 3] = [CUSTOMERS, SHIPPING_METHODS, WAREHOUSES];
+/// Rows of each direction.
+const ROWS: usize = 500;
+/// Waiting jobs that are counted.
+const COUNTED: usize = 1_000;
+/// A value of the setting of how customers come to be.
+const CREATE: &str = "create";
+
+/// What a value stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CodeView {
+    /// The other side's code.
+    pub code: String,
+    /// Its name there, where known.
+    pub name: Option<String>,
+    /// The cell is one for all retailers.
+    pub for_all: bool,
+    /// Who filled it.
+    pub who: String,
+    /// When.
+    pub at: Millis,
+}
+
+/// A value of one side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ValueView {
+    /// Only for this retailer (its code); `None`: for all.
+    pub retailer: Option<String>,
+    /// The retailer's name.
+    pub retailer_name: Option<String>,
+    /// The value, as documents say it.
+    pub value: String,
+    /// Its name, where that says more.
+    pub name: Option<String>,
+    /// What it stands for; `None` while nobody said.
+    pub code: Option<CodeView>,
+    /// A customer: it is created with the first sale that needs it.
+    pub created: bool,
+    /// What it probably is; empty where it is matched.
+    pub suggestions: Vec<SuggestionView>,
+    /// Documents that wait for it.
+    pub waiting: u64,
+}
+
+/// One direction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DirectionView {
+    /// Whose values these are.
+    pub from: ConnectionId,
+    /// Whose codes they stand for.
+    pub to: ConnectionId,
+    /// Title of that system.
+    pub source: String,
+    /// Title of the other.
+    pub target: String,
+    /// Waiting ones first, then empty ones, then by value; at most 500.
+    pub rows: Vec<ValueView>,
+    /// There are more than these rows: the file has all.
+    pub more: bool,
+    /// The other side's records, where they are few enough to choose from: key and name.
+    pub choices: Vec<(String, String)>,
+}
+
+/// A crosswalk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CrosswalkView {
+    /// The table.
+    pub table: String,
+    /// The other side can create what is missing (customers).
+    pub creates: bool,
+    /// The way of the orders, then the way back; empty where no orders are routed yet.
+    pub directions: Vec<DirectionView>,
+}
+
+fn known_table(table: &str) -> Result<(), CommandError> {
+    if TABLES.contains(&table) {
+        return Ok(());
+    }
+    Err(CommandError::NotFound(format!(
+        "crosswalk `{table}`; there are {}",
+        TABLES.join(", ")
+    )))
+}
+
+/// A look at one direction of a table.
+struct Look<'a> {
+    rx: &'a Rx,
+    table: &'a str,
+    from: ConnectionId,
+    to: ConnectionId,
+    names: BTreeMap<String, String>,
+}
+
+impl Look<'_> {
+    fn gap(&self, retailer: Option<&str>, value: &str) -> Gap {
+        Gap {
+            table: self.table.to_owned(),
+            retailer: retailer.map(str::to_owned),
+            value: value.to_owned(),
+        }
+    }
+
+    fn code(&self, cell: CellRow) -> Result<CodeView, StoreError> {
+        let name = match cell.label {
+            Some(label) => Some(label),
+            None => catalogue::name_of(self.rx, self.to, self.table, &cell.code)?,
+        };
+        Ok(CodeView {
+            for_all: cell.retailer.is_none(),
+            code: cell.code,
+            name,
+            who: cell.who,
+            at: cell.at,
+        })
+    }
+
+    fn row(
+        &self,
+        retailer: Option<String>,
+        value: String,
+        waiting: u64,
+    ) -> Result<ValueView, StoreError> {
+        let cell = self
+            .rx
+            .cell_row(self.from, self.to, self.table, retailer.as_deref(), &value)?;
+        let code = cell.map(|cell| self.code(cell)).transpose()?;
+        let gap = self.gap(retailer.as_deref(), &value);
+        let suggestions = if code.is_some() {
+            Vec::new()
+        } else {
+            catalogue::suggestions(self.rx, self.from, self.to, &gap)?
+        };
+        let name = if self.table == CUSTOMERS {
+            self.names.get(&value).cloned()
+        } else {
+            catalogue::name_of(self.rx, self.from, self.table, &value)?
+        };
+        Ok(ValueView {
+            retailer_name: retailer.as_ref().and_then(|r| self.names.get(r).cloned()),
+            retailer,
+            value,
+            name,
+            code,
+            created: false,
+            suggestions,
+            waiting,
+        })
+    }
+
+    /// Values without a cell that hold for all retailers, unless retailers have their own cells of it.
+    fn values(&self) -> Result<BTreeSet<(String, Option<String>)>, StoreError> {
+        if self.table == CUSTOMERS {
+            let all = self.names.keys();
+            return Ok(all.map(|code| (code.clone(), Some(code.clone()))).collect());
+        }
+        let records = catalogue::listed(self.rx, self.from, self.table)?;
+        let cells = self.rx.cells(self.from, self.to, self.table, None, ROWS)?;
+        let mut values: BTreeSet<(String, Option<String>)> = cells
+            .into_iter()
+            .map(|cell| (cell.value, cell.retailer))
+            .collect();
+        for (key, _) in records {
+            if !values.iter().any(|(value, _)| *value == key) {
+                values.insert((key, None));
+            }
+        }
+        Ok(values)
+    }
+
+    fn direction(&self, desk: &Desk) -> Result<DirectionView, StoreError> {
+        let mut waiting: BTreeMap<(String, Option<String>), u64> = BTreeMap::new();
+        let gaps = self.rx.gaps(self.from, self.to, self.table, COUNTED)?;
+        for (gap, jobs) in gaps {
+            waiting.insert((gap.value, gap.retailer), jobs);
+        }
+        let mut values = self.values()?;
+        // What a retailer's document waits for is that retailer's row, not one of all.
+        for key in waiting.keys() {
+            values.remove(&(key.0.clone(), None));
+            values.insert(key.clone());
+        }
+        let mut rows = values
+            .into_iter()
+            .map(|key| {
+                let jobs = waiting.get(&key).copied().unwrap_or(0);
+                self.row(key.1, key.0, jobs)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        rows.sort_by_key(|row| (row.waiting == 0, row.code.is_some()));
+        let more = rows.len() > ROWS;
+        rows.truncate(ROWS);
+        Ok(DirectionView {
+            from: self.from,
+            to: self.to,
+            source: desk.title(self.from),
+            target: desk.title(self.to),
+            rows,
+            more,
+            choices: catalogue::choices(self.rx, self.to, self.table)?,
+        })
+    }
+}
+
+fn creates_for(rx: &dyn Read, from: ConnectionId, retailer: &str) -> Result<bool, StoreError> {
+    let values = rx.effective(Some(from), Some(retailer))?;
+    let defaults = settings::agent_settings();
+    Ok(settings::value(&values, settings::CUSTOMERS, &defaults) == Some(CREATE))
+}
+
+fn view(core: &Core, rx: &Rx, table: &str) -> Result<CrosswalkView, StoreError> {
+    let desk = core.desk();
+    let mut view = CrosswalkView {
+        table: table.to_owned(),
+        creates: false,
+        directions: Vec::new(),
+    };
+    let Some((from, to)) = order_route(&desk) else {
+        return Ok(view);
+    };
+    view.creates = table == CUSTOMERS && translate::takes_customers(&desk, to);
+    let known = retailers::known(&desk, rx)?.into_iter();
+    let names: BTreeMap<String, String> = known
+        .filter(|((network, _), _)| *network == from)
+        .map(|((_, code), (_, name))| (code, name))
+        .collect();
+    let back = (table != CUSTOMERS).then_some((to, from));
+    for (from, to) in std::iter::once((from, to)).chain(back) {
+        let look = Look {
+            rx,
+            table,
+            from,
+            to,
+            names: names.clone(),
+        };
+        view.directions.push(look.direction(&desk)?);
+    }
+    for row in view.directions.iter_mut().flat_map(|d| &mut d.rows) {
+        row.created = view.creates && row.code.is_none() && creates_for(rx, from, &row.value)?;
+    }
+    Ok(view)
+}
+
+/// Has a retailer's customer created from now on, and lets the documents go on that wait for it: the first of them
+/// creates it. How many go on.
+fn create(
+    tx: &mut Tx<'_>,
+    (from, to): (ConnectionId, ConnectionId),
+    retailer: &str,
+    who: &str,
+    now: Millis,
+) -> Result<u64, StoreError> {
+    let mut scope = Scope {
+        connection: None,
+        retailer: Some(retailer.to_owned()),
+    };
+    tx.set_setting(&scope, settings::CUSTOMERS, Some(CREATE), who, now)?;
+    if !creates_for(tx, from, retailer)? {
+        // The retailer has one at its network alone, which goes before.
+        scope.connection = Some(from);
+        tx.set_setting(&scope, settings::CUSTOMERS, Some(CREATE), who, now)?;
+    }
+    let work = Work::Push(Entity::Customer);
+    if let Some(job) = tx.open_job(work, from, to, Entity::Customer, retailer)?
+        && matches!(job.state, JobState::Parked(_))
+    {
+        // It was refused once; its outcome is looked up before it is sent again, as with every retry.
+        drop(release::retry(tx, &job, who, now)?);
+    }
+    let gap = Gap {
+        table: CUSTOMERS.to_owned(),
+        retailer: Some(retailer.to_owned()),
+        value: retailer.to_owned(),
+    };
+    let mut released = 0;
+    for id in tx.gap_jobs(from, to, &gap)? {
+        let Some(job) = tx.job(id)? else { continue };
+        if !matches!(job.state, JobState::Parked(Reason::Gaps(_))) {
+            continue;
+        }
+        let state = order::at_rest(tx, &job)?;
+        tx.set_state(id, state, now)?;
+        released += 1;
+        if let Some(id) = job.order {
+            let text = format!("{who} has the customer of {retailer} created.");
+            order::note(tx, id, now, NoteKind::Info, "person", &text, None)?;
+            order::refresh(tx, id, now)?;
+        }
+    }
+    let detail = format!("{retailer}; {released} waiting steps go on");
+    tx.audit(who, "Creates customer", &detail, now)?;
+    Ok(released)
+}
+
+impl Handle {
+    /// A crosswalk with all its values, both ways.
+    ///
+    /// # Errors
+    /// `NotFound`: no table of [`TABLES`].
+    pub async fn crosswalk(&self, table: &str) -> Result<CrosswalkView, CommandError> {
+        known_table(table)?;
+        let table = table.to_owned();
+        self.read(move |core, rx| view(core, rx, &table)).await
+    }
+
+    /// Has the customer of a retailer created with the first sale that needs it, whatever the setting was, and lets what
+    /// waits for it go on. How many steps.
+    ///
+    /// # Errors
+    /// No orders are routed, nobody knows that retailer, it has a customer, or the ERP's connector creates none.
+    pub async fn create_customer(&self, retailer: &str, who: &str) -> Result<u64, CommandError> {
+        let (from, to) = self.order_route()?;
+        let (retailer, who, now) = (retailer.to_owned(), who.to_owned(), self.now());
+        let desk = self.core.desk();
+        if !translate::takes_customers(&desk, to) {
+            return Err(CommandError::Refused(Problem::new(
+                "creates-none",
+                format!("The connector of {} creates no customers.", desk.title(to)),
+                "Create the contact there and match it here.",
+            )));
+        }
+        let code = retailer.clone();
+        let (known, cell) = self
+            .read(move |core, rx| {
+                let known = retailers::known(&core.desk(), rx)?;
+                let known = known.contains_key(&(from, code.clone()));
+                Ok((known, rx.cell(from, to, CUSTOMERS, &code, &code)?))
+            })
+            .await?;
+        if !known {
+            return Err(CommandError::NotFound(format!("retailer `{retailer}`")));
+        }
+        if let Some(key) = cell {
+            return Err(CommandError::Refused(Problem::new(
+                "has-customer",
+                format!("{retailer} has a customer already: contact {key}."),
+                "Take the match back first, if another is to be created.",
+            )));
+        }
+        crash::point("crosswalk.before-commit");
+        let released = self
+            .core
+            .store
+            .write(move |tx| create(tx, (from, to), &retailer, &who, now))
+            .await?;
+        crash::point("crosswalk.released");
+        self.core.wake(Event::Changed);
+        Ok(released)
+    }
+}
