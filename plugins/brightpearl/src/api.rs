@@ -18,9 +18,9 @@ pub const INSTANCE: &str = "instance-id";
 
 /// An answer with a value.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Reply {
+pub struct Reply<T = Value> {
     /// What stood under `response`.
-    pub value: Value,
+    pub value: T,
     /// The vendor's clock, in UTC milliseconds.
     pub date_ms: Option<i64>,
     /// Calls left in this minute.
@@ -117,15 +117,40 @@ impl<'h> Api<'h> {
 
     /// Reads; 404 is none.
     pub fn get_found(&self, path: &str) -> Result<Option<Reply>, Failure> {
+        let response = self.answer(path)?;
+        match meaning(&response) {
+            Meaning::Value(value) => Ok(Some(reply(value, &response))),
+            other => self.nothing(other, path),
+        }
+    }
+
+    /// As [`Api::get_found`] for large answers: `read` makes of a body that succeeded what is wanted, and none of one that
+    /// has no value.
+    pub fn read_found<T>(
+        &self,
+        path: &str,
+        read: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<Option<Reply<T>>, Failure> {
+        let response = self.answer(path)?;
+        if (200..300).contains(&response.status)
+            && let Some(value) = read(&response.body)
+        {
+            return Ok(Some(reply(value, &response)));
+        }
+        match meaning(&response) {
+            Meaning::Value(_) => Err(self.trouble(Meaning::Unreadable, path)),
+            other => self.nothing(other, path),
+        }
+    }
+
+    fn answer(&self, path: &str) -> Result<Response, Failure> {
         let request = self.request("GET", path);
-        let response = self.exchange(&request).map_err(|e| io_failure(&e, path))?;
-        let meaning = envelope::meaning(response.status, &response.headers, &response.body);
+        self.exchange(&request).map_err(|e| io_failure(&e, path))
+    }
+
+    /// What an answer without a value means for a read.
+    fn nothing<T>(&self, meaning: Meaning, path: &str) -> Result<Option<T>, Failure> {
         match meaning {
-            Meaning::Value(value) => Ok(Some(Reply {
-                value,
-                date_ms: envelope::date_ms(&response.headers),
-                remaining: envelope::number(&response.headers, "brightpearl-requests-remaining"),
-            })),
             Meaning::Missing(_) => Ok(None),
             Meaning::Refused(status, list) => Err(Failure::Rejected(refusal(status, &list))),
             Meaning::Fault(list) => Err(Failure::Rejected(refusal(500, &list))),
@@ -223,7 +248,7 @@ impl<'h> Api<'h> {
     }
 
     fn sent(&self, response: &Response, path: &str, effect: &Effect) -> Result<Sent, Failure> {
-        match envelope::meaning(response.status, &response.headers, &response.body) {
+        match meaning(response) {
             Meaning::Value(value) => Ok(match ids::whole(&value) {
                 Some(id) if id > 0 => Sent::Created(id),
                 _ => Sent::Unread(value),
@@ -321,6 +346,18 @@ impl<'h> Api<'h> {
         let fields = [("path", path_of(path)), ("answer", words)];
         self.host
             .log(Level::Warn, "Brightpearl did not answer.", &fields);
+    }
+}
+
+fn meaning(response: &Response) -> Meaning {
+    envelope::meaning(response.status, &response.headers, &response.body)
+}
+
+fn reply<T>(value: T, response: &Response) -> Reply<T> {
+    Reply {
+        value,
+        date_ms: envelope::date_ms(&response.headers),
+        remaining: envelope::number(&response.headers, "brightpearl-requests-remaining"),
     }
 }
 

@@ -153,9 +153,13 @@ fn of_request(
 ) -> Result<(), Failure> {
     let now = api.host.now_ms();
     let again = |handle: &Handle| handle.again(api);
-    // Just after a call the log may be short, and say all the same that it is complete.
-    if group.iter().any(|(_, handle)| now - handle.sent < WHOLE_MS) {
-        judge(&[], group, again, verdicts);
+    // Just after a call the log may be short, and say all the same that it is complete. The tickets stay as they are, so that
+    // tens of thousands need not be written anew.
+    let youngest = group.iter().map(|(_, handle)| now - handle.sent).min();
+    if let Some(age) = youngest.filter(|age| *age < WHOLE_MS) {
+        let left = (WHOLE_MS - age.max(0)).unsigned_abs().div_ceil(1_000);
+        let later = Err(Failure::Retry(u32::try_from(left).ok()));
+        verdicts.extend(group.iter().map(|(index, _)| (*index, later.clone())));
         return Ok(());
     }
     let log = |status: &str| -> Result<Read, Failure> {

@@ -8,6 +8,7 @@ pub mod ids;
 pub mod lists;
 pub mod message;
 pub mod note;
+pub mod pairs;
 pub mod product;
 pub mod sale;
 pub mod search;

@@ -337,8 +337,8 @@ fn a_log_that_is_not_ready_is_asked_again() {
     let young = handles(&run(&young, &batch));
     // Too soon to be whole: not even asked.
     let host = TestHost::at(now() + 1_000);
-    let next = handles(&ask(&host, &young));
-    assert_eq!(value(&next[0])["n"], 1);
+    let later = Err(Failure::Retry(Some(2)));
+    assert_eq!(ask(&host, &young), [later.clone(), later]);
     let failures = [entry(
         "TEE",
         "failure",
