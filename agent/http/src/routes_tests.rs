@@ -16,7 +16,7 @@ fn the_table_has_no_collision_and_each_name_one_line() {
             .replace("{id}", "7")
             .replace("{job}", "8")
             .replace("{name}", "erp")
-            .replace("{table}", "items");
+            .replace("{table}", "warehouses");
         let method = Method::from_bytes(entry.method.as_bytes()).unwrap();
         match routes.find(&method, &path) {
             Found::Entry(found, _) => assert_eq!(found.route, entry.route, "{path}"),
