@@ -29,7 +29,7 @@ pub(crate) fn send(api: &Api<'_>, number: usize, items: &[Item<'_>]) -> Vec<Verd
         Ok(()) => {
             let ticket = |item: &Item<'_>| {
                 Handle::new(None, item.sku, item.codes(), now)
-                    .by_file(&name)
+                    .by_file(&name, item.quantity_available)
                     .ticket(api.config.ack_wait_secs)
             };
             items.iter().map(ticket).collect()

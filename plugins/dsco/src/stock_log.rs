@@ -6,7 +6,7 @@ use crate::confirm::{WAITS, WHOLE_MS};
 use crate::files::verdict::{Seen, Stage, key};
 use crate::wire::log::Entry;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use waybill_sdk::date;
 use waybill_sdk::problem::{done, pending};
 use waybill_sdk::types::{Failure, Problem, Receipt, Verdict};
@@ -32,6 +32,12 @@ pub(crate) struct Handle {
     /// The file it went by.
     #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     file: Option<String>,
+    /// All units that the file tells of the item.
+    #[serde(rename = "q", default, skip_serializing_if = "Option::is_none")]
+    units: Option<i64>,
+    /// Since when the file is known to be processed, in milliseconds.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    processed: Option<i64>,
 }
 
 impl Handle {
@@ -43,13 +49,16 @@ impl Handle {
             sent,
             asked: 0,
             file: None,
+            units: None,
+            processed: None,
         }
     }
 
-    /// The same, of what went by a file.
-    pub(crate) fn by_file(self, name: &str) -> Self {
+    /// The same, of what went by a file that tells so many units.
+    pub(crate) fn by_file(self, name: &str, units: i64) -> Self {
         Self {
             file: Some(name.to_owned()),
+            units: Some(units),
             ..self
         }
     }
@@ -87,6 +96,16 @@ impl Handle {
         next.ticket(WAITS[self.asked.min(WAITS.len() - 1)])
     }
 
+    /// Whether an entry about its item may be about what it tells. Files have no id in the log, so an earlier one of the
+    /// item is told apart by its units.
+    fn is_told_by(&self, entry: &Entry) -> bool {
+        let logged = entry.payload.as_ref().and_then(|p| p.quantity_available);
+        match (self.units, logged) {
+            (Some(units), Some(logged)) => units == logged,
+            _ => true,
+        }
+    }
+
     fn done() -> impl Fn(&Self) -> Verdict {
         |handle| done(Receipt::of(handle.sku.clone()))
     }
@@ -103,8 +122,8 @@ pub(crate) fn confirm(
     let mut by_request: BTreeMap<(Option<String>, i64), Vec<Asked>> = BTreeMap::new();
     let (filed, tickets): (Vec<Asked>, Vec<Asked>) = tickets
         .into_iter()
-        .partition(|(_, handle)| handle.file.is_some() && !api.config.api);
-    let mut verdicts = in_folders(api, filed)?;
+        .partition(|(_, handle)| handle.file.is_some());
+    let mut verdicts = of_files(api, filed)?;
     for (index, handle) in tickets {
         // Calls without a request id are told apart by their time.
         let time = handle.request.is_none().then_some(handle.sent);
@@ -120,17 +139,31 @@ pub(crate) fn confirm(
     Ok(verdicts)
 }
 
-/// What the folders of imports tell, where nobody else does.
-fn in_folders(api: &Api<'_>, filed: Vec<Asked>) -> Result<Vec<(usize, Verdict)>, Failure> {
+/// The items of files: what the folders of imports tell and, where the API is connected, what the log says of a file that
+/// was processed.
+fn of_files(api: &Api<'_>, filed: Vec<Asked>) -> Result<Vec<(usize, Verdict)>, Failure> {
     if filed.is_empty() {
         return Ok(Vec::new());
     }
     let depot = api.depot()?;
     let seen = Seen::look(depot)?;
     let (now, limit) = (api.host.now_ms(), api.config.confirm_limit_ms);
-    let judged = filed.into_iter().map(|(index, handle)| {
+    let mut verdicts = Vec::new();
+    let mut processed = Vec::new();
+    for (index, handle) in filed {
         let name = handle.file.clone().unwrap_or_default();
         let verdict = match seen.stage(depot, &name, now - handle.sent, handle.asked, limit) {
+            Stage::Processed if api.config.api => {
+                let processed_at = handle.processed.or(Some(now));
+                processed.push((
+                    index,
+                    Handle {
+                        processed: processed_at,
+                        ..handle
+                    },
+                ));
+                continue;
+            }
             Stage::Processed => done(Receipt::of(key(&name, &handle.sku))),
             Stage::Waits(secs) => Handle {
                 asked: handle.asked + 1,
@@ -139,9 +172,20 @@ fn in_folders(api: &Api<'_>, filed: Vec<Asked>) -> Result<Vec<(usize, Verdict)>,
             .ticket(secs),
             Stage::Stuck(failure) => Err(failure),
         };
-        (index, verdict)
-    });
-    Ok(judged.collect())
+        verdicts.push((index, verdict));
+    }
+    let Some(first) = processed.iter().map(|(_, handle)| handle.sent).min() else {
+        return Ok(verdicts);
+    };
+    let read = between(api, first - api.config.log_window_ms, now)?;
+    // DSCO passes over an item that it does not have without a word, as it does by the API. It must not be waited for: no
+    // other stock leaves before the verdict of the last item.
+    let silent = |handle: &Handle| match handle.processed {
+        Some(since) if now - since >= api.config.settle_ms => Handle::done()(handle),
+        _ => handle.again(api),
+    };
+    judge(&read.entries, processed, silent, &mut verdicts);
+    Ok(verdicts)
 }
 
 /// The items of one request: what a finished request does not name among its failures has succeeded.
@@ -189,14 +233,19 @@ fn of_time(
     verdicts: &mut Vec<(usize, Verdict)>,
 ) -> Result<(), Failure> {
     let window = api.config.log_window_ms;
-    let query = format!(
-        "startDate={}&endDate={}",
-        encode(&date::format(sent - window)),
-        encode(&date::format(api.host.now_ms().max(sent + window)))
-    );
-    let read = change_log::read(api, INVENTORY, &query)?.unwrap_or_default();
+    let until = api.host.now_ms().max(sent + window);
+    let read = between(api, sent - window, until)?;
     judge(&read.entries, group, |handle| handle.again(api), verdicts);
     Ok(())
+}
+
+fn between(api: &Api<'_>, from: i64, until: i64) -> Result<Read, Failure> {
+    let query = format!(
+        "startDate={}&endDate={}",
+        encode(&date::format(from)),
+        encode(&date::format(until))
+    );
+    Ok(change_log::read(api, INVENTORY, &query)?.unwrap_or_default())
 }
 
 /// The verdicts of entries; `silent` says what becomes of an item without one.
@@ -206,26 +255,22 @@ fn judge(
     silent: impl Fn(&Handle) -> Verdict,
     verdicts: &mut Vec<(usize, Verdict)>,
 ) {
-    let mut failed: BTreeMap<&str, String> = BTreeMap::new();
-    let mut succeeded: BTreeSet<&str> = BTreeSet::new();
+    let mut said: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
     for entry in entries {
-        let Some(sku) = entry.payload.as_ref().and_then(|p| p.sku.as_deref()) else {
-            continue;
-        };
-        match entry.status.as_deref() {
-            Some("failure") => {
-                failed.insert(sku, entry.words());
-            }
-            Some("success") => {
-                succeeded.insert(sku);
-            }
-            _ => {}
+        if let Some(sku) = entry.payload.as_ref().and_then(|p| p.sku.as_deref()) {
+            said.entry(sku).or_default().push(entry);
         }
     }
     for (index, handle) in group {
-        let verdict = if let Some(words) = failed.get(handle.sku.as_str()) {
-            Err(refused(&handle.sku, &handle.codes, words))
-        } else if succeeded.contains(handle.sku.as_str()) {
+        let of_it = said.get(handle.sku.as_str()).map_or(&[][..], Vec::as_slice);
+        let own = of_it.iter().filter(|entry| handle.is_told_by(entry));
+        let with = |word: &str| {
+            let mut latest_first = own.clone().rev();
+            latest_first.find(|entry| entry.status.as_deref() == Some(word))
+        };
+        let verdict = if let Some(entry) = with("failure") {
+            Err(refused(&handle.sku, &handle.codes, &entry.words()))
+        } else if with("success").is_some() {
             Handle::done()(&handle)
         } else {
             silent(&handle)

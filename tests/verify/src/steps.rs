@@ -65,6 +65,9 @@ pub(crate) fn all(may_install: bool) -> Vec<Step> {
         step("bans, licences, sources", install::deny),
         late("both ways to build a guest", |_| both_ways()),
         late("demo, 40 orders", |_| demo(&["--orders", "40", "--exit"])),
+        late("demo, 40 orders, by files over SFTP", |_| {
+            demo(&["--orders", "40", "--exit", "--sftp"])
+        }),
         late("demo, 40 orders, with faults", |_| {
             demo(&["--orders", "40", "--exit", "--faults"])
         }),

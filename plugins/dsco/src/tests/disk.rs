@@ -1,5 +1,6 @@
-//! A host whose only wire is a file server in memory that behaves as DSCO's: what was read moves to the archive. Its
-//! private space is committed or thrown away with a call, and puts are journalled as far as one call at a time needs.
+//! A host whose wire is, but for a log of stock, a file server in memory that behaves as DSCO's: what was read moves to
+//! the archive. Its private space is committed or thrown away with a call, and puts are journalled as far as one call at a
+//! time needs.
 
 use super::{now, settings};
 use crate::api::Api;
@@ -33,6 +34,8 @@ pub(super) struct Disk {
     pub(super) broken: Cell<u32>,
     /// What becomes of the next puts.
     pub(super) fates: RefCell<Vec<Fate>>,
+    /// What the log of stock says, where the API is connected.
+    pub(super) stock_log: RefCell<Option<serde_json::Value>>,
     /// The jobs of the batch of this call.
     pub(super) jobs: RefCell<Vec<u64>>,
     /// Steps of jobs: since when, and whether they are finished.
@@ -64,6 +67,7 @@ impl Disk {
             archives: Cell::new(true),
             broken: Cell::new(0),
             fates: RefCell::default(),
+            stock_log: RefCell::default(),
             jobs: RefCell::default(),
             journal: RefCell::default(),
         }
@@ -147,6 +151,16 @@ impl Core for Disk {
 
 impl Host for Disk {
     fn send(&self, request: &Request) -> Result<Response, IoError> {
+        if let Some(log) = &*self.stock_log.borrow()
+            && request.url.contains("/inventory/log?")
+        {
+            return Ok(Response {
+                status: 200,
+                headers: Vec::new(),
+                body: log.to_string().into_bytes(),
+                replayed: false,
+            });
+        }
         panic!("nobody asked the API: {} {}", request.method, request.url)
     }
     fn retract(&self, _: &str, _: &[u32]) {}

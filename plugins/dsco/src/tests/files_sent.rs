@@ -353,3 +353,79 @@ fn stock_goes_in_files_whose_names_follow_their_time() {
         .unwrap();
     assert!(done.iter().all(|v| matches!(v, Ok(Outcome::Done(_)))));
 }
+
+/// Stock by files, and the API beside them.
+const BOTH: [(&str, &str); 2] = [("transport", "each"), ("stock-by", "files")];
+
+/// Sends seven units of A and five of B by a file, of which the log says this; the answers to one question.
+fn told_by_file(disk: &Disk, log: &serde_json::Value) -> Vec<String> {
+    disk.stock_log.replace(Some(log.clone()));
+    disk.jobs.replace(vec![1, 2]);
+    let level = |item: &str, units| Level {
+        item: item.to_owned(),
+        places: vec![Place {
+            warehouse: "WH01".to_owned(),
+            available: Decimal::whole(units),
+            expected_at: None,
+        }],
+    };
+    let batch = [level("A", 7), level("B", 5)];
+    let sent = disk.call(&BOTH, true, |api, _| Ok(stock::push(api, &batch)));
+    handles(&sent.unwrap())
+}
+
+fn asked(disk: &Disk, handles: &[String]) -> Vec<Verdict> {
+    disk.call(&BOTH, true, |api, _| confirm::confirm(api, handles))
+        .unwrap()
+}
+
+fn entry(sku: &str, units: i64, status: &str) -> serde_json::Value {
+    json!({"status": status, "dateProcessed": "2025-11-21T10:00:00Z",
+        "payload": {"sku": sku, "quantityAvailable": units}})
+}
+
+#[test]
+fn an_item_that_dsco_passes_over_does_not_hold_up_the_stock_of_the_others() {
+    let disk = Disk::new();
+    let sent = told_by_file(&disk, &json!({"logs": [entry("A", 7, "success")]}));
+    import(&disk);
+    disk.pass(3);
+    let first = asked(&disk, &sent);
+    assert!(matches!(first[0], Ok(Outcome::Done(_))), "{first:?}");
+    // The log may only be late.
+    let silent = handles(&first[1..]);
+    disk.pass(29);
+    let silent = handles(&asked(&disk, &silent));
+    disk.pass(1);
+    let last = asked(&disk, &silent);
+    assert!(matches!(last[0], Ok(Outcome::Done(_))), "{last:?}");
+}
+
+#[test]
+fn what_the_log_says_of_an_earlier_file_is_no_answer() {
+    let disk = Disk::new();
+    let earlier = json!({"logs": [entry("A", 8, "success"), entry("B", 4, "failure")]});
+    let sent = told_by_file(&disk, &earlier);
+    disk.pass(60);
+    let sent = handles(&asked(&disk, &sent));
+    import(&disk);
+    let sent = handles(&asked(&disk, &sent));
+    let all = json!({"logs": [entry("A", 8, "success"), entry("B", 4, "failure"),
+        entry("A", 7, "failure"), entry("B", 5, "success")]});
+    disk.stock_log.replace(Some(all));
+    let last = asked(&disk, &sent);
+    assert!(matches!(last[0], Err(Failure::Rejected(_))), "{last:?}");
+    assert!(matches!(last[1], Ok(Outcome::Done(_))), "{last:?}");
+}
+
+#[test]
+fn what_the_log_says_of_a_file_that_is_not_processed_is_no_answer() {
+    let disk = Disk::new();
+    let log = json!({"logs": [entry("A", 7, "success"), entry("B", 5, "success")]});
+    let sent = told_by_file(&disk, &log);
+    disk.pass(60);
+    let sent = handles(&asked(&disk, &sent));
+    import(&disk);
+    let last = asked(&disk, &sent);
+    assert!(last.iter().all(|v| matches!(v, Ok(Outcome::Done(_)))));
+}

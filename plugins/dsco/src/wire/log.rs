@@ -48,6 +48,7 @@ shape!(
         line_items: Value = any,
         shipments: Vec<Parcel> = list,
         sku: Option<String> = text,
+        quantity_available: Option<i64> = integer,
         invoice_id: Option<String> = text,
     }
 );
