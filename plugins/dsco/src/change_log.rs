@@ -192,7 +192,7 @@ pub(crate) fn said(entries: &[Entry], scope: Scope, told: &Told) -> Option<Said>
             Some("success") => Said::Success,
             _ => Said::Pending(entry.request_id.clone()),
         };
-        let request = entry.request_id.as_ref();
+        let request = entry.run();
         if !matches!(requests.get(&request), Some(Said::Failure(_))) {
             requests.insert(request, said);
         }

@@ -99,6 +99,9 @@ impl Handle {
     /// Whether an entry about its item may be about what it tells. Files have no id in the log, so an earlier one of the
     /// item is told apart by its units.
     fn is_told_by(&self, entry: &Entry) -> bool {
+        if self.file.is_some() && !entry.may_be_of_a_file() {
+            return false;
+        }
         let logged = entry.payload.as_ref().and_then(|p| p.quantity_available);
         match (self.units, logged) {
             (Some(units), Some(logged)) => units == logged,

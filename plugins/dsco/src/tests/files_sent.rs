@@ -429,3 +429,18 @@ fn what_the_log_says_of_a_file_that_is_not_processed_is_no_answer() {
     let last = asked(&disk, &sent);
     assert!(last.iter().all(|v| matches!(v, Ok(Outcome::Done(_)))));
 }
+
+#[test]
+fn what_the_log_says_of_a_call_is_no_answer_about_a_file() {
+    let disk = Disk::new();
+    let mut of_call = entry("A", 7, "failure");
+    of_call["requestMethod"] = json!("api");
+    let mut of_file = entry("A", 7, "success");
+    of_file["requestMethod"] = json!("file");
+    of_file["processId"] = json!("p-1");
+    let log = json!({"logs": [of_call, of_file, entry("B", 5, "success")]});
+    let sent = told_by_file(&disk, &log);
+    import(&disk);
+    let last = asked(&disk, &sent);
+    assert!(last.iter().all(|v| matches!(v, Ok(Outcome::Done(_)))));
+}

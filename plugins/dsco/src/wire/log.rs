@@ -33,6 +33,8 @@ shape!(
         payload: Option<Payload> = object,
         status: Option<String> = word,
         request_id: Option<String> = text,
+        process_id: Option<String> = text,
+        request_method: Option<String> = word,
         date_processed: Option<i64> = when,
         results: Value = any,
     }
@@ -61,6 +63,19 @@ shape!(
 );
 
 impl Entry {
+    /// What it was submitted with: a request or, as rows of a file, the process of an import.
+    pub(crate) const fn run(&self) -> Option<&String> {
+        match &self.request_id {
+            Some(id) => Some(id),
+            None => self.process_id.as_ref(),
+        }
+    }
+
+    /// Whether it may have been a row of a file: a call says that it was none.
+    pub(crate) fn may_be_of_a_file(&self) -> bool {
+        !matches!(self.request_method.as_deref(), Some("api" | "portal"))
+    }
+
     /// The vendor's words about it.
     pub(crate) fn words(&self) -> String {
         let mut words = Vec::new();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use super::log::Method;
 use super::order::Lifecycle;
 use super::render;
 use super::sandbox::Sandbox;
@@ -132,8 +133,9 @@ impl Sandbox {
                     let (deed, objects) = objects(&name, &rows);
                     match deed {
                         Some(deed) => {
-                            let request = self.dice.uuid();
-                            self.queue_as(now, request.into(), deed, objects);
+                            let process = self.dice.uuid();
+                            let by = (process.into(), Method::File);
+                            self.queue_as(now, by, deed, objects);
                         }
                         None => folder.refused.push(format!("{name}: no job takes it")),
                     }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::answers::{self, Message, Verdict};
 use super::inventory::{CODES, Item, Status};
+use super::log::Method;
 use super::route::UPLOADS;
 use super::sandbox::Sandbox;
 use super::writes::{Deed, objects};
@@ -83,7 +84,7 @@ impl Sandbox {
             skip_unknown,
             detail: "updateInventoryLargeBatch",
         };
-        self.queue_as(now, id.into(), deed, all);
+        self.queue_as(now, (id.into(), Method::Api), deed, all);
         Resp::empty(200)
     }
 

@@ -63,12 +63,21 @@ impl Logs {
     }
 }
 
+/// How an object was submitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Api,
+    /// As a row of a file: the entry has the id of the import's process instead of a request's.
+    File,
+}
+
 /// One entry.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) at: i64,
     pub(crate) visible: i64,
     pub(crate) request_id: Arc<str>,
+    pub(crate) method: Method,
     pub(crate) detail: &'static str,
     pub(crate) status: &'static str,
     /// The object as it was submitted: text, which is a fifth of the size of a value.
@@ -233,13 +242,17 @@ impl Entry {
         } else {
             json!(self.detail)
         };
+        let (method, id) = match self.method {
+            Method::Api => ("api", "requestId"),
+            Method::File => ("file", "processId"),
+        };
         json!({
             "payload": serde_json::from_str(&self.payload).unwrap_or(Value::Null),
             "dateProcessed": dates::iso(self.at),
             "status": self.status,
-            "requestMethod": "api",
+            "requestMethod": method,
             "requestMethodDetail": detail,
-            "requestId": &*self.request_id,
+            id: &*self.request_id,
             "results": results,
         })
     }

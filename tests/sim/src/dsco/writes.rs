@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::answers::{self, Message, Verdict};
-use super::log::{Entry, Journal};
+use super::log::{Entry, Journal, Method};
 use super::sandbox::{Sandbox, Task};
 use crate::vendor::{Req, Resp};
 
@@ -48,6 +48,7 @@ impl Deed {
 #[derive(Debug)]
 pub(crate) struct Write {
     request_id: Arc<str>,
+    method: Method,
     deed: Deed,
     objects: Vec<Value>,
 }
@@ -72,7 +73,7 @@ impl Sandbox {
     pub(crate) fn queue(&mut self, now: i64, deed: Deed, objects: Vec<Value>) -> Resp {
         let request_id = self.dice.uuid();
         let answer = answers::update(202, "pending", &request_id, now);
-        self.queue_as(now, request_id.into(), deed, objects);
+        self.queue_as(now, (request_id.into(), Method::Api), deed, objects);
         answer
     }
 
@@ -80,7 +81,7 @@ impl Sandbox {
     pub(crate) fn queue_as(
         &mut self,
         now: i64,
-        request_id: Arc<str>,
+        (request_id, method): (Arc<str>, Method),
         deed: Deed,
         objects: Vec<Value>,
     ) {
@@ -92,6 +93,7 @@ impl Sandbox {
                     at: now,
                     visible: now,
                     request_id: request_id.clone(),
+                    method,
                     detail: deed.detail(),
                     status: "pending",
                     payload: object.to_string().into(),
@@ -101,6 +103,7 @@ impl Sandbox {
         }
         let write = Write {
             request_id,
+            method,
             deed,
             objects,
         };
@@ -121,8 +124,8 @@ impl Sandbox {
             } else {
                 now + lag
             };
-            let request_id = &write.request_id;
-            self.record((now, visible), request_id, write.deed, &object, verdict);
+            let by = (&write.request_id, write.method);
+            self.record((now, visible), by, write.deed, &object, verdict);
         }
         let log = self.logs.of_mut(write.deed.journal());
         log.complete(&write.request_id, now + lag);
@@ -139,8 +142,9 @@ impl Sandbox {
         self.logs.of_mut(deed.journal()).open(&request_id);
         let verdict = self.apply(now, deed, object);
         let visible = now + self.settings.log_lag_ms;
-        let shared = request_id.as_str().into();
-        self.record((now, visible), &shared, deed, object, verdict.clone());
+        let shared: Arc<str> = request_id.as_str().into();
+        let by = (&shared, Method::Api);
+        self.record((now, visible), by, deed, object, verdict.clone());
         let log = self.logs.of_mut(deed.journal());
         log.complete(&request_id, visible);
         (request_id, verdict)
@@ -149,7 +153,7 @@ impl Sandbox {
     fn record(
         &mut self,
         (now, visible): (i64, i64),
-        request_id: &Arc<str>,
+        (request_id, method): (&Arc<str>, Method),
         deed: Deed,
         payload: &Value,
         verdict: Verdict,
@@ -162,6 +166,7 @@ impl Sandbox {
             at: now,
             visible,
             request_id: request_id.clone(),
+            method,
             detail: deed.detail(),
             status,
             payload: payload.to_string().into(),
