@@ -57,6 +57,8 @@ pub struct ValueView {
     pub name: Option<String>,
     /// What it stands for; `None` while nobody said.
     pub code: Option<CodeView>,
+    /// The way back, without an own code: the one value that means it, which is taken.
+    pub follows: Option<String>,
     /// A customer: it is created with the first sale that needs it.
     pub created: bool,
     /// What it probably is; empty where it is matched.
@@ -111,6 +113,8 @@ struct Look<'a> {
     table: &'a str,
     from: ConnectionId,
     to: ConnectionId,
+    /// The way of what is reported back.
+    back: bool,
     names: BTreeMap<String, String>,
 }
 
@@ -147,8 +151,17 @@ impl Look<'_> {
             .rx
             .cell_row(self.from, self.to, self.table, retailer.as_deref(), &value)?;
         let code = cell.map(|cell| self.code(cell)).transpose()?;
+        // Orders go by their own cells alone. What is reported back follows from the one value that means it.
+        let others = match code {
+            None if self.back => self.rx.cells_with(self.to, self.from, self.table, &value)?,
+            _ => Vec::new(),
+        };
+        let follows = match others.as_slice() {
+            [one] => Some(one.clone()),
+            _ => None,
+        };
         let gap = self.gap(retailer.as_deref(), &value);
-        let suggestions = if code.is_some() {
+        let suggestions = if code.is_some() || follows.is_some() {
             Vec::new()
         } else {
             catalogue::suggestions(self.rx, self.from, self.to, &gap)?
@@ -164,6 +177,7 @@ impl Look<'_> {
             value,
             name,
             code,
+            follows,
             created: false,
             suggestions,
             waiting,
@@ -246,13 +260,15 @@ fn view(core: &Core, rx: &Rx, table: &str) -> Result<CrosswalkView, StoreError> 
         .filter(|((network, _), _)| *network == from)
         .map(|((_, code), (_, name))| (code, name))
         .collect();
-    let back = (table != CUSTOMERS).then_some((to, from));
-    for (from, to) in std::iter::once((from, to)).chain(back) {
+    let there = std::iter::once((from, to, false));
+    let back = (table != CUSTOMERS).then_some((to, from, true));
+    for (from, to, back) in there.chain(back) {
         let look = Look {
             rx,
             table,
             from,
             to,
+            back,
             names: names.clone(),
         };
         view.directions.push(look.direction(&desk)?);

@@ -4,6 +4,7 @@ use waybill_engine::CommandError;
 use waybill_engine::crosswalks::ValueView;
 use waybill_it::bench::{Bench, Start, in_simulated_time, order};
 use waybill_model::contract::Gap;
+use waybill_model::document::{Body, Document, Warehouse};
 use waybill_model::order_state::OrderStage;
 use waybill_store::Scope;
 
@@ -78,6 +79,47 @@ fn one_matched_by_hand_creates_nothing_and_other_retailers_still_ask() {
         bench.send(order("2", 1, |order| "R2".clone_into(&mut order.retailer)));
         bench.pass(20).await;
         assert_eq!(bench.codes(), ["customers R2"]);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn the_way_back_follows_from_the_one_value_that_means_it() {
+    in_simulated_time(async {
+        let bench = Bench::start(Start::default());
+        let (network, erp) = bench.handle.order_route().expect("orders are routed");
+        let warehouse = Document {
+            key: "77".to_owned(),
+            revision: "1".to_owned(),
+            occurred_at: 0,
+            body: Body::Warehouse(Warehouse {
+                code: "77".to_owned(),
+                name: "Main".to_owned(),
+                active: true,
+                extras: Vec::new(),
+            }),
+        };
+        let told = bench.store.write(move |tx| tx.accept(erp, &warehouse, 0));
+        told.await.expect("it is kept");
+        let follows = async || {
+            let view = bench.handle.crosswalk("warehouses").await;
+            let back = &view.expect("the table is known").directions[1];
+            assert_eq!((back.from, back.to), (erp, network));
+            let row = back.rows.iter().find(|row| row.value == "77");
+            row.expect("it is listed").follows.clone()
+        };
+        assert_eq!(follows().await, None);
+        for (value, expected) in [("WH01", Some("WH01".to_owned())), ("WH02", None)] {
+            let gap = Gap {
+                table: "warehouses".to_owned(),
+                retailer: None,
+                value: value.to_owned(),
+            };
+            let code = "77".to_owned();
+            let filled = bench.handle.fill_cell(network, erp, gap, true, code, "ann");
+            filled.await.expect("it is filled");
+            assert_eq!(follows().await, expected, "{value}");
+        }
         bench.end().await;
     });
 }

@@ -23,6 +23,8 @@ struct Row {
     /// Name of the only retailer it holds for.
     only: Option<String>,
     code: Option<(String, String)>,
+    /// What is taken without an own code.
+    follows: Option<String>,
     for_all: bool,
     why: Mark,
     waiting: String,
@@ -197,6 +199,9 @@ fn why(row: &ValueView, times: &Times) -> Mark {
             Tone::Ok,
             format!("Matched by {}, {}", code.who, times.when(code.at)),
         ),
+        None if row.waiting == 0 && row.follows.is_some() => {
+            Mark::of(Tone::Ok, "Follows from the other way")
+        }
         None if row.created => Mark::of(Tone::Ok, "Created with its first sale"),
         None if row.waiting > 0 => Mark::of(Tone::You, "Not matched"),
         None => Mark::of(Tone::Soon, "Not matched, and nothing waits for it"),
@@ -215,6 +220,7 @@ fn line(at: usize, way: &str, row: &ValueView, creates: bool, times: &Times) -> 
             .as_ref()
             .filter(|_| !customer)
             .map(|code| row.retailer_name.clone().unwrap_or_else(|| code.clone())),
+        follows: row.follows.clone(),
         code: row.code.as_ref().map(|code| {
             let name = code.name.clone().unwrap_or_else(|| code.code.clone());
             (code.code.clone(), name)
@@ -257,7 +263,7 @@ fn compose(base: Base, view: &CrosswalkView, times: &Times) -> CrosswalkPage {
     let rows = || view.directions.iter().flat_map(|way| &way.rows);
     let waiting = rows().filter(|row| row.waiting > 0).count();
     let open = rows()
-        .filter(|row| row.code.is_none() && !row.created)
+        .filter(|row| row.code.is_none() && row.follows.is_none() && !row.created)
         .count();
     let stamp = match (waiting, open) {
         _ if rows().next().is_none() => Mark::of(Tone::Quiet, "Nothing yet"),

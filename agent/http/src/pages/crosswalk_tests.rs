@@ -15,6 +15,7 @@ fn retailer(code: &str, name: &str) -> ValueView {
         value: code.to_owned(),
         name: Some(name.to_owned()),
         code: None,
+        follows: None,
         created: false,
         suggestions: Vec::new(),
         waiting: 0,
@@ -108,4 +109,20 @@ fn a_value_that_one_retailer_alone_uses_says_so_and_a_short_list_is_offered() {
         assert!(html.contains(words), "{words} is missing in {html}");
     }
     assert!(!html.contains("Have it created"));
+}
+
+#[test]
+fn what_follows_from_the_other_way_is_not_open() {
+    let mut view = view();
+    view.table = "warehouses".to_owned();
+    view.creates = false;
+    view.directions[0].rows = vec![ValueView {
+        retailer: None,
+        follows: Some("WH01".to_owned()),
+        ..retailer("2", "Main warehouse")
+    }];
+    let html = html(&view);
+    for words in ["Follows from the other way", "WH01", "All matched"] {
+        assert!(html.contains(words), "{words} is missing in {html}");
+    }
 }
