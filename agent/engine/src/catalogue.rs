@@ -11,7 +11,7 @@ use waybill_model::settings::{self, SOURCE_ID, TARGET_ID};
 use waybill_store::{CatalogueItem, DocumentRow, Read, StoreError};
 
 /// Records of one kind that are offered in a list or compared by name.
-pub(crate) const LISTED: usize = 500;
+const LISTED: usize = 500;
 /// Suggestions of one cell.
 const SUGGESTED: usize = 6;
 /// Identifiers under which people know a product.

@@ -115,7 +115,7 @@ struct Look<'a> {
     to: ConnectionId,
     /// The way of what is reported back.
     back: bool,
-    names: BTreeMap<String, String>,
+    names: &'a BTreeMap<String, String>,
 }
 
 impl Look<'_> {
@@ -184,7 +184,7 @@ impl Look<'_> {
         })
     }
 
-    /// Values without a cell that hold for all retailers, unless retailers have their own cells of it.
+    /// Every value with the retailer it is of: retailers themselves, filled cells, and records that have no cell yet.
     fn values(&self) -> Result<BTreeSet<(String, Option<String>)>, StoreError> {
         if self.table == CUSTOMERS {
             let all = self.names.keys();
@@ -196,11 +196,9 @@ impl Look<'_> {
             .into_iter()
             .map(|cell| (cell.value, cell.retailer))
             .collect();
-        for (key, _) in records {
-            if !values.iter().any(|(value, _)| *value == key) {
-                values.insert((key, None));
-            }
-        }
+        let filled: BTreeSet<String> = values.iter().map(|(value, _)| value.clone()).collect();
+        let open = records.into_iter().filter(|(key, _)| !filled.contains(key));
+        values.extend(open.map(|(key, _)| (key, None)));
         Ok(values)
     }
 
@@ -269,7 +267,7 @@ fn view(core: &Core, rx: &Rx, table: &str) -> Result<CrosswalkView, StoreError> 
             from,
             to,
             back,
-            names: names.clone(),
+            names: &names,
         };
         view.directions.push(look.direction(&desk)?);
     }
