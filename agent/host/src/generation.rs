@@ -151,6 +151,8 @@ impl BoundGeneration {
             return Answer::refused(CallError::Host(error.to_string()));
         }
         context.settings.extend(self.bound.exposed());
+        // Somebody always calls, so nothing stays for want of a call of its own connection.
+        self.bound.ports.fetched.tidy(self.bound.now());
         let deadline = Instant::now() + Duration::from_millis(call.limit_ms);
         let visitor = Visitor {
             bound: Arc::clone(&self.bound),

@@ -5,6 +5,7 @@ use crate::filled::Kept;
 use crate::limits::Limits;
 use crate::oauth::Tokens;
 use crate::ports::{Clock, HostKeys, Journal, Kv, Links, Rng, Vault, Wire};
+use crate::sftp::Fetched;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use waybill_model::contract::{Credential, Descriptor, Pairs};
@@ -31,6 +32,8 @@ pub struct HostPorts {
     pub(crate) host_keys: Option<Arc<dyn HostKeys>>,
     /// Where files lie that a call works on.
     pub(crate) spools: Option<PathBuf>,
+    /// Files of servers that were read and may be asked for again.
+    pub(crate) fetched: Arc<Fetched>,
     pub(crate) tokens: Arc<Tokens>,
 }
 
@@ -55,12 +58,13 @@ impl HostPorts {
             wire,
             host_keys: None,
             spools: None,
+            fetched: Arc::default(),
             tokens: Arc::default(),
         }
     }
 
     /// Lets connectors exchange files by SFTP. The keys that servers showed first are kept by `keys`; large files lie in
-    /// `spools`, without a name, while a call works on them.
+    /// `spools`, without a name, while calls work on them.
     #[must_use]
     pub fn with_sftp(mut self, keys: Arc<dyn HostKeys>, spools: &Path) -> Self {
         self.host_keys = Some(keys);

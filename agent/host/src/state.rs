@@ -1,6 +1,7 @@
 //! What one call carries: its data in the store, its transcript, its buffered writes, and why it had to stop.
 //! The capabilities in `caps/` work on it; it decides nothing itself.
 
+use crate::caps::blob::Spool;
 use crate::connector::Call;
 use crate::effects::Doubts;
 use crate::limits::{Limits, MemoryCap};
@@ -48,6 +49,8 @@ pub(crate) struct CallState {
     pub(crate) spooled: u64,
     /// Signed-in connections to file servers, by credential.
     pub(crate) sessions: BTreeMap<String, Session>,
+    /// Files that were read before, as the folders showed them in this call: by credential and path.
+    pub(crate) fetched: BTreeMap<(String, String), Spool>,
     /// Buffered writes; `None` deletes.
     pub(crate) writes: BTreeMap<String, Option<Vec<u8>>>,
     /// Bytes in them.
@@ -92,6 +95,7 @@ impl CallState {
             table,
             spooled: 0,
             sessions: BTreeMap::new(),
+            fetched: BTreeMap::new(),
             writes: BTreeMap::new(),
             written: 0,
             exchanges: Vec::new(),

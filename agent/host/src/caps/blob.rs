@@ -1,11 +1,13 @@
 //! `blob`: bytes kept by the host for a guest, within one call. Small ones lie in memory; the rest in a file without a
-//! name, which is gone with the call and with the process. What is larger than allowed is refused by ending the call.
+//! name, which is gone with its last user and with the process. What is larger than allowed is refused by ending the call.
 
 use crate::ports::PortError;
 use crate::state::CallState;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use wasmtime::component::Resource;
 
 /// Bytes of a guest that need not fit its memory.
@@ -18,13 +20,16 @@ pub struct Spool {
 
 enum Kept {
     Memory(Vec<u8>),
-    File(File),
+    /// Several spools may read it; whoever adds to it takes a copy.
+    File(Arc<File>),
 }
 
 /// Most bytes of one read.
 const READ: usize = 8 << 20;
 /// Bytes that stay in memory.
 const SMALL: usize = 64 << 10;
+/// Bytes copied at once.
+const PIECE: usize = 256 << 10;
 
 impl Spool {
     /// An empty one, whose file will lie in that folder; without one, where the system keeps such files.
@@ -45,21 +50,55 @@ impl Spool {
         if let Kept::Memory(kept) = &mut self.kept
             && kept.len() + bytes.len() > SMALL
         {
-            let mut file = match &self.folder {
-                Some(folder) => tempfile::tempfile_in(folder)?,
-                None => tempfile::tempfile()?,
-            };
-            file.write_all(kept)?;
-            self.kept = Kept::File(file);
+            let kept = std::mem::take(kept);
+            let file = self.file()?;
+            file.write_all_at(&kept, 0)?;
+            self.kept = Kept::File(Arc::new(file));
         }
+        self.own()?;
         match &mut self.kept {
             Kept::Memory(kept) => kept.extend_from_slice(bytes),
-            Kept::File(file) => {
-                file.seek(SeekFrom::Start(self.len))?;
-                file.write_all(bytes)?;
-            }
+            Kept::File(file) => file.write_all_at(bytes, self.len)?,
         }
         self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// The same bytes once more, where they lie in a file: nothing is copied.
+    pub(crate) fn share(&self) -> Option<Self> {
+        let Kept::File(file) = &self.kept else {
+            return None;
+        };
+        Some(Self {
+            kept: Kept::File(Arc::clone(file)),
+            len: self.len,
+            folder: self.folder.clone(),
+        })
+    }
+
+    fn file(&self) -> io::Result<File> {
+        match &self.folder {
+            Some(folder) => tempfile::tempfile_in(folder),
+            None => tempfile::tempfile(),
+        }
+    }
+
+    /// Takes a copy of a file that others read as well.
+    fn own(&mut self) -> io::Result<()> {
+        let Kept::File(file) = &mut self.kept else {
+            return Ok(());
+        };
+        if Arc::get_mut(file).is_some() {
+            return Ok(());
+        }
+        let copy = self.file()?;
+        let mut at = 0;
+        while at < self.len {
+            let piece = self.read(at, PIECE)?;
+            copy.write_all_at(&piece, at)?;
+            at += piece.len() as u64;
+        }
+        self.kept = Kept::File(Arc::new(copy));
         Ok(())
     }
 
@@ -74,10 +113,8 @@ impl Spool {
                 Ok(kept.get(start..end).unwrap_or_default().to_vec())
             }
             Kept::File(file) => {
-                let mut file = file;
-                file.seek(SeekFrom::Start(offset.min(self.len)))?;
                 let mut bytes = vec![0; len];
-                file.read_exact(&mut bytes)?;
+                file.read_exact_at(&mut bytes, offset.min(self.len))?;
                 Ok(bytes)
             }
         }
@@ -167,5 +204,22 @@ mod tests {
         assert!(spool.read(200_000, 1).unwrap().is_empty());
         assert!(spool.read(u64::MAX, 1).unwrap().is_empty());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn whoever_adds_to_a_shared_spool_changes_only_his_own() {
+        let mut first = Spool::new(None);
+        first.append(b"small").unwrap();
+        assert!(first.share().is_none(), "it lies in memory");
+        let bytes = vec![7; 3 * PIECE / 2];
+        first.append(&bytes).unwrap();
+        let (mut second, third) = (first.share().unwrap(), first.share().unwrap());
+        second.append(b"theirs").unwrap();
+        first.append(b"ours").unwrap();
+        let end = |spool: &Spool, len: usize| spool.read(5 + bytes.len() as u64, len).unwrap();
+        assert_eq!(end(&second, 10), b"theirs");
+        assert_eq!(end(&first, 10), b"ours");
+        assert!(end(&third, 10).is_empty());
+        assert_eq!(third.read(0, 6).unwrap(), b"small\x07");
     }
 }

@@ -1,5 +1,6 @@
 //! `sftp`: files on the server that a credential is for. Grant, sign-in, journal and transcript of each deed are side by
-//! side here; what goes over the wire is in `sftp/`. A connection is kept for the rest of the call.
+//! side here; what goes over the wire is in `sftp/`. A connection is kept for the rest of the call, a large file that was
+//! read for the next ones, too.
 
 use super::blob::{self, Spool};
 use crate::credentials::{self, CredentialError};
@@ -58,13 +59,29 @@ pub(crate) async fn entries(
     let most = state.limits.files;
     let listed = within(left(state), sftp::entries(&session, dir, most)).await;
     let listed = listed.unwrap_or(Err(SftpError::TimedOut));
+    if let Ok(listed) = &listed {
+        let whose = (visitor.bound.setup.id, session.account);
+        let known = &visitor.bound.ports.fetched;
+        let known = known.among(whose, listed, visitor.bound.now());
+        // What the folder showed before counts no more.
+        let dir = dir.trim_end_matches('/');
+        let elsewhere = |path: &str| path.rsplit_once('/').is_none_or(|(of, _)| of != dir);
+        let seen = &mut state.fetched;
+        seen.retain(|(of, path), _| of != slot || elsewhere(path));
+        seen.extend(
+            known
+                .into_iter()
+                .map(|(path, spool)| ((slot.to_owned(), path), spool)),
+        );
+    }
     let said = listed.as_ref().map(|all| format!("{} files", all.len()));
     ended(state, &visitor, slot, session, said);
     Ok(listed.map_err(|error| told(&error, false)))
 }
 
 /// Reads a file whole. To read again harms nothing, so an attempt that was lost leaves no doubt; that the file is not
-/// there any more is then told with what is known of it.
+/// there any more is then told with what is known of it. One that was read before, and that its folder shows as it was
+/// then, does not pass the wire again.
 pub(crate) async fn get(
     state: &mut CallState,
     slot: &str,
@@ -79,7 +96,18 @@ pub(crate) async fn get(
         to: None,
         effect: Some(effect),
     };
-    let session = match ready(state, &visitor, &asked, String::new()).await? {
+    let plan = match allowed(state, &visitor, &asked, String::new())? {
+        Ok(plan) => plan,
+        Err(error) => return Ok(Err(error)),
+    };
+    if let Some(spool) = state.fetched.get(&(slot.to_owned(), path.to_owned()))
+        && let Some(spool) = spool.share()
+        && spool.len() <= state.limits.spooled.saturating_sub(state.spooled)
+    {
+        done_before(state, &visitor.bound, format!("{} bytes", spool.len()));
+        return Ok(Ok(blob::keep(state, spool)?));
+    }
+    let session = match signed_in(state, &visitor, slot, &plan).await? {
         Ok(session) => session,
         Err(error) => return Ok(Err(error)),
     };
@@ -99,17 +127,22 @@ pub(crate) async fn get(
             size,
         });
     }
+    if let Ok(Some(modified_ms)) = &read {
+        let whose = (visitor.bound.setup.id, session.account);
+        let (kept, now) = (&visitor.bound.ports.fetched, visitor.bound.now());
+        kept.keep(whose, path, *modified_ms, &spool, now);
+    }
     if let Some(id) = id {
         let finish = match &read {
-            Ok(()) => answered(&spool.len().to_string()),
+            Ok(_) => answered(&spool.len().to_string()),
             Err(_) => Finish::NothingHappened,
         };
         finished(state, &visitor.bound, effect, id, Some(finish)).await?;
     }
-    let said = read.as_ref().map(|()| format!("{} bytes", spool.len()));
+    let said = read.as_ref().map(|_| format!("{} bytes", spool.len()));
     ended(state, &visitor, slot, session, said);
     match read {
-        Ok(()) => Ok(Ok(blob::keep(state, spool)?)),
+        Ok(_) => Ok(Ok(blob::keep(state, spool)?)),
         Err(error) => Ok(Err(told(&error, false))),
     }
 }
@@ -187,6 +220,19 @@ async fn ready(
     asked: &Asked<'_>,
     carried: String,
 ) -> wasmtime::Result<Result<Session, IoError>> {
+    match allowed(state, visitor, asked, carried)? {
+        Ok(plan) => signed_in(state, visitor, asked.slot, &plan).await,
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// The rules of the deed and its place in the transcript.
+fn allowed(
+    state: &mut CallState,
+    visitor: &Visitor,
+    asked: &Asked<'_>,
+    carried: String,
+) -> wasmtime::Result<Result<Plan, IoError>> {
     state.requests += 1;
     state.at_most("requests", state.requests, state.limits.requests)?;
     let bound = &visitor.bound;
@@ -207,19 +253,27 @@ async fn ready(
         request: carried,
         answer: "no answer yet".to_owned(),
     });
-    let plan = match plan(state, visitor, asked) {
-        Ok(plan) => plan,
-        Err(error) => {
-            last(state, bound, error.to_string());
-            return Ok(Err(error));
-        }
-    };
-    if let Some(session) = state.sessions.remove(asked.slot)
+    let plan = plan(state, visitor, asked);
+    if let Err(error) = &plan {
+        last(state, bound, error.to_string());
+    }
+    Ok(plan)
+}
+
+/// A connection that stands: the call's, or a new one.
+async fn signed_in(
+    state: &mut CallState,
+    visitor: &Visitor,
+    slot: &str,
+    plan: &Plan,
+) -> wasmtime::Result<Result<Session, IoError>> {
+    let bound = &visitor.bound;
+    if let Some(session) = state.sessions.remove(slot)
         && session.is_open()
     {
         return Ok(Ok(session));
     }
-    match within(left(state), connect(bound, asked.slot, &plan)).await {
+    match within(left(state), connect(bound, slot, plan)).await {
         Some(Ok(session)) => Ok(Ok(session)),
         Some(Err(CredentialError::Port(error))) => state.port(Err(error)),
         failed => {
@@ -334,13 +388,17 @@ async fn begun(
     let bound = &visitor.bound;
     let absent = state.doubts.absent(effect);
     let known = match effects::begin(state, visitor, effect, absent).await? {
-        Begun::Fresh(id) => return Ok(Ok((session, id))),
-        Begun::Replay(_) => {
-            if let Some(exchange) = state.exchanges.last_mut() {
-                exchange.replayed = true;
-                exchange.status = DONE;
+        Begun::Fresh(id) => {
+            for path in [Some(asked.path), asked.to].into_iter().flatten() {
+                let whose = (bound.setup.id, session.account);
+                bound.ports.fetched.forget(whose, path);
+                let of = (asked.slot.to_owned(), path.to_owned());
+                state.fetched.remove(&of);
             }
-            last(state, bound, "done before".to_owned());
+            return Ok(Ok((session, id)));
+        }
+        Begun::Replay(_) => {
+            done_before(state, bound, "done before".to_owned());
             Ok(())
         }
         Begun::InDoubt { since } => {
@@ -437,6 +495,15 @@ fn ended(
         exchange.status = DONE;
     }
     last(state, bound, said.unwrap_or_else(ToString::to_string));
+}
+
+/// Notes that the last exchange needed no wire.
+fn done_before(state: &mut CallState, bound: &Bound, said: String) {
+    if let Some(exchange) = state.exchanges.last_mut() {
+        exchange.replayed = true;
+        exchange.status = DONE;
+    }
+    last(state, bound, said);
 }
 
 /// The answer of the last exchange.

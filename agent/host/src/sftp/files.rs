@@ -76,17 +76,18 @@ fn entry(dir: &str, file: &russh_sftp::protocol::File) -> Option<Entry> {
     Some(Entry {
         path: format!("{}/{}", dir.trim_end_matches('/'), file.filename),
         size: attrs.size.unwrap_or(0),
-        modified_ms: i64::from(attrs.mtime.unwrap_or(0)) * 1_000,
+        modified_ms: attrs.mtime.map_or(0, millis),
     })
 }
 
-/// Reads a file whole into the spool. One that changes while it is read is refused, not taken in part.
+/// Reads a file whole into the spool. One that changes while it is read is refused, not taken in part. When it was last
+/// changed, if the server says so.
 pub(crate) async fn get(
     session: &Session,
     path: &str,
     into: &mut Spool,
     most: u64,
-) -> Result<(), SftpError> {
+) -> Result<Option<i64>, SftpError> {
     let failed = |e| SftpError::of(path, e);
     let sftp = &session.sftp;
     let handle = sftp
@@ -123,14 +124,16 @@ pub(crate) async fn get(
                 found: after.size.unwrap_or(found).max(into.len()),
             });
         }
-        Ok(())
+        Ok(after.mtime.map(millis))
     }
     .await;
-    match (read, sftp.close(handle).await) {
-        (Err(error), _) => Err(error),
-        // All bytes are here; that the goodbye was lost changes nothing in them.
-        (Ok(()), _) => Ok(()),
-    }
+    // When all bytes are here, a goodbye that is lost changes nothing in them.
+    drop(sftp.close(handle).await);
+    read
+}
+
+fn millis(secs: u32) -> i64 {
+    i64::from(secs) * 1_000
 }
 
 /// The bytes from here to there, fewer only where the file ends. A server may answer with less than was asked for.

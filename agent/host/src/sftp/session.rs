@@ -2,6 +2,7 @@
 //! It stores nothing: who calls it keeps the key that was seen first.
 
 use super::error::SftpError;
+use super::fetched::Account;
 use super::key;
 use super::target::{Pinned, Target, normal};
 use crate::address::{Place, place};
@@ -52,6 +53,8 @@ pub(crate) struct Greeted {
 pub(crate) struct Session {
     ssh: Handle<Checker>,
     pub(crate) sftp: RawSftpSession,
+    /// Whose files these are.
+    pub(crate) account: Account,
     /// It offers the extension by which one rename replaces a file.
     posix_rename: bool,
 }
@@ -174,6 +177,7 @@ impl Greeted {
         Ok(Session {
             ssh: self.ssh,
             sftp,
+            account: Account::of(&place, &self.shown, &user),
             posix_rename: version.extensions.contains_key("posix-rename@openssh.com"),
         })
     }

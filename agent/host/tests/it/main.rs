@@ -15,6 +15,7 @@ mod loading;
 mod oauth;
 mod sftp;
 mod sftp_cut;
+mod sftp_pages;
 mod signatures;
 mod support;
 mod versions;

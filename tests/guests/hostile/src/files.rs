@@ -1,4 +1,4 @@
-//! The deeds with files on a server. Details: `slot`, `path`, `to`, `step`, `members`, `absent`, `body`, `body-bytes`.
+//! The deeds with files on a server. Details: `slot`, `path`, `dir`, `to`, `step`, `members`, `absent`, `body`, `body-bytes`.
 
 use crate::act::{members, number};
 use waybill_sdk::Settings;
@@ -13,6 +13,11 @@ pub(crate) fn act(settings: &Settings<'_>) -> Option<String> {
     Some(match settings.text("do", "") {
         "files-list" => list(settings, path),
         "files-get" => get(settings, path),
+        // As whoever reads a large file in pages: first it is looked for.
+        "files-seen" => {
+            list(settings, settings.text("dir", "."));
+            get(settings, path)
+        }
         "files-put" => put(settings, path),
         "files-move" => moved(settings, path),
         // One after the other, in one call.
