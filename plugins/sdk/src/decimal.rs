@@ -1,6 +1,7 @@
 //! Exact decimals: the contract's `decimal` with arithmetic. Never a float: a JSON number is read by its shortest text.
 
 use crate::commerce::Decimal;
+use serde::Serializer;
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -9,6 +10,9 @@ pub const MAX_SCALE: u8 = 9;
 
 /// A sign, a digit, a point, and as many digits behind it as a scale can say.
 const LONGEST: usize = 3 + 255;
+
+/// The same with a scale of 18 at most: there are as many digits in front of the point then.
+const SHORT: usize = 3 + 18;
 
 /// Nought.
 pub const ZERO: Decimal = Decimal { units: 0, scale: 0 };
@@ -168,19 +172,19 @@ fn product(one: i64, other: i64) -> Option<i64> {
     }
 }
 
-impl fmt::Display for Decimal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // By hand, from the end: every amount of every order is written, and a guest pays dearly for formatting.
+impl Decimal {
+    /// Written from the end into `text`. By hand: every amount of every order is written, and a guest pays dearly for
+    /// formatting. `N` must be three more than the larger of its scale and 18.
+    fn digits<const N: usize>(self, text: &mut [u8; N]) -> &str {
         let scale = usize::from(self.scale);
-        let mut text = [b'0'; LONGEST];
-        let (mut rest, mut at, mut digits) = (self.units.unsigned_abs(), LONGEST, 0);
+        let (mut rest, mut at, mut digits) = (self.units.unsigned_abs(), N, 0);
         while digits <= scale || rest > 0 {
             if digits == scale && scale > 0 {
                 at -= 1;
                 text[at] = b'.';
             }
             at -= 1;
-            text[at] += u8::try_from(rest % 10).unwrap_or_default();
+            text[at] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
             rest /= 10;
             digits += 1;
         }
@@ -188,7 +192,31 @@ impl fmt::Display for Decimal {
             at -= 1;
             text[at] = b'-';
         }
-        f.write_str(std::str::from_utf8(&text[at..]).unwrap_or_default())
+        std::str::from_utf8(&text[at..]).unwrap_or_default()
+    }
+
+    /// Whether [`SHORT`] is room for it.
+    const fn is_short(self) -> bool {
+        self.scale <= 18
+    }
+}
+
+/// For `serialize_with`: a number as a text, as vendors want amounts.
+pub fn as_text<S: Serializer>(number: &Decimal, to: S) -> Result<S::Ok, S::Error> {
+    if number.is_short() {
+        to.serialize_str(number.digits(&mut [0; SHORT]))
+    } else {
+        to.collect_str(number)
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_short() {
+            f.write_str(self.digits(&mut [0; SHORT]))
+        } else {
+            f.write_str(self.digits(&mut [0; LONGEST]))
+        }
     }
 }
 

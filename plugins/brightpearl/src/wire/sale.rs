@@ -1,9 +1,10 @@
-//! Owns the body of a sales-order POST. Borrows its texts: they are written once and kept nowhere. Must not know where its
+//! Owns the body of a sales-order POST, whose amounts are texts. Borrows its own: they are written once and kept nowhere. Must not know where its
 //! values come from.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::borrow::Cow;
 use waybill_sdk::commerce::Decimal;
+use waybill_sdk::decimal;
 
 /// A sales order to be created, whole and with its rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -145,15 +146,15 @@ pub struct SaleRow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
     /// How many.
-    #[serde(serialize_with = "text")]
+    #[serde(serialize_with = "decimal::as_text")]
     pub quantity: Decimal,
     /// Code of the account's tax codes.
     pub tax_code: &'a str,
     /// Line total without tax, at most four digits behind the point.
-    #[serde(serialize_with = "text")]
+    #[serde(serialize_with = "decimal::as_text")]
     pub net: Decimal,
     /// Line tax, likewise.
-    #[serde(serialize_with = "text")]
+    #[serde(serialize_with = "decimal::as_text")]
     pub tax: Decimal,
     /// The vendor's default comes from the product.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -161,9 +162,4 @@ pub struct SaleRow<'a> {
     /// Key of the line at its source; comes back with the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_ref: Option<&'a str>,
-}
-
-/// Numbers are texts in the body of a sale.
-fn text<S: Serializer>(number: &Decimal, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(number)
 }

@@ -28,6 +28,13 @@ pub struct Place {
     pub roots: Option<PathBuf>,
 }
 
+/// What the service's unit puts into the agent's environment.
+fn unit_environment() -> impl Iterator<Item = (&'static str, &'static str)> {
+    include_str!("../../../../packaging/systemd/waybill.service")
+        .lines()
+        .filter_map(|line| line.strip_prefix("Environment=")?.split_once('='))
+}
+
 impl Place {
     fn config(&self) -> PathBuf {
         self.data.join("agent.toml")
@@ -129,7 +136,7 @@ impl Place {
         command
     }
 
-    /// Starts `waybill run` and waits until it answers.
+    /// Starts `waybill run`, with what the service's unit sets besides.
     pub fn start(&self, environment: &[(&str, String)]) -> anyhow::Result<Agent> {
         let log = std::fs::OpenOptions::new()
             .create(true)
@@ -138,6 +145,7 @@ impl Place {
         let child = self
             .command()
             .arg("run")
+            .envs(unit_environment())
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
