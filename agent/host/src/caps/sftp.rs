@@ -531,7 +531,8 @@ pub(crate) fn told(error: &SftpError, unknown: bool) -> IoError {
     match error {
         _ if unknown => IoError::InDoubt(0),
         SftpError::AddressRefused { .. } => Denial::NotGranted(error.to_string()).into(),
-        SftpError::TimedOut => IoError::TimedOut,
+        // A line that broke is nobody's answer; what the guest asked for did not happen.
+        SftpError::TimedOut | SftpError::Lost(_) => IoError::TimedOut,
         SftpError::TooLarge(most) => IoError::TooLarge(*most),
         _ => IoError::Refused(error.to_string()),
     }

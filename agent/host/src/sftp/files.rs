@@ -38,10 +38,14 @@ pub(crate) async fn entries(
     most: usize,
 ) -> Result<Vec<Entry>, SftpError> {
     let failed = |e| SftpError::of(dir, e);
-    let handle = session.sftp.opendir(dir).await.map_err(failed)?.handle;
+    let handle = session
+        .answer(session.sftp.opendir(dir))
+        .await
+        .map_err(failed)?
+        .handle;
     let mut found = Vec::new();
     let listed = loop {
-        match session.sftp.readdir(&handle).await {
+        match session.answer(session.sftp.readdir(&handle)).await {
             Ok(name) => {
                 found.extend(name.files.iter().filter_map(|file| entry(dir, file)));
                 if found.len() > most {
@@ -57,7 +61,7 @@ pub(crate) async fn entries(
             Err(error) => break Err(failed(error)),
         }
     };
-    drop(session.sftp.close(handle).await);
+    drop(session.answer(session.sftp.close(handle)).await);
     listed?;
     found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
@@ -90,13 +94,17 @@ pub(crate) async fn get(
 ) -> Result<Option<i64>, SftpError> {
     let failed = |e| SftpError::of(path, e);
     let sftp = &session.sftp;
-    let handle = sftp
-        .open(path, OpenFlags::READ, FileAttributes::empty())
+    let handle = session
+        .answer(sftp.open(path, OpenFlags::READ, FileAttributes::empty()))
         .await
         .map_err(failed)?
         .handle;
     let read = async {
-        let before = sftp.fstat(&handle).await.map_err(failed)?.attrs;
+        let before = session
+            .answer(sftp.fstat(&handle))
+            .await
+            .map_err(failed)?
+            .attrs;
         let size = before.size.unwrap_or(0);
         if size > most {
             return Err(SftpError::TooLarge(most));
@@ -112,7 +120,11 @@ pub(crate) async fn get(
                 .map_err(|e| SftpError::NoRoom(e.to_string()))?;
         }
         // It is whole when it ended where it said, and still says so.
-        let after = sftp.fstat(handle).await.map_err(failed)?.attrs;
+        let after = session
+            .answer(sftp.fstat(handle))
+            .await
+            .map_err(failed)?
+            .attrs;
         let beyond = piece(session, handle, size, size + 1)
             .await
             .map_err(failed)?;
@@ -128,7 +140,7 @@ pub(crate) async fn get(
     }
     .await;
     // When all bytes are here, a goodbye that is lost changes nothing in them.
-    drop(sftp.close(handle).await);
+    drop(session.answer(sftp.close(handle)).await);
     read
 }
 
@@ -142,7 +154,7 @@ async fn piece(session: &Session, handle: &str, from: u64, to: u64) -> Result<Ve
     let mut at = from;
     while at < to {
         let len = u32::try_from(to - at).unwrap_or(PIECE);
-        match session.sftp.read(handle, at, len).await {
+        match session.answer(session.sftp.read(handle, at, len)).await {
             Ok(data) if data.data.is_empty() => break,
             Ok(data) => {
                 at += data.data.len() as u64;
@@ -235,8 +247,8 @@ async fn upload(session: &Session, path: &str, spool: &Spool) -> Result<(), Uplo
     let failed = |e| SftpError::of(path, e);
     let sftp = &session.sftp;
     let flags = OpenFlags::CREATE | OpenFlags::TRUNCATE | OpenFlags::WRITE;
-    let handle = sftp
-        .open(path, flags, FileAttributes::empty())
+    let handle = session
+        .answer(sftp.open(path, flags, FileAttributes::empty()))
         .await
         .map_err(|e| Upload::NotOpened(failed(e)))?
         .handle;
@@ -248,7 +260,7 @@ async fn upload(session: &Session, path: &str, spool: &Spool) -> Result<(), Uplo
                 let bytes = spool
                     .read(offset, PIECE as usize)
                     .map_err(|e| SftpError::NoRoom(e.to_string()))?;
-                let answer = sftp.write(id, offset, bytes).await;
+                let answer = session.answer(sftp.write(id, offset, bytes)).await;
                 answer.map(drop).map_err(failed)
             })
             .buffer_unordered(AHEAD);
@@ -259,7 +271,11 @@ async fn upload(session: &Session, path: &str, spool: &Spool) -> Result<(), Uplo
     }
     .await;
     // Errors of writing may show only here.
-    let closed = sftp.close(handle).await.map(drop).map_err(failed);
+    let closed = session
+        .answer(sftp.close(handle))
+        .await
+        .map(drop)
+        .map_err(failed);
     written.and(closed).map_err(Upload::Broken)?;
     match size_of(session, path).await {
         Ok(Some(found)) if found == size => Ok(()),
@@ -274,11 +290,11 @@ async fn upload(session: &Session, path: &str, spool: &Spool) -> Result<(), Uplo
 
 /// Removes what is left of an attempt, where the connection still stands; whether it is gone.
 async fn tidy(session: &Session, path: &str, why: &SftpError) -> bool {
-    why.leaves_connection() && session.sftp.remove(path).await.is_ok()
+    why.leaves_connection() && session.answer(session.sftp.remove(path)).await.is_ok()
 }
 
 async fn size_of(session: &Session, path: &str) -> Result<Option<u64>, SftpError> {
-    match session.sftp.stat(path).await {
+    match session.answer(session.sftp.stat(path)).await {
         Ok(attrs) => Ok(Some(attrs.attrs.size.unwrap_or(0))),
         Err(error) => match SftpError::of(path, error) {
             SftpError::NotThere(_) => Ok(None),
@@ -288,7 +304,7 @@ async fn size_of(session: &Session, path: &str) -> Result<Option<u64>, SftpError
 }
 
 async fn rename(session: &Session, from: &str, to: &str) -> Result<(), SftpError> {
-    let answer = session.sftp.rename(from, to).await;
+    let answer = session.answer(session.sftp.rename(from, to)).await;
     answer.map(drop).map_err(|e| SftpError::of(from, e))
 }
 
@@ -302,8 +318,7 @@ async fn rename_over(session: &Session, from: &str, to: &str) -> Result<(), Sftp
             names.extend(name.as_bytes());
         }
         let answer = session
-            .sftp
-            .extended("posix-rename@openssh.com", names)
+            .answer(session.sftp.extended("posix-rename@openssh.com", names))
             .await;
         return match answer {
             Ok(russh_sftp::protocol::Packet::Status(status)) => match status.status_code {
@@ -314,7 +329,7 @@ async fn rename_over(session: &Session, from: &str, to: &str) -> Result<(), Sftp
             Err(error) => Err(SftpError::of(from, error)),
         };
     }
-    let removed = session.sftp.remove(to).await;
+    let removed = session.answer(session.sftp.remove(to)).await;
     removed.map(drop).map_err(|e| SftpError::of(to, e))?;
     rename(session, from, to).await
 }

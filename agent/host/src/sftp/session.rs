@@ -6,16 +6,19 @@ use super::fetched::Account;
 use super::key;
 use super::target::{Pinned, Target, normal};
 use crate::address::{Place, place};
-use russh::client::{self, AuthResult, Handle, KeyboardInteractiveAuthResponse};
+use russh::client::{self, AuthResult, DisconnectReason, Handle, KeyboardInteractiveAuthResponse};
 use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKeyOrCertificate};
-use russh::{MethodKind, SshId};
+use russh::{MethodKind, MethodSet, SshId};
+use russh_sftp::client::error::Error as Protocol;
 use russh_sftp::client::{Config as SftpConfig, RawSftpSession};
 use secrecy::{ExposeSecret, SecretString};
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -23,6 +26,8 @@ const HANDSHAKE: Duration = Duration::from_secs(20);
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// One request of the protocol, not one file.
 const REQUEST_SECS: u64 = 30;
+/// How long a connection that seems to have ended is given to say how.
+const ENDING: Duration = Duration::from_millis(500);
 /// Rounds of questions a server may put before it lets somebody in.
 const ROUNDS: usize = 4;
 
@@ -45,14 +50,27 @@ pub(crate) struct Login {
 pub(crate) struct Greeted {
     ssh: Handle<Checker>,
     target: Target,
+    /// How it ended, once it has.
+    end: watch::Receiver<Option<End>>,
     /// The fingerprint of the key it showed.
     pub(crate) shown: String,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The server said so, or left no way to sign in.
+    Said,
+    /// Nobody said anything.
+    Broke,
 }
 
 /// A signed-in connection.
 pub(crate) struct Session {
     ssh: Handle<Checker>,
     pub(crate) sftp: RawSftpSession,
+    /// How it ended, once it has.
+    end: watch::Receiver<Option<End>>,
     /// Whose files these are.
     pub(crate) account: Account,
     /// It offers the extension by which one rename replaces a file.
@@ -63,6 +81,7 @@ pub(crate) struct Session {
 struct Checker {
     pinned: Pinned,
     shown: Arc<Mutex<Option<String>>>,
+    end: watch::Sender<Option<End>>,
 }
 
 impl client::Handler for Checker {
@@ -82,6 +101,19 @@ impl client::Handler for Checker {
         let right = same && self.pinned.admits(&fingerprint);
         shown.get_or_insert(fingerprint);
         Ok(right)
+    }
+
+    async fn disconnected(
+        &mut self,
+        reason: DisconnectReason<Self::Error>,
+    ) -> Result<(), Self::Error> {
+        let (end, result) = match reason {
+            DisconnectReason::ReceivedDisconnect(_) => (End::Said, Ok(())),
+            DisconnectReason::Error(e @ russh::Error::NoAuthMethod) => (End::Said, Err(e)),
+            DisconnectReason::Error(e) => (End::Broke, Err(e)),
+        };
+        self.end.send_replace(Some(end));
+        result
     }
 }
 
@@ -105,9 +137,11 @@ impl Session {
             .map_err(late)?
             .map_err(|e| not_reached(e.to_string()))?;
         let shown = Arc::new(Mutex::new(None));
+        let (ended, end) = watch::channel(None);
         let checker = Checker {
             pinned: pinned.clone(),
             shown: Arc::clone(&shown),
+            end: ended,
         };
         let connected = timeout(HANDSHAKE, client::connect_stream(config(), stream, checker)).await;
         let seen = shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -115,6 +149,7 @@ impl Session {
             (Ok(Ok(ssh)), Some(shown)) => Ok(Greeted {
                 ssh,
                 target: target.clone(),
+                end,
                 shown,
             }),
             (Ok(Err(russh::Error::UnknownKey)), Some(shown)) => Err(pinned.changed(target, &shown)),
@@ -122,6 +157,23 @@ impl Session {
             (Ok(Err(error)), _) => Err(not_reached(error.to_string())),
             (Err(elapsed), _) => Err(late(elapsed)),
         }
+    }
+
+    /// The answer to a request, or that the connection ended: the protocol's own client would wait for the answer until
+    /// the request's time is over. What came before the end is still taken.
+    pub(crate) async fn answer<T>(
+        &self,
+        request: impl Future<Output = Result<T, Protocol>>,
+    ) -> Result<T, Protocol> {
+        let mut end = self.end.clone();
+        let mut request = pin!(request);
+        tokio::select! {
+            biased;
+            answer = &mut request => return answer,
+            _ = end.wait_for(Option::is_some) => {}
+        }
+        let ended = |_| Protocol::IO("the connection ended".to_owned());
+        timeout(ENDING, request).await.map_err(ended)?
     }
 
     /// Whether it still stands.
@@ -140,9 +192,12 @@ impl Greeted {
     pub(crate) async fn sign_in(mut self, login: &Login) -> Result<Session, SftpError> {
         let place = self.target.place();
         let user = login.user.expose_secret().to_owned();
-        let result = timeout(HANDSHAKE, prove(&mut self.ssh, &user, &login.way))
-            .await
-            .map_err(|_| SftpError::TimedOut)??;
+        let result = timeout(
+            HANDSHAKE,
+            prove(&mut self.ssh, self.end.clone(), &user, &login.way),
+        )
+        .await
+        .map_err(|_| SftpError::TimedOut)??;
         if !result {
             return Err(SftpError::LoginRefused(place));
         }
@@ -177,6 +232,7 @@ impl Greeted {
         Ok(Session {
             ssh: self.ssh,
             sftp,
+            end: self.end,
             account: Account::of(&place, &self.shown, &user),
             posix_rename: version.extensions.contains_key("posix-rename@openssh.com"),
         })
@@ -219,7 +275,12 @@ fn config() -> Arc<client::Config> {
 }
 
 /// Whether the server lets them in.
-async fn prove(ssh: &mut Handle<Checker>, user: &str, way: &Way) -> Result<bool, SftpError> {
+async fn prove(
+    ssh: &mut Handle<Checker>,
+    end: watch::Receiver<Option<End>>,
+    user: &str,
+    way: &Way,
+) -> Result<bool, SftpError> {
     let lost = |e: russh::Error| SftpError::Lost(e.to_string());
     match way {
         Way::Password(password) => {
@@ -238,7 +299,9 @@ async fn prove(ssh: &mut Handle<Checker>, user: &str, way: &Way) -> Result<bool,
                 {
                     answer(ssh, user, password).await.map_err(lost)
                 }
-                AuthResult::Failure { .. } => Ok(false),
+                AuthResult::Failure {
+                    remaining_methods, ..
+                } => refusal(end, &remaining_methods).await,
             }
         }
         Way::Key {
@@ -250,9 +313,30 @@ async fn prove(ssh: &mut Handle<Checker>, user: &str, way: &Way) -> Result<bool,
             // A server that names none may still know the newer ones; only very old ones do not.
             let hash = hash.unwrap_or(Some(HashAlg::Sha256));
             let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
-            let result = ssh.authenticate_publickey(user, key).await.map_err(lost)?;
-            Ok(result.success())
+            match ssh.authenticate_publickey(user, key).await.map_err(lost)? {
+                AuthResult::Success => Ok(true),
+                AuthResult::Failure {
+                    remaining_methods, ..
+                } => refusal(end, &remaining_methods).await,
+            }
         }
+    }
+}
+
+/// A line that ends in the middle of the sign-in is told as a refusal that leaves no other way in, which is no reason to ask
+/// the merchant for a password. How it ended is known in a moment.
+async fn refusal(
+    mut end: watch::Receiver<Option<End>>,
+    left: &MethodSet,
+) -> Result<bool, SftpError> {
+    if !left.is_empty() {
+        return Ok(false);
+    }
+    match timeout(ENDING, end.wait_for(Option::is_some)).await {
+        Ok(Ok(end)) if *end == Some(End::Broke) => Err(SftpError::Lost(
+            "it ended in the middle of the sign-in".to_owned(),
+        )),
+        _ => Ok(false),
     }
 }
 

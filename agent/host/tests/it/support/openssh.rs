@@ -14,17 +14,20 @@ use tokio::net::{TcpListener, UnixStream};
 const SSHD: &str = "/usr/sbin/sshd";
 const SFTP_SERVER: &str = "/usr/lib/openssh/sftp-server";
 
-/// After how many bytes the next connection is cut: to the server, and from it.
+/// After how many bytes the next connections are cut: to the server, and from it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cut {
     pub(crate) up: u64,
     pub(crate) down: u64,
+    /// The line stands still instead, until the client is gone.
+    pub(crate) holds: bool,
 }
 
 impl Cut {
     pub(crate) const NEVER: Self = Self {
         up: u64::MAX,
         down: u64::MAX,
+        holds: false,
     };
 }
 
@@ -41,6 +44,7 @@ struct Line {
     up: AtomicU64,
     down: AtomicU64,
     connections: AtomicU64,
+    cuts: AtomicU64,
 }
 
 /// Whether OpenSSH's server is here; `cargo verify` installs it.
@@ -81,6 +85,7 @@ impl Openssh {
             up: AtomicU64::new(0),
             down: AtomicU64::new(0),
             connections: AtomicU64::new(0),
+            cuts: AtomicU64::new(0),
         });
         tokio::spawn(accept(
             listener,
@@ -136,6 +141,11 @@ impl Openssh {
     pub(crate) fn passed(&self) -> (u64, u64) {
         let of = |count: &AtomicU64| count.load(Ordering::SeqCst);
         (of(&self.line.up), of(&self.line.down))
+    }
+
+    /// How often a connection came to its cut.
+    pub(crate) fn cuts(&self) -> u64 {
+        self.line.cuts.load(Ordering::SeqCst)
     }
 
     pub(crate) fn connections(&self) -> u64 {
@@ -195,8 +205,8 @@ async fn accept(listener: TcpListener, line: Arc<Line>, config: PathBuf) {
             let (from_server, to_server) = ours.into_split();
             // One that is cut ends the other: both ends see the line go dead.
             tokio::select! {
-                () = pass(from_client, to_server, &line.up, cut.up) => {}
-                () = pass(from_server, to_client, &line.down, cut.down) => {}
+                () = pass(from_client, to_server, &line, &line.up, (cut.up, cut.holds)) => {}
+                () = pass(from_server, to_client, &line, &line.down, (cut.down, cut.holds)) => {}
             }
             drop(child.kill().await);
         });
@@ -206,8 +216,9 @@ async fn accept(listener: TcpListener, line: Arc<Line>, config: PathBuf) {
 async fn pass(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
+    line: &Line,
     count: &AtomicU64,
-    most: u64,
+    (most, holds): (u64, bool),
 ) {
     let mut buffer = [0; 8 << 10];
     loop {
@@ -222,6 +233,11 @@ async fn pass(
         count.fetch_add(passed as u64, Ordering::SeqCst);
         if passed < read {
             drop(to.flush().await);
+            line.cuts.fetch_add(1, Ordering::SeqCst);
+            if holds {
+                // Only the client's end is noticed, by whoever reads from it.
+                while matches!(from.read(&mut buffer).await, Ok(1..)) {}
+            }
             return;
         }
     }
