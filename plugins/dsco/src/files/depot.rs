@@ -7,8 +7,9 @@ use waybill_sdk::{Files, Spool};
 
 use super::table::Pieces;
 
-/// Bytes handed over at once.
-const PIECE: u32 = 256 << 10;
+/// Bytes handed over at once: few at first, as it may be for a single row.
+const FIRST: u32 = 8 << 10;
+const MOST: u32 = 256 << 10;
 
 /// One call's access to the server.
 #[derive(Clone, Copy)]
@@ -140,18 +141,24 @@ pub(crate) fn split<'f>(dir: &str, file: &'f str) -> (String, &'f str) {
 pub(crate) struct Reading<'a> {
     spool: &'a dyn Spool,
     at: u64,
+    piece: u32,
 }
 
 impl<'a> Reading<'a> {
     pub(crate) const fn new(spool: &'a dyn Spool, at: u64) -> Self {
-        Self { spool, at }
+        Self {
+            spool,
+            at,
+            piece: FIRST,
+        }
     }
 }
 
 impl Pieces for Reading<'_> {
     fn next(&mut self) -> Vec<u8> {
-        let piece = self.spool.read(self.at, PIECE);
+        let piece = self.spool.read(self.at, self.piece);
         self.at += piece.len() as u64;
+        self.piece = MOST.min(self.piece * 2);
         piece
     }
 }

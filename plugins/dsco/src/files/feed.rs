@@ -349,12 +349,10 @@ fn read(
     let place = open.and_then(|open| open.place);
     let mut orders = match place {
         Some(place) => Orders::resume(delimiter, place, from)?,
-        None => Orders::open(delimiter, || from(0))?,
+        None => Orders::open(delimiter, from)?,
     };
     if place.is_none() {
-        for _ in 0..before {
-            orders.next()?;
-        }
+        orders.skip(before);
         let count = orders.len().to_string();
         let fields = [("file", file.name.as_str()), ("orders", &count)];
         api.host.log(

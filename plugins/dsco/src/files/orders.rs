@@ -1,7 +1,7 @@
 //! An export of orders: one row per line, told apart by DSCO's order id. Read twice: the first time everything is checked
-//! and it is noted where each order ends, the second time orders come out. So nothing of a file with a mistake is taken,
-//! and rows of one order need not stand together. Where they do, a later call goes on in the middle of the file. What comes
-//! out is what the API gives, and is mapped by the same code.
+//! and it is noted where the rows of each order are if they do not stand together, the second time orders come out. So
+//! nothing of a file with a mistake is taken, and no row is kept. Where rows stand together, a later call goes on in the
+//! middle of the file. What comes out is what the API gives, and is mapped by the same code.
 
 use super::table::{Mistake, Pieces, Place, Row, Table};
 use crate::wire::order::Order as WireOrder;
@@ -145,71 +145,77 @@ fn together<P: Pieces>(mut table: Table<P>) -> Result<Option<usize>, Mistake> {
     Ok(Some(ended.len()))
 }
 
+/// Where the rows of an order are.
+type Places = Vec<Place>;
+
 /// The orders of a file.
-pub(crate) struct Orders<P> {
+pub(crate) struct Orders<P, F> {
     table: Table<P>,
-    /// The last row of each order; none where the rows of each stand together.
-    ends: Option<BTreeMap<String, u64>>,
-    /// Orders of which rows were read, and more follow.
-    open: BTreeMap<String, Vec<Row>>,
+    /// Gives the file from an offset on.
+    from: F,
+    /// Orders whose rows do not stand together, in the order of their last rows; none where the rows of each do.
+    scattered: Option<std::vec::IntoIter<Places>>,
     /// The first row of the order that comes next.
     held: Option<Row>,
     count: usize,
 }
 
-impl<P: Pieces> Orders<P> {
-    /// Checks the whole file. `pieces` gives it from the beginning, each time it is called.
-    pub(crate) fn open(delimiter: u8, mut pieces: impl FnMut() -> P) -> Result<Self, Mistake> {
+impl<P: Pieces, F: FnMut(u64) -> P> Orders<P, F> {
+    /// Checks the whole file. `from` gives it from an offset on, each time it is called.
+    pub(crate) fn open(delimiter: u8, mut from: F) -> Result<Self, Mistake> {
         // Mostly the rows of an order stand together, and little is to be remembered of it.
-        if let Some(count) = together(Table::open(pieces(), delimiter, REQUIRED)?)? {
-            return Ok(Self::new(
-                Table::open(pieces(), delimiter, REQUIRED)?,
-                count,
-            ));
+        if let Some(count) = together(Table::open(from(0), delimiter, REQUIRED)?)? {
+            return Self::new(delimiter, from, count);
         }
-        let mut all: BTreeMap<String, Seen> = BTreeMap::new();
-        let mut table = Table::open(pieces(), delimiter, REQUIRED)?;
+        let mut all: BTreeMap<String, (Seen, Places)> = BTreeMap::new();
+        let mut table = Table::open(from(0), delimiter, REQUIRED)?;
         while let Some(row) = table.next()? {
             check(&row)?;
             let key = key(&row)?;
-            if let Some(seen) = all.get_mut(key) {
+            if let Some((seen, places)) = all.get_mut(key) {
                 seen.add(&row)?;
+                places.push(row.begins);
             } else {
                 let mut seen = Seen::of(&row);
                 seen.add(&row)?;
-                all.insert(key.to_owned(), seen);
+                all.insert(key.to_owned(), (seen, vec![row.begins]));
             }
         }
-        for seen in all.values() {
+        for (seen, _) in all.values() {
             seen.is_whole()?;
         }
-        let count = all.len();
-        let ends = all.into_iter().map(|(key, seen)| (key, seen.last));
+        let mut all: Vec<(Seen, Places)> = all.into_values().collect();
+        all.sort_by_key(|(seen, _)| seen.last);
+        let places: Vec<Places> = all.into_iter().map(|(_, places)| places).collect();
         Ok(Self {
-            ends: Some(ends.collect()),
-            ..Self::new(Table::open(pieces(), delimiter, REQUIRED)?, count)
+            count: places.len(),
+            scattered: Some(places.into_iter()),
+            ..Self::new(delimiter, from, 0)?
         })
     }
 
-    /// Goes on at the place of a file that was checked, and in which the rows of each order stand together: `from` gives
-    /// what follows an offset.
-    pub(crate) fn resume(
-        delimiter: u8,
-        place: Place,
-        mut from: impl FnMut(u64) -> P,
-    ) -> Result<Self, Mistake> {
-        let mut table = Table::open(from(0), delimiter, REQUIRED)?;
-        table.resume(from(place.offset), place);
-        Ok(Self::new(table, 0))
+    /// Goes on at the place of a file that was checked, and in which the rows of each order stand together.
+    pub(crate) fn resume(delimiter: u8, place: Place, from: F) -> Result<Self, Mistake> {
+        let mut orders = Self::new(delimiter, from, 0)?;
+        let rest = (orders.from)(place.offset);
+        orders.table.resume(rest, place);
+        Ok(orders)
     }
 
-    fn new(table: Table<P>, count: usize) -> Self {
-        Self {
-            table,
-            ends: None,
-            open: BTreeMap::new(),
+    fn new(delimiter: u8, mut from: F, count: usize) -> Result<Self, Mistake> {
+        Ok(Self {
+            table: Table::open(from(0), delimiter, REQUIRED)?,
+            from,
+            scattered: None,
             held: None,
             count,
+        })
+    }
+
+    /// Leaves out so many orders of a file in which they lie among each other.
+    pub(crate) fn skip(&mut self, orders: u64) {
+        if let (Some(left), Some(last)) = (&mut self.scattered, orders.checked_sub(1)) {
+            left.nth(usize::try_from(last).unwrap_or(usize::MAX));
         }
     }
 
@@ -225,24 +231,24 @@ impl<P: Pieces> Orders<P> {
                 .as_ref()
                 .map_or_else(|| self.table.place(), |row| row.begins)
         };
-        self.ends.is_none().then(next)
+        self.scattered.is_none().then(next)
     }
 
     /// The next order that is whole; none at the end.
     pub(crate) fn next(&mut self) -> Result<Option<WireOrder>, Mistake> {
-        let Some(ends) = &self.ends else {
+        let Some(scattered) = &mut self.scattered else {
             return self.next_together();
         };
-        while let Some(row) = self.table.next()? {
-            let key = key(&row)?.to_owned();
-            let last = ends.get(&key) == Some(&row.number);
-            let rows = self.open.entry(key.clone()).or_default();
-            rows.push(row);
-            if last && let Some(rows) = self.open.remove(&key) {
-                return order(&rows).map(Some);
-            }
+        let Some(places) = scattered.next() else {
+            return Ok(None);
+        };
+        let mut rows = Vec::new();
+        for place in places {
+            let rest = (self.from)(place.offset);
+            self.table.resume(rest, place);
+            rows.extend(self.table.next()?);
         }
-        Ok(None)
+        order(&rows).map(Some)
     }
 
     fn next_together(&mut self) -> Result<Option<WireOrder>, Mistake> {

@@ -25,10 +25,13 @@ impl Pieces for File {
     }
 }
 
-fn open(bytes: &[u8], piece: usize) -> Result<Orders<File>, Mistake> {
-    Orders::open(b',', || File {
+fn open(
+    bytes: &[u8],
+    piece: usize,
+) -> Result<Orders<File, impl FnMut(u64) -> File + use<'_>>, Mistake> {
+    Orders::open(b',', move |at| File {
         bytes: bytes.to_vec(),
-        at: 0,
+        at: usize::try_from(at).unwrap(),
         piece,
     })
 }
@@ -240,6 +243,19 @@ fn rows_of_an_order_need_not_stand_together() {
     };
     assert_eq!(lines(&orders[0]), [1, 2], "the order that ends first");
     assert_eq!(lines(&orders[1]), [1, 2, 10]);
+    let mut rest = open(text.as_bytes(), 3).unwrap();
+    rest.skip(1);
+    assert_eq!(lines(&rest.next().unwrap().unwrap()), [1, 2, 10]);
+    assert!(rest.next().unwrap().is_none() && rest.place().is_none());
+    // Quoted line ends, blank lines and Windows' line ends are no rows of their own.
+    let dressed = text
+        .replace("Q,2,1,1\n", "\"Q\",2,1,1\r\n\r\n")
+        .replace("P,1,1,1", "\"P\",\"1\",1,1");
+    let orders = all(dressed.as_bytes(), 5).unwrap();
+    assert_eq!(
+        (lines(&orders[0]), lines(&orders[1])),
+        (vec![1, 2], vec![1, 2, 10])
+    );
 }
 
 #[test]
@@ -357,7 +373,7 @@ impl Pieces for Endless {
 fn a_line_of_a_gigabyte_is_refused_at_its_beginning() {
     let head = b"po_number,dsco_order_id,line_item_line_number,line_item_quantity\nP,\"".to_vec();
     let refused = |piece: &[u8], first: &[u8]| {
-        let file = || Endless {
+        let file = |_| Endless {
             first: Some(first.to_vec()),
             piece: piece.to_vec(),
             left: 20,
@@ -412,7 +428,7 @@ impl Pieces for Large {
 
 #[test]
 fn a_hundred_thousand_rows_are_fifty_thousand_orders() {
-    let mut orders = Orders::open(b',', || Large {
+    let mut orders = Orders::open(b',', |_| Large {
         row: 0,
         rows: 100_000,
     })
