@@ -7,6 +7,8 @@ use waybill_sdk::{Files, Spool};
 
 use super::table::Pieces;
 
+/// The server, or the line to it, did not do what was asked.
+pub(crate) const SERVER: &str = "file-server";
 /// Bytes handed over at once: few at first, as it may be for a single row.
 const FIRST: u32 = 8 << 10;
 const MOST: u32 = 256 << 10;
@@ -123,7 +125,7 @@ fn failure(error: IoError) -> Failure {
 /// What the server said no to.
 pub(crate) fn refused(why: &str) -> Problem {
     Problem::new(
-        "file-server",
+        SERVER,
         format!("DSCO's file server: {why}."),
         "Check host, login and folders of the file server in this connection's settings, then press Test.",
     )

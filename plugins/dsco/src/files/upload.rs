@@ -166,7 +166,16 @@ impl Upload<'_> {
         }
     }
 
+    /// What is refused once more over a connection that has just listed the folder, the server itself refuses; the first
+    /// time it may not have been reached.
     fn put(&self, name: &str, parts: &[Part<'_>], absent: bool) -> Result<(), NotPut> {
+        match self.put_once(name, parts, absent) {
+            Err(NotPut::Refused(_)) if self.is_last_try() => self.put_once(name, parts, absent),
+            put => put,
+        }
+    }
+
+    fn put_once(&self, name: &str, parts: &[Part<'_>], absent: bool) -> Result<(), NotPut> {
         let columns = self.sheet.columns;
         let rows: Vec<Vec<Option<String>>> = parts
             .iter()
@@ -203,14 +212,17 @@ impl Upload<'_> {
                 }
                 Err(Failure::Retry(Some(rest_secs(self.api.config.settle_ms))))
             }
-            Err(NotPut::Refused(why))
-                if self.attempt >= TRIES && self.depot.files(&self.dir).is_ok() =>
-            {
+            Err(NotPut::Refused(why)) if self.is_last_try() => {
                 Err(Failure::Rejected(refused(&why)))
             }
             Err(other) => other.verdict(),
         };
         for_all(parts.len(), &verdict)
+    }
+
+    /// Whether a refusal now is a person's, and not the line's.
+    fn is_last_try(&self) -> bool {
+        self.attempt >= TRIES && self.depot.files(&self.dir).is_ok()
     }
 
     fn sent(&self, name: &str, part: &Part<'_>) -> Verdict {

@@ -1,7 +1,7 @@
 //! What became of files where the API is not connected: DSCO moves a file to its archive when it has processed it, and says
 //! no more. Sends nothing.
 
-use super::depot::Depot;
+use super::depot::{Depot, SERVER};
 use super::upload::locate;
 use crate::confirm::WAITS;
 use std::collections::BTreeMap;
@@ -23,9 +23,12 @@ pub(crate) enum Stage {
 pub(crate) struct Seen(BTreeMap<String, String>);
 
 impl Seen {
-    /// Looks once, for all kinds of files.
+    /// Looks once, for all kinds of files. That nobody can look now is no verdict on what was sent.
     pub(crate) fn look(depot: Depot<'_>) -> Result<Self, Failure> {
-        let all = locate(depot, depot.transfer.folder_in)?;
+        let all = locate(depot, depot.transfer.folder_in).map_err(|failure| match failure {
+            Failure::Rejected(problem) if problem.code == SERVER => Failure::Retry(None),
+            other => other,
+        })?;
         Ok(Self(
             all.into_iter()
                 .map(|(name, file)| (name, file.path))

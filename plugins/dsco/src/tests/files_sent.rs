@@ -354,6 +354,28 @@ fn stock_goes_in_files_whose_names_follow_their_time() {
     assert!(done.iter().all(|v| matches!(v, Ok(Outcome::Done(_)))));
 }
 
+#[test]
+fn a_line_that_breaks_once_more_asks_no_person() {
+    let disk = Disk::new();
+    // Late attempts, as there are many on a bad line: the server lists its files, and takes this one the second time.
+    disk.fates.borrow_mut().push(Fate::Nothing);
+    let verdicts = push(&disk, 7, &[1, 2], true);
+    let asked = handles(&verdicts);
+    disk.broken.set(1);
+    let lost = disk.call(&FILES, true, |api, _| confirm::confirm(api, &asked));
+    assert!(
+        matches!(lost, Err(Failure::Retry(_))),
+        "nobody knows what became of them: {lost:?}"
+    );
+    // What it refuses twice, it refuses.
+    disk.fates.borrow_mut().extend([Fate::Nothing; 2]);
+    let refused = push(&disk, 7, &[3], true).remove(0);
+    assert!(matches!(refused, Err(Failure::Rejected(problem)) if problem.code == "file-server"));
+    disk.fates.borrow_mut().push(Fate::Nothing);
+    let early = push(&disk, 1, &[4], true).remove(0);
+    assert!(matches!(early, Err(Failure::Retry(_))));
+}
+
 /// Stock by files, and the API beside them.
 const BOTH: [(&str, &str); 2] = [("transport", "each"), ("stock-by", "files")];
 
