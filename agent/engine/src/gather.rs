@@ -62,7 +62,7 @@ pub(crate) fn of(work: Work, most: usize, gather: Millis) -> Option<Gathering> {
             longest: SALES_MS,
             quiet: SALES_MS,
         }),
-        Work::Push(_) | Work::Compare => None,
+        Work::Push(_) | Work::Compare | Work::Attend => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! From a page to documents, orders and jobs: one commit with the cursor and the connector's own writes, or nothing.
 //! A revision that was seen is dropped here, so a page may come twice.
 
+use crate::attend;
 use crate::cancel;
 use crate::compare;
 use crate::core::Desk;
@@ -46,6 +47,7 @@ pub(crate) fn page(
 ) -> Result<Taken, StoreError> {
     let taken = documents(tx, desk, connection, &page.documents, now)?;
     tx.kv_apply(connection, writes)?;
+    attend::keep(tx, (connection, entity), writes, now)?;
     let mut feed = tx
         .feed(connection, entity)?
         .unwrap_or_else(|| crate::pull::fresh_feed(connection, entity));

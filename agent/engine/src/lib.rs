@@ -5,6 +5,7 @@
 mod again;
 pub mod alert;
 pub mod apply;
+mod attend;
 pub mod backfill;
 mod backup;
 mod beside;

@@ -1,5 +1,6 @@
 //! Filling a cell, retrying, leaving alone: what a person does about a card, each in one commit.
 
+use crate::attend;
 use crate::cancel;
 use crate::compare;
 use crate::invoice;
@@ -144,6 +145,10 @@ pub(crate) fn retry(
             &crate::translate::lines_accepted_key(job),
             problem.message.as_bytes(),
         )?;
+    }
+    if attend::is_card(job) {
+        attend::again(tx, job, who, now)?;
+        return Ok(Retried::Yes);
     }
     if let (Work::Push(Entity::Shipment), Reason::Problem(problem)) = (job.work, reason) {
         retry_shipment(tx, job, problem, now)?;

@@ -83,7 +83,10 @@ fn fate(rows: &dyn Read, job: &JobRow, even_left: bool) -> Result<Fate, StoreErr
         // Applied or discarded on its own page.
         JobState::Practised => Fate::Yours,
         JobState::Parked(_)
-            if matches!(job.work, Work::Push(Entity::Cancellation) | Work::Compare) =>
+            if matches!(
+                job.work,
+                Work::Push(Entity::Cancellation) | Work::Compare | Work::Attend
+            ) =>
         {
             Fate::Yours
         }

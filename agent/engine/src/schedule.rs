@@ -45,7 +45,7 @@ impl Engine {
                 .iter()
                 .filter(|r| r.entity == entity && r.to == to)
                 .any(|r| reads(r.from, entity)),
-            Work::Compare => false,
+            Work::Compare | Work::Attend => false,
         }
     }
 

@@ -443,6 +443,7 @@ fn card_kind(cause: &Cause, work: Option<Work>) -> CardKind {
         (_, Some(Work::Push(Entity::Cancellation))) => CardKind::Cancellation,
         (_, Some(Work::Push(Entity::Invoice))) => CardKind::Invoice,
         (_, Some(Work::Compare)) => CardKind::Comparison,
+        (_, Some(Work::Attend)) => CardKind::Reading,
         (Cause::InDoubt { .. }, _) => CardKind::InDoubt,
         _ => CardKind::Other,
     }

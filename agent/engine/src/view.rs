@@ -378,6 +378,8 @@ pub enum CardKind {
     InDoubt,
     /// Both sides show something else.
     Comparison,
+    /// Something was not read: no order waits for it, since nobody knows what is in it.
+    Reading,
     /// Anything else.
     Other,
 }

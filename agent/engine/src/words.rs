@@ -60,6 +60,7 @@ pub(crate) fn work(work: Work) -> &'static str {
         Work::Push(Entity::Invoice) => "Invoice",
         Work::Push(_) => "Record",
         Work::Compare => "Comparison",
+        Work::Attend => "Reading",
     }
 }
 

@@ -527,7 +527,7 @@ pub(crate) async fn resume(core: Arc<Core>, id: BatchId) -> Result<(), StoreErro
                         }
                         _ => tx.set_state(job.id, JobState::Ready, now)?,
                     },
-                    Work::Compare => {}
+                    Work::Compare | Work::Attend => {}
                 }
             }
             if jobs.is_empty() {
@@ -563,6 +563,6 @@ pub(crate) async fn resume(core: Arc<Core>, id: BatchId) -> Result<(), StoreErro
         Work::Settle(moment) => crate::settle::deliver(&core, &slot, claim, moment, &jobs)
             .await
             .map(drop),
-        Work::Compare => Ok(()),
+        Work::Compare | Work::Attend => Ok(()),
     }
 }

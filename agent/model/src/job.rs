@@ -26,6 +26,8 @@ pub enum Work {
     Settle(Moment),
     /// Look at what a comparison of both sides found of a document: a person's work. Nothing is ever sent.
     Compare,
+    /// Look at what a connector found while it read and cannot settle itself: a person's work. Nothing is ever sent.
+    Attend,
 }
 
 words!(

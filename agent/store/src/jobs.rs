@@ -29,6 +29,7 @@ fn work_word(work: Work) -> String {
         Work::Push(entity) => format!("push:{entity}"),
         Work::Settle(moment) => format!("settle:{moment}"),
         Work::Compare => "compare".to_owned(),
+        Work::Attend => "attend".to_owned(),
     }
 }
 

@@ -108,7 +108,7 @@ fn places_of(word: &str) -> &'static [u8] {
 }
 
 /// Kinds of work by their byte: settles from 0, documents from 2, what is only looked at behind them.
-const KINDS: u8 = 14;
+const KINDS: u8 = 15;
 
 const fn kind(work: Work) -> u8 {
     use waybill_model::contract::Moment;
@@ -117,6 +117,7 @@ const fn kind(work: Work) -> u8 {
         Work::Settle(Moment::Delivered) => 1,
         Work::Push(entity) => pushed(entity),
         Work::Compare => 13,
+        Work::Attend => 14,
     }
 }
 

@@ -36,6 +36,7 @@ mod address;
 pub mod bindings;
 pub mod blank;
 pub mod call;
+pub mod card;
 pub mod date;
 pub mod decimal;
 pub mod effect;

@@ -366,7 +366,7 @@ fn create(
 ) -> Result<Vec<JobId>, StoreError> {
     let to = match work {
         Work::Push(_) => sides.to,
-        Work::Settle(_) | Work::Compare => sides.from,
+        Work::Settle(_) | Work::Compare | Work::Attend => sides.from,
     };
     all.iter()
         .map(|kept| {

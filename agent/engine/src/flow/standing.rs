@@ -112,7 +112,7 @@ pub(crate) fn of_job(job: &JobRow) -> (Entity, ConnectionId, Option<ConnectionId
         Work::Push(Entity::Customer) => (Entity::Order, job.from, Some(job.to)),
         Work::Push(entity) => (entity, job.from, Some(job.to)),
         // Never claimed: a person looks at it whatever is paused.
-        Work::Compare => (job.entity, job.from, None),
+        Work::Compare | Work::Attend => (job.entity, job.from, None),
     }
 }
 

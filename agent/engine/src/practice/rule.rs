@@ -58,7 +58,7 @@ pub(crate) fn says(rows: &dyn Read, job: &JobRow) -> Result<bool, StoreError> {
 
 /// Whether a job is only practised. What was begun for real goes on to its verdict.
 pub(crate) fn of(rows: &dyn Read, job: &JobRow) -> Result<bool, StoreError> {
-    let asked = job.work != Work::Compare && !job.for_real;
+    let asked = !matches!(job.work, Work::Compare | Work::Attend) && !job.for_real;
     Ok(asked && says(rows, job)? && !rows.has_effects(job.id)?)
 }
 

@@ -77,7 +77,7 @@ struct AttentionPage {
 }
 
 /// Kinds of causes, the word of their address, and what the tab says.
-const KINDS: [(CardKind, &str, &str); 8] = [
+const KINDS: [(CardKind, &str, &str); 9] = [
     (CardKind::Unmatched, "unmatched", "Not matched"),
     (CardKind::Money, "money", "Money"),
     (CardKind::Shipment, "shipments", "Shipments"),
@@ -85,6 +85,7 @@ const KINDS: [(CardKind, &str, &str); 8] = [
     (CardKind::Cancellation, "cancellations", "Cancellations"),
     (CardKind::InDoubt, "in-doubt", "In doubt"),
     (CardKind::Comparison, "comparison", "Both sides differ"),
+    (CardKind::Reading, "reading", "Not read"),
     (CardKind::Other, "other", "Other"),
 ];
 
@@ -205,12 +206,15 @@ pub(crate) async fn fill(asked: &Asked<'_>) -> Result<Answer, Failure> {
 
 /// Tries everything behind a cause again.
 pub(crate) async fn retry(asked: &Asked<'_>) -> Result<Answer, Failure> {
-    let notice = match asked
-        .site
-        .handle
-        .retry_card(asked.param("id"), &asked.who)
-        .await
-    {
+    let id = asked.param("id");
+    let cards = asked.site.handle.cards().await?;
+    let mut of_readings = cards.iter().filter(|card| card.kind == CardKind::Reading);
+    let is_reading = of_readings.any(|card| card.id == id);
+    let notice = match asked.site.handle.retry_card(id, &asked.who).await {
+        Ok(_) if is_reading => Notice {
+            text: "It is read again. If it is as it was, its card comes back.".to_owned(),
+            ..Notice::default()
+        },
         Ok(jobs) => released(jobs, "Tried again."),
         Err(error) => refused(error.into()),
     };
@@ -276,6 +280,9 @@ pub(crate) async fn ignore(asked: &Asked<'_>) -> Result<Answer, Failure> {
 }
 
 fn waits(card: &CardView, times: &Times) -> String {
+    if card.kind == CardKind::Reading {
+        return "Waits for you; everything else goes on".to_owned();
+    }
     let verb = if card.waiting == 1 { "waits" } else { "wait" };
     let orders = format!("{} {verb}", count(card.waiting, "order", "orders"));
     let what = match card.nearest.map(|(kind, _, _)| kind) {
@@ -311,7 +318,12 @@ fn compose_card(at: usize, card: &CardView, times: &Times, now: Millis) -> Card 
     let urgent = card
         .deadline
         .is_some_and(|at| at.saturating_sub(now) < URGENT);
-    let number = count(card.waiting, "order", "orders");
+    let is_reading = card.kind == CardKind::Reading;
+    let number = if is_reading {
+        "it".to_owned()
+    } else {
+        count(card.waiting, "order", "orders")
+    };
     let (tone, name) = match (&card.ignored, urgent) {
         (Some(_), _) => ("hold", "hold"),
         (None, true) => ("you", "you"),
@@ -358,6 +370,8 @@ fn compose_card(at: usize, card: &CardView, times: &Times, now: Millis) -> Card 
         }),
         release: if card.cell.is_some() {
             format!("Saves it, then goes on with {number}, nearest deadline first.")
+        } else if is_reading {
+            "Reads it again, with the settings as they are now.".to_owned()
         } else {
             format!(
                 "Tries {number} again, nearest deadline first. What was confirmed already is not sent twice."

@@ -108,3 +108,20 @@ fn a_tab_shows_its_kind_alone() {
     );
     assert_eq!(Show::of(Some("nonsense")), Show::Open);
 }
+
+#[test]
+fn what_was_not_read_keeps_no_order_waiting() {
+    let mut card = sample::problem_card();
+    card.kind = waybill_engine::view::CardKind::Reading;
+    card.orders.clear();
+    let html = page(&[card], 0, false);
+    for words in [
+        "Waits for you; everything else goes on",
+        "Reads it again, with the settings as they are now.",
+        "Try it again",
+        "Leave it",
+    ] {
+        assert!(html.contains(words), "{words}");
+    }
+    assert!(!html.contains("1 order"), "{html}");
+}

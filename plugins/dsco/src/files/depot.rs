@@ -9,6 +9,8 @@ use super::table::Pieces;
 
 /// The server, or the line to it, did not do what was asked.
 pub(crate) const SERVER: &str = "file-server";
+/// A file that the agent does not take.
+pub(crate) const TOO_LARGE: &str = "file-too-large";
 /// Bytes handed over at once: few at first, as it may be for a single row.
 const FIRST: u32 = 8 << 10;
 const MOST: u32 = 256 << 10;
@@ -99,7 +101,7 @@ fn failure(error: IoError) -> Failure {
         IoError::TimedOut | IoError::InDoubt(_) => return Failure::Retry(None),
         IoError::Refused(why) => refused(&why),
         IoError::TooLarge(bytes) => Problem::new(
-            "file-too-large",
+            TOO_LARGE,
             format!("A file on DSCO's file server is larger than {bytes} bytes."),
             "Have the export job in the DSCO portal write smaller files.",
         ),

@@ -1,8 +1,9 @@
 //! Orders from files: what lies in the folder of exports and was not read, and what the server put into its archive
 //! before it was. A file is read whole by the agent and handed on in pages; which content of which name was taken is kept
-//! in the private space, in the commit that takes its last orders. Knows no column.
+//! in the private space, in the commit that takes its last orders. One that cannot be read is a card, and the others go on.
+//! Knows no column.
 
-use super::depot::{Depot, File, Reading, split};
+use super::depot::{Depot, File, Reading, TOO_LARGE, split};
 use super::orders::Orders;
 use super::table::{Mistake, Place};
 use crate::api::Api;
@@ -12,10 +13,11 @@ use crate::order::{self, Names, name_key};
 use crate::wire::order::Order;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use waybill_sdk::card::{self, CARD};
 use waybill_sdk::commerce::Document;
 use waybill_sdk::effect::effect;
 use waybill_sdk::log::Level;
-use waybill_sdk::types::Failure;
+use waybill_sdk::types::{Failure, Problem};
 
 /// Orders of one page: each is some kilobytes in the agent.
 const ORDERS: u64 = 1_000;
@@ -29,8 +31,16 @@ const ASKED: usize = 5_000;
 const NAME: usize = 200;
 /// How long a file that went away in the middle is said.
 const LOST_MS: i64 = 86_400_000;
+/// Files that went away in the middle and are said at once.
+const MOST_LOST: usize = 20;
+/// Files that are tried in one call where the server refuses one of them.
+const TRIED: usize = 3;
 /// Where taken files are kept.
 const KEPT: &str = "file/";
+/// Where files are kept that cannot be read: as cards, so that a person who takes one away has the file read again.
+const REFUSED: &str = "card/file/";
+/// Where files are kept that went away.
+const LOST: &str = "card/lost/";
 
 /// Where reading stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,8 +55,9 @@ struct FileCursor {
     reading: Option<Open>,
     /// Whether a file was refused: it is said as long as it lies in either folder.
     refused: bool,
-    /// A file that went away while it was read, and when that is said no more.
-    lost: Option<(String, i64)>,
+    /// Files that went away while they were read, and when that is said no more.
+    #[serde(default)]
+    gone: BTreeMap<String, i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,8 +92,6 @@ impl Open {
 #[derive(Debug, Serialize, Deserialize)]
 enum Kept {
     Taken,
-    /// Refused, and why.
-    Refused(String),
 }
 
 /// The next page of orders.
@@ -94,7 +103,7 @@ pub(crate) fn pull(api: &Api<'_>, depot: Depot<'_>, known: Option<&[u8]>) -> Res
         return first(depot, &exported, now);
     };
     let mut cursor = known.clone();
-    cursor.lost.take_if(|(_, until)| *until <= now);
+    cursor.say_no_more(api, now);
     let gone = |name: &String| exported.iter().all(|file| file.name != *name);
     let compare = now - cursor.compared >= COMPARE_MS
         || cursor.refused
@@ -113,44 +122,31 @@ pub(crate) fn pull(api: &Api<'_>, depot: Depot<'_>, known: Option<&[u8]>) -> Res
             return page(api, depot, cursor, file, Some(open));
         }
         // Looked for in both folders, or in one where it is with another content.
-        let words = format!(
-            "`{}` was replaced or taken away after {} of its orders were read",
-            open.name, open.read
-        );
-        api.host.log(
-            Level::Error,
-            "A file of orders went away while it was read.",
-            &[("file", &open.name)],
-        );
-        cursor.lost = Some((words, now + LOST_MS));
+        cursor.lose(api, &open, now);
     }
     if compare {
         cursor.compared = now;
-        forget(api, &exported, &archived);
+        cursor.refused = forget(api, &exported, &archived);
     }
-    let found = sort(api, depot, &mut cursor, &exported, &archived, now);
-    if let Some(file) = found.ready {
-        return page(api, depot, cursor, &file, None);
+    let ready = sort(api, depot, &mut cursor, &exported, &archived, now);
+    let mut refused = None;
+    for file in ready {
+        match page(api, depot, cursor.clone(), &file, None) {
+            // Where the server still lists its files, it is this one that it does not hand out.
+            Err(failure) if exports(depot, depot.transfer.folder_out).is_ok() => {
+                refused.get_or_insert(failure);
+            }
+            read => return read,
+        }
     }
-    let quiet =
-        cursor.watched == known.watched && cursor.lost == known.lost && known.reading.is_none();
-    match (found.refused.split_first(), &cursor.lost) {
-        (Some((first, more)), _) if quiet => Err(refused(first, more.len())),
-        (None, Some((words, _))) if quiet => Err(lost(words)),
-        _ => Ok(Page {
+    match refused {
+        Some(failure) => Err(failure),
+        None => Ok(Page {
             documents: Vec::new(),
             cursor: cursor::write(&cursor),
             more: false,
         }),
     }
-}
-
-fn lost(words: &str) -> Failure {
-    Failure::rejected(
-        "file-lost",
-        format!("A file of orders, {words}."),
-        "Compare its orders with those here, and have what is missing exported again in the DSCO portal.",
-    )
 }
 
 /// What is there when the connection is first used. Nothing is read before that is committed: afterwards a file that the
@@ -177,6 +173,39 @@ fn first(depot: Depot<'_>, exported: &[File], now: i64) -> Result<Page, Failure>
 }
 
 impl FileCursor {
+    /// The file went away in the middle, and nobody knows what was in the rest of it.
+    fn lose(&mut self, api: &Api<'_>, open: &Open, now: i64) {
+        let name = &open.name;
+        api.host.log(
+            Level::Error,
+            "A file of orders went away while it was read.",
+            &[("file", name)],
+        );
+        let problem = Problem::new(
+            "file-lost",
+            format!(
+                "A file of orders, `{name}`, was replaced or taken away after {} of its orders were read.",
+                open.read
+            ),
+            "Compare its orders with those here, and have what is missing exported again in the DSCO portal.",
+        );
+        if self.gone.len() < MOST_LOST {
+            card::show(api.host, &format!("{LOST}{name}"), &problem);
+            self.gone.insert(name.clone(), now + LOST_MS);
+        }
+    }
+
+    /// Takes back what was said for long enough.
+    fn say_no_more(&mut self, api: &Api<'_>, now: i64) {
+        self.gone.retain(|name, until| {
+            let still = *until > now;
+            if !still {
+                api.host.kv_delete(&format!("{LOST}{name}"));
+            }
+            still
+        });
+    }
+
     /// Since when the file is as it is.
     fn watch(&mut self, file: &File, now: i64) -> i64 {
         let as_before = |w: &&Watched| w.size == file.size && w.modified == file.modified;
@@ -210,13 +239,7 @@ fn exports(depot: Depot<'_>, dir: &str) -> Result<Vec<File>, Failure> {
     Ok(files)
 }
 
-struct Found {
-    ready: Option<File>,
-    /// Files that were refused and are still there, with the reason.
-    refused: Vec<String>,
-}
-
-/// Tells what is to be read from what was, and from what may still be written.
+/// Tells what is to be read from what was, and from what may still be written: the files that are ready, oldest first.
 fn sort(
     api: &Api<'_>,
     depot: Depot<'_>,
@@ -224,7 +247,7 @@ fn sort(
     exported: &[File],
     archived: &[File],
     now: i64,
-) -> Found {
+) -> Vec<File> {
     let newer = archived.iter().filter(|file| {
         // One that we saw in the other folder is ours, however old it is.
         file.modified > cursor.old || cursor.watched.contains_key(&file.name)
@@ -233,72 +256,88 @@ fn sort(
     all.extend(exported.iter().map(|file| (file, false)));
     // Beyond what can be asked are the newest, and those wait.
     all.sort_by(|(a, _), (b, _)| (a.modified, &a.name).cmp(&(b.modified, &b.name)));
-    let mut found = Found {
-        ready: None,
-        refused: Vec::new(),
-    };
+    let mut ready = Vec::new();
     let mut waiting: BTreeSet<&String> = BTreeSet::new();
     for part in all.chunks(ASKED) {
-        let keys: Vec<String> = part.iter().map(|(file, _)| key(file)).collect();
-        for ((file, is_archived), kept) in part.iter().zip(api.host.kv_get(&keys)) {
-            match kept.and_then(|kept| serde_json::from_slice(&kept).ok()) {
-                Some(Kept::Refused(why)) => found.refused.push(format!("`{}`: {why}", file.name)),
-                None if *is_archived => {
-                    waiting.insert(&file.name);
-                    found.ready.get_or_insert_with(|| (*file).clone());
-                }
-                None if waiting.len() < WATCHED => {
-                    let since = cursor.watch(file, now);
-                    waiting.insert(&file.name);
-                    if now - since >= depot.transfer.settle_ms {
-                        found.ready.get_or_insert_with(|| (*file).clone());
-                    }
-                }
-                Some(Kept::Taken) | None => {}
+        for ((file, is_archived), known) in part.iter().zip(known(api, part)) {
+            if known {
+                continue;
+            }
+            if !is_archived && waiting.len() >= WATCHED {
+                continue;
+            }
+            waiting.insert(&file.name);
+            let rests = *is_archived || now - cursor.watch(file, now) >= depot.transfer.settle_ms;
+            if rests && ready.len() < TRIED {
+                ready.push((*file).clone());
             }
         }
     }
     cursor.watched.retain(|name, _| waiting.contains(name));
-    found
+    ready
+}
+
+/// Which of these contents were taken or refused.
+fn known(api: &Api<'_>, files: &[(&File, bool)]) -> Vec<bool> {
+    let keys = |of: &str| -> Vec<String> { files.iter().map(|(file, _)| key(of, file)).collect() };
+    let taken = api.host.kv_get(&keys(KEPT));
+    let taken = taken.into_iter().map(|kept| {
+        let kept = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
+        matches!(kept, Some(Kept::Taken))
+    });
+    let refused = api.host.kv_get(&keys(REFUSED));
+    taken
+        .zip(refused)
+        .map(|(taken, refused)| taken || refused.is_some())
+        .collect()
 }
 
 /// Under which key a content is kept: the same name may come again with another.
-fn key(file: &File) -> String {
-    format!("{KEPT}{}/{}-{}", file.name, file.size, file.modified)
+fn key(of: &str, file: &File) -> String {
+    format!("{of}{}/{}-{}", file.name, file.size, file.modified)
 }
 
-fn keep(api: &Api<'_>, file: &File, kept: &Kept) {
-    api.host
-        .kv_set(&key(file), &serde_json::to_vec(kept).unwrap_or_default());
-}
-
-/// Forgets contents that are in neither folder any more.
-fn forget(api: &Api<'_>, exported: &[File], archived: &[File]) {
-    let there: BTreeSet<String> = exported.iter().chain(archived).map(key).collect();
-    let mut after: Option<String> = None;
-    loop {
-        let some = api.host.kv_scan(KEPT, after.as_deref(), 1_000);
-        let Some((last, _)) = some.last() else {
-            return;
-        };
-        after = Some(last.clone());
-        for (key, _) in some.iter().filter(|(key, _)| !there.contains(key)) {
-            api.host.kv_delete(key);
+/// Forgets contents that are in neither folder any more, and takes their cards back; whether any card is left.
+fn forget(api: &Api<'_>, exported: &[File], archived: &[File]) -> bool {
+    let files = || exported.iter().chain(archived);
+    let mut left = false;
+    for of in [KEPT, REFUSED] {
+        let there: BTreeSet<String> = files().map(|file| key(of, file)).collect();
+        let mut after: Option<String> = None;
+        loop {
+            let some = api.host.kv_scan(of, after.as_deref(), 1_000);
+            let Some((last, _)) = some.last() else {
+                break;
+            };
+            after = Some(last.clone());
+            for (key, _) in some {
+                if there.contains(&key) {
+                    left |= key.starts_with(CARD);
+                } else {
+                    api.host.kv_delete(&key);
+                }
+            }
         }
     }
+    left
 }
 
-fn refused(first: &str, more: usize) -> Failure {
-    let others = match more {
-        0 => String::new(),
-        1 => " One other file waits, too.".to_owned(),
-        more => format!(" {more} other files wait, too."),
-    };
-    Failure::rejected(
+/// The file becomes a card: nothing of it was taken, and it is not read again before a person says so.
+fn refuse(api: &Api<'_>, file: &File, why: &str) {
+    api.host.log(
+        Level::Error,
+        "A file of orders cannot be read; nothing of it was taken.",
+        &[("file", &file.name), ("why", why)],
+    );
+    let problem = Problem::new(
         "file-refused",
-        format!("Nothing of this file of orders was taken: {first}.{others}"),
-        "Correct the export in the DSCO portal and have it written again under another name; then delete the file on the server, or enter its name under Files to leave alone.",
-    )
+        format!(
+            "Nothing of this file of orders was taken: `{}`: {why}.",
+            file.name
+        ),
+        "Correct the export in the DSCO portal and have it written again under another name; then delete the file on the server, or enter its name under Files to leave alone. Retry reads it again, once the settings of files are right.",
+    );
+    card::show(api.host, &key(REFUSED, file), &problem);
 }
 
 /// One page of a file.
@@ -310,21 +349,20 @@ fn page(
     open: Option<Open>,
 ) -> Result<Page, Failure> {
     let step: String = format!("get {}", file.name).chars().take(150).collect();
-    let spool = depot.read(&file.path, &effect(&step, []))?;
-    let documents = match read(api, depot, &mut cursor, file, open, &*spool) {
-        Ok(documents) => documents,
-        Err(mistake) => {
-            let why = mistake.to_string();
-            api.host.log(
-                Level::Error,
-                "A file of orders cannot be read; nothing of it was taken.",
-                &[("file", &file.name), ("why", &why)],
-            );
-            keep(api, file, &Kept::Refused(why));
-            cursor.refused = true;
-            Vec::new()
-        }
+    let read = match depot.read(&file.path, &effect(&step, [])) {
+        Ok(spool) => read(api, depot, &mut cursor, file, open, &*spool)
+            .map_err(|mistake| mistake.to_string()),
+        Err(Failure::Rejected(problem)) if problem.code == TOO_LARGE => Err(format!(
+            "it has {} bytes, more than are read at once",
+            file.size
+        )),
+        Err(failure) => return Err(failure),
     };
+    let documents = read.unwrap_or_else(|why| {
+        refuse(api, file, &why);
+        cursor.refused = true;
+        Vec::new()
+    });
     if cursor.reading.is_none() {
         cursor.watched.remove(&file.name);
     }
@@ -364,7 +402,8 @@ fn read(
     let mut found = Vec::new();
     while (found.len() as u64) < ORDERS {
         let Some(order) = orders.next()? else {
-            keep(api, file, &Kept::Taken);
+            let taken = serde_json::to_vec(&Kept::Taken).unwrap_or_default();
+            api.host.kv_set(&key(KEPT, file), &taken);
             return Ok(documents(api, file, found));
         };
         found.push(order);

@@ -86,6 +86,26 @@ impl Disk {
         self.files.borrow().keys().cloned().collect()
     }
 
+    /// What is said on cards.
+    pub(super) fn cards(&self) -> Vec<String> {
+        let kv = self.kv.borrow();
+        let cards = kv.iter().filter(|(key, _)| key.starts_with("card/"));
+        cards
+            .map(|(_, value)| {
+                let card: serde_json::Value = serde_json::from_slice(value).unwrap();
+                assert!(card["code"].is_string() && card["hint"].is_string());
+                card["message"].as_str().unwrap().to_owned()
+            })
+            .collect()
+    }
+
+    /// Somebody pressed Retry on every card.
+    pub(super) fn retry(&self) {
+        self.kv
+            .borrow_mut()
+            .retain(|key, _| !key.starts_with("card/"));
+    }
+
     pub(super) fn pass(&self, secs: i64) {
         self.now.set(self.now.get() + secs * 1000);
     }
@@ -212,6 +232,12 @@ impl Files for Disk {
         assert!(effect.step.len() <= 200);
         self.broke()?;
         self.reads.set(self.reads.get() + 1);
+        if path.contains("_locked") {
+            return Err(IoError::Refused(format!("the server refused `{path}`")));
+        }
+        if path.contains("_huge") {
+            return Err(IoError::TooLarge(5));
+        }
         let mut files = self.files.borrow_mut();
         let Some(content) = files.get(path).cloned() else {
             return Err(IoError::Refused(format!("`{path}` is not there")));

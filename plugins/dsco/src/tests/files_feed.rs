@@ -125,15 +125,10 @@ fn a_writer_that_died_half_way_loses_nothing_at_any_byte() {
         let mut found = BTreeSet::new();
         let mut poll = |cursor: &mut Option<Vec<u8>>| {
             disk.pass(10);
-            match disk.pull(cursor.as_deref(), true) {
-                Ok(page) => {
-                    *cursor = Some(page.cursor);
-                    for document in &page.documents {
-                        found.insert((document.key.clone(), order(document).lines.len()));
-                    }
-                }
-                Err(Failure::Rejected(problem)) => assert_eq!(problem.code, "file-refused"),
-                Err(other) => panic!("{other:?}"),
+            let page = disk.pull(cursor.as_deref(), true).unwrap();
+            *cursor = Some(page.cursor);
+            for document in &page.documents {
+                found.insert((document.key.clone(), order(document).lines.len()));
             }
         };
         for _ in 0..4 {
@@ -269,15 +264,15 @@ fn a_file_that_is_replaced_while_it_is_read_is_said_and_the_new_one_read() {
     disk.write("out/Purchase_Order_1.csv", export(5_000..5_002));
     assert!(drain(&disk, &mut cursor).is_empty());
     disk.pass(10);
-    assert_eq!(keys(&drain_but_last(&disk, &mut cursor)), ["5000", "5001"]);
-    let said = problem(disk.pull(cursor.as_deref(), true).unwrap_err());
+    assert_eq!(keys(&drain(&disk, &mut cursor)), ["5000", "5001"]);
+    let said = disk.cards();
     assert!(
-        said.message.contains("after 1000 of its orders were read"),
-        "{}",
-        said.message
+        said[0].contains("after 1000 of its orders were read") && said.len() == 1,
+        "{said:?}"
     );
     disk.pass(86_400);
-    assert!(drain(&disk, &mut cursor).is_empty(), "not for ever");
+    assert!(drain(&disk, &mut cursor).is_empty());
+    assert!(disk.cards().is_empty(), "not for ever");
 }
 
 fn problem(failure: Failure) -> Problem {
@@ -300,23 +295,47 @@ fn a_broken_file_is_named_by_row_and_column_and_the_others_are_read() {
     assert!(drain(&disk, &mut cursor).is_empty());
     disk.pass(10);
     // Order 1 of the broken file is whole, and not taken either.
-    assert_eq!(keys(&drain_but_last(&disk, &mut cursor)), ["7"]);
-    let said = problem(disk.pull(cursor.as_deref(), true).unwrap_err());
-    assert_eq!(
-        said.message,
-        "Nothing of this file of orders was taken: `Purchase_Order_1.csv`: row 5, column `line_item_quantity`: `many` is no number."
-    );
+    assert_eq!(keys(&drain(&disk, &mut cursor)), ["7"]);
+    let said = "Nothing of this file of orders was taken: `Purchase_Order_1.csv`: row 5, column `line_item_quantity`: `many` is no number.";
+    assert_eq!(disk.cards(), [said]);
     // New ones are read all the same.
     disk.write("out/Purchase_Order_3.csv", export(9..10));
-    let page = disk.pull(cursor.as_deref(), true).unwrap();
-    cursor = Some(page.cursor);
+    assert!(drain(&disk, &mut cursor).is_empty());
     disk.pass(10);
-    assert_eq!(keys(&drain_but_last(&disk, &mut cursor)), ["9"]);
-    let again = disk.pull(cursor.as_deref(), true).unwrap_err();
-    assert!(
-        matches!(again, Failure::Rejected(_)),
-        "as long as it is there"
+    assert_eq!(keys(&drain(&disk, &mut cursor)), ["9"]);
+    disk.pass(700);
+    assert!(drain(&disk, &mut cursor).is_empty());
+    assert_eq!(disk.cards(), [said], "as long as it is there");
+    assert_eq!(disk.reads.get(), 3, "and is not read again by itself");
+}
+
+/// A connection that was used before, and refused a file since.
+fn with_a_broken_file(disk: &Disk) -> Option<Vec<u8>> {
+    let mut cursor = used(disk);
+    disk.write(
+        "out/Purchase_Order_1.csv",
+        export(1..3).replace("SKU-2,1,", "SKU-2,,"),
     );
+    assert!(drain(disk, &mut cursor).is_empty());
+    disk.pass(10);
+    assert!(drain(disk, &mut cursor).is_empty());
+    assert_eq!(disk.cards().len(), 1);
+    cursor
+}
+
+#[test]
+fn the_card_of_a_broken_file_goes_with_it() {
+    let disk = Disk::new();
+    let mut cursor = with_a_broken_file(&disk);
+    disk.remove("out/archive/Purchase_Order_1.csv");
+    assert!(drain(&disk, &mut cursor).is_empty());
+    assert!(disk.cards().is_empty());
+}
+
+#[test]
+fn the_card_of_a_broken_file_goes_when_it_is_to_be_left_alone() {
+    let disk = Disk::new();
+    let cursor = with_a_broken_file(&disk);
     let pairs = [
         ("transport", "files"),
         ("ignored-files", "Purchase_Order_1.csv"),
@@ -325,21 +344,108 @@ fn a_broken_file_is_named_by_row_and_column_and_the_others_are_read() {
         crate::files::pull(api, depot, cursor.as_deref())
     })
     .unwrap();
-    disk.remove("out/archive/Purchase_Order_1.csv");
-    assert!(drain(&disk, &mut cursor).is_empty());
+    assert!(disk.cards().is_empty());
 }
 
-/// Polls until something is wrong.
-fn drain_but_last(disk: &Disk, cursor: &mut Option<Vec<u8>>) -> Vec<Document> {
-    let mut all = Vec::new();
-    for _ in 0..100 {
-        let Ok(page) = disk.pull(cursor.as_deref(), true) else {
-            return all;
-        };
-        all.extend(page.documents);
-        *cursor = Some(page.cursor);
+#[test]
+fn a_broken_file_is_read_again_when_a_person_says_so() {
+    let disk = Disk::new();
+    let mut cursor = with_a_broken_file(&disk);
+    let said = disk.cards();
+    disk.retry();
+    assert!(drain(&disk, &mut cursor).is_empty());
+    assert_eq!((disk.cards(), disk.reads.get()), (said, 2));
+}
+
+#[test]
+fn a_file_that_the_server_keeps_back_or_that_is_too_large_holds_up_no_other() {
+    let disk = Disk::new();
+    let mut cursor = used(&disk);
+    disk.write("out/Purchase_Order_0_locked.csv", export(1..2));
+    disk.write("out/Purchase_Order_1_huge.csv", export(2..3));
+    disk.write("out/Purchase_Order_2.csv", export(3..4));
+    assert!(drain(&disk, &mut cursor).is_empty());
+    disk.pass(10);
+    let mut found = Vec::new();
+    let mut failed = 0;
+    for _ in 0..5 {
+        match disk.pull(cursor.as_deref(), true) {
+            Ok(page) => {
+                found.extend(page.documents);
+                cursor = Some(page.cursor);
+            }
+            Err(failure) => {
+                assert_eq!(problem(failure).code, "file-server");
+                failed += 1;
+            }
+        }
     }
-    panic!("nothing is said of the broken file");
+    assert_eq!(keys(&found), ["3"]);
+    assert!(failed > 0, "what the server refuses is said");
+    let said = disk.cards();
+    assert!(
+        said.len() == 1 && said[0].contains("more than are read at once"),
+        "{said:?}"
+    );
+}
+
+/// A quantity, a date or a name that is none, somewhere in a file of many orders.
+#[test]
+fn nothing_of_a_file_is_taken_whatever_is_wrong_with_it_and_wherever() {
+    let whole = export(0..2_500);
+    let header_again = format!("{whole}{HEAD}");
+    let latin = [whole.as_bytes(), b"PO-\xe9,1,9999,1,Acme,1,S,1,\n"].concat();
+    let utf16: Vec<u8> = whole.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let formula = format!("{whole}=HYPERLINK(\"x\"),1,9999,1,Acme,1,S,1,\n");
+    let double = whole.replacen("dsco_retailer_name", "po_number", 1);
+    let line = format!("{whole}\"{}", "x".repeat(2 << 20));
+    let broken: [(&str, Vec<u8>, &str); 7] = [
+        ("no header", whole[HEAD.len()..].into(), "row 1, column"),
+        (
+            "a header in the middle",
+            header_again.into(),
+            "row 5002, column `number_of_line_items`",
+        ),
+        (
+            "another encoding",
+            latin,
+            "row 5002, column `po_number`: it is not written in UTF-8",
+        ),
+        (
+            "UTF-16",
+            [&b"\xff\xfe"[..], &utf16].concat(),
+            "row 1, column `1`: the file is written in UTF-16",
+        ),
+        (
+            "a formula",
+            formula.into(),
+            "row 5002, column `po_number`: it holds a formula",
+        ),
+        (
+            "two columns of a name",
+            double.into(),
+            "row 1, column `po_number`: there are two",
+        ),
+        (
+            "a line without an end",
+            line.into(),
+            "row 5002, column `po_number`: it does not end",
+        ),
+    ];
+    for (what, bytes, said) in broken {
+        let disk = Disk::new();
+        let mut cursor = used(&disk);
+        disk.write("out/Purchase_Order_1.csv", bytes);
+        disk.write("out/Purchase_Order_2.csv", export(9_000..9_001));
+        assert!(drain(&disk, &mut cursor).is_empty());
+        disk.pass(10);
+        assert_eq!(keys(&drain(&disk, &mut cursor)), ["9000"], "{what}");
+        let cards = disk.cards();
+        assert!(
+            cards.len() == 1 && cards[0].contains(said),
+            "{what}: {cards:?}"
+        );
+    }
 }
 
 #[test]
