@@ -2,12 +2,14 @@
 //! from start to ready, each beside its target. For people: nothing fails on a slow machine. Read `rounds.rs` next.
 //! `cargo measure -- hooks` takes webhooks instead and fails when one is lost or read twice: `hooks.rs`.
 //! `cargo measure -- calls` counts the calls to both vendors instead and fails when a bar is missed: `calls.rs`.
+//! `cargo measure -- files` reads a very large file of orders, and fails when a bar is missed: `files.rs`.
 //! `cargo measure -- path` sends orders their whole way against sandboxes that throttle nothing: `path.rs`.
 //! `cargo measure -- stock` tells the network of 50,000 and of 1,000,000 items, and fails when a bar is missed: `stock.rs`.
 //! `cargo measure -- swaps` swaps both connectors under load, by good builds and bad ones: `swaps/`.
 
 mod calls;
 mod figures;
+mod files;
 mod fill;
 mod hooks;
 mod path;
@@ -50,6 +52,8 @@ struct Arguments {
 enum Other {
     /// Calls to both vendors, from the sandboxes' counters
     Calls(calls::Calls),
+    /// A very large file of orders: downloads, time, memory
+    Files(files::Files),
     /// Webhooks: answers, latency, commits and reads
     Hooks(hooks::Hooks),
     /// The whole way of an order: processor time and orders a second
@@ -74,6 +78,7 @@ fn main() -> anyhow::Result<()> {
     }
     let as_built = match &arguments.other {
         Some(Other::Hooks(hooks)) => hooks.as_built,
+        Some(Other::Files(files)) => files.as_built,
         Some(Other::Swaps(swaps)) => swaps.as_built,
         Some(Other::Stock(stock)) => stock.as_built,
         _ => false,
@@ -84,6 +89,7 @@ fn main() -> anyhow::Result<()> {
     }
     let runtime = tokio::runtime::Runtime::new()?;
     match &arguments.other {
+        Some(Other::Files(files)) => runtime.block_on(files::measure(files)),
         Some(Other::Hooks(hooks)) => runtime.block_on(hooks::measure(hooks)),
         Some(Other::Path(whole)) => runtime.block_on(path::measure(whole)),
         Some(Other::Stock(wanted)) => runtime.block_on(stock::measure(wanted)),

@@ -4,10 +4,19 @@
 use crate::client;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+
+/// A file server, and how one signs in to it.
+#[derive(Debug, Clone)]
+pub struct FileServer {
+    /// Host and port.
+    pub address: String,
+    /// Files that hold the user and the private key; `None`: the sandbox's own user and password.
+    pub key: Option<(PathBuf, PathBuf)>,
+}
 
 /// One running sandbox.
 #[derive(Debug)]
@@ -16,8 +25,8 @@ pub struct SandboxProcess {
     pub api: String,
     /// Address of the control side.
     pub control: String,
-    /// Address of its file server, if it has one.
-    pub files: Option<String>,
+    /// Its file server, if it has one. Another may be put in its place, on the same folder.
+    pub files: Option<FileServer>,
     // Dropped with this value: the sandbox ends when its standard input does.
     _child: Child,
 }
@@ -50,7 +59,10 @@ impl SandboxProcess {
         Ok(Self {
             api: address("api")?,
             control: address("control")?,
-            files: told["sftp"].as_str().map(str::to_owned),
+            files: told["sftp"].as_str().map(|address| FileServer {
+                address: address.to_owned(),
+                key: None,
+            }),
             _child: child,
         })
     }

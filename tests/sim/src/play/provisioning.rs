@@ -219,9 +219,9 @@ pub fn plan(house: &House, scene: &Scene<'_>) -> String {
 }
 
 /// Settings and credentials of the network's files, where it has a file server: every flow goes by them.
-fn by_files(house: &House) -> (String, &'static str) {
+fn by_files(house: &House) -> (String, String) {
     let Some(server) = &house.network.files else {
-        return (String::new(), "");
+        return (String::new(), String::new());
     };
     let settings = lines(&[
         ("transport", "each"),
@@ -230,10 +230,21 @@ fn by_files(house: &House) -> (String, &'static str) {
         ("stock-by", "files"),
         ("invoices-by", "files"),
         ("cancels-by", "files"),
-        ("sftp-host", server),
+        ("sftp-host", &server.address),
+        (
+            "sftp-login",
+            server.key.as_ref().map_or("password", |_| "key"),
+        ),
         ("file-settle-secs", "1"),
     ]);
-    let login = "\n[connection.credentials.sftp]\nuser = { env = \"NETWORK_FILES_USER\" }\npassword = { env = \"NETWORK_FILES_PASSWORD\" }\n";
+    let login = match &server.key {
+        None => "\n[connection.credentials.sftp]\nuser = { env = \"NETWORK_FILES_USER\" }\npassword = { env = \"NETWORK_FILES_PASSWORD\" }\n".to_owned(),
+        Some((user, key)) => format!(
+            "\n[connection.credentials.sftp-key]\nuser = {{ file = {:?} }}\nkey = {{ file = {:?} }}\n",
+            user.display().to_string(),
+            key.display().to_string(),
+        ),
+    };
     (settings, login)
 }
 
