@@ -12,12 +12,12 @@ use waybill_engine::connectors::{Binding, CallsUsed, Connectors};
 use waybill_engine::{EngineOptions, EngineParts, Handle};
 use waybill_host::connector::Connector;
 use waybill_host::ports::Clock;
-use waybill_model::contract::{Descriptor, Outcome, Receipt, Role};
+use waybill_model::contract::{Delivery, Descriptor, Outcome, Receipt, Role};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{Body, Document, Entity, Order};
 use waybill_model::ids::ConnectionId;
 use waybill_store::sim_disk::SimDisk;
-use waybill_store::{OrderRow, Read, RouteRow, Scope, Store};
+use waybill_store::{OrderRow, Read, RouteRow, Scope, Store, StoreError, Tx};
 
 /// The networks.
 pub const A: ConnectionId = ConnectionId(1);
@@ -68,6 +68,8 @@ pub struct Four {
     sides: Vec<Arc<Side>>,
     /// What each side was told, in words, in the order it came.
     told: [Arc<Mutex<Vec<String>>>; 4],
+    /// The same as it was handed over, settings included.
+    handed: [Arc<Mutex<Vec<Delivery>>>; 4],
     stop: CancellationToken,
     running: tokio::task::JoinHandle<()>,
 }
@@ -114,11 +116,23 @@ impl Four {
     /// # Panics
     /// When the store or the engine does not open.
     pub fn start(erp_of_b: ConnectionId) -> Self {
+        Self::start_with(erp_of_b, |_| Ok(()))
+    }
+
+    /// The same, with more in the store before the engine starts.
+    ///
+    /// # Panics
+    /// When the store or the engine does not open.
+    pub fn start_with(
+        erp_of_b: ConnectionId,
+        more: impl Fn(&mut Tx<'_>) -> Result<(), StoreError> + Send + Sync + 'static,
+    ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SimClock {
             start: tokio::time::Instant::now(),
         });
         let store = open(&SimDisk::new(1));
         set_up(&store, erp_of_b);
+        store.write_blocking(more).expect("what is more is stored");
         let source = [Role::Source, Role::Listing, Role::Sink, Role::Tickets];
         let network = || Side::new(start::network(START), &source, clock.clone());
         let erp = || {
@@ -130,8 +144,9 @@ impl Four {
         };
         let sides = vec![network(), network(), erp(), erp()];
         let told: [Arc<Mutex<Vec<String>>>; 4] = Default::default();
-        for (side, told) in sides.iter().zip(&told) {
-            listen(side, told.clone());
+        let handed: [Arc<Mutex<Vec<Delivery>>>; 4] = Default::default();
+        for ((side, told), handed) in sides.iter().zip(&told).zip(&handed) {
+            listen(side, told.clone(), handed.clone());
         }
         let parts = EngineParts {
             store: store.clone(),
@@ -148,6 +163,7 @@ impl Four {
             clock,
             sides,
             told,
+            handed,
             stop,
             running,
         }
@@ -168,6 +184,11 @@ impl Four {
         let mut all = held(&self.told[id.0 as usize - 1]).clone();
         all.sort();
         all
+    }
+
+    /// What a side was handed, in the order it came.
+    pub fn handed(&self, id: ConnectionId) -> Vec<Delivery> {
+        held(&self.handed[id.0 as usize - 1]).clone()
     }
 
     /// Lets that much time pass.
@@ -218,7 +239,7 @@ pub fn number(network: ConnectionId, key: &str) -> String {
     format!("PO-{network}-{key}")
 }
 
-fn listen(side: &Side, told: Arc<Mutex<Vec<String>>>) {
+fn listen(side: &Side, told: Arc<Mutex<Vec<String>>>, handed: Arc<Mutex<Vec<Delivery>>>) {
     let mut sale = 500_u32;
     let settled = told.clone();
     *held(&side.on_settle) = Box::new(move |moment, batch| {
@@ -236,7 +257,8 @@ fn listen(side: &Side, told: Arc<Mutex<Vec<String>>>) {
         Ok(said.collect())
     });
     *held(&side.on_push) = Box::new(move |batch| {
-        let mut one = |delivery: &waybill_model::contract::Delivery| {
+        held(&handed).extend_from_slice(batch);
+        let mut one = |delivery: &Delivery| {
             held(&told).extend(words(&delivery.document));
             let key = match delivery.document.body.entity() {
                 Entity::Order | Entity::Customer => {
