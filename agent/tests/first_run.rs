@@ -1,5 +1,6 @@
 //! The first run in a real browser against both sandboxes: from an empty data folder through the set-up to an order that was
-//! shipped; the approval with everything that can go wrong. At 360 pixels, and no secret on any page.
+//! shipped; the approval with everything that can go wrong. At 360 pixels, and neither a secret nor a token that the approval
+//! gave is on any page, in the log, the support bundle, a backup or the database.
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
@@ -7,8 +8,11 @@ mod browser;
 mod shop;
 
 use browser::Browser;
+use flate2::read::GzDecoder;
+use rustix::process::Signal;
 use serde_json::{Value, json};
-use shop::{Shop, Town, town};
+use shop::{Agent, Shop, Town, stderr, town};
+use std::io::Read as _;
 use waybill_sim::ports::free_port;
 
 const PASSWORD: &str = "four words of mine";
@@ -216,6 +220,48 @@ impl Story<'_> {
     }
 }
 
+/// The secret that was typed, and what the vendor gave for approvals.
+fn secrets(town: &Town) -> Vec<String> {
+    let given = town.erp("GET", "tokens", &Value::Null);
+    let given = given.as_array().unwrap().iter();
+    let mut all: Vec<String> = given.map(|t| t.as_str().unwrap().to_owned()).collect();
+    assert!(all.len() > 2, "nothing was approved: {all:?}");
+    all.push("sandbox-secret".to_owned());
+    all
+}
+
+fn lacks(bytes: &[u8], secrets: &[String], place: &str) {
+    for secret in secrets {
+        let found = bytes
+            .windows(secret.len())
+            .any(|part| part == secret.as_bytes());
+        assert!(!found, "`{secret}` is in {place}");
+    }
+}
+
+/// What the agent leaves behind, and what it said.
+fn leaves_no_secret(shop: &Shop, agent: Agent, secrets: &[String]) {
+    for args in [["support-bundle", "support.tar.gz"], ["backup", "backup"]] {
+        let path = shop.path(args[1]);
+        let made = shop.run(&[args[0], path.to_str().unwrap()]);
+        assert!(made.status.success(), "{}", stderr(&made));
+        let mut bytes = std::fs::read(&path).unwrap();
+        if args[0] == "support-bundle" {
+            let packed = std::mem::take(&mut bytes);
+            GzDecoder::new(&*packed).read_to_end(&mut bytes).unwrap();
+        }
+        lacks(&bytes, secrets, args[0]);
+    }
+    let log = [agent.seen.join("\n"), agent.end(Signal::TERM)].concat();
+    assert!(log.contains("INFO"), "{log}");
+    lacks(log.as_bytes(), secrets, "the log");
+    lacks(
+        &std::fs::read(shop.database()).unwrap(),
+        secrets,
+        "the database",
+    );
+}
+
 #[test]
 fn a_merchant_gets_from_nothing_to_a_shipped_order() {
     let Some(program) = browser::program() else {
@@ -229,7 +275,7 @@ fn a_merchant_gets_from_nothing_to_a_shipped_order() {
     let shop = Shop::nothing();
     let port = free_port();
     shop.listen(&format!("127.0.0.1:{port}"), "");
-    let _agent = shop.start();
+    let agent = shop.start();
     let code = std::fs::read_to_string(shop.data().join("first-password")).unwrap();
     let mut story = Story {
         browser: Browser::start(&program, (360, 800)),
@@ -254,6 +300,7 @@ fn a_merchant_gets_from_nothing_to_a_shipped_order() {
     let note = json!({"stage": "shipped", "reference": "1Z999AA10000000002"});
     town.erp("POST", &format!("order/{id}/note"), &note);
     story.until("PO-FIRST-1", "shipped");
+    let secrets = secrets(town);
     for place in [
         "/connections/erp",
         "/connections/network",
@@ -267,9 +314,7 @@ fn a_merchant_gets_from_nothing_to_a_shipped_order() {
             .browser
             .value("document.documentElement.outerHTML")
             .unwrap();
-        assert!(
-            !html.as_str().unwrap().contains("sandbox-secret"),
-            "{place}"
-        );
+        lacks(html.as_str().unwrap().as_bytes(), &secrets, place);
     }
+    leaves_no_secret(&shop, agent, &secrets);
 }

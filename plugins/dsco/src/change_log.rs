@@ -68,7 +68,7 @@ pub(crate) fn read(api: &Api<'_>, log: &str, query: &str) -> Result<Option<Read>
         let Some(first): Option<Log> = api.find(&format!("{log}?{query}"))? else {
             return Ok(None);
         };
-        if let Some(read) = pages(api, log, first, &mut |_| false)? {
+        if let Some(read) = pages(api, log, first, &|_| true, &mut |_| false)? {
             return Ok(Some(read));
         }
     }
@@ -76,13 +76,15 @@ pub(crate) fn read(api: &Api<'_>, log: &str, query: &str) -> Result<Option<Read>
 }
 
 /// What the log says of a while. Where that is much, `closer` may ask for less of it: a busy account has thousands of
-/// entries in a minute, a page takes a call, and calls are few. It is read until `enough` says so of the entries so far,
-/// given those of each page.
+/// entries in a minute, a page takes a call, and calls are few. Only entries that `keep` wants are kept: all of an hour would
+/// not fit into a connector's memory, nor could each be held against each member. It is read until `enough` says so of the
+/// entries so far, given those of each page.
 pub(crate) fn read_closer(
     api: &Api<'_>,
     log: &str,
     query: &str,
     closer: impl FnOnce() -> Option<String>,
+    keep: impl Fn(&Entry) -> bool,
     mut enough: impl FnMut(&[Entry]) -> bool,
 ) -> Result<Option<Read>, Failure> {
     let Some(mut first): Option<Log> = api.find(&format!("{log}?{query}"))? else {
@@ -97,9 +99,15 @@ pub(crate) fn read_closer(
         };
         first = again;
     }
-    match pages(api, log, first, &mut enough)? {
-        Some(read) => Ok(Some(read)),
-        None => read(api, log, query),
+    if let Some(read) = pages(api, log, first, &keep, &mut enough)? {
+        return Ok(Some(read));
+    }
+    // A page was forgotten meanwhile: once more from the start.
+    let first = api.find(&format!("{log}?{query}"))?;
+    let read = first.map(|first| pages(api, log, first, &keep, &mut enough));
+    match read.transpose()? {
+        Some(None) => Err(Failure::Retry(None)),
+        read => Ok(read.flatten()),
     }
 }
 
@@ -108,6 +116,7 @@ fn pages(
     api: &Api<'_>,
     log: &str,
     first: Log,
+    keep: &dyn Fn(&Entry) -> bool,
     enough: &mut dyn FnMut(&[Entry]) -> bool,
 ) -> Result<Option<Read>, Failure> {
     let mut read = Read {
@@ -119,7 +128,7 @@ fn pages(
         let (entries, scroll) = page;
         let empty = entries.is_empty();
         let is_enough = enough(&entries);
-        read.entries.extend(entries);
+        read.entries.extend(entries.into_iter().filter(keep));
         let Some(scroll) = scroll.filter(|_| !empty) else {
             break;
         };

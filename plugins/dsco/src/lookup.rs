@@ -118,6 +118,49 @@ pub(crate) fn shown(api: &Api<'_>, told: &Told) -> Result<Option<Verdict>, Failu
 /// What is known of members, by their place in the batch. One that is missing was seen nowhere.
 pub(crate) type Found = BTreeMap<u32, Shown>;
 
+/// What an entry must name to be about one of these members.
+struct Names<'a> {
+    orders: BTreeSet<&'a str>,
+    /// Numbers at the retailer, by which an entry about a parcel may name its order.
+    pos: BTreeSet<&'a str>,
+    bills: BTreeSet<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    fn of(members: &'a [Member]) -> Self {
+        let all = || members.iter().map(|member| &member.told);
+        Self {
+            orders: all().map(|told| told.order.as_str()).collect(),
+            pos: all()
+                .filter_map(|told| match &told.what {
+                    What::Shipped { po, .. } => po.as_deref(),
+                    _ => None,
+                })
+                .collect(),
+            bills: all()
+                .filter_map(|told| match &told.what {
+                    What::Invoiced(bill) => Some(bill.number.as_str()),
+                    _ => None,
+                })
+                .collect(),
+        }
+    }
+
+    fn are_in(&self, entry: &Entry) -> bool {
+        let Some(payload) = &entry.payload else {
+            return false;
+        };
+        let any = |names: &BTreeSet<&str>, name: Option<&String>| {
+            name.is_some_and(|name| names.contains(name.as_str()))
+        };
+        any(&self.bills, payload.invoice_id.as_ref())
+            || match payload.order() {
+                Some(order) => self.orders.contains(order.as_str()),
+                None => any(&self.pos, payload.po_number.as_ref()),
+            }
+    }
+}
+
 /// What is known of members sent at about `sent`. `old`: long enough ago for a search to find them.
 pub(crate) fn find(
     api: &Api<'_>,
@@ -184,7 +227,9 @@ pub(crate) fn find_until(
         unseen.is_empty()
     };
     let log = change_log::of(&first.told);
-    let read = change_log::read_closer(api, log, &query(sent - window), closer, enough)?
+    let names = Names::of(members);
+    let keep = |entry: &Entry| names.are_in(entry);
+    let read = change_log::read_closer(api, log, &query(sent - window), closer, keep, enough)?
         .unwrap_or_default();
     let mut entries = read.entries;
     entries.retain(|entry| !is_earlier(entry));
@@ -300,4 +345,55 @@ fn searched(
         window = page.next;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::told::Bill;
+    use serde_json::{Value, json};
+
+    fn member(order: &str, what: What) -> Member {
+        Member {
+            index: 0,
+            told: Told {
+                order: order.to_owned(),
+                what,
+            },
+            body: Value::Null,
+            test: false,
+        }
+    }
+
+    #[test]
+    fn only_entries_that_name_a_member_are_kept() {
+        let shipped = What::Shipped {
+            po: Some("PO-2".to_owned()),
+            parcels: Vec::new(),
+        };
+        let bill = Bill {
+            number: "SI-3".to_owned(),
+            ..Bill::default()
+        };
+        let members = [
+            member("1", What::Acknowledged { number: None }),
+            member("2", shipped),
+            member("3", What::Invoiced(bill)),
+        ];
+        let names = Names::of(&members);
+        for (payload, ours) in [
+            (json!({"id": "1"}), true),
+            (json!({"dscoOrderId": "2"}), true),
+            (json!({"poNumber": "PO-2"}), true),
+            (json!({"dscoOrderId": "4", "poNumber": "PO-2"}), false),
+            (json!({"invoiceId": "SI-3"}), true),
+            (json!({"id": "5"}), false),
+            (json!({"invoiceId": "SI-4"}), false),
+            (json!({}), false),
+            (json!(null), false),
+        ] {
+            let entry = serde_json::from_value(json!({ "payload": payload })).unwrap();
+            assert_eq!(names.are_in(&entry), ours, "{payload}");
+        }
+    }
 }

@@ -107,6 +107,12 @@ impl Auth {
         Err(nobody.to_owned())
     }
 
+    /// All tokens given so far, of both kinds.
+    pub(super) fn given(&self) -> Vec<&str> {
+        let both = self.tokens.iter().flat_map(|t| [&t.access, &t.refresh]);
+        both.map(String::as_str).collect()
+    }
+
     /// Ends every access token at once; refresh tokens live on.
     pub(super) fn expire_all(&mut self, now: i64) {
         for token in &mut self.tokens {

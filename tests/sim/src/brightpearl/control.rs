@@ -44,6 +44,7 @@ impl Brightpearl {
                 self.auth.expire_all(now);
                 Ok(json!({}))
             }
+            ("GET", ["tokens"]) => Ok(json!(self.auth.given())),
             ("POST", ["burn"]) => Ok(self.burn(now, &body)),
             ("POST", ["stock"]) => self.set_stock(now, &body),
             ("POST", ["status", id]) => Ok(self.set_status(id, &body)),
