@@ -1,0 +1,258 @@
+//! Every flow by files over OpenSSH's own server, through the whole agent: over a line that is cut in the middle, with an
+//! agent that is killed there, and with files that somebody writes slowly. Whatever was lost on the way, both sides agree
+//! in the end.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "the lint knows test functions, not what they share"
+)]
+
+#[allow(dead_code, reason = "the host's tests use the rest")]
+#[path = "../host/tests/it/support/openssh.rs"]
+mod openssh;
+mod shop;
+
+use openssh::{Cut, Openssh};
+use serde_json::json;
+use shop::town;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use waybill_sim::play::agent::{Agent, Place};
+use waybill_sim::play::house::{FileServer, House};
+use waybill_sim::play::provisioning::{HURRY, Scene};
+use waybill_sim::play::story::{self, Cast};
+
+/// Places at which the line is cut, each way, and at which the agent is killed.
+const PLACES: u64 = 20;
+/// Bytes between two of them: a sign-in takes some thousand, a file of some orders a few thousand more.
+const STEP: u64 = 1_400;
+const LOOK: Duration = Duration::from_millis(100);
+/// Looks until a line that carries every poll must have carried enough.
+const LOOKS: usize = 600;
+
+const SCENE: Scene<'_> = Scene {
+    every_method: true,
+    stock: Some("3"),
+    invoices: &[
+        ("1000007001", "order"),
+        ("1000007002", "shipment"),
+        ("1000007003", "lines"),
+    ],
+    network_calls: Some(100_000),
+    ..Scene::of(&HURRY)
+};
+
+/// Both vendors, OpenSSH in place of the sandbox's own file server, and an agent.
+struct Street {
+    ssh: Openssh,
+    house: House,
+    place: Place,
+    agent: Agent,
+    cast: Cast,
+    _home: TempDir,
+}
+
+impl Street {
+    async fn start(connectors: &Path, sandbox: &Path) -> Self {
+        let home = TempDir::new().unwrap();
+        let ssh = Openssh::start("").await;
+        let files = ssh.file("");
+        let mut house = House::with_files(sandbox, 7, None, Some(&files))
+            .await
+            .unwrap();
+        let secret = |name: &str, text: &str| -> PathBuf {
+            let path = home.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        house.network.files = Some(FileServer {
+            address: ssh.server(),
+            key: Some((
+                secret("user", &openssh::user()),
+                secret("key", &ssh.client_key()),
+            )),
+        });
+        house.hurry().await.unwrap();
+        house.strict_about(SCENE.invoices).await.unwrap();
+        let place = Place {
+            program: PathBuf::from(shop::WAYBILL),
+            connectors: connectors.to_owned(),
+            data: home.path().join("data"),
+            listen: "127.0.0.1:0".to_owned(),
+            hooks: None,
+            roots: None,
+        };
+        place.prepare().unwrap();
+        let mut agent = place.start(&[]).unwrap();
+        place.wait_until_up(&mut agent).await.unwrap();
+        place.provision_as(&house, &SCENE).await.unwrap();
+        let mut cast = Cast::default();
+        cast.worker.books.on = true;
+        Self {
+            ssh,
+            house,
+            place,
+            agent,
+            cast,
+            _home: home,
+        }
+    }
+
+    async fn orders(&self, count: u64) {
+        let wish = json!({ "count": count });
+        let network = &self.house.network;
+        network.control("POST", "generate", &wish).await.unwrap();
+    }
+
+    /// Goes on until the line was cut once more.
+    async fn until_cut(&mut self, cut: Cut) {
+        let before = self.ssh.cuts();
+        self.ssh.cut(cut);
+        self.orders(2).await;
+        for _ in 0..LOOKS {
+            if self.ssh.cuts() > before {
+                return;
+            }
+            self.cast.worker.work(&self.house).await.unwrap();
+            tokio::time::sleep(LOOK).await;
+        }
+        panic!("{cut:?} was never reached");
+    }
+
+    /// The agent dies where the line stands still.
+    async fn killed(&mut self, cut: Cut) {
+        self.until_cut(cut).await;
+        self.agent.kill().await.unwrap();
+        self.ssh.cut(Cut::NEVER);
+        self.agent = self.place.start(&[]).unwrap();
+    }
+
+    /// What an export looks like.
+    fn export(&self) -> Vec<u8> {
+        let all = self.ssh.names("out");
+        let first = all.iter().find(|n| n.starts_with("Purchase_")).unwrap();
+        std::fs::read(self.ssh.file(&format!("out/{first}"))).unwrap()
+    }
+
+    /// An export that was read before is written once more, under another name and so slowly that it is seen in parts.
+    async fn slow_copy(&self) {
+        let whole = self.export();
+        let copy = self.ssh.file("out/Purchase_Order_again.csv");
+        for part in 1..=6 {
+            std::fs::write(&copy, &whole[..whole.len() * part / 6]).unwrap();
+            tokio::time::sleep(LOOK * 5).await;
+        }
+    }
+
+    /// What is said on cards of files.
+    async fn cards(&self) -> Vec<String> {
+        let cards = self.place.ask(&["cards"]).await.unwrap_or_default();
+        let all = cards.as_array().or_else(|| cards["cards"].as_array());
+        let titles = all
+            .into_iter()
+            .flatten()
+            .filter_map(|c| c["title"].as_str());
+        let of_files = titles.filter(|title| title.contains("Purchase_Order_"));
+        of_files.map(str::to_owned).collect()
+    }
+
+    async fn until_cards(&self, wanted: usize) -> Vec<String> {
+        for _ in 0..LOOKS {
+            let cards = self.cards().await;
+            if cards.len() == wanted {
+                return cards;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        panic!("no {wanted} cards: {:?}", self.cards().await);
+    }
+
+    /// Two files that nobody can read are cards, each with its place; all flows go on, and a card goes with its file.
+    async fn broken(&mut self) {
+        let whole = self.export();
+        let rows = String::from_utf8_lossy(&whole).lines().count();
+        let files = ["a", "b"].map(|name| {
+            let path = self.ssh.file(&format!("out/Purchase_Order_{name}.csv"));
+            std::fs::write(&path, [&whole[..], b"half a row"].concat()).unwrap();
+            path
+        });
+        let cards = self.until_cards(2).await;
+        let place = format!("`Purchase_Order_a.csv`: row {}, column", rows + 1);
+        assert!(cards.iter().any(|card| card.contains(&place)), "{cards:?}");
+        self.orders(3).await;
+        self.agrees().await;
+        std::fs::remove_file(&files[0]).unwrap();
+        let left = self.until_cards(1).await;
+        assert!(left[0].contains("Purchase_Order_b.csv"), "{left:?}");
+        std::fs::remove_file(&files[1]).unwrap();
+        self.until_cards(0).await;
+    }
+
+    async fn agrees(&mut self) {
+        let Self {
+            house, place, cast, ..
+        } = self;
+        let verdict = story::settle(house, place, cast, &SCENE).await.unwrap();
+        assert_eq!(verdict.differences(), 0, "{}", verdict.table());
+    }
+
+    /// Files of that kind which the network has processed.
+    fn processed(&self, prefix: &str) -> usize {
+        let names = self.ssh.names("in/archive");
+        names.iter().filter(|name| name.starts_with(prefix)).count()
+    }
+}
+
+#[test]
+fn every_flow_by_files_survives_a_cut_line_and_a_kill() {
+    if !openssh::is_there() {
+        return;
+    }
+    let town = town();
+    let test = async {
+        let mut street = Street::start(&town.connectors, &town.sandbox).await;
+        street.orders(6).await;
+        street.agrees().await;
+        street.broken().await;
+        street.slow_copy().await;
+        for place in 1..=PLACES {
+            let up = Cut {
+                up: place * STEP,
+                ..Cut::NEVER
+            };
+            street.until_cut(up).await;
+            let down = Cut {
+                down: place * STEP,
+                ..Cut::NEVER
+            };
+            street.until_cut(down).await;
+        }
+        street.ssh.cut(Cut::NEVER);
+        street.agrees().await;
+        for place in 1..=PLACES {
+            let mut cut = Cut {
+                holds: true,
+                ..Cut::NEVER
+            };
+            // Every other one while something is sent.
+            match place % 2 {
+                0 => cut.up = place * STEP,
+                _ => cut.down = place * STEP,
+            }
+            street.killed(cut).await;
+        }
+        street.agrees().await;
+        let cuts = street.ssh.cuts();
+        assert!(cuts >= 3 * PLACES, "{cuts}");
+        for prefix in ["Shipment_", "Invoice_", "Inventory_", "Cancel_"] {
+            let processed = street.processed(prefix);
+            assert!(processed > 0, "no file went by `{prefix}`");
+            println!("{processed} files `{prefix}*`");
+        }
+        println!("{cuts} cuts over {} connections", street.ssh.connections());
+        street.agent.kill().await.unwrap();
+    };
+    Runtime::new().unwrap().block_on(test);
+}
