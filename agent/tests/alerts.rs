@@ -13,16 +13,17 @@ use std::process::{Output, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
 const PASSWORD: &str = "hush-hush-4711";
 const PATH: &str = "/services/T1/B2/very-secret-part";
 
+const GREETING: &[u8] = b"220 test ESMTP\r\n";
+
 /// One session of SMTP: as much as it takes to get a mail, and the login before it.
 async fn mail_session<S: AsyncRead + AsyncWrite + Unpin>(stream: S, heard: Sender<String>) {
     let mut stream = BufReader::new(stream);
-    stream.write_all(b"220 test ESMTP\r\n").await.unwrap();
     let (mut mail, mut in_data) = (String::new(), false);
     let mut line = String::new();
     while stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
@@ -54,15 +55,39 @@ async fn mail_session<S: AsyncRead + AsyncWrite + Unpin>(stream: S, heard: Sende
     drop(heard.send(mail));
 }
 
-/// A mail server over TLS, and what it is sent; its authority's certificate goes to that file.
-fn mail_server(runtime: &Runtime, ca: &Path) -> (u16, Receiver<String>) {
+/// A session's beginning in the clear: nothing is taken before TLS.
+async fn until_tls(stream: &mut TcpStream) {
+    let mut stream = BufReader::new(stream);
+    stream.write_all(GREETING).await.unwrap();
+    let mut line = String::new();
+    loop {
+        line.clear();
+        stream.read_line(&mut line).await.unwrap();
+        let answer = match line.trim_end() {
+            "STARTTLS" => return stream.write_all(b"220 go on\r\n").await.unwrap(),
+            command if command.starts_with("EHLO") => "250-test\r\n250 STARTTLS\r\n",
+            _ => "530 STARTTLS first\r\n",
+        };
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+}
+
+/// A mail server over TLS, from the start or after STARTTLS, and what it is sent; its authority's certificate goes to that
+/// file.
+fn mail_server(runtime: &Runtime, ca: &Path, starttls: bool) -> (u16, Receiver<String>) {
     let acceptor = waybill_sim::tls::acceptor(ca, &["localhost".to_owned()]).unwrap();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let port = listener.local_addr().unwrap().port();
     let (tell, heard) = channel();
     runtime.spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            if let Ok(stream) = acceptor.accept(stream).await {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            if starttls {
+                until_tls(&mut stream).await;
+            }
+            if let Ok(mut stream) = acceptor.accept(stream).await {
+                if !starttls {
+                    stream.write_all(GREETING).await.unwrap();
+                }
                 mail_session(stream, tell.clone()).await;
             }
         }
@@ -110,11 +135,11 @@ fn secret(shop: &Shop, name: &str, value: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn settings(mail: u16, private: bool) -> String {
+fn settings(mail: u16, private: bool, tls: &str) -> String {
     format!(
         "version = 1\n[settings]\n\"alerts.mail-to\" = \"desk@example.com, it@example.com\"\n\
          \"alerts.mail-from\" = \"waybill@example.com\"\n\"alerts.smtp\" = \"localhost:{mail}\"\n\
-         \"alerts.smtp-user\" = \"waybill\"\n\"alerts.webhook\" = \"slack\"\n\"alerts.private\" = \"{private}\"\n"
+         \"alerts.smtp-user\" = \"waybill\"\n\"alerts.smtp-tls\" = \"{tls}\"\n\"alerts.webhook\" = \"slack\"\n\"alerts.private\" = \"{private}\"\n"
     )
 }
 
@@ -129,12 +154,12 @@ fn ways(output: &Output) -> Vec<(String, Option<String>)> {
 }
 
 /// A shop without connectors, whose connections therefore need a person.
-fn started(ca: &Path, mail: u16, private: bool) -> (Shop, Agent) {
+fn started(ca: &Path, mail: u16, private: bool, tls: &str) -> (Shop, Agent) {
     let shop = Shop::bare();
     let none = shop.path("none");
     let roots = format!("trusted-roots = {:?}\n", ca.display().to_string());
     shop.configure(&none, "127.0.0.1:0", &roots, &shop.path("compiled"));
-    shop.applied(&settings(mail, private), &[]);
+    shop.applied(&settings(mail, private, tls), &[]);
     let agent = shop.start();
     (shop, agent)
 }
@@ -153,9 +178,9 @@ fn what_needs_a_person_goes_out_by_mail_and_webhook_and_the_ping_follows() {
     let runtime = Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
-    let (mail, mails) = mail_server(&runtime, &ca);
+    let (mail, mails) = mail_server(&runtime, &ca, false);
     let (web, posts) = web_server(&runtime);
-    let (shop, agent) = started(&ca, mail, true);
+    let (shop, agent) = started(&ca, mail, true, "tls");
     for (name, value) in [
         ("smtp-password", PASSWORD.to_owned()),
         ("webhook-url", format!("http://127.0.0.1:{web}{PATH}")),
@@ -189,13 +214,30 @@ fn what_needs_a_person_goes_out_by_mail_and_webhook_and_the_ping_follows() {
 }
 
 #[test]
+fn mail_goes_by_starttls_where_that_is_set() {
+    let runtime = Runtime::new().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    let (mail, mails) = mail_server(&runtime, &ca, true);
+    let (shop, _agent) = started(&ca, mail, true, "starttls");
+    let set = secret(&shop, "smtp-password", PASSWORD);
+    assert!(set.status.success(), "{}", stderr(&set));
+    let tested = shop.run(&["alerts", "test", "--json"]);
+    // Where the webhook leads is not set.
+    let by_mail = ways(&tested).into_iter().find(|(name, _)| name == "mail");
+    assert_eq!(by_mail, Some(("mail".to_owned(), None)));
+    let text = until(&mails, "a test of Waybill's alerts");
+    assert!(text.contains("AUTH PLAIN"), "{text}");
+}
+
+#[test]
 fn nothing_goes_to_an_address_that_was_not_allowed() {
     let runtime = Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
-    let (mail, mails) = mail_server(&runtime, &ca);
+    let (mail, mails) = mail_server(&runtime, &ca, false);
     let (web, posts) = web_server(&runtime);
-    let (shop, _agent) = started(&ca, mail, false);
+    let (shop, _agent) = started(&ca, mail, false, "tls");
     secret(&shop, "smtp-password", PASSWORD);
     secret(
         &shop,

@@ -5,9 +5,12 @@ use crate::bench::{Side, held, item, order};
 use crate::simulation::{SimClock, connection, open};
 use crate::start::{self, Start};
 use crate::world::{Chance, SeededRng};
+use async_trait::async_trait;
+use secrecy::SecretString;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
+use waybill_engine::alert::{Mail, Messenger, NotDelivered, Way};
 use waybill_engine::connectors::{Binding, CallsUsed, Connectors};
 use waybill_engine::{EngineOptions, EngineParts, Handle};
 use waybill_host::connector::Connector;
@@ -70,8 +73,29 @@ pub struct Four {
     told: [Arc<Mutex<Vec<String>>>; 4],
     /// The same as it was handed over, settings included.
     handed: [Arc<Mutex<Vec<Delivery>>>; 4],
+    mails: Arc<Mails>,
     stop: CancellationToken,
     running: tokio::task::JoinHandle<()>,
+}
+
+/// Keeps mails.
+#[derive(Default)]
+struct Mails(Mutex<Vec<String>>);
+
+#[async_trait]
+impl Messenger for Mails {
+    async fn mail(&self, mail: &Mail) -> Result<(), NotDelivered> {
+        held(&self.0).push(mail.text.clone());
+        Ok(())
+    }
+    async fn call(
+        &self,
+        _: &SecretString,
+        _: Option<Vec<u8>>,
+        _: bool,
+    ) -> Result<(), NotDelivered> {
+        Ok(())
+    }
 }
 
 /// What a side is told, as far as it is the same however busy the engine was.
@@ -148,12 +172,16 @@ impl Four {
         for ((side, told), handed) in sides.iter().zip(&told).zip(&handed) {
             listen(side, told.clone(), handed.clone());
         }
+        let mails = Arc::new(Mails::default());
         let parts = EngineParts {
             store: store.clone(),
             clock: clock.clone(),
             rng: Arc::new(SeededRng(Mutex::new(Chance::new(7)))),
             connectors: Arc::new(Sides(sides.clone())),
-            options: EngineOptions::default(),
+            options: EngineOptions {
+                messenger: Some(Way(mails.clone())),
+                ..EngineOptions::default()
+            },
             observer: None,
         };
         let (handle, stop, running) = crate::start::engine(parts);
@@ -164,9 +192,21 @@ impl Four {
             sides,
             told,
             handed,
+            mails,
             stop,
             running,
         }
+    }
+
+    /// Tells people what they must hear, until the engine is stopped.
+    pub fn tell_people(&self) {
+        let told = self.handle.clone().run_alerts(self.stop.clone());
+        tokio::spawn(told);
+    }
+
+    /// Texts of the mails that left.
+    pub fn mails(&self) -> Vec<String> {
+        held(&self.mails.0).clone()
     }
 
     /// A side.

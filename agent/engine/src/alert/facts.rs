@@ -1,7 +1,8 @@
 //! What is true now and must be heard of: causes that wait for a person, deadlines that are near, a side that does not
-//! answer, what every page says. Each has a key that stays as long as it is the same. Must not know what was told.
+//! answer, what every page says, a connection that is read and waits to be used. Each has a key that stays as long as it is the same. Must not know what was told.
 
 use super::wishes::Wishes;
+use crate::connecting;
 use crate::core::Core;
 use crate::status;
 use crate::view::Tone;
@@ -40,7 +41,22 @@ pub(crate) fn all(
     all.extend(sides(core, rx, wishes, now)?);
     all.extend(deadlines(core, rx, wishes, now)?);
     all.extend(cards(core, rx)?);
+    all.extend(beginnings(core, rx)?);
     Ok(all)
+}
+
+/// Whoever sets a connection up need not watch it being read.
+fn beginnings(core: &Core, rx: &Rx) -> Result<Vec<Fact>, StoreError> {
+    let read = connecting::read_and_idle(&core.desk(), &rx.feeds()?).into_iter();
+    Ok(read
+        .map(|(id, title, what)| Fact {
+            key: format!("read:{id}"),
+            text: format!("{title} was read for the first time: {what}."),
+            hint: Some("Go on with the set-up; no document moves before that.".to_owned()),
+            by: None,
+            over: None,
+        })
+        .collect())
 }
 
 fn alarms(core: &Core, rx: &Rx) -> Result<Vec<Fact>, StoreError> {

@@ -88,7 +88,7 @@ const REFERENCE: [Entity; 5] = [
     Entity::Customer,
 ];
 
-const fn words(entity: Entity) -> &'static str {
+const fn words_of(entity: Entity) -> &'static str {
     match entity {
         Entity::Item => "items",
         Entity::Warehouse => "warehouses",
@@ -170,7 +170,7 @@ pub(crate) fn read_on(
             stored.as_ref()
         };
         match row.filter(|row| row.caught_up_at.is_some()) {
-            Some(row) => counts.push(format!("{} {}", row.taken, words(entity))),
+            Some(row) => counts.push(format!("{} {}", row.taken, words_of(entity))),
             None => return Ok(()),
         }
     }
@@ -181,6 +181,23 @@ pub(crate) fn read_on(
         &detail,
         now,
     )
+}
+
+/// Connections that were read for the first time and take part in no flow yet, with what was read, in words.
+pub(crate) fn read_and_idle(desk: &Desk, feeds: &[FeedRow]) -> Vec<(ConnectionId, String, String)> {
+    let slots = desk.slots.values().filter(|slot| {
+        let id = slot.row.id;
+        !desk.routes.iter().any(|row| row.from == id || row.to == id)
+    });
+    let read = slots.filter_map(|slot| {
+        let begun = beginning(slot, feeds);
+        let words = begun.reads.iter();
+        let words = words.map(|read| format!("{} {}", read.taken, words_of(read.entity)));
+        let words: Vec<_> = words.collect();
+        (begun.is_complete() && !words.is_empty())
+            .then(|| (slot.row.id, begun.title, words.join(", ")))
+    });
+    read.collect()
 }
 
 /// What two connections allow, and what was begun of it.

@@ -11,7 +11,7 @@ mod form;
 mod look;
 mod save;
 
-pub(crate) use begin::read_on;
+pub(crate) use begin::{read_and_idle, read_on};
 
 pub use begin::{Beginning, FirstRead, PossibleFlow, Which};
 pub use form::{ConnectorChoice, CredentialField, Form, FormField, Kind, SecretField, Way};
