@@ -63,12 +63,22 @@ pub(crate) const fn of(told: &Told) -> &'static str {
 
 /// A change log for a query, all of its pages. None: the vendor does not know the request yet.
 pub(crate) fn read(api: &Api<'_>, log: &str, query: &str) -> Result<Option<Read>, Failure> {
+    read_kept(api, log, query, &|_| true)
+}
+
+/// The same, of which only what `keep` wants is kept.
+fn read_kept(
+    api: &Api<'_>,
+    log: &str,
+    query: &str,
+    keep: &dyn Fn(&Entry) -> bool,
+) -> Result<Option<Read>, Failure> {
     // A page is forgotten five minutes after the one before it: then the log is read from its start, once.
     for _ in 0..2 {
         let Some(first): Option<Log> = api.find(&format!("{log}?{query}"))? else {
             return Ok(None);
         };
-        if let Some(read) = pages(api, log, first, &|_| true, &mut |_| false)? {
+        if let Some(read) = pages(api, log, first, keep, &mut |_| false)? {
             return Ok(Some(read));
         }
     }
@@ -99,15 +109,10 @@ pub(crate) fn read_closer(
         };
         first = again;
     }
-    if let Some(read) = pages(api, log, first, &keep, &mut enough)? {
-        return Ok(Some(read));
-    }
-    // A page was forgotten meanwhile: once more from the start.
-    let first = api.find(&format!("{log}?{query}"))?;
-    let read = first.map(|first| pages(api, log, first, &keep, &mut enough));
-    match read.transpose()? {
-        Some(None) => Err(Failure::Retry(None)),
-        read => Ok(read.flatten()),
+    match pages(api, log, first, &keep, &mut enough)? {
+        Some(read) => Ok(Some(read)),
+        // What was enough of the entries before counts no more.
+        None => read_kept(api, log, query, &keep),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Following acknowledgements to the change log.
 
 use super::{API, CREATED, now, value, with, with_api};
+use crate::change_log;
 use crate::confirm::confirm;
+use crate::wire::log::Entry;
 use serde_json::{Value, json};
 use waybill_sdk::replay::{Answer, TestHost};
 use waybill_sdk::types::{Failure, Outcome, Verdict};
@@ -502,4 +504,40 @@ fn a_place_in_the_log_that_is_forgotten_is_read_from_the_start_once() {
         );
     let verdicts = ask(&host, &[parcel(Some("r-1"), "1", "1Z1", 6)]);
     assert_eq!(code(&verdicts[0]), "shipment-refused");
+}
+
+#[test]
+fn what_was_read_before_a_place_was_forgotten_is_read_again_whole() {
+    let (start, next) = (
+        format!("GET {API}/order/log?startDate=a"),
+        format!("GET {API}/order/log?scrollId=s"),
+    );
+    let page = |order: &str| {
+        let logs = [entry(order, "success", json!([]))];
+        Answer::json(200, &json!({"scrollId": "s", "logs": logs}))
+    };
+    let last =
+        json!({"logs": [entry("1", "success", json!([])), entry("9", "success", json!([]))]});
+    let host = TestHost::at(now())
+        .expect(&start, page("1"))
+        .expect(&next, Answer::json(404, &json!({})))
+        .expect(&start, page("2"))
+        .expect(&next, Answer::json(200, &last));
+    let order = |entry: &Entry| entry.payload.as_ref().unwrap().order().unwrap().clone();
+    let mut unseen = vec!["1", "2"];
+    let enough = |entries: &[Entry]| {
+        unseen.retain(|of| entries.iter().all(|entry| order(entry) != *of));
+        unseen.is_empty()
+    };
+    let keep = |entry: &Entry| order(entry) != "9";
+    let read = with_api(&host, &[], |api| {
+        change_log::read_closer(api, "/order/log", "startDate=a", || None, keep, enough)
+    });
+    host.finish();
+    let read = read.unwrap().unwrap();
+    assert_eq!(
+        read.entries.iter().map(order).collect::<Vec<_>>(),
+        ["2", "1"]
+    );
+    assert!(!read.cut);
 }
