@@ -148,14 +148,9 @@ impl Street {
 
     /// What is said on cards of files.
     async fn cards(&self) -> Vec<String> {
-        let cards = self.place.ask(&["cards"]).await.unwrap_or_default();
-        let all = cards.as_array().or_else(|| cards["cards"].as_array());
-        let titles = all
-            .into_iter()
-            .flatten()
-            .filter_map(|c| c["title"].as_str());
-        let of_files = titles.filter(|title| title.contains("Purchase_Order_"));
-        of_files.map(str::to_owned).collect()
+        let mut cards = self.place.cards().await.unwrap_or_default();
+        cards.retain(|title| title.contains("Purchase_Order_"));
+        cards
     }
 
     async fn until_cards(&self, wanted: usize) -> Vec<String> {

@@ -237,14 +237,9 @@ impl Run {
         let start = starts::now();
         std::fs::rename(&part, self.files.join("out").join(name))?;
         let card = loop {
-            let cards = self.place.ask(&["cards"]).await?;
-            let all = cards.as_array().or_else(|| cards["cards"].as_array());
-            let titles = all
-                .into_iter()
-                .flatten()
-                .filter_map(|c| c["title"].as_str());
-            if let Some(card) = titles.into_iter().find(|title| title.contains(name)) {
-                break card.to_owned();
+            let mut cards = self.place.cards().await?.into_iter();
+            if let Some(card) = cards.find(|title| title.contains(name)) {
+                break card;
             }
             ensure!(start.elapsed() < PATIENCE, "the file is not refused");
             tokio::time::sleep(LOOK).await;

@@ -1,5 +1,6 @@
 //! What is true now and must be heard of: causes that wait for a person, deadlines that are near, a side that does not
-//! answer, what every page says, a connection that is read and waits to be used. Each has a key that stays as long as it is the same. Must not know what was told.
+//! answer, what every page says, a connection that is read and waits to be used. Each has a key that stays as long as it is
+//! the same. Must not know what was told.
 
 use super::wishes::Wishes;
 use crate::connecting;

@@ -88,7 +88,7 @@ const REFERENCE: [Entity; 5] = [
     Entity::Customer,
 ];
 
-const fn words_of(entity: Entity) -> &'static str {
+const fn words(entity: Entity) -> &'static str {
     match entity {
         Entity::Item => "items",
         Entity::Warehouse => "warehouses",
@@ -101,6 +101,13 @@ const fn words_of(entity: Entity) -> &'static str {
 fn reference(descriptor: &Descriptor) -> impl Iterator<Item = Entity> {
     let feeds = descriptor.pulls.iter().map(|feed| feed.entity);
     feeds.filter(|entity| REFERENCE.contains(entity))
+}
+
+impl FirstRead {
+    /// "1204 items".
+    fn words(&self) -> String {
+        format!("{} {}", self.taken, words(self.entity))
+    }
 }
 
 fn first_read(entity: Entity, feed: Option<&FeedRow>) -> FirstRead {
@@ -170,7 +177,7 @@ pub(crate) fn read_on(
             stored.as_ref()
         };
         match row.filter(|row| row.caught_up_at.is_some()) {
-            Some(row) => counts.push(format!("{} {}", row.taken, words_of(entity))),
+            Some(row) => counts.push(first_read(entity, Some(row)).words()),
             None => return Ok(()),
         }
     }
@@ -191,9 +198,7 @@ pub(crate) fn read_and_idle(desk: &Desk, feeds: &[FeedRow]) -> Vec<(ConnectionId
     });
     let read = slots.filter_map(|slot| {
         let begun = beginning(slot, feeds);
-        let words = begun.reads.iter();
-        let words = words.map(|read| format!("{} {}", read.taken, words_of(read.entity)));
-        let words: Vec<_> = words.collect();
+        let words: Vec<_> = begun.reads.iter().map(FirstRead::words).collect();
         (begun.is_complete() && !words.is_empty())
             .then(|| (slot.row.id, begun.title, words.join(", ")))
     });

@@ -183,6 +183,15 @@ impl Place {
         format!("its log `{}` ends:\n{}", file.display(), last.join("\n"))
     }
 
+    /// Titles of the cards that wait for a person.
+    pub async fn cards(&self) -> anyhow::Result<Vec<String>> {
+        let cards = self.ask(&["cards"]).await?;
+        let all = cards.as_array().or_else(|| cards["cards"].as_array());
+        let all = all.into_iter().flatten();
+        let titles = all.filter_map(|card| card["title"].as_str());
+        Ok(titles.map(str::to_owned).collect())
+    }
+
     /// Asks the running agent by its command line, in JSON.
     pub async fn ask(&self, arguments: &[&str]) -> anyhow::Result<Value> {
         let output = self
