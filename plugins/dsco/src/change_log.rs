@@ -21,6 +21,8 @@ pub(crate) struct Read {
     pub(crate) entries: Vec<Entry>,
     /// More entries follow, which were not asked for.
     pub(crate) cut: bool,
+    /// It was too long to be read to its end: what it does not name may be in the rest.
+    pub(crate) unread: bool,
 }
 
 impl Read {
@@ -135,27 +137,34 @@ fn pages(
         let is_enough = enough(&entries);
         read.entries.extend(entries.into_iter().filter(keep));
         let Some(scroll) = scroll.filter(|_| !empty) else {
-            break;
+            return Ok(Some(read));
         };
         if is_enough {
             read.cut = true;
-            break;
+            return Ok(Some(read));
         }
         let path = format!("{log}?scrollId={}", encode(&scroll));
-        // Bad answers must not make a long log start over: it would rarely be read to its end, and is longer each time.
-        let mut next: Result<Option<Log>, Failure> = api.find(&path);
-        for _ in 1..TRIES {
-            if !matches!(next, Err(Failure::Retry(None))) {
-                break;
-            }
-            next = api.find(&path);
-        }
-        let Some(next) = next? else {
+        let next: Option<Log> = patiently(|| api.find(&path))?;
+        let Some(next) = next else {
             return Ok(None);
         };
         page = (next.logs, next.scroll_id);
     }
+    read.unread = true;
     Ok(Some(read))
+}
+
+/// Asks for a page of many once more where the answer was bad by chance. Else what is long would start over, would rarely
+/// be read to its end, and be longer each time.
+pub(crate) fn patiently<T>(ask: impl Fn() -> Result<T, Failure>) -> Result<T, Failure> {
+    let mut answer = ask();
+    for _ in 1..TRIES {
+        if !matches!(answer, Err(Failure::Retry(None | Some(0 | 1)))) {
+            break;
+        }
+        answer = ask();
+    }
+    answer
 }
 
 /// What the log says of one member.

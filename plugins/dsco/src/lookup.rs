@@ -21,7 +21,7 @@ use waybill_sdk::types::{Failure, Verdict};
 
 /// Orders looked at one by one in a call; more of them are searched together.
 pub(crate) const SINGLE_READS: usize = 20;
-/// Pages of such a search; what is beyond them was seen nowhere.
+/// Pages of such a search; orders beyond them are looked at one by one.
 const PAGES: usize = 20;
 /// How long after a call its entries in the log are looked for at most: the vendor may take minutes.
 const LOG_SPAN_MS: i64 = 900_000;
@@ -261,36 +261,70 @@ pub(crate) fn find_until(
         };
         found.insert(member.index, Shown::in_log(verdict));
     }
-    found.extend(on_orders(api, &silent, sent - window, old)?);
+    if read.unread {
+        for member in silent {
+            found.insert(member.index, Shown::Verdict(Err(Failure::Retry(None))));
+        }
+        return Ok(found);
+    }
+    // What came of it changed the order after it was sent. A busy account has changed many in an hour.
+    let since = if api.knows_clock() {
+        (theirs() - CLOSE_MS).max(sent - window)
+    } else {
+        sent - window
+    };
+    let (shown, whole) = on_orders(api, &silent, since, if old { PAGES } else { 0 })?;
+    found.extend(shown);
+    if !whole {
+        let unseen = |m: &&&Member| !found.contains_key(&m.index) && is_shipped(m);
+        let unseen: Vec<&Member> = silent.iter().filter(unseen).copied().collect();
+        let (now, later) = unseen.split_at(unseen.len().min(SINGLE_READS));
+        one_by_one(api, now, &mut found)?;
+        for member in later {
+            // It is looked at by a later attempt, once these are known.
+            let later = Shown::Verdict(Err(Failure::Retry(Some(0))));
+            found.insert(member.index, later);
+        }
+    }
     Ok(found)
 }
 
-/// What the orders themselves show of these members. A few are read; many are searched among the orders that changed
-/// since then, where such a search is proof. Acknowledging twice changes nothing, so many of them are not searched.
+const fn is_shipped(member: &Member) -> bool {
+    matches!(member.told.what, What::Shipped { .. })
+}
+
+/// What the orders themselves show of these members, and whether that is all there is. A few are read; many are searched
+/// among the orders that changed since then, in at most so many pages, where such a search is proof. Acknowledging twice changes nothing, so many of
+/// them are not searched.
 pub(crate) fn on_orders(
     api: &Api<'_>,
     members: &[&Member],
     since: i64,
-    search: bool,
-) -> Result<Found, Failure> {
+    pages: usize,
+) -> Result<(Found, bool), Failure> {
     let invoice = |member: &&Member| matches!(member.told.what, What::Invoiced(_));
     if members.iter().any(invoice) {
-        return invoice_look::all(api, members);
+        return Ok((invoice_look::all(api, members)?, true));
     }
-    let shipped = |member: &&&Member| matches!(member.told.what, What::Shipped { .. });
     let many = members.len() > SINGLE_READS;
-    let mut found = Found::new();
-    if many && search {
-        let all: Vec<&Member> = members.iter().filter(shipped).copied().collect();
-        searched(api, &all, since, &mut found)?;
+    let (mut found, mut whole) = (Found::new(), true);
+    if many && pages > 0 {
+        let all: Vec<&Member> = members.iter().filter(|m| is_shipped(m)).copied().collect();
+        whole = searched(api, &all, (since, pages), &mut found)?;
     }
     // A search leaves test orders out.
-    let single: Vec<&&Member> = members
+    let single: Vec<&Member> = members
         .iter()
         .filter(|m| !many || (m.test && !found.contains_key(&m.index)))
         .take(SINGLE_READS)
+        .copied()
         .collect();
-    for member in single {
+    one_by_one(api, &single, &mut found)?;
+    Ok((found, whole))
+}
+
+fn one_by_one(api: &Api<'_>, members: &[&Member], found: &mut Found) -> Result<(), Failure> {
+    for member in members {
         let shown = match order_by_key(api, &member.told.order) {
             Ok(Some(order)) => shows(&member.told, &order),
             Ok(None) => Shown::Nothing,
@@ -302,15 +336,16 @@ pub(crate) fn on_orders(
             found.insert(member.index, shown);
         }
     }
-    Ok(found)
+    Ok(())
 }
 
+/// Whether all that changed since then was seen, in so many pages.
 fn searched(
     api: &Api<'_>,
     members: &[&Member],
-    since: i64,
+    (since, pages): (i64, usize),
     found: &mut Found,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let by_order: BTreeMap<&str, &Member> = members
         .iter()
         .map(|member| (member.told.order.as_str(), *member))
@@ -321,15 +356,11 @@ fn searched(
         until: backfill::latest(api),
         scroll: None,
     });
-    for _ in 0..PAGES {
+    for _ in 0..pages {
         let Some(next) = window.filter(|window| window.since < window.until) else {
-            return Ok(());
+            return Ok(true);
         };
-        let page = match backfill::page(api, &next, &[]) {
-            // One bad answer must not make a long search start over.
-            Err(Failure::Retry(None)) if next.scroll.is_some() => backfill::page(api, &next, &[]),
-            other => other,
-        }?;
+        let page = change_log::patiently(|| backfill::page(api, &next, &[]))?;
         for order in &page.orders {
             let key = order.dsco_order_id.as_deref().unwrap_or_default();
             let Some(member) = by_order.get(key) else {
@@ -344,7 +375,7 @@ fn searched(
         }
         window = page.next;
     }
-    Ok(())
+    Ok(window.is_none_or(|window| window.since >= window.until))
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ const CALL: Call = Call {
     step: "ship",
     path: "/order/shipment/batch/small",
 };
+/// Pages of that search: a busy account has changed more orders than that, and a call in doubt is looked up anyway.
+const PAGES: usize = 3;
 /// How far back orders are searched for parcels of an earlier attempt at most.
 const BACK_MS: i64 = 14 * 86_400_000;
 /// An order may have been told of a parcel a little before the date that the shipment has.
@@ -155,8 +157,9 @@ fn adopt(
     let first = dates.min().unwrap_or_default().saturating_sub(EARLIER_MS);
     let since = first.max(api.host.now_ms() - BACK_MS);
     let all: Vec<&Member> = members.iter().collect();
-    let mut found = match lookup::on_orders(api, &all, since, true) {
-        Ok(found) => found,
+    let mut found = match lookup::on_orders(api, &all, since, PAGES) {
+        // What was not seen here is looked up once more where the call is in doubt.
+        Ok((found, _)) => found,
         Err(failure) => {
             for member in &members {
                 put(verdicts, member.index, Err(failure.clone()));

@@ -430,6 +430,50 @@ fn many_doubts_are_one_search_and_none_is_sent_while_they_are_young() {
 }
 
 #[test]
+fn who_is_not_in_a_search_that_was_too_long_is_looked_at_alone() {
+    let batch: Vec<Delivery> = (0..45)
+        .map(|n| {
+            delivery(
+                &n.to_string(),
+                vec![parcel(&format!("T{n}"), &[("1", "1")])],
+            )
+        })
+        .collect();
+    let other = value(&with(CREATED, json!({"dscoOrderId": "other"})));
+    let page = Answer::json(200, &json!({"scrollId": "p", "orders": [other]}));
+    let mut host = TestHost::at(now())
+        .expect(&post(), Answer::Error(IoError::InDoubt(45_000)))
+        // By their clock the search begins shortly before the call.
+        .expect(
+            &log(45),
+            Answer::json(200, &json!({"logs": []})).header("Date", "Fri, 21 Nov 2025 10:00:00 GMT"),
+        )
+        .expect(
+            &format!(
+                "GET {API}/order/page?ordersUpdatedSince=2025-11-21T09%3A59%3A00Z&until=2025-11-21T09%3A59%3A50Z\
+                 &ordersPerPage=1000"
+            ),
+            page.clone(),
+        );
+    for _ in 1..20 {
+        host = host.expect(&format!("GET {API}/order/page?scrollId=p"), page.clone());
+    }
+    for n in 0..20 {
+        host = host.expect(&get(&n.to_string()), Answer::json(404, &json!({})));
+    }
+    host = host.expect(&post(), queued());
+    let verdicts = run(&host, 1, &batch);
+    let sent = host.sent();
+    let effect = sent.last().unwrap().effect.clone().unwrap();
+    assert_eq!(effect.members, (0..20).collect::<Vec<u32>>());
+    assert!(
+        verdicts[20..]
+            .iter()
+            .all(|v| *v == Err(Failure::Retry(Some(0))))
+    );
+}
+
+#[test]
 fn an_earlier_attempt_is_looked_at_before_anything_is_sent() {
     let package = json!({"trackingNumber": "A", "items": [{"lineNumber": 1, "quantity": 1}]});
     let there = with(CREATED, json!({"packages": [package]}));
