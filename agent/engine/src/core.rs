@@ -119,6 +119,8 @@ pub(crate) struct Core {
     pub(crate) connectors: Arc<dyn Connectors>,
     pub(crate) options: EngineOptions,
     pub(crate) desk: RwLock<Arc<Desk>>,
+    /// Held while the desk is read anew.
+    pub(crate) reloading: Mutex<()>,
     pub(crate) events: UnboundedSender<Event>,
     pub(crate) observer: Option<Observer>,
     /// Set once the agent stops: no new call is started.
@@ -287,6 +289,11 @@ impl Core {
 
     /// Reads connections, routes and settings again and binds every connection.
     pub(crate) fn reload(&self) -> Result<(), StoreError> {
+        // One at a time: what was read before must not replace what was read after it.
+        let _turn = self
+            .reloading
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let (shipments, builds) = self
             .store
             .read(|rx| Ok::<_, StoreError>((trigger::wanted(rx)?, rx.connectors()?)))?;
@@ -340,6 +347,10 @@ impl Core {
 
     /// Reads the routes again; what is bound stays.
     pub(crate) fn reload_routes(&self) -> Result<(), StoreError> {
+        let _turn = self
+            .reloading
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let routes = self.store.read(Read::routes)?;
         self.replace(Desk {
             routes,

@@ -158,6 +158,7 @@ impl Engine {
             connectors: parts.connectors,
             options: parts.options,
             desk: RwLock::new(Arc::new(Desk::default())),
+            reloading: Mutex::default(),
             events: sender,
             observer: parts.observer,
             stopping: AtomicBool::new(false),

@@ -237,54 +237,63 @@ pub(crate) fn find_until(
     let mut found = Found::new();
     let mut looks = SINGLE_READS;
     let mut silent = Vec::new();
+    let wait = api.config.ack_wait_secs;
+    let pending = |request, told: &Told| Handle::new(request, told, sent).ticket(wait);
     for member in members {
         let told = &member.told;
-        let verdict = match change_log::said(&entries, scope, told) {
+        let Some(said) = change_log::said(&entries, scope, told) else {
+            silent.push(member);
+            continue;
+        };
+        let verdict = match said {
             // A failure may follow in what was not read: the request is asked.
-            Some(Said::Success) if read.cut => match change_log::succeeded(&entries, scope, told) {
-                Some(request) => {
-                    Handle::new(Some(request), told, sent).ticket(api.config.ack_wait_secs)
-                }
+            Said::Success if read.cut => match change_log::succeeded(&entries, scope, told) {
+                Some(request) => pending(Some(request), told),
                 None => done(told.receipt()),
             },
-            Some(Said::Success) => done(told.receipt()),
-            Some(Said::Failure(words)) => {
+            Said::Success => done(told.receipt()),
+            Said::Failure(words) => {
                 refusal::verdict(api, told, &words, &mut looks).unwrap_or(Err(Failure::Retry(None)))
             }
-            Some(Said::Pending(request)) => {
-                Handle::new(request, told, sent).ticket(api.config.ack_wait_secs)
-            }
-            None => {
-                silent.push(member);
-                continue;
-            }
+            Said::Pending(request) => pending(request, told),
         };
         found.insert(member.index, Shown::in_log(verdict));
     }
-    if read.unread {
-        for member in silent {
-            found.insert(member.index, Shown::Verdict(Err(Failure::Retry(None))));
-        }
-        return Ok(found);
+    found.extend(proven(api, &silent, sent, old, !read.unread)?);
+    Ok(found)
+}
+
+/// What the orders show of members that the log does not name. Whom a search did not get to is looked at alone, a few of
+/// them in a call: what was not seen is not proven to be absent.
+fn proven(
+    api: &Api<'_>,
+    silent: &[&Member],
+    sent: i64,
+    old: bool,
+    read: bool,
+) -> Result<Found, Failure> {
+    if !read {
+        // The log was too long, and may name them in its rest.
+        let unknown = |member: &&Member| (member.index, Shown::Verdict(Err(Failure::Retry(None))));
+        return Ok(silent.iter().map(unknown).collect());
     }
     // What came of it changed the order after it was sent. A busy account has changed many in an hour.
-    let since = if api.knows_clock() {
-        (theirs() - CLOSE_MS).max(sent - window)
-    } else {
-        sent - window
-    };
-    let (shown, whole) = on_orders(api, &silent, since, if old { PAGES } else { 0 })?;
-    found.extend(shown);
-    if !whole {
-        let unseen = |m: &&&Member| !found.contains_key(&m.index) && is_shipped(m);
-        let unseen: Vec<&Member> = silent.iter().filter(unseen).copied().collect();
-        let (now, later) = unseen.split_at(unseen.len().min(SINGLE_READS));
-        one_by_one(api, now, &mut found)?;
-        for member in later {
-            // It is looked at by a later attempt, once these are known.
-            let later = Shown::Verdict(Err(Failure::Retry(Some(0))));
-            found.insert(member.index, later);
-        }
+    let mut since = sent - api.config.log_window_ms;
+    if api.knows_clock() {
+        let theirs = sent + (api.vendor_now_ms() - api.host.now_ms());
+        since = since.max(theirs - CLOSE_MS);
+    }
+    let (mut found, whole) = on_orders(api, silent, since, if old { PAGES } else { 0 })?;
+    if whole {
+        return Ok(found);
+    }
+    let unseen = |m: &&&Member| !found.contains_key(&m.index) && is_shipped(m);
+    let unseen: Vec<&Member> = silent.iter().filter(unseen).copied().collect();
+    let (now, later) = unseen.split_at(unseen.len().min(SINGLE_READS));
+    one_by_one(api, now, &mut found)?;
+    for member in later {
+        let later = Shown::Verdict(Err(Failure::Retry(Some(0))));
+        found.insert(member.index, later);
     }
     Ok(found)
 }

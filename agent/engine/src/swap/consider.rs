@@ -516,8 +516,8 @@ pub(super) fn connections_of(core: &Core, id: &str) -> Result<Vec<ConnectionId>,
     })
 }
 
-/// Every call from the next look on is this build's; those under way end on the build they began with. One that was taken
-/// back is not waited for: it may be in a loop, and each of its calls takes the time of good ones.
+/// Every call that is claimed from now on is this build's; those under way end on the build they began with. One that was
+/// taken back is not waited for: it may be in a loop, and each of its calls takes the time of good ones.
 pub(super) fn take_in(core: &Arc<Core>, build: Arc<dyn Build>, hand_over: Option<HandOver>) {
     let taken_back = hand_over.as_ref().is_some_and(|h| h.left.is_some());
     let id = &build.descriptor().id;
@@ -531,6 +531,11 @@ pub(super) fn take_in(core: &Arc<Core>, build: Arc<dyn Build>, hand_over: Option
     core.connectors.install(build);
     if let Some(hand_over) = hand_over {
         core.swaps.times.begin(hand_over);
+    }
+    // Not when the loop comes to it, which may be waiting for a large commit.
+    match core.reload() {
+        Ok(()) => core.swaps.times.bound(core.now()),
+        Err(error) => tracing::warn!(%error, "The new build is bound at the next look."),
     }
     core.wake(Event::Reload);
 }

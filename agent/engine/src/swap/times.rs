@@ -1,4 +1,4 @@
-//! How long hand-overs took since the start: from a swap's commit until the loop has bound the new build to every
+//! How long hand-overs took since the start: from a swap's commit until the new build is bound to every
 //! connection, and from the third bad batch of a trial until the build before is bound again. A lane may have to wait for
 //! that long and no longer: until then its batches are claimed for the build before, from then on for the new one. The
 //! commit is not counted, it is one of many of the lanes' own. Must not know what is swapped.
@@ -12,7 +12,7 @@ const BOUNDS_MS: [Millis; 9] = [1, 2, 5, 10, 25, 50, 100, 250, 1_000];
 /// Builds that were taken back and whose time is told.
 const KEPT: usize = 64;
 
-/// A hand-over that the loop has not seen yet.
+/// A hand-over whose build is not bound yet.
 #[derive(Debug, Clone)]
 pub(crate) struct HandOver {
     pub(crate) connector: String,
@@ -66,12 +66,12 @@ impl Times {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// It is committed; the loop is told.
+    /// It is committed.
     pub(crate) fn begin(&self, hand_over: HandOver) {
         self.lock().under_way.push(hand_over);
     }
 
-    /// The loop has bound every connection anew.
+    /// Every connection is bound anew.
     pub(crate) fn bound(&self, now: Millis) {
         let mut guard = self.lock();
         let state = &mut *guard;
