@@ -109,8 +109,10 @@ fn find_deny(may_install: bool) -> anyhow::Result<Option<PathBuf>> {
         return Ok(None);
     }
     let package = format!("cargo-deny@{DENY}");
+    // It runs for a second, and is built for minutes: not worth optimising.
     let status = cargo_command()
-        .args(["install", "--locked", "--quiet", "--root"])
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .args(["install", "--debug", "--locked", "--quiet", "--root"])
         .arg(&tools)
         .arg(&package)
         .status()

@@ -1,8 +1,10 @@
 //! `cargo verify`: the whole check, step by step, each step's time printed; the last line counts. A step that this
 //! machine cannot do is skipped, loudly. `-- --no-install` installs nothing.
 
+mod axe;
 mod install;
 mod steps;
+mod suites;
 mod tally;
 
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! The steps of the check, in their order: cheap ones first, so that a slip is told early.
 
-use crate::install;
+use crate::{axe, install, suites};
 use anyhow::{Context as _, bail};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -46,6 +46,7 @@ pub(crate) fn all(may_install: bool) -> Vec<Step> {
     };
     vec![
         step("system packages", install::packages),
+        step("axe-core, for the pages", axe::fetch),
         step("format", |_| cargo(&["fmt", "--all", "--check"])),
         step("connectors", |_| connectors()),
         step("clippy", |_| {
@@ -59,7 +60,7 @@ pub(crate) fn all(may_install: bool) -> Vec<Step> {
                 "warnings",
             ])
         }),
-        step("tests", |_| tests()),
+        step("tests", |_| suites::all()),
         step("the first run in a browser", |_| Ok(browser())),
         step("documentation", |_| documentation()),
         step("bans, licences, sources", install::deny),
@@ -119,59 +120,6 @@ fn connectors() -> anyhow::Result<Done> {
     Ok(ONE)
 }
 
-/// Unit, integration and doc tests; the runner's own lines are counted.
-fn tests() -> anyhow::Result<Done> {
-    // The tests that start the real agent and the sandboxes find both beside themselves.
-    waybill_pack::build_programs(&["waybill", "waybill-sandbox"], &[])?;
-    let mut command = cargo_command();
-    command
-        .args(["test", "--locked", "--workspace", "--no-fail-fast"])
-        .stderr(Stdio::inherit());
-    let output = command.output().context("cannot start the tests")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    show(&text);
-    let (passed, failed, skipped) = count(&text);
-    if failed > 0 || !output.status.success() {
-        bail!("{failed} tests failed ({})", output.status);
-    }
-    if passed == 0 {
-        bail!("no test ran");
-    }
-    Ok(Done::Passed { passed, skipped })
-}
-
-#[expect(clippy::print_stdout, reason = "the report is this program's output")]
-fn show(text: &str) {
-    for line in text
-        .lines()
-        .filter(|l| !l.ends_with("... ok") && !l.trim().is_empty())
-    {
-        println!("{line}");
-    }
-}
-
-/// Sums the runner's closing lines.
-fn count(text: &str) -> (u64, u64, u64) {
-    let mut sums = (0, 0, 0);
-    for line in text.lines().filter(|l| l.starts_with("test result:")) {
-        let number = |word: &str| {
-            let before = line.split(word).next().unwrap_or_default();
-            before
-                .trim_end()
-                .rsplit([' ', '.'])
-                .next()
-                .and_then(|n| n.parse::<u64>().ok())
-                .unwrap_or(0)
-        };
-        sums = (
-            sums.0 + number("passed"),
-            sums.1 + number("failed"),
-            sums.2 + number("ignored"),
-        );
-    }
-    sums
-}
-
 fn documentation() -> anyhow::Result<Done> {
     ran(cargo_command().env("RUSTDOCFLAGS", "-D warnings").args([
         "doc",
@@ -213,18 +161,7 @@ fn prometheus() -> anyhow::Result<Done> {
             "install by hand: apt-get install prometheus".to_owned(),
         ));
     }
-    let mut command = cargo_command();
-    command
-        .env("WAYBILL_NEEDS_PROMETHEUS", "1")
-        .args(["test", "--locked", "--workspace", "--test", "prometheus"])
-        .stderr(Stdio::inherit());
-    let output = command.output().context("cannot start the tests")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    show(&text);
-    match (output.status.success(), count(&text)) {
-        (true, (passed, 0, skipped)) if passed > 0 => Ok(Done::Passed { passed, skipped }),
-        (_, (_, failed, _)) => bail!("{failed} tests failed ({})", output.status),
-    }
+    suites::one("prometheus", ("WAYBILL_NEEDS_PROMETHEUS", "1"))
 }
 
 /// The step `tests` looks at the first run in a browser, and passes where there is none: that is said here.
@@ -248,6 +185,7 @@ fn demo(arguments: &[&str]) -> anyhow::Result<Done> {
 }
 
 /// One part of `cargo box`; every line that begins with `ok` is one proof.
+#[expect(clippy::print_stdout, reason = "the report is this program's output")]
 fn in_box(part: &str, may_install: bool) -> anyhow::Result<Done> {
     let mut command = cargo_command();
     command
@@ -261,7 +199,7 @@ fn in_box(part: &str, may_install: bool) -> anyhow::Result<Done> {
     let (mut passed, mut last) = (0, String::new());
     for line in BufReader::new(output).lines() {
         last = line.context("cannot read what `cargo box` says")?;
-        show(&last);
+        println!("{last}");
         if last.starts_with("ok ") {
             passed += 1;
         }
@@ -272,17 +210,5 @@ fn in_box(part: &str, may_install: bool) -> anyhow::Result<Done> {
         Some(77) => Ok(Done::Skipped(last)),
         Some(0) => bail!("`cargo box -- {part}` proved nothing"),
         _ => bail!("`cargo box -- {part}`: {last}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::count;
-
-    #[test]
-    fn adds_up_what_the_runner_says() {
-        let text = "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured\nnoise 3 passed\n\
-                    test result: FAILED. 2 passed; 4 failed; 0 ignored; 0 measured";
-        assert_eq!(count(text), (14, 4, 1));
     }
 }
