@@ -23,6 +23,7 @@ use waybill_sim::play::agent::{Agent, Place};
 use waybill_sim::play::house::{FileServer, House};
 use waybill_sim::play::provisioning::{HURRY, Scene};
 use waybill_sim::play::story::{self, Cast};
+use waybill_sim::play::verdict::Verdict;
 
 /// Places at which the line is cut, each way; the agent is killed at each third.
 const PLACES: u64 = 20;
@@ -190,7 +191,20 @@ impl Street {
             house, place, cast, ..
         } = self;
         let verdict = story::settle(house, place, cast, &SCENE).await.unwrap();
-        assert_eq!(verdict.differences(), 0, "{}", verdict.table());
+        let told = self.told(&verdict).await;
+        assert_eq!(verdict.differences(), 0, "{}\n{told}", verdict.table());
+    }
+
+    /// What the agent says of all that differs.
+    async fn told(&self, verdict: &Verdict) -> String {
+        let mut told = Vec::new();
+        for (_, finding) in verdict.report.problems() {
+            let found = self.place.ask(&["orders", "--find", &finding.key]).await;
+            let id = found.unwrap_or_default()["rows"][0]["id"].to_string();
+            told.push(self.place.ask(&["order", id.trim_matches('"')]).await);
+            told.push(self.place.ask(&["cards"]).await);
+        }
+        format!("{told:#?}")
     }
 
     /// Files of that kind which the network has processed.
