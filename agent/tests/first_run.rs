@@ -8,10 +8,12 @@ mod browser;
 mod shop;
 
 use browser::Browser;
+use browser::axe::Axe;
 use flate2::read::GzDecoder;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use shop::{Agent, Shop, Town, stderr, town};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use waybill_sim::ports::free_port;
 
@@ -176,6 +178,43 @@ impl Story<'_> {
         self.narrow();
     }
 
+    /// Every page that links lead to, two of each kind, with nothing serious in the checker's eyes.
+    fn pages_are_for_everybody(&mut self) {
+        let Some(axe) = Axe::find() else { return };
+        let (mut open, mut seen) = (vec!["/today".to_owned()], BTreeSet::new());
+        let (mut kinds, mut wrong) = (BTreeMap::<String, u32>::new(), Vec::new());
+        while let Some(place) = open.pop() {
+            let kind = kind(&place);
+            let known = kinds.entry(kind).or_default();
+            if !seen.insert(place.clone()) || *known == 2 {
+                continue;
+            }
+            *known += 1;
+            self.go(&place);
+            for finding in axe.serious(&mut self.browser) {
+                wrong.push(format!("{place}: {finding}"));
+            }
+            let links = self.browser.value(
+                "[...document.querySelectorAll('a[href]')].filter(a => a.origin === location.origin && !a.hasAttribute('download')) \
+                 .map(a => a.pathname + a.search)",
+            );
+            let links = links.unwrap();
+            let links = links.as_array().unwrap().iter();
+            open.extend(
+                links
+                    .filter_map(Value::as_str)
+                    .filter(|link| {
+                        !link.starts_with("/api/")
+                            && !link.contains('.')
+                            && !link.ends_with("/file")
+                    })
+                    .map(str::to_owned),
+            );
+        }
+        assert!(seen.len() > 25, "only these were linked: {seen:?}");
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
     /// Fills in what cards ask for until the order is that far.
     fn until(&mut self, number: &str, state: &str) {
         for _ in 0..40 {
@@ -218,6 +257,16 @@ impl Story<'_> {
         self.browser
             .wait(&format!("!document.querySelector('article[id=\"{id}\"]')"));
     }
+}
+
+/// The page without what is a name or a number in its address.
+fn kind(place: &str) -> String {
+    let path = place.split('?').next().unwrap_or_default();
+    let parts = path.split('/').map(|part| {
+        let is_name = part.contains(|c: char| c.is_ascii_digit());
+        if is_name { "*" } else { part }
+    });
+    parts.collect::<Vec<_>>().join("/")
 }
 
 /// The secret that was typed, and what the vendor gave for approvals.
@@ -300,6 +349,7 @@ fn a_merchant_gets_from_nothing_to_a_shipped_order() {
     let note = json!({"stage": "shipped", "reference": "1Z999AA10000000002"});
     town.erp("POST", &format!("order/{id}/note"), &note);
     story.until("PO-FIRST-1", "shipped");
+    story.pages_are_for_everybody();
     let secrets = secrets(town);
     for place in [
         "/connections/erp",
