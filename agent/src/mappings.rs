@@ -114,11 +114,12 @@ impl Agent {
         }
         let applied = answer["applied"] == true;
         self.out.line(format!(
-            "{} rows: {} new, {} changed, {} taken back, {} as it is. Steps that {}: {}",
+            "{} rows: {} new, {} changed, {} taken back, {} announced, {} as it is. Steps that {}: {}",
             text(&answer["rows"]),
             text(&answer["new"]),
             text(&answer["changed"]),
             text(&answer["taken_back"]),
+            text(&answer["announced"]),
             text(&answer["same"]),
             if applied { "go on" } else { "wait for it" },
             text(&answer["released"]),

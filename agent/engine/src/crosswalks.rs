@@ -6,6 +6,7 @@ use crate::catalogue;
 use crate::core::{Core, Desk};
 use crate::event::Event;
 use crate::handle::{CommandError, Handle};
+use crate::mapping_rows::ANNOUNCES;
 use crate::matching::order_route;
 use crate::view::SuggestionView;
 use crate::{order, release, retailers, translate};
@@ -13,7 +14,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::contract::{Gap, Problem};
 use waybill_model::crash;
-use waybill_model::crosswalk::{CUSTOMERS, SHIPPING_METHODS, WAREHOUSES};
+use waybill_model::crosswalk::{ANY, CUSTOMERS, SHIPPING_METHODS, WAREHOUSES};
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::{JobState, Reason, Work};
@@ -26,6 +27,8 @@ pub const TABLES: [&str; 3] = [CUSTOMERS, SHIPPING_METHODS, WAREHOUSES];
 const ROWS: usize = 500;
 /// Waiting jobs that are counted.
 const COUNTED: usize = 1_000;
+/// Open values that a refusal names.
+const NAMED: usize = 12;
 /// A value of the setting of how customers come to be.
 const CREATE: &str = "create";
 
@@ -59,6 +62,10 @@ pub struct ValueView {
     pub code: Option<CodeView>,
     /// The way back, without an own code: the one value that means it, which is taken.
     pub follows: Option<String>,
+    /// It was announced in advance, as one of the codes that may come.
+    pub announced: bool,
+    /// Nothing goes live before it is matched.
+    pub required: bool,
     /// A customer: it is created with the first sale that needs it.
     pub created: bool,
     /// What it probably is; empty where it is matched.
@@ -166,10 +173,14 @@ impl Look<'_> {
         } else {
             catalogue::suggestions(self.rx, self.from, self.to, &gap)?
         };
+        let announced =
+            self.rx
+                .announced_row(self.from, self.to, self.table, retailer.as_deref(), &value)?;
         let name = if self.table == CUSTOMERS {
             self.names.get(&value).cloned()
         } else {
-            catalogue::name_of(self.rx, self.from, self.table, &value)?
+            let listed = catalogue::name_of(self.rx, self.from, self.table, &value)?;
+            listed.or_else(|| announced.as_ref().and_then(|row| row.label.clone()))
         };
         Ok(ValueView {
             retailer_name: retailer.as_ref().and_then(|r| self.names.get(r).cloned()),
@@ -178,6 +189,8 @@ impl Look<'_> {
             name,
             code,
             follows,
+            announced: announced.is_some(),
+            required: announced.is_some_and(|row| row.required),
             created: false,
             suggestions,
             waiting,
@@ -196,6 +209,8 @@ impl Look<'_> {
             .into_iter()
             .map(|cell| (cell.value, cell.retailer))
             .collect();
+        let announced = self.rx.announced(self.from, self.to, self.table)?;
+        values.extend(announced.into_iter().map(|row| (row.value, row.retailer)));
         let filled: BTreeSet<String> = values.iter().map(|(value, _)| value.clone()).collect();
         let open = records.into_iter().filter(|(key, _)| !filled.contains(key));
         values.extend(open.map(|(key, _)| (key, None)));
@@ -221,7 +236,7 @@ impl Look<'_> {
                 self.row(key.1, key.0, jobs)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        rows.sort_by_key(|row| (row.waiting == 0, row.code.is_some()));
+        rows.sort_by_key(|row| (row.waiting == 0, row.code.is_some(), !row.required));
         let more = rows.len() > ROWS;
         rows.truncate(ROWS);
         Ok(DirectionView {
@@ -326,6 +341,75 @@ fn create(
     let detail = format!("{retailer}; {released} waiting steps go on");
     tx.audit(who, "Creates customer", &detail, now)?;
     Ok(released)
+}
+
+/// Required values without a code, of one retailer or of all: what keeps its orders from going live.
+pub(crate) fn required_open(
+    rx: &dyn Read,
+    desk: &Desk,
+    retailer: Option<&str>,
+) -> Result<Vec<Gap>, StoreError> {
+    let mut open = Vec::new();
+    let Some((from, to)) = order_route(desk) else {
+        return Ok(open);
+    };
+    for table in ANNOUNCES {
+        for (from, to, back) in [(from, to, false), (to, from, true)] {
+            for row in rx.announced(from, to, table)? {
+                let theirs = row.retailer.is_none()
+                    || retailer.is_none()
+                    || row.retailer.as_deref() == retailer;
+                if !row.required || !theirs {
+                    continue;
+                }
+                let mut whose = vec![None];
+                whose.extend(row.retailer.is_some().then_some(row.retailer.as_deref()));
+                let mut filled = false;
+                for retailer in whose {
+                    for value in [row.value.as_str(), ANY] {
+                        filled |= rx.cell_row(from, to, table, retailer, value)?.is_some();
+                    }
+                }
+                // The way back follows from the one value that means it.
+                filled |= back && rx.cells_with(to, from, table, &row.value)?.len() == 1;
+                if !filled {
+                    open.push(Gap {
+                        table: table.to_owned(),
+                        retailer: row.retailer,
+                        value: row.value,
+                    });
+                }
+            }
+        }
+    }
+    Ok(open)
+}
+
+/// Says which required values are open, where any is.
+pub(crate) fn refuse_open(open: &[Gap]) -> Result<(), CommandError> {
+    if open.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<String> = open
+        .iter()
+        .take(NAMED)
+        .map(|gap| match &gap.retailer {
+            Some(retailer) => format!("{} of {retailer}", gap.value),
+            None => gap.value.clone(),
+        })
+        .collect();
+    let more = match open.len() - named.len() {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    Err(CommandError::Refused(Problem::new(
+        "required-codes",
+        format!(
+            "Codes that are marked as required have no match yet: {}{more}.",
+            named.join(", ")
+        ),
+        "Match them under Matching, or upload them with `no` in the column `required`.",
+    )))
 }
 
 impl Handle {

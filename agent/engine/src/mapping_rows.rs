@@ -11,10 +11,19 @@ use waybill_model::contract::Gap;
 use waybill_model::crosswalk;
 use waybill_model::document::{Body, Entity};
 use waybill_model::ids::ConnectionId;
-use waybill_store::{Read, StoreError};
+use waybill_store::{Lists as _, Read, StoreError};
 
 /// Columns that are read.
-const COLUMNS: [&str; 5] = ["retailer", "value", "code", "label", "direction"];
+const COLUMNS: [&str; 6] = [
+    "retailer",
+    "value",
+    "code",
+    "label",
+    "direction",
+    "required",
+];
+/// Tables whose values can be announced before a document comes with them.
+pub(crate) const ANNOUNCES: [&str; 2] = [crosswalk::SHIPPING_METHODS, crosswalk::WAREHOUSES];
 /// Columns that a download has for people and an upload may leave in.
 const FOR_PEOPLE: [&str; 3] = ["title", "standing", "found"];
 /// Written into the column `code` to take a match back.
@@ -30,8 +39,24 @@ pub(crate) struct Step {
     pub(crate) from: ConnectionId,
     pub(crate) to: ConnectionId,
     pub(crate) cell: Gap,
-    pub(crate) code: Option<String>,
-    pub(crate) label: Option<String>,
+    pub(crate) deed: Deed,
+}
+
+/// What a row does.
+#[derive(Debug, Clone)]
+pub(crate) enum Deed {
+    /// Fills the cell, or empties it.
+    Match {
+        code: Option<String>,
+        label: Option<String>,
+    },
+    /// Puts the value on the list of those that may come.
+    Announce {
+        required: bool,
+        label: Option<String>,
+    },
+    /// Takes it off.
+    TakeOff,
 }
 
 /// A file that was read and compared.
@@ -52,7 +77,24 @@ impl Checked {
             });
         }
     }
+
+    fn change(&mut self, row: u64, cell: &Gap, effect: RowEffect, (old, new, label): Codes) {
+        if self.view.changes.len() < SHOWN {
+            self.view.changes.push(RowChange {
+                row,
+                retailer: cell.retailer.clone(),
+                value: cell.value.clone(),
+                effect,
+                old,
+                new,
+                label,
+            });
+        }
+    }
 }
+
+/// The code before, the code after, and that in words.
+type Codes = (Option<String>, Option<String>, Option<String>);
 
 /// Where each column is; every mistake of the head is said at once.
 fn heads(checked: &mut Checked, head: &StringRecord) -> Option<BTreeMap<&'static str, usize>> {
@@ -151,8 +193,21 @@ impl Reader<'_> {
             checked.wrong(row.line, "retailer", message, Some(&hint));
             return Ok(());
         }
-        if code.is_empty() {
-            checked.view.same += 1;
+        let required = match row.get("required").to_lowercase().as_str() {
+            "" => None,
+            "yes" => Some(true),
+            "no" => Some(false),
+            other => {
+                let message = format!("`{other}` is neither `yes` nor `no`");
+                let hint = "Write `yes` where nothing may go live before this row has a code.";
+                checked.wrong(row.line, "required", message, Some(hint));
+                return Ok(());
+            }
+        };
+        if required.is_some() && !ANNOUNCES.contains(&self.table) {
+            let message = format!("`{}` requires nothing", self.table);
+            let hint = "Codes of shipping methods and warehouses can be required.";
+            checked.wrong(row.line, "required", message, Some(hint));
             return Ok(());
         }
         let key = (back, retailer.clone(), value.clone());
@@ -174,7 +229,63 @@ impl Reader<'_> {
             retailer,
             value,
         };
+        let announced = self.announce(checked, row, (from, to), &cell, required)?;
+        if code.is_empty() || (announced && code == TAKE_BACK) {
+            checked.view.same += u64::from(!announced);
+            return Ok(());
+        }
         self.compare(checked, row, (from, to), cell)
+    }
+
+    /// A row without a code, and one that says whether it is required, is of the list of values that may come. Whether
+    /// the list changes.
+    fn announce(
+        &self,
+        checked: &mut Checked,
+        row: &Row<'_>,
+        (from, to): (ConnectionId, ConnectionId),
+        cell: &Gap,
+        required: Option<bool>,
+    ) -> Result<bool, StoreError> {
+        if !ANNOUNCES.contains(&self.table) {
+            return Ok(false);
+        }
+        let retailer = cell.retailer.as_deref();
+        let (rows, code) = (self.rows, row.get("code"));
+        let old = rows.announced_row(from, to, self.table, retailer, &cell.value)?;
+        let filled = rows.cell_row(from, to, self.table, retailer, &cell.value)?;
+        let (effect, deed) = match (&old, code) {
+            // First the match is taken back, then the value itself.
+            (Some(_), TAKE_BACK) if filled.is_none() => (RowEffect::TakenOff, Deed::TakeOff),
+            (_, TAKE_BACK) => return Ok(false),
+            (None, _) if required.is_none() && (!code.is_empty() || filled.is_some()) => {
+                return Ok(false);
+            }
+            (old, _) => {
+                let given = Some(row.get("label")).filter(|l| !l.is_empty() && code.is_empty());
+                let before = old.as_ref().and_then(|old| old.label.clone());
+                let label = given.map(str::to_owned).or_else(|| before.clone());
+                let required = required.unwrap_or_else(|| old.as_ref().is_some_and(|o| o.required));
+                if old.as_ref().is_some_and(|o| o.required == required) && label == before {
+                    return Ok(false);
+                }
+                let effect = if required {
+                    RowEffect::Required
+                } else {
+                    RowEffect::Announced
+                };
+                (effect, Deed::Announce { required, label })
+            }
+        };
+        checked.view.announced += 1;
+        checked.change(row.line, cell, effect, (None, None, None));
+        checked.steps.push(Step {
+            from,
+            to,
+            cell: cell.clone(),
+            deed,
+        });
+        Ok(true)
     }
 
     fn compare(
@@ -225,23 +336,12 @@ impl Reader<'_> {
         if code.is_some() {
             checked.view.released += self.rows.gap_jobs(from, to, &cell)?.len() as u64;
         }
-        if checked.view.changes.len() < SHOWN {
-            checked.view.changes.push(RowChange {
-                row: row.line,
-                retailer: cell.retailer.clone(),
-                value: cell.value.clone(),
-                effect,
-                old,
-                new: code.clone(),
-                label: label.clone(),
-            });
-        }
+        checked.change(row.line, &cell, effect, (old, code.clone(), label.clone()));
         checked.steps.push(Step {
             from,
             to,
             cell,
-            code,
-            label,
+            deed: Deed::Match { code, label },
         });
         Ok(())
     }

@@ -4,17 +4,18 @@
 use crate::core::{Core, Desk};
 use crate::event::Event;
 use crate::handle::{CommandError, Handle};
-use crate::mapping_rows::{BACK, Checked, check};
+use crate::mapping_rows::{ANNOUNCES, BACK, Checked, Deed, Step, check};
 use crate::matching::order_route;
 use crate::release;
 use csv::Writer;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use waybill_model::contract::Problem;
 use waybill_model::crash;
 use waybill_model::crosswalk::{self, Standing};
 use waybill_model::ids::{ConnectionId, Millis};
-use waybill_store::{NamedItemRow, NamedQuery, Read, Rx, StoreError, Tx};
+use waybill_store::{AnnouncedRow, Lists as _, NamedItemRow, NamedQuery, Read, Rx, StoreError, Tx};
 
 /// Tables that can be read and written as files.
 pub const TABLES: [&str; 4] = [
@@ -49,6 +50,12 @@ pub enum RowEffect {
     Changed,
     /// The cell is emptied.
     TakenBack,
+    /// The value may come; its cell can be filled before it does.
+    Announced,
+    /// The same, and nothing goes live before its cell is filled.
+    Required,
+    /// The value is not expected any more.
+    TakenOff,
 }
 
 /// One row that changes something.
@@ -83,7 +90,9 @@ pub struct MappingsView {
     pub changed: u64,
     /// Cells that are emptied.
     pub taken_back: u64,
-    /// Rows that say what holds already, or leave the code empty.
+    /// Values that are put on the list of those that may come, are marked there, or taken off it.
+    pub announced: u64,
+    /// Rows that say what holds already.
     pub same: u64,
     /// The first 500 changes.
     pub changes: Vec<RowChange>,
@@ -125,29 +134,54 @@ fn apply(
     }
     view.released = 0;
     for step in &steps {
-        let retailer = step.cell.retailer.as_deref();
-        tx.set_cell(
-            step.from,
-            step.to,
-            table,
-            retailer,
-            &step.cell.value,
-            step.code.as_deref(),
-            step.label.as_deref(),
-            who,
-            now,
-        )?;
+        carry_out(tx, step, who, now)?;
     }
-    for step in steps.iter().filter(|step| step.code.is_some()) {
+    let fills = |step: &&Step| matches!(step.deed, Deed::Match { code: Some(_), .. });
+    for step in steps.iter().filter(fills) {
         view.released += release::release_gap(tx, step.from, step.to, &step.cell, who, now)?;
     }
+    let announced = match view.announced {
+        0 => String::new(),
+        n => format!(", {n} announced"),
+    };
     let detail = format!(
-        "{table}: {} new, {} changed, {} taken back from a file; {} waiting steps go on",
+        "{table}: {} new, {} changed, {} taken back{announced} from a file; {} waiting steps go on",
         view.new, view.changed, view.taken_back, view.released
     );
     tx.audit(who, "Imported matches", &detail, now)?;
     view.applied = true;
     Ok(Some(view))
+}
+
+fn carry_out(tx: &mut Tx<'_>, step: &Step, who: &str, now: Millis) -> Result<(), StoreError> {
+    let Step { from, to, cell, .. } = step;
+    let retailer = cell.retailer.as_deref();
+    match &step.deed {
+        Deed::Match { code, label } => tx.set_cell(
+            *from,
+            *to,
+            &cell.table,
+            retailer,
+            &cell.value,
+            code.as_deref(),
+            label.as_deref(),
+            who,
+            now,
+        ),
+        Deed::Announce { required, label } => {
+            let row = AnnouncedRow {
+                table: cell.table.clone(),
+                retailer: cell.retailer.clone(),
+                value: cell.value.clone(),
+                label: label.clone(),
+                required: *required,
+                who: who.to_owned(),
+                at: now,
+            };
+            tx.announce(*from, *to, &row)
+        }
+        Deed::TakeOff => tx.take_off(*from, *to, &cell.table, retailer, &cell.value),
+    }
 }
 
 /// A text that a spreadsheet does not take for a formula. Only for columns that are not read back.
@@ -190,62 +224,102 @@ fn named_line(rx: &Rx, row: &NamedItemRow) -> Result<[String; 7], StoreError> {
 }
 
 fn export(core: &Core, rx: &Rx, table: &str) -> Result<Option<String>, StoreError> {
-    let Some((from, to)) = order_route(&core.desk()) else {
+    let Some(route) = order_route(&core.desk()) else {
         return Ok(None);
     };
     let mut out = Writer::from_writer(Vec::new());
     // Writing into memory does not fail.
     let mut put = |cells: &[&str]| drop(out.write_record(cells));
     if table == crosswalk::ITEMS {
-        put(&[
-            "retailer", "value", "code", "label", "title", "standing", "found",
-        ]);
-        for cell in all_cells(rx, from, to, table)? {
-            if cell.retailer.is_none() {
-                let label = harmless(cell.label.as_deref().unwrap_or_default());
-                put(&["", &cell.value, &cell.code, &label, "", "", ""]);
-            }
-        }
-        let mut after: Option<(String, String)> = None;
-        loop {
-            let query = NamedQuery {
-                after: after.as_ref().map(|(r, v)| (r.as_str(), v.as_str())),
-                limit: PAGE,
-                ..NamedQuery::default()
-            };
-            let rows = rx.named_items(from, to, &query)?;
-            for row in &rows {
-                let line = named_line(rx, row)?;
-                put(&line.each_ref().map(String::as_str));
-            }
-            match rows.last() {
-                Some(last) if rows.len() == PAGE => {
-                    after = Some((last.retailer.clone(), last.value.clone()));
-                }
-                _ => break,
-            }
-        }
-        // Matches of items that no order has named yet.
-        for cell in all_cells(rx, from, to, table)? {
-            if let Some(retailer) = &cell.retailer
-                && rx.named_item(from, to, retailer, &cell.value)?.is_none()
-            {
-                let label = harmless(cell.label.as_deref().unwrap_or_default());
-                put(&[retailer, &cell.value, &cell.code, &label, "", "", ""]);
-            }
-        }
+        items_file(rx, route, &mut put)?;
     } else {
-        put(&["direction", "retailer", "value", "code", "label"]);
-        for (direction, from, to) in [("", from, to), (BACK, to, from)] {
-            for cell in all_cells(rx, from, to, table)? {
-                let retailer = cell.retailer.as_deref().unwrap_or_default();
-                let label = harmless(cell.label.as_deref().unwrap_or_default());
-                put(&[direction, retailer, &cell.value, &cell.code, &label]);
-            }
-        }
+        table_file(rx, route, table, &mut put)?;
     }
     let bytes = out.into_inner().unwrap_or_default();
     Ok(Some(String::from_utf8(bytes).unwrap_or_default()))
+}
+
+/// Matches for all, every item that orders name, and matches of items that none has named yet.
+fn items_file(
+    rx: &Rx,
+    (from, to): (ConnectionId, ConnectionId),
+    put: &mut dyn FnMut(&[&str]),
+) -> Result<(), StoreError> {
+    put(&[
+        "retailer", "value", "code", "label", "title", "standing", "found",
+    ]);
+    let cells = all_cells(rx, from, to, crosswalk::ITEMS)?;
+    for cell in &cells {
+        if cell.retailer.is_none() {
+            let label = harmless(cell.label.as_deref().unwrap_or_default());
+            put(&["", &cell.value, &cell.code, &label, "", "", ""]);
+        }
+    }
+    let mut after: Option<(String, String)> = None;
+    loop {
+        let query = NamedQuery {
+            after: after.as_ref().map(|(r, v)| (r.as_str(), v.as_str())),
+            limit: PAGE,
+            ..NamedQuery::default()
+        };
+        let rows = rx.named_items(from, to, &query)?;
+        for row in &rows {
+            let line = named_line(rx, row)?;
+            put(&line.each_ref().map(String::as_str));
+        }
+        match rows.last() {
+            Some(last) if rows.len() == PAGE => {
+                after = Some((last.retailer.clone(), last.value.clone()));
+            }
+            _ => break,
+        }
+    }
+    for cell in &cells {
+        if let Some(retailer) = &cell.retailer
+            && rx.named_item(from, to, retailer, &cell.value)?.is_none()
+        {
+            let label = harmless(cell.label.as_deref().unwrap_or_default());
+            put(&[retailer, &cell.value, &cell.code, &label, "", "", ""]);
+        }
+    }
+    Ok(())
+}
+
+/// Every filled cell both ways, and every value that was announced.
+fn table_file(
+    rx: &Rx,
+    (from, to): (ConnectionId, ConnectionId),
+    table: &str,
+    put: &mut dyn FnMut(&[&str]),
+) -> Result<(), StoreError> {
+    let columns = [
+        "direction",
+        "retailer",
+        "value",
+        "code",
+        "label",
+        "required",
+    ];
+    let width = columns.len() - usize::from(!ANNOUNCES.contains(&table));
+    put(&columns[..width]);
+    for (direction, from, to) in [("", from, to), (BACK, to, from)] {
+        let mut lines = BTreeMap::new();
+        for row in rx.announced(from, to, table)? {
+            let required = if row.required { "yes" } else { "no" };
+            let label = row.label.unwrap_or_default();
+            lines.insert((row.retailer, row.value), (String::new(), label, required));
+        }
+        for cell in all_cells(rx, from, to, table)? {
+            let line = lines.entry((cell.retailer, cell.value)).or_default();
+            (line.0, line.1) = (cell.code, cell.label.unwrap_or_default());
+        }
+        for ((retailer, value), (code, label, required)) in &lines {
+            let retailer = retailer.as_deref().unwrap_or_default();
+            let line = [direction, retailer, value, code, &harmless(label), required];
+            put(&line[..width]);
+        }
+    }
+    Ok(())
 }
 
 fn all_cells(

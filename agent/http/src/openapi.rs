@@ -454,7 +454,7 @@ const fn answer(route: Route) -> &'static str {
         Route::ApiItems => "route, source, target, compared, counts, retailers, rows, next",
         Route::ApiMappings => "the CSV file",
         Route::ApiImport => {
-            "table, rows, new, changed, taken_back, same, changes, wrong, mistakes, released, applied"
+            "table, rows, new, changed, taken_back, announced, same, changes, wrong, mistakes, released, applied"
         }
         Route::ApiReplay => "again, rows, finished, under_way, yours, left_alone, dry_run",
         Route::ApiFillCell

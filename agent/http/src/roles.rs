@@ -58,8 +58,8 @@ pub(crate) const fn least(entry: &Entry) -> Role {
         | Route::CompareNow
         | Route::MatchItem
         | Route::UnmatchItem
-        | Route::CheckItems
-        | Route::ApplyItems
+        | Route::CheckMatches
+        | Route::ApplyMatches
         | Route::MatchCode
         | Route::UnmatchCode
         | Route::Replay

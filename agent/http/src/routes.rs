@@ -48,14 +48,13 @@ pub(crate) enum Route {
     Items,
     MatchItem,
     UnmatchItem,
-    ItemsFile,
-    CheckItems,
-    ApplyItems,
+    MatchesFile,
+    CheckMatches,
+    ApplyMatches,
     Crosswalk,
     MatchCode,
     UnmatchCode,
     CreateCustomer,
-    CrosswalkFile,
     ApiCrosswalk,
     ApiCreateCustomer,
     ReplayPage,
@@ -183,7 +182,7 @@ impl Route {
     /// Bytes a body may have here at least, whatever the listener's own limit; only routes that take files say more.
     pub(crate) const fn largest(self) -> usize {
         match self {
-            Self::CheckItems | Self::ApiImport => FILE,
+            Self::CheckMatches | Self::ApiImport => FILE,
             _ => 0,
         }
     }

@@ -23,24 +23,6 @@ pub(crate) const MATCHING: &[Entry] = &[
         "Take a match by hand back.",
     ),
     get(
-        "/matching/items.csv",
-        Route::ItemsFile,
-        Access::User,
-        "All items and matches as a file.",
-    ),
-    post(
-        "/matching/items/check",
-        Route::CheckItems,
-        Access::User,
-        "What a file of matches would change.",
-    ),
-    post(
-        "/matching/items/apply",
-        Route::ApplyItems,
-        Access::User,
-        "Save the file that was checked.",
-    ),
-    get(
         "/matching/{table}",
         Route::Crosswalk,
         Access::User,
@@ -66,9 +48,21 @@ pub(crate) const MATCHING: &[Entry] = &[
     ),
     get(
         "/matching/{table}/file",
-        Route::CrosswalkFile,
+        Route::MatchesFile,
         Access::User,
         "All matches of a table as a file.",
+    ),
+    post(
+        "/matching/{table}/check",
+        Route::CheckMatches,
+        Access::User,
+        "What a file of matches would change.",
+    ),
+    post(
+        "/matching/{table}/apply",
+        Route::ApplyMatches,
+        Access::User,
+        "Save the file that was checked.",
     ),
     get(
         "/api/v1/matching/{table}",

@@ -43,6 +43,8 @@ pub(crate) enum Peer {
 pub(crate) struct Staged {
     /// Whose.
     pub(crate) key: Key,
+    /// Of which table.
+    pub(crate) table: String,
     /// Made of its content: what is applied is what was shown.
     pub(crate) id: String,
     /// Its content.

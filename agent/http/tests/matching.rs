@@ -208,6 +208,10 @@ async fn an_unknown_or_ambiguous_product_is_refused_and_a_sku_is_taken_for_its_k
 
 /// Sends a file as a browser does.
 async fn upload(served: &Served, cookie: &str, token: &str, csv: &str) -> String {
+    upload_to(served, "items", cookie, token, csv).await
+}
+
+async fn upload_to(served: &Served, table: &str, cookie: &str, token: &str, csv: &str) -> String {
     let body = format!(
         "--xx\r\ncontent-disposition: form-data; name=\"token\"\r\n\r\n{token}\r\n--xx\r\ncontent-disposition: form-data; name=\"file\"; filename=\"my.csv\"\r\ncontent-type: text/csv\r\n\r\n{csv}\r\n--xx--\r\n"
     );
@@ -216,7 +220,7 @@ async fn upload(served: &Served, cookie: &str, token: &str, csv: &str) -> String
         ("content-type", "multipart/form-data; boundary=xx"),
     ];
     served
-        .ask("POST", "/matching/items/check", &with, &body)
+        .ask("POST", &format!("/matching/{table}/check"), &with, &body)
         .await
         .body
 }
@@ -247,14 +251,13 @@ async fn a_file_is_previewed_and_saved_all_at_once_or_not_at_all() {
     let page = upload(&served, &cookie, &token, good).await;
     for words in [
         "4 rows: 3 new matches, 0 changed, 1 as it is",
-        "1 order goes on.",
+        "1 document goes on.",
         "1 (Bowl, stoneware, small)",
         "Save all rows",
     ] {
         assert!(page.contains(words), "{words}\n{page}");
     }
-    let (_, rest) = page.split_once("name=\"file\" value=\"").unwrap();
-    let id = rest.split('"').next().unwrap().to_owned();
+    let id = kept(&page);
     let stale = format!("token={token}&file=other");
     served.form("/matching/items/apply", &with, &stale).await;
     let page = served.get("/matching/items", &with).await.body;
@@ -269,7 +272,7 @@ async fn a_file_is_previewed_and_saved_all_at_once_or_not_at_all() {
         .await;
     let page = served.get("/matching/items?show=by-hand", &with).await.body;
     assert!(
-        page.contains("Saved: 3 new matches, 0 changed, 1 as it is. 1 order goes on."),
+        page.contains("Saved: 3 new matches, 0 changed, 1 as it is. 1 document goes on."),
         "{page}"
     );
     assert!(page.contains("Matched by hand 2"), "{page}");
@@ -278,7 +281,7 @@ async fn a_file_is_previewed_and_saved_all_at_once_or_not_at_all() {
         history.contains("items: 3 new, 0 changed, 0 taken back from a file"),
         "{history}"
     );
-    let csv = served.get("/matching/items.csv", &with).await;
+    let csv = served.get("/matching/items/file", &with).await;
     assert_eq!(
         csv.header("content-disposition"),
         Some("attachment; filename=\"items.csv\"")
@@ -297,6 +300,48 @@ async fn a_file_is_previewed_and_saved_all_at_once_or_not_at_all() {
         page.contains("Nothing: every row says what holds already"),
         "{page}"
     );
+}
+
+/// The number under which a preview keeps its file.
+fn kept(page: &str) -> String {
+    let mark = "name=\"file\" value=\"";
+    let (_, rest) = page.split_once(mark).unwrap_or_default();
+    rest.chars().take_while(|c| *c != '"').collect()
+}
+
+#[tokio::test]
+async fn a_list_of_codes_is_announced_with_those_that_are_required() {
+    let (served, cookie, token) = served().await;
+    let with = [("cookie", cookie.as_str())];
+    let list = "value,code,label,required\nUPSG,,UPS Ground,yes\nUPS2,,,\n";
+    let send = async || upload_to(&served, "shipping-methods", &cookie, &token, list).await;
+    let page = send().await;
+    for words in [
+        "2 rows: 0 new matches, 0 changed, 2 announced, 0 as it is",
+        "Announced, and required",
+        "Save all rows",
+    ] {
+        assert!(page.contains(words), "{words}\n{page}");
+    }
+    let save = format!("token={token}&file={}", kept(&page));
+    served
+        .form("/matching/warehouses/apply", &with, &save)
+        .await;
+    let page = served.get("/matching/warehouses", &with).await.body;
+    assert!(page.contains("This file is not kept any more."), "{page}");
+    send().await;
+    served
+        .form("/matching/shipping-methods/apply", &with, &save)
+        .await;
+    let page = served.get("/matching/shipping-methods", &with).await.body;
+    for words in [
+        "2 announced",
+        "UPS Ground",
+        "Not matched, and required",
+        "2 to look at",
+    ] {
+        assert!(page.contains(words), "{words}\n{page}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Bytes on disk: one redb file, one writer, every index in the commit of its rows. Never imports wasmtime, hyper,
 //! reqwest or WIT types. Read `store.rs` first, then `read.rs`, then the file of a noun.
 //!
-//! # FORMAT (schema version 4)
+//! # FORMAT (schema version 8)
 //! - One redb file. All tables map bytes to bytes; `schema.rs` names them and says what their keys are made of.
 //! - Keys: numbers are big-endian (times with the sign bit flipped, a missing time is the last), text has 0 written as
 //!   0 255 and ends with 0 1, an optional part starts with 0 or 1. Keys therefore sort as their parts do.
@@ -14,6 +14,7 @@
 //! - Commits are durable and two-phase. Under 2 GiB they carry the allocator state, so that a kill costs no repair.
 
 mod access;
+mod announced;
 mod audit;
 mod backfills;
 mod backup;

@@ -5,8 +5,8 @@ use crate::access::Access;
 use crate::error::StoreError;
 use crate::places::{FlowPage, FlowQuery};
 use crate::retailers::RetailerRow;
-use crate::rows::{OrderRow, SettingRow};
-use crate::{crosswalk, places, retailers, settings};
+use crate::rows::{AnnouncedRow, OrderRow, SettingRow};
+use crate::{announced, crosswalk, places, retailers, settings};
 use waybill_model::contract::Gap;
 use waybill_model::ids::{ConnectionId, Millis, OrderId, RetailerId};
 
@@ -25,6 +25,26 @@ pub trait Lists: Access {
     /// Every value of a setting that is of no connection: agent-wide, then by retailer.
     fn agent_rows(&self) -> Answer<Vec<SettingRow>> {
         settings::agent_rows(self.dynamic())
+    }
+    /// Announced values of a table by retailer (those for all first) and value.
+    fn announced(
+        &self,
+        from: ConnectionId,
+        to: ConnectionId,
+        table: &str,
+    ) -> Answer<Vec<AnnouncedRow>> {
+        announced::announced(self.dynamic(), from, to, table)
+    }
+    /// Exactly that announced value.
+    fn announced_row(
+        &self,
+        from: ConnectionId,
+        to: ConnectionId,
+        table: &str,
+        retailer: Option<&str>,
+        value: &str,
+    ) -> Answer<Option<AnnouncedRow>> {
+        announced::announced_row(self.dynamic(), (from, to), table, retailer, value)
     }
     /// The empty cells of a table that the first `limit` waiting jobs wait for, with how many each, by value.
     fn gaps(
@@ -59,4 +79,4 @@ pub trait Lists: Access {
     }
 }
 
-impl<T: Access> Lists for T {}
+impl<T: Access + ?Sized> Lists for T {}

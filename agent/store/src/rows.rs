@@ -358,6 +358,25 @@ pub struct CellRow {
     pub at: Millis,
 }
 
+/// A value of a crosswalk that may come, said in advance: of a list of codes that a network or a retailer uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnnouncedRow {
+    /// Name of the table.
+    pub table: String,
+    /// `None`: for all retailers.
+    pub retailer: Option<String>,
+    /// The source's value.
+    pub value: String,
+    /// The value in words.
+    pub label: Option<String>,
+    /// Nothing goes live before its cell is filled.
+    pub required: bool,
+    /// Who announced it.
+    pub who: String,
+    /// When.
+    pub at: Millis,
+}
+
 /// For whom a setting holds; both `None`: agent-wide.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Scope {

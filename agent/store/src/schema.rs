@@ -4,7 +4,7 @@
 use redb::TableDefinition;
 
 /// Version of the schema this build reads and writes.
-pub const SCHEMA_VERSION: u32 = 7;
+pub const SCHEMA_VERSION: u32 = 8;
 
 macro_rules! tables {
     ($($case:ident = $name:literal : $doc:literal),* $(,)?) => {
@@ -97,6 +97,7 @@ tables! {
     Connectors = "connectors": "connector -> row: builds, grant, trial (from version 4)",
     Backfills = "backfills": "number -> row: orders from before, and where their reading stands (from version 6)",
     BackfillLines = "backfill_lines": "number, place -> row: an order that was found (from version 6)",
+    Announced = "announced": "from, to, table, retailer, value -> row: values that may come, filled or not (from version 8)",
 }
 
 impl Tab {

@@ -111,12 +111,12 @@ fn a_newer_file_is_refused_with_both_versions_and_a_hint() {
         panic!("a newer file must be refused");
     };
     assert!(
-        matches!(error, OpenError::Newer { found: 8, known: 7 }),
+        matches!(error, OpenError::Newer { found: 9, known: 8 }),
         "{error:?}"
     );
     assert_eq!(
         error.to_string(),
-        "the store has schema version 8, this agent knows up to 7"
+        "the store has schema version 9, this agent knows up to 8"
     );
     assert!(error.hint().is_some_and(|h| h.contains("newer agent")));
 }

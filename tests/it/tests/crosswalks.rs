@@ -2,9 +2,11 @@
 
 use waybill_engine::CommandError;
 use waybill_engine::crosswalks::ValueView;
+use waybill_engine::mappings::MappingsView;
+use waybill_engine::practice::{Switch, Then};
 use waybill_it::bench::{Bench, Start, in_simulated_time, order};
 use waybill_model::contract::Gap;
-use waybill_model::document::{Body, Document, Warehouse};
+use waybill_model::document::{Body, Document, Entity, Warehouse};
 use waybill_model::order_state::OrderStage;
 use waybill_store::Scope;
 
@@ -120,6 +122,95 @@ fn the_way_back_follows_from_the_one_value_that_means_it() {
             filled.await.expect("it is filled");
             assert_eq!(follows().await, expected, "{value}");
         }
+        bench.end().await;
+    });
+}
+
+async fn upload(bench: &Bench, csv: &str) -> MappingsView {
+    let handle = &bench.handle;
+    let view = handle.import_mappings("shipping-methods", csv.into(), false, "ann");
+    let view = view.await.expect("the table is known");
+    assert!(view.applied, "{view:?}");
+    view
+}
+
+async fn goes_live(bench: &Bench, flow: Option<Entity>) -> Result<u64, CommandError> {
+    let switch = Switch {
+        flow,
+        retailer: None,
+        practice: false,
+    };
+    bench
+        .handle
+        .switch_practice(switch, Then::Keep, "ann")
+        .await
+}
+
+#[test]
+fn a_required_code_keeps_orders_from_going_live_until_it_is_matched() {
+    in_simulated_time(async {
+        let bench = Bench::start(Start::default());
+        let list = "value,code,label,required\nUPSG,,UPS Ground,yes\nUPS2,,,no\n";
+        let view = upload(&bench, list).await;
+        assert_eq!((view.announced, view.same, view.new), (2, 0, 0));
+        let refused = goes_live(&bench, None).await;
+        let Err(CommandError::Refused(problem)) = refused else {
+            panic!("it goes live: {refused:?}");
+        };
+        assert_eq!(problem.code, "required-codes");
+        assert!(problem.message.contains("upsg."), "{problem:?}");
+        goes_live(&bench, Some(Entity::InventoryLevel))
+            .await
+            .expect("stock needs no shipping method");
+        let crosswalk = bench.handle.crosswalk("shipping-methods").await;
+        let crosswalk = crosswalk.expect("the table is known");
+        let first = &crosswalk.directions[0].rows[0];
+        assert_eq!((first.value.as_str(), first.required), ("upsg", true));
+        assert_eq!(first.name.as_deref(), Some("UPS Ground"));
+        upload(&bench, "value,code\nUPSG,11\n").await;
+        let again = upload(&bench, list).await;
+        assert_eq!((again.announced, again.same), (0, 2), "{again:?}");
+        let csv = bench.handle.export_mappings("shipping-methods").await;
+        let csv = csv.expect("the table is known");
+        for line in [
+            "direction,retailer,value,code,label,required",
+            ",,upsg,11,,yes",
+            ",,ups2,,,no",
+        ] {
+            assert!(csv.lines().any(|l| l == line), "{line}\n{csv}");
+        }
+        let same = upload(&bench, &csv).await;
+        assert_eq!(
+            (same.announced, same.new, same.changed),
+            (0, 0, 0),
+            "{same:?}"
+        );
+        goes_live(&bench, None).await.expect("all is matched");
+        // A dash takes the match back, and the next one the value itself.
+        let back = upload(&bench, "value,code\nUPSG,-\n").await;
+        assert_eq!((back.taken_back, back.announced), (1, 0));
+        goes_live(&bench, None).await.expect_err("it is open again");
+        let off = upload(&bench, "value,code\nUPSG,-\n").await;
+        assert_eq!((off.taken_back, off.announced), (0, 1));
+        goes_live(&bench, None).await.expect("nothing is required");
+        let wrong = bench
+            .handle
+            .import_mappings(
+                "items",
+                "value,code,required\nA,,yes\nB,,maybe\n".into(),
+                true,
+                "ann",
+            )
+            .await
+            .expect("it is read");
+        let said: Vec<&str> = wrong.mistakes.iter().map(|m| m.message.as_str()).collect();
+        assert_eq!(
+            said,
+            [
+                "`items` requires nothing",
+                "`maybe` is neither `yes` nor `no`"
+            ]
+        );
         bench.end().await;
     });
 }

@@ -2,6 +2,7 @@
 
 use super::rule;
 use crate::core::Desk;
+use crate::crosswalks::{refuse_open, required_open};
 use crate::event::Event;
 use crate::handle::{CommandError, Handle};
 use crate::{cancel, flow, invoice, order, words};
@@ -58,11 +59,16 @@ fn reason(given: &str) -> Result<String, CommandError> {
     Ok(why)
 }
 
+/// Whether codes of crosswalks are translated in that flow.
+const fn translates(flow: Option<Entity>) -> bool {
+    matches!(flow, None | Some(Entity::Order | Entity::Shipment))
+}
+
 impl Handle {
     /// Switches practice on, or goes live. How many practised steps were applied or discarded.
     ///
     /// # Errors
-    /// Stock of one retailer: a network holds one number for all.
+    /// Stock of one retailer: a network holds one number for all. Going live while a required code has no match.
     pub async fn switch_practice(
         &self,
         switch: Switch,
@@ -83,6 +89,13 @@ impl Handle {
             Then::Discard(why) => Then::Discard(reason(&why)?),
             other => other,
         };
+        if !switch.practice && translates(switch.flow) {
+            let retailer = switch.retailer.clone();
+            let open = self
+                .read(move |core, rx| required_open(rx, &core.desk(), retailer.as_deref()))
+                .await?;
+            refuse_open(&open)?;
+        }
         let (who, now, desk) = (who.to_owned(), self.now(), self.core.desk());
         let turned = self
             .core

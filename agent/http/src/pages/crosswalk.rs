@@ -3,7 +3,7 @@
 use super::layout::Base;
 use super::matching::{Tab, bad, tables};
 use super::{base, render};
-use crate::answer::{self, Answer, Failure};
+use crate::answer::{Answer, Failure};
 use crate::html::{Mark, Times, count, grouped, id};
 use crate::session::Notice;
 use crate::site::Asked;
@@ -27,6 +27,8 @@ struct Row {
     follows: Option<String>,
     for_all: bool,
     why: Mark,
+    /// That it was announced, or is required; empty where it is neither.
+    listed: &'static str,
     waiting: String,
     suggestions: Vec<SuggestionView>,
     create: bool,
@@ -58,6 +60,9 @@ struct CrosswalkPage {
     stamp: Mark,
     tables: Vec<Tab>,
     directions: Vec<Way>,
+    /// Values can be announced before a document comes with them.
+    announces: bool,
+    codes: &'static str,
 }
 
 /// Title, what a row is, what is asked for, lead, what is said of an empty table.
@@ -185,14 +190,6 @@ pub(crate) async fn create(asked: &Asked<'_>) -> Result<Answer, Failure> {
     Ok(asked.say(&path(CUSTOMERS), notice))
 }
 
-/// The download.
-pub(crate) async fn download(asked: &Asked<'_>) -> Result<Answer, Failure> {
-    let table = asked.param("table");
-    let csv = asked.site.handle.export_mappings(table).await?;
-    // The table is known by now, so its name is harmless.
-    Ok(answer::csv(&format!("{table}.csv"), csv))
-}
-
 fn why(row: &ValueView, times: &Times) -> Mark {
     match &row.code {
         Some(code) => Mark::of(
@@ -204,6 +201,7 @@ fn why(row: &ValueView, times: &Times) -> Mark {
         }
         None if row.created => Mark::of(Tone::Ok, "Created with its first sale"),
         None if row.waiting > 0 => Mark::of(Tone::You, "Not matched"),
+        None if row.required => Mark::of(Tone::You, "Not matched, and required"),
         None => Mark::of(Tone::Soon, "Not matched, and nothing waits for it"),
     }
 }
@@ -227,6 +225,11 @@ fn line(at: usize, way: &str, row: &ValueView, creates: bool, times: &Times) -> 
         }),
         for_all: row.code.as_ref().is_some_and(|code| code.for_all),
         why: why(row, times),
+        listed: match (row.announced, row.required) {
+            (_, true) => "required",
+            (true, _) => "announced",
+            _ => "",
+        },
         waiting: match row.waiting {
             0 => String::new(),
             1 => "1 document waits".to_owned(),
@@ -261,7 +264,10 @@ fn direction(at: usize, view: &CrosswalkView, one: &DirectionView, times: &Times
 fn compose(base: Base, view: &CrosswalkView, times: &Times) -> CrosswalkPage {
     let (title, _, _, lead, _) = words(&view.table);
     let rows = || view.directions.iter().flat_map(|way| &way.rows);
-    let waiting = rows().filter(|row| row.waiting > 0).count();
+    let waits = |row: &&ValueView| {
+        row.waiting > 0 || (row.required && row.code.is_none() && row.follows.is_none())
+    };
+    let waiting = rows().filter(waits).count();
     let open = rows()
         .filter(|row| row.code.is_none() && row.follows.is_none() && !row.created)
         .count();
@@ -278,6 +284,8 @@ fn compose(base: Base, view: &CrosswalkView, times: &Times) -> CrosswalkPage {
         title,
         lead,
         stamp,
+        announces: view.table != CUSTOMERS,
+        codes: "",
         tables: tables(&view.table),
         directions: ways
             .map(|(at, one)| direction(at, view, one, times))

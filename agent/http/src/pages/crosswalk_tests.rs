@@ -16,6 +16,8 @@ fn retailer(code: &str, name: &str) -> ValueView {
         name: Some(name.to_owned()),
         code: None,
         follows: None,
+        announced: false,
+        required: false,
         created: false,
         suggestions: Vec::new(),
         waiting: 0,

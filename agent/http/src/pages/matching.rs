@@ -1,19 +1,14 @@
-//! Matching of items: what orders call an item, and which product it is. Matching by hand, taking it back, and a whole
-//! spreadsheet with a preview.
+//! Matching of items: what orders call an item, and which product it is. Matching by hand, and taking it back.
 
 use super::layout::{Base, sentence};
 use super::{base, render};
-use crate::answer::{self, Answer, Failure};
+use crate::answer::{Answer, Failure};
 use crate::body::Fields;
 use crate::html::{Mark, Times, count, encoded, grouped};
 use crate::session::Notice;
-use crate::site::{Asked, Staged, locked};
+use crate::site::Asked;
 use askama::Template;
 use hyper::StatusCode;
-use sha2::{Digest, Sha256};
-use std::fmt::Write;
-use std::sync::Arc;
-use waybill_engine::mappings::{MappingsView, RowChange, RowEffect};
 use waybill_engine::matching::{ItemsQuery, ItemsView, NamedItemView};
 use waybill_engine::view::{SuggestionView, Tone};
 use waybill_model::contract::Gap;
@@ -23,6 +18,14 @@ use waybill_model::crosswalk::{CUSTOMERS, ITEMS, SHIPPING_METHODS, Standing, WAR
 const ROWS: usize = 50;
 const PLACE: &str = "/matching/items";
 
+/// The tables, with their titles.
+pub(super) const TABLES: [(&str, &str); 4] = [
+    (ITEMS, "Items"),
+    (CUSTOMERS, "Customers"),
+    (SHIPPING_METHODS, "Shipping methods"),
+    (WAREHOUSES, "Warehouses"),
+];
+
 pub(super) struct Tab {
     pub(super) href: String,
     pub(super) text: String,
@@ -31,18 +34,12 @@ pub(super) struct Tab {
 
 /// Which table is shown.
 pub(super) fn tables(current: &str) -> Vec<Tab> {
-    let all = [
-        (ITEMS, "Items"),
-        (CUSTOMERS, "Customers"),
-        (SHIPPING_METHODS, "Shipping methods"),
-        (WAREHOUSES, "Warehouses"),
-    ];
     let tab = |(table, words): (&str, &str)| Tab {
         href: format!("/matching/{table}"),
         text: words.to_owned(),
         current: table == current,
     };
-    all.map(tab).into()
+    TABLES.map(tab).into()
 }
 
 struct Row {
@@ -80,29 +77,9 @@ struct MatchingPage {
     list: String,
     next: Option<String>,
     routed: bool,
-}
-
-/// A line of the preview.
-struct Line {
-    row: u64,
-    retailer: String,
-    value: String,
-    code: String,
-    what: Mark,
-}
-
-#[derive(Template)]
-#[template(path = "matching_preview.html")]
-struct PreviewPage {
-    base: Base,
-    file: String,
-    summary: String,
-    release: String,
-    mistakes: Vec<(u64, String, String, Option<String>)>,
-    more_mistakes: u64,
-    changes: Vec<Line>,
-    more_changes: u64,
-    id: Option<String>,
+    table: &'static str,
+    codes: &'static str,
+    announces: bool,
 }
 
 /// What a list shows, as the address says it.
@@ -259,97 +236,6 @@ pub(crate) async fn undo(asked: &Asked<'_>) -> Result<Answer, Failure> {
     Ok(asked.say(&back(asked), notice))
 }
 
-/// The download.
-pub(crate) async fn download(asked: &Asked<'_>) -> Result<Answer, Failure> {
-    let csv = asked.site.handle.export_mappings(ITEMS).await?;
-    Ok(answer::csv("items.csv", csv))
-}
-
-/// The preview of an upload.
-pub(crate) async fn check(asked: &Asked<'_>) -> Result<Answer, Failure> {
-    let Some(file) = &asked.file else {
-        let notice = Notice {
-            bad: true,
-            text: "No file was chosen.".to_owned(),
-            hint: Some("Choose a CSV file, then check it.".to_owned()),
-            pairs: Vec::new(),
-        };
-        return Ok(asked.say(PLACE, notice));
-    };
-    let Ok(text) = std::str::from_utf8(&file.bytes) else {
-        let notice = Notice {
-            bad: true,
-            text: format!("{} is not written in UTF-8.", file.name),
-            hint: Some("Save it as \"CSV UTF-8\" in your spreadsheet program.".to_owned()),
-            pairs: Vec::new(),
-        };
-        return Ok(asked.say(PLACE, notice));
-    };
-    let text: Arc<str> = Arc::from(text);
-    let view = asked
-        .site
-        .handle
-        .import_mappings(ITEMS, text.clone(), true, &asked.who)
-        .await?;
-    let mut id = None;
-    if let (true, Ok(browsers), Some(visitor)) = (view.wrong == 0, asked.browsers(), &asked.visitor)
-    {
-        let mut tag = String::new();
-        for byte in Sha256::digest(text.as_bytes()).iter().take(12) {
-            // Writing to a string cannot fail.
-            let _ = write!(tag, "{byte:02x}");
-        }
-        *locked(&browsers.staged) = Some(Staged {
-            key: visitor.key,
-            id: tag.clone(),
-            text,
-        });
-        id = Some(tag);
-    }
-    let (base, _) = base(asked, "/matching/items/check", "Preview").await?;
-    render(StatusCode::OK, &preview(base, &file.name, &view, id))
-}
-
-/// Applies the upload that was previewed.
-pub(crate) async fn apply(asked: &Asked<'_>) -> Result<Answer, Failure> {
-    let id = asked.form.filled("file").unwrap_or_default();
-    let key = asked.visitor.as_ref().map(|visitor| visitor.key);
-    let staged = locked(&asked.browsers()?.staged).take();
-    let Some(staged) = staged.filter(|s| s.id == id && Some(s.key) == key) else {
-        let notice = Notice {
-            bad: true,
-            text: "This file is not kept any more. Nothing was changed.".to_owned(),
-            hint: Some("Choose it and check it again.".to_owned()),
-            pairs: Vec::new(),
-        };
-        return Ok(asked.say(PLACE, notice));
-    };
-    let view = asked
-        .site
-        .handle
-        .import_mappings(ITEMS, staged.text, false, &asked.who)
-        .await?;
-    let notice = if view.applied {
-        Notice {
-            text: format!(
-                "Saved: {}. {} on.",
-                summary(&view),
-                count(view.released, "order goes", "orders go")
-            ),
-            ..Notice::default()
-        }
-    } else {
-        Notice {
-            bad: true,
-            text: "The catalogue changed meanwhile, and rows of the file do not fit any more. Nothing was changed."
-                .to_owned(),
-            hint: Some("Check the file again; it names the rows.".to_owned()),
-            pairs: Vec::new(),
-        }
-    };
-    Ok(asked.say(PLACE, notice))
-}
-
 const fn standing_words(standing: Standing) -> &'static str {
     match standing {
         Standing::Unmatched => "Not matched",
@@ -498,74 +384,9 @@ fn compose(base: Base, view: &ItemsView, asking: &Asking, times: &Times) -> Matc
         list: asking.query(),
         next,
         routed: view.route.is_some(),
-        base,
-    }
-}
-
-fn summary(view: &MappingsView) -> String {
-    let mut parts = vec![
-        count(view.new, "new match", "new matches"),
-        format!("{} changed", view.changed),
-    ];
-    if view.taken_back > 0 {
-        parts.push(format!("{} taken back", view.taken_back));
-    }
-    parts.push(format!("{} as it is", view.same));
-    parts.join(", ")
-}
-
-fn line(change: &RowChange) -> Line {
-    let named = |code: &str| match &change.label {
-        Some(label) => format!("{code} ({label})"),
-        None => code.to_owned(),
-    };
-    let what = match (change.effect, &change.old) {
-        (RowEffect::New, _) => Mark::of(Tone::Ok, "New match"),
-        (RowEffect::Changed, Some(old)) => Mark::of(Tone::Soon, format!("Changed, was {old}")),
-        (RowEffect::Changed, None) => Mark::of(Tone::Soon, "Changed"),
-        (RowEffect::TakenBack, old) => Mark::of(
-            Tone::Soon,
-            format!("Taken back, was {}", old.as_deref().unwrap_or_default()),
-        ),
-    };
-    Line {
-        row: change.row,
-        retailer: change
-            .retailer
-            .clone()
-            .unwrap_or_else(|| "all retailers".to_owned()),
-        value: change.value.clone(),
-        code: change.new.as_deref().map_or_else(String::new, named),
-        what,
-    }
-}
-
-fn preview(base: Base, file: &str, view: &MappingsView, id: Option<String>) -> PreviewPage {
-    let shown = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    PreviewPage {
-        file: file.to_owned(),
-        summary: format!("{}: {}", count(view.rows, "row", "rows"), summary(view)),
-        release: match view.released {
-            0 => "No order waits for these matches.".to_owned(),
-            n => format!("{} on.", count(n, "order goes", "orders go")),
-        },
-        mistakes: view
-            .mistakes
-            .iter()
-            .map(|m| {
-                (
-                    m.row,
-                    m.column.clone(),
-                    sentence(&m.message),
-                    m.hint.clone(),
-                )
-            })
-            .collect(),
-        more_mistakes: view.wrong.saturating_sub(shown(view.mistakes.len())),
-        changes: view.changes.iter().map(line).collect(),
-        more_changes: (view.new + view.changed + view.taken_back)
-            .saturating_sub(shown(view.changes.len())),
-        id: id.filter(|_| view.new + view.changed + view.taken_back > 0),
+        table: ITEMS,
+        codes: " with SKUs or product numbers",
+        announces: false,
         base,
     }
 }

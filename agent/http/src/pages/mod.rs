@@ -26,6 +26,7 @@ mod retailers;
 #[cfg(test)]
 mod sample;
 mod settings;
+mod spreadsheet;
 mod stock;
 mod today;
 mod users;
@@ -95,13 +96,12 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::Items => matching::show(asked).await,
         Route::MatchItem => matching::fill(asked).await,
         Route::UnmatchItem => matching::undo(asked).await,
-        Route::ItemsFile => matching::download(asked).await,
-        Route::CheckItems => matching::check(asked).await,
-        Route::ApplyItems => matching::apply(asked).await,
+        Route::MatchesFile => spreadsheet::download(asked).await,
+        Route::CheckMatches => spreadsheet::check(asked).await,
+        Route::ApplyMatches => spreadsheet::apply(asked).await,
         Route::Crosswalk => crosswalk::show(asked).await,
         Route::MatchCode | Route::UnmatchCode => crosswalk::fill(asked).await,
         Route::CreateCustomer => crosswalk::create(asked).await,
-        Route::CrosswalkFile => crosswalk::download(asked).await,
         Route::ReplayPage => replay::show(asked).await,
         Route::Replay => replay::run(asked).await,
         Route::IgnoreCard => attention::ignore(asked).await,
