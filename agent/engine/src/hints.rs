@@ -243,6 +243,9 @@ async fn take(
                 return Ok(intake::Taken::default());
             }
             let taken = intake::documents(tx, &desk, connection, &documents, now)?;
+            if entity == Entity::Order {
+                shipment::restored::read(tx, &desk, connection, &documents, asked_at, now)?;
+            }
             let came: BTreeSet<&str> = documents.iter().map(|d| d.key.as_str()).collect();
             for row in rows.iter().filter(|row| !came.contains(row.key.as_str())) {
                 tracing::debug!(key = %row.key, "A hint led to nothing.");

@@ -221,8 +221,8 @@ fn not_by_retry(job: &JobRow) -> Option<&'static str> {
     }
 }
 
-/// What was shipped above what is open is accepted for these very figures: what is open is told. A note without its
-/// tracking number is read again.
+/// What was shipped above what is open is accepted for these very figures: what is open is told. A note that may have been
+/// reported before a restore is reported, and one without its tracking number is read again.
 fn retry_shipment(
     tx: &mut Tx<'_>,
     job: &JobRow,
@@ -231,6 +231,10 @@ fn retry_shipment(
 ) -> Result<(), StoreError> {
     if problem.code == shipment::look::ABOVE_OPEN {
         let key = shipment::look::accepted_key(job);
+        tx.put_meta(&key, problem.message.as_bytes())?;
+    }
+    if problem.code == shipment::restored::MAYBE_REPORTED {
+        let key = shipment::restored::accepted_key(job);
         tx.put_meta(&key, problem.message.as_bytes())?;
     }
     if problem.code == shipment::look::NO_TRACKING {

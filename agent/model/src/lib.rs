@@ -17,6 +17,7 @@ pub mod kits;
 pub mod levels;
 pub mod money;
 pub mod order_state;
+pub mod parcels;
 pub mod practice;
 pub mod quantities;
 pub mod settings;

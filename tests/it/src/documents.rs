@@ -90,6 +90,7 @@ pub fn order(key: &str, revision: u32, change: impl FnOnce(&mut Order)) -> Docum
         renumbered: 0,
         kit: false,
         shipped: 0,
+        parcels: Vec::new(),
         ship_by: 4_000_000_000_000,
         slow: false,
     });

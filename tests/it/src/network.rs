@@ -15,7 +15,7 @@ use waybill_model::contract::{
 };
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{
-    Address, Body, Deadline, DeadlineSource, Document, Entity, Identifier, Order, OrderLine,
+    Address, Body, Deadline, DeadlineSource, Document, Entity, Extra, Identifier, Order, OrderLine,
     OrderPhase,
 };
 use waybill_model::ids::{Generation, Millis};
@@ -147,8 +147,16 @@ pub fn document(order: &NetworkOrder) -> Document {
             charges: Vec::new(),
             total: None,
             supplier_number: order.number.clone(),
-            extras: Vec::new(),
+            extras: order.parcels.iter().map(parcel).collect(),
         }),
+    }
+}
+
+/// A parcel as the network's connector shows it: its tracking number, and the units of the order's one line.
+fn parcel((tracking, units): &(String, i64)) -> Extra {
+    Extra {
+        name: format!("package {tracking}"),
+        value: format!("1: {units}"),
     }
 }
 
@@ -238,6 +246,18 @@ impl Network {
 }
 
 impl Network {
+    /// An order as it is handed over, with a bug where one is planted.
+    fn handed(&self, order: &NetworkOrder) -> Document {
+        let mut document = document(order);
+        let Body::Order(shown) = &mut document.body else {
+            return document;
+        };
+        if self.line.plant == Some(Plant::HidesDeadlines) {
+            shown.ship_by = None;
+        }
+        document
+    }
+
     fn page(&self, entity: Entity, cursor: Option<&[u8]>) -> Page {
         let mut world = lock(&self.world);
         world.tick(self.clock.now_ms());
@@ -251,17 +271,8 @@ impl Network {
             from = from.saturating_sub(3);
         }
         let to = (from + world.page).min(world.events.len());
-        let hides = self.line.plant == Some(Plant::HidesDeadlines);
-        let handed = |key: &String| {
-            let mut document = document(&world.orders[key]);
-            if let Body::Order(order) = &mut document.body
-                && hides
-            {
-                order.ship_by = None;
-            }
-            document
-        };
-        let documents = world.events[from..to].iter().map(handed).collect();
+        let events = world.events[from..to].iter();
+        let documents = events.map(|key| self.handed(&world.orders[key])).collect();
         Page {
             documents,
             cursor: to.to_string().into_bytes(),
@@ -310,8 +321,17 @@ impl Connector for Network {
         self.line.told(&call, entity, &page).await;
         answer(Ok(page))
     }
-    async fn fetch(&self, _: Call, _: Entity, _: Vec<String>) -> Answer<Vec<Document>> {
-        answer(Err(not_exported()))
+    async fn fetch(&self, call: Call, entity: Entity, keys: Vec<String>) -> Answer<Vec<Document>> {
+        if entity != Entity::Order {
+            return answer(Err(not_exported()));
+        }
+        if let Err(failure) = self.line.ask(&call, 40).await {
+            return answer(Err(CallError::Failure(failure)));
+        }
+        let mut world = lock(&self.world);
+        world.tick(self.clock.now_ms());
+        let found = keys.iter().filter_map(|key| world.orders.get(key));
+        answer(Ok(found.map(|order| self.handed(order)).collect()))
     }
     async fn settle(
         &self,

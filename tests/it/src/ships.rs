@@ -74,6 +74,7 @@ impl Outside {
                     }
                     Some(order) => {
                         order.shipped += told.units;
+                        order.parcels.push((told.tracking.clone(), told.units));
                         order.version += 1;
                         events.push(told.order.clone());
                         taken.push(told.clone());
@@ -162,8 +163,10 @@ impl Network {
                 if self.clock.now_ms() - since < PROCESSED_MS + 1_000 {
                     return Err(CallError::Failure(Failure::Retry(Some(2))));
                 }
-                for at in members.iter().filter(|at| self.has_taken(&batch[**at])) {
-                    adopted.insert(*at, taken(&batch[*at].note, true));
+                for at in &members {
+                    if let Some(verdict) = self.shows(&batch[*at]) {
+                        adopted.insert(*at, verdict);
+                    }
                 }
                 let rest: Vec<usize> = members
                     .iter()
@@ -220,10 +223,18 @@ impl Network {
         Ok(verdicts.collect())
     }
 
-    fn has_taken(&self, told: &Told) -> bool {
+    /// What the network shows of a parcel: a tracking number is known once, with what lies in it.
+    fn shows(&self, told: &Told) -> Option<Verdict> {
         let world = lock(&self.world);
-        let mut all = world.taken.iter();
-        all.any(|k| k.order == told.order && k.tracking == told.tracking)
+        let order = world.orders.get(&told.order)?;
+        let mut parcels = order.parcels.iter();
+        let (_, units) = parcels.find(|(tracking, _)| *tracking == told.tracking)?;
+        if *units == told.units {
+            return Some(taken(&told.note, true));
+        }
+        let words = "The tracking number is of a parcel with other contents.";
+        let problem = Problem::new("tracking-taken", words, "Compare the parcel.");
+        Some(Err(Failure::Rejected(problem)))
     }
 
     fn queue(&self, members: &[Told]) -> (Luck, u64) {

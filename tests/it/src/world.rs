@@ -93,6 +93,8 @@ pub struct NetworkOrder {
     pub kit: bool,
     /// Units that the network was told as shipped.
     pub shipped: i64,
+    /// The parcels it was told of: tracking number and units.
+    pub parcels: Vec<(String, i64)>,
     /// When it is to have left.
     pub ship_by: Millis,
     /// Nobody packs it before the day ends.
@@ -268,6 +270,7 @@ impl Outside {
             renumbered: 0,
             kit: n % 4 == 1,
             shipped: 0,
+            parcels: Vec::new(),
             ship_by: now + Millis::try_from(hours).unwrap_or(24) * 3_600_000,
             slow: n % 10 == 7,
         };

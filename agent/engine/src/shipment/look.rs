@@ -3,6 +3,7 @@
 
 use super::count::{self, Units};
 use super::rest::{Reads, Rest};
+use super::restored::{self, Known, MAYBE_REPORTED};
 use super::show;
 use super::tables::BothWays;
 use super::trigger::{self, Trigger};
@@ -17,6 +18,7 @@ use waybill_model::document::{Body, Document, Entity, LineQuantity, Order, Order
 use waybill_model::ids::Millis;
 use waybill_model::job::{Ending, JobState, Reason};
 use waybill_model::kits::{self, Note, Share};
+use waybill_model::parcels::Account;
 use waybill_model::quantities;
 use waybill_model::settings::{
     self, GENERIC_CODES, SHIP_GRACE, SHIP_STATUSES, SHIP_TRACKING, SHIP_TRIGGER, SHIP_WAREHOUSE,
@@ -36,7 +38,7 @@ const NO_STATUS: &str = "no-status";
 /// Code: a line that the order does not have.
 const UNKNOWN_LINE: &str = "line-unknown";
 /// What a change of the order or of another note may mend.
-pub(crate) const OWN_PROBLEMS: [&str; 3] = [ABOVE_OPEN, CANCELLED, UNKNOWN_LINE];
+pub(crate) const OWN_PROBLEMS: [&str; 4] = [ABOVE_OPEN, CANCELLED, UNKNOWN_LINE, MAYBE_REPORTED];
 
 const HOUR_MS: Millis = 3_600_000;
 
@@ -50,15 +52,15 @@ pub(crate) const fn shipment(document: &Document) -> Option<&Shipment> {
 }
 
 /// What one look needs beside the note.
-struct Case<'a> {
-    job: &'a JobRow,
-    row: &'a OrderRow,
-    note: &'a DocumentRow,
-    shipment: &'a Shipment,
-    order: &'a Order,
-    jobs: &'a [JobRow],
+pub(super) struct Case<'a> {
+    pub(super) job: &'a JobRow,
+    pub(super) row: &'a OrderRow,
+    pub(super) note: &'a DocumentRow,
+    pub(super) shipment: &'a Shipment,
+    pub(super) order: &'a Order,
+    pub(super) jobs: &'a [JobRow],
     values: &'a Values,
-    now: Millis,
+    pub(super) now: Millis,
 }
 
 /// Looks at a note's job.
@@ -105,7 +107,7 @@ fn missing() -> Looked {
     Looked::Park(translate::missing_document())
 }
 
-fn park(code: &str, message: String, hint: &str) -> Looked {
+pub(super) fn park(code: &str, message: String, hint: &str) -> Looked {
     Looked::Park(Reason::Problem(Problem::new(code, message, hint)))
 }
 
@@ -124,11 +126,17 @@ impl Case<'_> {
         if let Some(looked) = self.without_tracking() {
             return Ok(Err(looked));
         }
-        if let Some(looked) = self.told_before_a_restore(tx)? {
+        let shown = match restored::look(self, tx, desk)? {
+            Known::Unasked => Account::default(),
+            Known::Shown(account) => account,
+            Known::Reported(units) => return Ok(Ok(units)),
+            Known::Not(looked) => return Ok(Err(looked)),
+        };
+        let share = self.share(tx, &shown)?;
+        if let Some(looked) = self.nothing_to_tell(&share) {
             return Ok(Err(looked));
         }
-        let share = self.share(tx)?;
-        if let Some(looked) = self.nothing_to_tell(&share) {
+        if let Some(looked) = restored::doubt(self, tx, desk, &shown, &share.units)? {
             return Ok(Err(looked));
         }
         if !desk.counts_open {
@@ -226,8 +234,9 @@ impl Case<'_> {
         }))
     }
 
-    /// What this note has to tell, whole kits counted over all notes of the order.
-    fn share(&self, tx: &Tx<'_>) -> Result<Share, StoreError> {
+    /// What this note has to tell, whole kits counted over all notes of the order. One that was reported before a restore
+    /// told what is shown of it.
+    fn share(&self, tx: &Tx<'_>, shown: &Account) -> Result<Share, StoreError> {
         let counts_from = Trigger::of(self.values).stage();
         let mut others = Vec::new();
         for job in self.jobs.iter().filter(|j| count::is_shipment(j)) {
@@ -249,8 +258,10 @@ impl Case<'_> {
         let mut notes: Vec<Note<'_>> = Vec::new();
         notes.extend(as_note(&self.note.document, None));
         for (job, note) in &others {
-            let told =
-                (count::is_counted(job) || super::change::is_told(job)).then_some(&*job.units);
+            let own = || shown.of.get(&job.key).map(|own| &*own.units);
+            let counted = || count::is_counted(job).then_some(&*job.units);
+            let told = super::change::is_told(job).then_some(&*job.units);
+            let told = told.or_else(own).or_else(counted);
             notes.extend(
                 as_note(&note.document, told)
                     .filter(|n| told.is_some() || n.shipment.stage >= counts_from),
@@ -340,34 +351,7 @@ impl Case<'_> {
         Ok(Ok(units))
     }
 
-    /// A note from before a restore may have been reported without this database knowing. Where the network has all of
-    /// its lines as shipped, it was.
-    fn told_before_a_restore(&self, tx: &Tx<'_>) -> Result<Option<Looked>, StoreError> {
-        let at = self.shipment.shipped_at;
-        let at = at.unwrap_or(self.note.document.occurred_at);
-        let restored = tx.restored()?;
-        if !restored.is_some_and(|restored| restored.may_know_less_than(at)) {
-            return Ok(None);
-        }
-        let sent = count::sent(self.jobs, self.job.id);
-        let counted = quantities::count(self.order, &sent);
-        let is_open = |line: &str| {
-            let count = counted.iter().find(|count| count.line == line);
-            count.is_none_or(|count| count.open.is_positive())
-        };
-        let mut lines = self.shipment.parcels.iter().flat_map(|p| &p.lines);
-        if lines.any(|line| is_open(&line.line)) {
-            return Ok(None);
-        }
-        let text = format!(
-            "Everything on {} is shipped there already: it was reported before this database was restored.",
-            named(&self.job.key)
-        );
-        let why = "reported before the restore".to_owned();
-        Ok(Some(Looked::End(Ending::Ignored(why), text)))
-    }
-
-    fn named(&self, line: &str) -> String {
+    pub(super) fn named(&self, line: &str) -> String {
         let title = self.order.lines.iter().find(|l| l.line == line);
         let title = title.map(|l| l.title.trim()).filter(|t| !t.is_empty());
         title.map_or_else(
@@ -389,7 +373,11 @@ impl Case<'_> {
     }
 }
 
-fn as_note<'d>(document: &'d Document, told: Option<&'d [LineQuantity]>) -> Option<Note<'d>> {
+/// The note in a document, with what it told.
+pub(super) fn as_note<'d>(
+    document: &'d Document,
+    told: Option<&'d [LineQuantity]>,
+) -> Option<Note<'d>> {
     let shipment = shipment(document)?;
     Some(Note {
         key: &document.key,

@@ -5,6 +5,7 @@ pub(crate) mod count;
 pub(crate) mod intake;
 pub(crate) mod look;
 pub(crate) mod rest;
+pub(crate) mod restored;
 pub(crate) mod show;
 mod tables;
 pub(crate) mod trigger;

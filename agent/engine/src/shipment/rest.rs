@@ -21,6 +21,8 @@ pub(crate) enum Reads {
     Note,
     /// The state of its sale.
     Sale(String),
+    /// Its order, at that connection under that key, not before then.
+    Order(ConnectionId, String, Millis),
 }
 
 /// Why a note is not reported yet.
@@ -48,12 +50,19 @@ pub(crate) fn lay(
     let mut due = now + LONGEST_MS;
     let again = match &rest.reads {
         Reads::Nothing => None,
-        Reads::Note => Some((Entity::Shipment, &job.key)),
-        Reads::Sale(key) => Some((Entity::OrderState, key)),
+        Reads::Note => Some((job.from, Entity::Shipment, &job.key, now + wait)),
+        Reads::Sale(key) => Some((job.from, Entity::OrderState, key, now + wait)),
+        // It was asked for before, and did not come.
+        Reads::Order(from, key, at)
+            if now >= *at && job.last_failure.as_ref() == Some(&rest.why) =>
+        {
+            Some((*from, Entity::Order, key, now + wait))
+        }
+        Reads::Order(from, key, at) => Some((*from, Entity::Order, key, now.max(*at))),
     };
-    if let Some((entity, key)) = again {
-        tx.hint(job.from, entity, key, now + wait)?;
-        due = now + wait + AFTER_HINT_MS;
+    if let Some((from, entity, key, at)) = again {
+        tx.hint(from, entity, key, at)?;
+        due = at + AFTER_HINT_MS;
     }
     if rest.said
         && job.last_failure.as_ref() != Some(&rest.why)
