@@ -14,11 +14,13 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::contract::{Gap, Problem};
 use waybill_model::crash;
-use waybill_model::crosswalk::{ANY, CUSTOMERS, SHIPPING_METHODS, WAREHOUSES};
+use waybill_model::crosswalk::{
+    ANY, CUSTOMERS, SHIPPING_METHODS, WAREHOUSES, order_of, retailer_gap,
+};
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::{JobState, Reason, Work};
-use waybill_model::settings;
+use waybill_model::settings::{self, CUSTOMER_PER_ORDER, CUSTOMER_PER_RETAILER};
 use waybill_store::{CellRow, Lists as _, NoteKind, Read, Rx, Scope, StoreError, Tx};
 
 /// The tables, as on a page: items have their own.
@@ -29,8 +31,6 @@ const ROWS: usize = 500;
 const COUNTED: usize = 1_000;
 /// Open values that a refusal names.
 const NAMED: usize = 12;
-/// A value of the setting of how customers come to be.
-const CREATE: &str = "create";
 
 /// What a value stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -219,7 +219,9 @@ impl Look<'_> {
 
     fn direction(&self, desk: &Desk) -> Result<DirectionView, StoreError> {
         let mut waiting: BTreeMap<(String, Option<String>), u64> = BTreeMap::new();
-        let gaps = self.rx.gaps(self.from, self.to, self.table, COUNTED)?;
+        let mut gaps = self.rx.gaps(self.from, self.to, self.table, COUNTED)?;
+        // The customer of one order is on its card.
+        gaps.retain(|(gap, _)| order_of(gap).is_none());
         for (gap, jobs) in gaps {
             waiting.insert((gap.value, gap.retailer), jobs);
         }
@@ -251,10 +253,16 @@ impl Look<'_> {
     }
 }
 
-fn creates_for(rx: &dyn Read, from: ConnectionId, retailer: &str) -> Result<bool, StoreError> {
+/// Whether that is how the customers of a retailer's orders come to be.
+fn is_mode(
+    rx: &dyn Read,
+    from: ConnectionId,
+    retailer: &str,
+    mode: &str,
+) -> Result<bool, StoreError> {
     let values = rx.effective(Some(from), Some(retailer))?;
     let defaults = settings::agent_settings();
-    Ok(settings::value(&values, settings::CUSTOMERS, &defaults) == Some(CREATE))
+    Ok(settings::value(&values, settings::CUSTOMERS, &defaults) == Some(mode))
 }
 
 fn view(core: &Core, rx: &Rx, table: &str) -> Result<CrosswalkView, StoreError> {
@@ -286,8 +294,17 @@ fn view(core: &Core, rx: &Rx, table: &str) -> Result<CrosswalkView, StoreError> 
         };
         view.directions.push(look.direction(&desk)?);
     }
-    for row in view.directions.iter_mut().flat_map(|d| &mut d.rows) {
-        row.created = view.creates && row.code.is_none() && creates_for(rx, from, &row.value)?;
+    for direction in view.directions.iter_mut().filter(|_| table == CUSTOMERS) {
+        for mut row in std::mem::take(&mut direction.rows) {
+            // Where each order has a customer of its own, the retailer has none, but for orders from before.
+            let own = is_mode(rx, from, &row.value, CUSTOMER_PER_ORDER)?;
+            if own && row.waiting == 0 {
+                continue;
+            }
+            let created = is_mode(rx, from, &row.value, CUSTOMER_PER_RETAILER)?;
+            row.created = created && view.creates && row.code.is_none();
+            direction.rows.push(row);
+        }
     }
     Ok(view)
 }
@@ -305,11 +322,23 @@ fn create(
         connection: None,
         retailer: Some(retailer.to_owned()),
     };
-    tx.set_setting(&scope, settings::CUSTOMERS, Some(CREATE), who, now)?;
-    if !creates_for(tx, from, retailer)? {
+    tx.set_setting(
+        &scope,
+        settings::CUSTOMERS,
+        Some(CUSTOMER_PER_RETAILER),
+        who,
+        now,
+    )?;
+    if !is_mode(tx, from, retailer, CUSTOMER_PER_RETAILER)? {
         // The retailer has one at its network alone, which goes before.
         scope.connection = Some(from);
-        tx.set_setting(&scope, settings::CUSTOMERS, Some(CREATE), who, now)?;
+        tx.set_setting(
+            &scope,
+            settings::CUSTOMERS,
+            Some(CUSTOMER_PER_RETAILER),
+            who,
+            now,
+        )?;
     }
     let work = Work::Push(Entity::Customer);
     if let Some(job) = tx.open_job(work, from, to, Entity::Customer, retailer)?
@@ -318,13 +347,8 @@ fn create(
         // It was refused once; its outcome is looked up before it is sent again, as with every retry.
         drop(release::retry(tx, &job, who, now)?);
     }
-    let gap = Gap {
-        table: CUSTOMERS.to_owned(),
-        retailer: Some(retailer.to_owned()),
-        value: retailer.to_owned(),
-    };
     let mut released = 0;
-    for id in tx.gap_jobs(from, to, &gap)? {
+    for id in tx.gap_jobs(from, to, &retailer_gap(retailer))? {
         let Some(job) = tx.job(id)? else { continue };
         if !matches!(job.state, JobState::Parked(Reason::Gaps(_))) {
             continue;

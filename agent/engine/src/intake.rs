@@ -316,7 +316,8 @@ fn take_revision(
             order::urgent_by(row)
         };
         tx.set_urgent_by(job.id, urgent_by)?;
-        if job.work != Work::Push(Entity::Order) || order::has_begun(tx, &job)? {
+        let follows = matches!(job.work, Work::Push(Entity::Order | Entity::Customer));
+        if !follows || order::has_begun(tx, &job)? {
             continue;
         }
         tx.set_job_document(job.id, accepted.document)?;

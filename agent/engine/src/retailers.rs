@@ -51,6 +51,8 @@ pub struct RetailerView {
     pub customer: Option<(String, String)>,
     /// Whether a customer is created by itself.
     pub customer_created: bool,
+    /// Whether each of its orders has a customer of its own, made of the consumer.
+    pub customer_per_order: bool,
     /// Settings of its own.
     pub own_settings: usize,
 }
@@ -220,7 +222,8 @@ impl<'a> Look<'a> {
                 .filter(|(_, at, _)| *at < self.now)
                 .count(),
             customer: self.customer(of)?,
-            customer_created: mode == Some("create"),
+            customer_created: mode == Some(settings::CUSTOMER_PER_RETAILER),
+            customer_per_order: mode == Some(settings::CUSTOMER_PER_ORDER),
             own_settings: in_force::set_at(self.rx, of.0, Some(&of.1))?.len(),
         })
     }

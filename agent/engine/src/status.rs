@@ -532,6 +532,9 @@ fn gap_card(
         (crosswalk::WAREHOUSES, false) => {
             format!("{source} names warehouse {named}; no warehouse of {target} is matched to it.")
         }
+        (crosswalk::CUSTOMERS, _) if crosswalk::order_of(gap).is_some() => format!(
+            "This retailer's orders have a contact of their consumer each; none was made in {target} for this one."
+        ),
         (crosswalk::CUSTOMERS, _) => {
             format!("No contact of {target} is matched to this retailer.")
         }

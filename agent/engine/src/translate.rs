@@ -6,11 +6,16 @@ use crate::shipment::rest::Rest;
 use std::collections::BTreeMap;
 use waybill_model::contract::{Delivery, Gap, Pairs, Problem};
 use waybill_model::crosswalk::{self, IdFields, Match, Tables, Untranslated};
-use waybill_model::document::{Address, Body, Customer, Document, Entity, Order, OrderLine};
+use waybill_model::document::{
+    Address, Body, Customer, Document, Entity, Order, OrderLine, OrderPhase,
+};
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::{Ending, Reason};
 use waybill_model::money;
-use waybill_model::settings::{self, COUNTRY, CUSTOMERS, SOURCE_ID, TARGET_ID, Values};
+use waybill_model::settings::{
+    self, COUNTRY, CUSTOMER_PER_ORDER, CUSTOMER_PER_RETAILER, CUSTOMERS, SOURCE_ID, TARGET_ID,
+    Values,
+};
 use waybill_store::{JobRow, Read, StoreError, Tx};
 
 /// What becomes of a ready job when it is looked at.
@@ -42,6 +47,8 @@ struct StoreTables<'a, 'b> {
     tx: &'a Tx<'b>,
     from: ConnectionId,
     to: ConnectionId,
+    /// Each order has a customer of its own.
+    per_order: bool,
     /// In practice no customer is made: another key stands for the one that would be.
     stand_in: bool,
     error: std::cell::RefCell<Option<StoreError>>,
@@ -58,16 +65,38 @@ impl StoreTables<'_, '_> {
 
 impl Tables for StoreTables<'_, '_> {
     fn cell(&self, table: &str, retailer: &str, value: &str) -> Option<String> {
-        let known = self.keep(
-            self.tx.cell(self.from, self.to, table, retailer, value),
-            None,
-        );
-        let stand_in = self.stand_in && table == crosswalk::CUSTOMERS;
-        known.or_else(|| stand_in.then(|| STAND_IN.to_owned()))
+        let known = self.tx.cell(self.from, self.to, table, retailer, value);
+        self.keep(known, None)
     }
     fn items(&self, kind: &str, value: &str) -> Match {
         self.keep(self.tx.items(self.to, kind, value), Match::Missing)
     }
+    fn customer(&self, order: &str, retailer: &str) -> Result<String, Gap> {
+        let gap = if self.per_order {
+            crosswalk::order_gap(retailer, order)
+        } else {
+            crosswalk::retailer_gap(retailer)
+        };
+        // What a person filled in wins over what was made.
+        let filled = self.cell(crosswalk::CUSTOMERS, retailer, &gap.value);
+        let made = || {
+            let made = made_for(self.tx, (self.from, self.to), order);
+            self.keep(made, None).filter(|_| self.per_order)
+        };
+        let stand_in = || self.stand_in.then(|| STAND_IN.to_owned());
+        filled.or_else(made).or_else(stand_in).ok_or(gap)
+    }
+}
+
+/// The customer that was made for one order.
+fn made_for(
+    tx: &Tx<'_>,
+    (from, to): (ConnectionId, ConnectionId),
+    order: &str,
+) -> Result<Option<String>, StoreError> {
+    let links = tx.links_between(from, Entity::Customer, order, to)?;
+    let mut made = links.into_iter().filter(|l| l.entity == Entity::Customer);
+    Ok(made.next().map(|link| link.key))
 }
 
 /// Looks at a job of a push: translated and checked, or why not.
@@ -94,6 +123,7 @@ pub(crate) fn look(
         (Entity::Order, Some(order)) => {
             look_at_order(tx, desk, job, &stored.document, order, practises)
         }
+        (Entity::Customer, Some(_)) if is_unneeded(tx, job)? => Ok(Looked::Withdrawn),
         (Entity::Customer, Some(order)) => {
             customer(tx, desk, job, order).map(|d| Looked::Go(Box::new(d)))
         }
@@ -134,11 +164,14 @@ fn look_at_order(
         source: value(SOURCE_ID).unwrap_or("sku"),
         target: value(TARGET_ID).unwrap_or("sku"),
     };
-    let creates = value(CUSTOMERS) == Some("create") && takes_customers(desk, job.to);
+    let per_order = value(CUSTOMERS) == Some(CUSTOMER_PER_ORDER);
+    let creates = (per_order || value(CUSTOMERS) == Some(CUSTOMER_PER_RETAILER))
+        && takes_customers(desk, job.to);
     let tables = StoreTables {
         tx,
         from: job.from,
         to: job.to,
+        per_order,
         stand_in: practises && creates,
         error: std::cell::RefCell::new(None),
     };
@@ -233,8 +266,54 @@ pub(crate) fn delivery_settings(
         .collect())
 }
 
-/// The customer of a retailer: its name, and the bill-to address of the order that needs it first.
+/// Whether the customer that one order was to have is needed no more: the order is over, or its sale has another. What may
+/// exist outside goes on to its end, so that it is known.
+fn is_unneeded(tx: &Tx<'_>, job: &JobRow) -> Result<bool, StoreError> {
+    let Some(row) = job.order.map(|id| tx.order(id)).transpose()?.flatten() else {
+        return Ok(false);
+    };
+    let over = row.phase == OrderPhase::Cancelled || row.sale_key.is_some();
+    Ok(over && !tx.has_effects(job.id)?)
+}
+
+/// What a customer is made of: the consumer of the one order that has it for itself, or the retailer.
 fn customer(tx: &Tx<'_>, desk: &Desk, job: &JobRow, order: &Order) -> Result<Delivery, StoreError> {
+    let (code, address, links) = if job.order.is_some() {
+        (job.key.clone(), consumer(tx, job, order)?, Vec::new())
+    } else {
+        let links = tx.links_between(job.from, Entity::Retailer, &job.key, job.to)?;
+        (order.retailer.clone(), retailer(order), links)
+    };
+    Ok(Delivery {
+        document: Document {
+            key: code.clone(),
+            revision: "1".to_owned(),
+            occurred_at: job.created_at,
+            body: Body::Customer(Customer {
+                code,
+                address,
+                extras: Vec::new(),
+            }),
+        },
+        origin: None,
+        links,
+        settings: delivery_settings(tx, desk, job.to, &order.retailer)?,
+    })
+}
+
+/// Where an order ships to, with the country that such orders are in where it names none.
+fn consumer(tx: &Tx<'_>, job: &JobRow, order: &Order) -> Result<Address, StoreError> {
+    let mut address = order.ship_to.clone();
+    if address.country.is_none() {
+        let values = tx.effective(Some(job.from), Some(&order.retailer))?;
+        let defaults = settings::agent_settings();
+        address.country = settings::value(&values, COUNTRY, &defaults).map(str::to_owned);
+    }
+    Ok(address)
+}
+
+/// A retailer's name, and the bill-to address of the order that needs it first.
+fn retailer(order: &Order) -> Address {
     let address = order.bill_to.clone().unwrap_or_else(|| Address {
         name: order.retailer_name.clone(),
         company: Some(order.retailer_name.clone()),
@@ -252,24 +331,9 @@ fn customer(tx: &Tx<'_>, desk: &Desk, job: &JobRow, order: &Order) -> Result<Del
     } else {
         order.retailer_name.clone()
     };
-    let address = Address {
+    Address {
         name: name.clone(),
         company: Some(name),
         ..address
-    };
-    Ok(Delivery {
-        document: Document {
-            key: order.retailer.clone(),
-            revision: "1".to_owned(),
-            occurred_at: job.created_at,
-            body: Body::Customer(Customer {
-                code: order.retailer.clone(),
-                address,
-                extras: Vec::new(),
-            }),
-        },
-        origin: None,
-        links: tx.links_between(job.from, Entity::Retailer, &job.key, job.to)?,
-        settings: delivery_settings(tx, desk, job.to, &order.retailer)?,
-    })
+    }
 }

@@ -42,11 +42,11 @@ pub(crate) fn short(verdict: &Verdict) -> &'static str {
     }
 }
 
-fn customer_gap(retailer: &str) -> Gap {
-    Gap {
-        table: crosswalk::CUSTOMERS.to_owned(),
-        retailer: Some(retailer.to_owned()),
-        value: retailer.to_owned(),
+/// The cell that the orders wait for which a customer is made for.
+fn customer_gap(job: &JobRow, order: Option<&OrderRow>) -> Gap {
+    match order {
+        Some(row) => crosswalk::order_gap(&row.retailer, &row.key),
+        None => crosswalk::retailer_gap(&job.key),
     }
 }
 
@@ -187,7 +187,9 @@ impl Judge {
             (Work::Push(Entity::Order), Some(row)) => {
                 self.sale_created(tx, desk, job, row, receipt, &title)
             }
-            (Work::Push(Entity::Customer), _) => self.customer_created(tx, job, receipt),
+            (Work::Push(Entity::Customer), row) => {
+                self.customer_created(tx, job, row.as_ref(), receipt, &title)
+            }
             (Work::Push(Entity::Shipment), Some(row)) => {
                 shipment::verdict::done(tx, desk, job, &row, receipt, self.now)
             }
@@ -266,6 +268,7 @@ impl Judge {
         let text = format!("{how} in {title} as sale {number}.{total}");
         order::note(tx, row.id, self.now, NoteKind::Info, "doc", &text, None)?;
         cancel::retailer::sold(tx, &row, self.now)?;
+        self.customer_unneeded(tx, &row)?;
         let tells = desk
             .slots
             .get(&job.from)
@@ -278,6 +281,17 @@ impl Judge {
             .any(|j| j.work == Work::Push(Entity::Order) && !j.state.is_done());
         if tells && !open {
             self.tell_delivered(tx, job, &row)?;
+        }
+        Ok(())
+    }
+
+    /// The sale has a customer, by hand or of its retailer: one that waits to be made for this order alone is not made.
+    fn customer_unneeded(&self, tx: &mut Tx<'_>, row: &OrderRow) -> Result<(), StoreError> {
+        for job in tx.jobs_of_order(row.id)? {
+            let waits = !job.state.is_done() && !job.state.holds_lane();
+            if waits && job.work == Work::Push(Entity::Customer) {
+                tx.set_state(job.id, JobState::Done(Ending::Withdrawn), self.now)?;
+            }
         }
         Ok(())
     }
@@ -310,8 +324,39 @@ impl Judge {
         Ok(())
     }
 
-    /// The customer's key fills the cell that the orders of its retailer wait for.
+    /// A retailer's customer fills the cell that its orders wait for; that of one order is linked to it, since a cell for
+    /// each order would bury the others.
     fn customer_created(
+        &self,
+        tx: &mut Tx<'_>,
+        job: &JobRow,
+        order: Option<&OrderRow>,
+        receipt: &Receipt,
+        title: &str,
+    ) -> Result<(), StoreError> {
+        if let Some(row) = order {
+            let customer = Entity::Customer;
+            tx.link(job.from, customer, &row.key, job.to, customer, &receipt.key)?;
+            let how = if receipt.duplicate {
+                "found"
+            } else {
+                "created"
+            };
+            let text = format!("Contact {} of its consumer {how} in {title}.", receipt.key);
+            order::note(tx, row.id, self.now, NoteKind::Info, "person", &text, None)?;
+        } else {
+            self.customer_of_retailer(tx, job, receipt)?;
+        }
+        let gap = customer_gap(job, order);
+        for released in tx.release_gap(job.from, job.to, &gap, self.now)? {
+            if let Some(order) = tx.job(released)?.and_then(|j| j.order) {
+                order::refresh(tx, order, self.now)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn customer_of_retailer(
         &self,
         tx: &mut Tx<'_>,
         job: &JobRow,
@@ -341,12 +386,6 @@ impl Judge {
                 self.now,
             )?;
         }
-        let gap = customer_gap(retailer);
-        for released in tx.release_gap(job.from, job.to, &gap, self.now)? {
-            if let Some(order) = tx.job(released)?.and_then(|j| j.order) {
-                order::refresh(tx, order, self.now)?;
-            }
-        }
         Ok(())
     }
 
@@ -357,6 +396,7 @@ impl Judge {
         job: &JobRow,
         failure: &Failure,
     ) -> Result<(), StoreError> {
+        let is_customer = job.work == Work::Push(Entity::Customer);
         let state = match failure {
             // The question was not answered; the write itself stands as it is.
             Failure::Retry(after) if matches!(job.state, JobState::Pending { .. }) => {
@@ -388,8 +428,8 @@ impl Judge {
             Failure::Rejected(problem) => JobState::Parked(Reason::Problem(problem.clone())),
             Failure::InDoubt(problem) => JobState::Parked(Reason::InDoubt(problem.clone())),
             Failure::Unmapped(gaps) => JobState::Parked(Reason::Gaps(gaps.clone())),
-            // A customer has no order that could have been cancelled: a person must look.
-            Failure::Withdrawn(problem) if job.order.is_none() => {
+            // No customer can have been cancelled: a person must look.
+            Failure::Withdrawn(problem) if is_customer || job.order.is_none() => {
                 JobState::Parked(Reason::Problem(problem.clone()))
             }
             Failure::Withdrawn(problem) => return self.withdrawn(tx, desk, job, &problem.message),
@@ -419,7 +459,7 @@ impl Judge {
             order::note(tx, order, self.now, NoteKind::You, "you", &text, None)?;
         }
         tx.set_state(job.id, state, self.now)?;
-        if parks && job.work == Work::Push(Entity::Customer) {
+        if parks && is_customer {
             self.customer_parked(tx, job)?;
         }
         Ok(())
@@ -428,7 +468,8 @@ impl Judge {
     /// Nobody fills the customer's cell by itself any more: the orders that wait for it wait for a person, who may fill
     /// it by hand as well.
     fn customer_parked(&self, tx: &mut Tx<'_>, job: &JobRow) -> Result<(), StoreError> {
-        let gap = customer_gap(&job.key);
+        let order = job.order.map(|id| tx.order(id)).transpose()?.flatten();
+        let gap = customer_gap(job, order.as_ref());
         for id in tx.gap_jobs(job.from, job.to, &gap)? {
             let Some(blocked) = tx.job(id)? else { continue };
             if !matches!(blocked.state, JobState::Blocked(_)) {

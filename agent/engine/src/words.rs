@@ -17,6 +17,9 @@ pub(crate) fn confirmed(title: &str, receipt: &Receipt) -> String {
 
 /// "Item not matched: `AB-12`".
 pub(crate) fn gap_title(gap: &Gap) -> String {
+    if let Some(order) = crosswalk::order_of(gap) {
+        return format!("Consumer has no contact yet: order {order}");
+    }
     match gap.table.as_str() {
         crosswalk::ITEMS => format!("Item not matched: {}", gap.value),
         crosswalk::CUSTOMERS => format!("Retailer has no customer yet: {}", gap.value),
@@ -37,7 +40,10 @@ pub(crate) fn gap_field(gap: &Gap, target: &str) -> String {
         crosswalk::CANCEL_CODES => "reason code",
         _ => "value",
     };
-    format!("{target} {what} for {}", gap.value)
+    match crosswalk::order_of(gap) {
+        Some(order) => format!("{target} {what} for order {order}"),
+        None => format!("{target} {what} for {}", gap.value),
+    }
 }
 
 /// Why an order waits, in one sentence.

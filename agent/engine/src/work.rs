@@ -19,6 +19,7 @@ use waybill_host::ports::EffectScope;
 use waybill_model::billing;
 use waybill_model::contract::{Delivery, Failure, Gap, Problem, Verdict};
 use waybill_model::crash;
+use waybill_model::crosswalk;
 use waybill_model::document::{Body, Entity, LineQuantity};
 use waybill_model::ids::{BatchId, ConnectionId, Generation, JobId, Millis};
 use waybill_model::job::{Ending, JobState, Priority, Reason, Work};
@@ -336,7 +337,8 @@ fn need_customer(tx: &mut Tx<'_>, job: &JobRow, gap: Gap, now: Millis) -> Result
             to: job.to,
             entity: Entity::Customer,
             key: gap.value.clone(),
-            order: None,
+            // That of all of a retailer's orders is none's.
+            order: crosswalk::order_of(&gap).and(job.order),
             lane: format!("customer:{}", gap.value),
             document: job.document,
             state: JobState::Ready,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// Table: line's item id -> key of the item. Manual cells win over automatic matches.
 pub const ITEMS: &str = "items";
-/// Table: retailer -> key of the contact.
+/// Table: retailer -> key of the contact; of an order with a customer of its own, [`order_gap`] says the value.
 pub const CUSTOMERS: &str = "customers";
 /// Table: the order's service code (or `carrier|method`) -> key of the shipping method.
 pub const SHIPPING_METHODS: &str = "shipping-methods";
@@ -49,6 +49,35 @@ pub trait Tables {
     fn cell(&self, table: &str, retailer: &str, value: &str) -> Option<String>;
     /// The receiving system's items whose identifier of that kind has that value.
     fn items(&self, kind: &str, value: &str) -> Match;
+    /// The customer of the order with that key, or what is missing: its retailer's, unless each order has its own.
+    fn customer(&self, _order: &str, retailer: &str) -> Result<String, Gap> {
+        self.cell(CUSTOMERS, retailer, retailer)
+            .ok_or_else(|| retailer_gap(retailer))
+    }
+}
+
+/// The cell of a retailer's customer.
+pub fn retailer_gap(retailer: &str) -> Gap {
+    Gap {
+        table: CUSTOMERS.to_owned(),
+        retailer: Some(retailer.to_owned()),
+        value: retailer.to_owned(),
+    }
+}
+
+/// The cell of the customer that one order has for itself: its value names retailer and order, so that it is no other's.
+pub fn order_gap(retailer: &str, order: &str) -> Gap {
+    Gap {
+        value: format!("{retailer}/{order}"),
+        ..retailer_gap(retailer)
+    }
+}
+
+/// The key of the order whose own customer this cell is of; `None`: of its retailer, or of another table.
+pub fn order_of(gap: &Gap) -> Option<&str> {
+    let retailer = gap.retailer.as_deref()?;
+    let own = gap.value.strip_prefix(retailer)?.strip_prefix('/');
+    own.filter(|_| gap.table == CUSTOMERS)
 }
 
 /// An order in the receiving system's codes. Made by [`translate`] alone.
@@ -112,9 +141,12 @@ pub fn translate(
         value: value.to_owned(),
     };
 
-    order.customer = tables.cell(CUSTOMERS, &retailer, &retailer);
-    if order.customer.is_none() {
-        gaps.push(gap(CUSTOMERS, &retailer));
+    match tables.customer(&document.key, &retailer) {
+        Ok(key) => order.customer = Some(key),
+        Err(missing) => {
+            order.customer = None;
+            gaps.push(missing);
+        }
     }
     if let Some(code) = order.shipping_method.as_ref().and_then(method_value) {
         match lookup(SHIPPING_METHODS, &code) {

@@ -16,6 +16,10 @@ pub const TARGET_ID: &str = "items.target-id";
 pub const TEST_ORDERS: &str = "orders.test-orders";
 /// Key of the setting: how a retailer gets its customer.
 pub const CUSTOMERS: &str = "customers.mode";
+/// Value of [`CUSTOMERS`]: a retailer's customer is created with the first sale that needs it.
+pub const CUSTOMER_PER_RETAILER: &str = "create";
+/// Value of [`CUSTOMERS`]: each order has a customer of its own, made of its consumer.
+pub const CUSTOMER_PER_ORDER: &str = "order";
 /// Key of the setting: how long settles are gathered, in seconds.
 pub const GATHER: &str = "gather-secs";
 /// Key of the setting: upper bound of the first wait before a retry, in seconds.
@@ -313,11 +317,15 @@ fn order_settings() -> Vec<Setting> {
         setting(
             CUSTOMERS,
             "Customer of a new sale",
-            "One contact per retailer: created by itself, or matched by you.",
-            Some("create"),
+            "One contact per retailer: created by itself, or matched by you. Or one for each order, made of its consumer: name, address, phone and e-mail that it ships to. That takes a few calls more per order.",
+            Some(CUSTOMER_PER_RETAILER),
             Field::OneOf(vec![
-                choice("create", "Create one contact per retailer"),
+                choice(CUSTOMER_PER_RETAILER, "Create one contact per retailer"),
                 choice("map", "I match retailers to contacts"),
+                choice(
+                    CUSTOMER_PER_ORDER,
+                    "Create a contact of the consumer per order",
+                ),
             ]),
         ),
         setting(

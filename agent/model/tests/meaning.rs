@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use waybill_model::contract::Gap;
 use waybill_model::crosswalk::{
     ANY, CUSTOMERS, ITEMS, IdFields, MAPPED, Match, SHIPPING_METHODS, Tables, Untranslated,
-    WAREHOUSES, method_value, translate,
+    WAREHOUSES, method_value, order_gap, order_of, retailer_gap, translate,
 };
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{
@@ -341,6 +341,14 @@ proptest! {
         prop_assert_eq!(back, decimal);
         prop_assert_eq!(back.normal().to_string(), decimal.normal().to_string());
         prop_assert_eq!(decimal.fixed(2).parse::<Decimal>().unwrap(), decimal);
+    }
+
+    #[test]
+    fn the_cell_of_an_orders_own_customer_is_no_retailers(retailer in "[a-zA-Z0-9/ ]{0,8}", order in "[a-zA-Z0-9/ ]{0,8}") {
+        let own = order_gap(&retailer, &order);
+        prop_assert_eq!(order_of(&own), Some(&*order));
+        let retailers = retailer_gap(&retailer);
+        prop_assert_eq!(order_of(&retailers), None);
     }
 
     #[test]

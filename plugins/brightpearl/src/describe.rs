@@ -268,7 +268,7 @@ fn settings() -> Vec<Setting> {
             CUSTOMERS,
             "customer-prefix",
             "Account reference of new contacts",
-            "Contacts made for a retailer get this and the retailer's code as their account reference; that is how they are found again.",
+            "Contacts made for a retailer get this and the retailer's code as their account reference, those of a consumer the order's id behind both; that is how they are found again.",
             Field::Text,
         )
     });

@@ -5,9 +5,9 @@
 use crate::api::Api;
 use crate::wire::contact;
 use crate::wire::envelope::unescape;
-use crate::wire::ids::{encode, id_set};
+use crate::wire::ids::{encode, id_set, stamp};
 use crate::wire::lists;
-use crate::wire::search::Search;
+use crate::wire::search::{Row, Search};
 use std::collections::BTreeMap;
 use waybill_sdk::log::Level;
 use waybill_sdk::types::Failure;
@@ -25,6 +25,12 @@ pub enum Found {
 
 /// Most ids of one contact GET.
 const CONTACTS: usize = 200;
+
+/// Most pages of contacts that are looked through for one.
+const PAGES: usize = 4;
+
+/// A search may take a moment in another time zone than it was meant.
+const A_DAY: i64 = 86_400_000;
 
 /// The sale with that external reference.
 pub fn sale(api: &Api<'_>, external_ref: &str) -> Result<Found, Failure> {
@@ -136,7 +142,7 @@ fn exact(api: &Api<'_>, path: &str, id: &str, column: &str, value: &str) -> Resu
     let Some(search) = asked(api, path)? else {
         return Ok(Found::Unclear);
     };
-    let text = |row: crate::wire::search::Row<'_>| row.text(column).unwrap_or_default();
+    let text = |row: Row<'_>| row.text(column).unwrap_or_default();
     let mut ours: Vec<i64> = search
         .rows()
         .filter(|row| text(*row) == value)
@@ -163,7 +169,7 @@ fn exact(api: &Api<'_>, path: &str, id: &str, column: &str, value: &str) -> Resu
 }
 
 /// The contact with that account reference: among `known` ids first, then among those of that company.
-pub fn customer(
+pub fn firm(
     api: &Api<'_>,
     company: &str,
     reference: &str,
@@ -178,30 +184,92 @@ pub fn customer(
             return Ok(Found::Record(contact.id));
         }
     }
-    let path = format!(
-        "/contact-service/contact-search?exactCompanyName={}&columns=contactId,companyName",
-        encode(company)
-    );
-    let Some(search) = asked(api, &path)? else {
+    let company = company.trim();
+    let filter = format!("exactCompanyName={}", encode(company));
+    let same = |row: Row<'_>| {
+        let theirs = row.text("companyName");
+        theirs.is_none_or(|name| unescape(&name).to_lowercase() == company.to_lowercase())
+    };
+    listed(api, &filter, "contactId,companyName", same, reference)
+}
+
+/// The contact of a person with that account reference, among those of that name. Where it is not among them it may still
+/// be there: how this search takes a name apart is not known of every name.
+pub fn person(
+    api: &Api<'_>,
+    (first, last): (&str, &str),
+    reference: &str,
+) -> Result<Found, Failure> {
+    let filter = format!("firstName={}&lastName={}", encode(first), encode(last));
+    let names = |row: Row<'_>| {
+        let same = |column: &str, name: &str| {
+            let theirs = unescape(&row.text(column).unwrap_or_default()).to_lowercase();
+            let name = name.to_lowercase();
+            name.split_whitespace().all(|word| theirs.contains(word))
+        };
+        same("firstName", first) && same("lastName", last)
+    };
+    listed(
+        api,
+        &filter,
+        "contactId,firstName,lastName",
+        names,
+        reference,
+    )
+}
+
+/// The contact with that account reference, among all that were made since then.
+pub fn made_since(api: &Api<'_>, since: i64, reference: &str) -> Result<Found, Failure> {
+    let Some(from) = stamp(since) else {
         return Ok(Found::Unclear);
     };
-    let same = |name: Option<String>| {
-        name.is_none_or(|n| unescape(&n).to_lowercase() == company.trim().to_lowercase())
+    let filter = format!("createdOn={}", encode(&format!("{from}/")));
+    let is_since = |row: Row<'_>| {
+        let made = row.instant("createdOn");
+        made.is_none_or(|made| made > since - A_DAY)
     };
-    let ids: Vec<i64> = search
-        .rows()
-        .filter(|row| same(row.text("companyName")))
-        .filter_map(|row| row.whole("contactId"))
-        .collect();
-    let ours = contacts(api, &ids)?
-        .into_iter()
-        .filter(|c| c.account_reference.as_deref() == Some(reference))
-        .map(|c| c.id)
-        .min();
-    Ok(match ours {
-        Some(id) => Found::Record(id),
-        None if search.rows().all(|row| same(row.text("companyName"))) => Found::Absent,
-        None => Found::Unclear,
+    listed(api, &filter, "contactId,createdOn", is_since, reference)
+}
+
+/// The contact with that account reference among those that a filter leaves, newest first: what is looked for was made just
+/// now. `fits` says of a row whether it can have passed the filter.
+fn listed(
+    api: &Api<'_>,
+    filter: &str,
+    columns: &str,
+    fits: impl Fn(Row<'_>) -> bool,
+    reference: &str,
+) -> Result<Found, Failure> {
+    let mut first = Some(1);
+    for _ in 0..PAGES {
+        let Some(from) = first else {
+            return Ok(Found::Absent);
+        };
+        let path = format!(
+            "/contact-service/contact-search?{filter}&columns={columns}&sort=contactId.DESC&pageSize={PAGE}&firstResult={from}"
+        );
+        let Some(search) = asked(api, &path)? else {
+            return Ok(Found::Unclear);
+        };
+        let fitting = search.rows().filter(|row| fits(*row));
+        let ids: Vec<i64> = fitting.filter_map(|row| row.whole("contactId")).collect();
+        let ours = contacts(api, &ids)?
+            .into_iter()
+            .filter(|c| c.account_reference.as_deref() == Some(reference))
+            .map(|c| c.id)
+            .min();
+        if let Some(id) = ours {
+            return Ok(Found::Record(id));
+        }
+        if !search.rows().all(&fits) {
+            return Ok(Found::Unclear);
+        }
+        first = search.next(from, PAGE);
+    }
+    Ok(if first.is_none() {
+        Found::Absent
+    } else {
+        Found::Unclear
     })
 }
 

@@ -1,5 +1,5 @@
-//! Owns making one contact per retailer exactly once: an address, then the contact that uses it. Our contacts are found
-//! again by their account reference. Must not know what the retailer buys.
+//! Owns making one contact exactly once, of a retailer or of the consumer of one order: an address, then the contact that
+//! uses it. Our contacts are found again by their account reference. Must not know what is bought.
 
 use crate::address;
 use crate::api::{self, Api, Sent};
@@ -27,7 +27,10 @@ const NAME: usize = 32;
 /// How often a contact that was made, but is not shown, is looked up before a person must.
 const PATIENCE: u32 = 5;
 
-/// One retailer.
+/// How long before it was asked for a contact may have been made, by a clock that differs from ours.
+const CLOCKS_MS: i64 = 15 * 60_000;
+
+/// One retailer, or one consumer.
 pub fn push(api: &Api<'_>, member: &Member<'_>, customer: &Customer) -> Verdict {
     let code = customer.code.trim();
     if code.is_empty() {
@@ -39,10 +42,13 @@ pub fn push(api: &Api<'_>, member: &Member<'_>, customer: &Customer) -> Verdict 
     }
     let prefix = member.settings.get("customer-prefix").unwrap_or_default();
     let reference = format!("{prefix}{code}");
+    let firm = firm(customer);
+    let person = person(customer, firm);
     let case = Case {
         api,
         member,
-        name: company(customer),
+        firm,
+        person,
         doubt: Doubt::of(api, &reference, member.settings, false),
         reference,
     };
@@ -53,7 +59,8 @@ pub fn push(api: &Api<'_>, member: &Member<'_>, customer: &Customer) -> Verdict 
         .filter_map(|l| l.key.parse().ok())
         .collect();
     // Before the first contact is made, too: a machine that was set up anew must not make a second one.
-    if let Found::Record(id) = case.find(&known)? {
+    if let Found::Record(id) = case.find_named(&known)? {
+        case.doubt.settle();
         return adopted(id);
     }
     let mut countryless = None;
@@ -72,7 +79,7 @@ pub fn push(api: &Api<'_>, member: &Member<'_>, customer: &Customer) -> Verdict 
     let Some(address) = case.make_address(&fitted.address)? else {
         return Ok(Outcome::Recorded);
     };
-    let contact = case.contact(customer, &fitted.address, address);
+    let contact = case.contact(&fitted.address, address);
     let verdict = case.send(&contact, effect(CONTACT, [member.index]));
     if verdict.is_ok() {
         case.doubt.settle();
@@ -80,33 +87,69 @@ pub fn push(api: &Api<'_>, member: &Member<'_>, customer: &Customer) -> Verdict 
     verdict
 }
 
-/// What the firm is called.
-fn company(customer: &Customer) -> String {
+/// What the firm is called; `None`: it is a person's own contact.
+fn firm(customer: &Customer) -> Option<&str> {
     let company = customer.address.company.as_deref().unwrap_or_default();
-    [company, &customer.address.name, &customer.code]
+    let unnamed = customer.address.name.trim().is_empty();
+    let code = if unnamed { customer.code.as_str() } else { "" };
+    [company, code]
         .into_iter()
         .map(str::trim)
         .find(|text| !text.is_empty())
-        .unwrap_or_default()
-        .to_owned()
+}
+
+/// First and last name: of whoever is named beside the firm, else the firm and its code. Both must be filled.
+fn person<'a>(customer: &'a Customer, firm: Option<&'a str>) -> (&'a str, &'a str) {
+    let attention = customer.address.attention.as_deref().unwrap_or_default();
+    let name = customer.address.name.trim();
+    let beside = Some(name).filter(|name| firm != Some(*name));
+    let named = match firm {
+        // Who a consumer's parcel is for is in its address.
+        None => name,
+        Some(_) => [attention.trim(), beside.unwrap_or_default()]
+            .into_iter()
+            .find(|text| !text.is_empty())
+            .unwrap_or_default(),
+    };
+    let (first, last) = match named.split_once(char::is_whitespace) {
+        Some((first, last)) => (first, last),
+        None if named.is_empty() => (firm.unwrap_or_default(), customer.code.as_str()),
+        None => (named, customer.code.as_str()),
+    };
+    (address::fit(first, NAME), address::fit(last, NAME))
 }
 
 struct Case<'a> {
     api: &'a Api<'a>,
     member: &'a Member<'a>,
-    name: String,
+    firm: Option<&'a str>,
+    person: (&'a str, &'a str),
     reference: String,
     doubt: Doubt<'a>,
 }
 
 impl Case<'_> {
-    fn find(&self, known: &[i64]) -> Result<Found, Failure> {
-        lookup::customer(self.api, &self.name, &self.reference, known)
+    /// By its name, before anything is sent.
+    fn find_named(&self, known: &[i64]) -> Result<Found, Failure> {
+        match self.firm {
+            Some(name) => lookup::firm(self.api, name, &self.reference, known),
+            None => lookup::person(self.api, self.person, &self.reference),
+        }
+    }
+
+    /// After it was sent. A firm's name is searched as it is written; a person's is not, so that of a person all contacts
+    /// count that were made since it was asked for.
+    fn find(&self) -> Result<Found, Failure> {
+        if let Some(name) = self.firm {
+            return lookup::firm(self.api, name, &self.reference, &[]);
+        }
+        let asked = self.member.document.occurred_at;
+        lookup::made_since(self.api, asked - CLOCKS_MS, &self.reference)
     }
 
     /// The id of the address; `None` in practice mode.
     fn make_address(&self, address: &Address<'_>) -> Result<Option<i64>, Failure> {
-        let body = address::postal(address, &self.name);
+        let body = address::postal(address, self.firm.unwrap_or(self.person.1));
         let path = "/contact-service/postal-address";
         let mut step = effect(ADDRESS, [self.member.index]);
         let mut sent = self.api.create(path, &body, &step)?;
@@ -122,24 +165,23 @@ impl Case<'_> {
             Sent::Doubt(_) => Err(Failure::Retry(None)),
             Sent::Lost(failure) => Err(failure),
             Sent::Refused(status, list) => Err(Failure::Rejected(api::refusal(status, &list))),
+            // It belongs to nobody: another is made.
+            Sent::Unread(_) if self.member.attempt <= PATIENCE => {
+                self.api.host.retract(ADDRESS, &[self.member.index]);
+                Err(Failure::Retry(None))
+            }
             Sent::Unread(_) => Err(Failure::Rejected(Problem::new(
                 "unreadable-answer",
                 "Brightpearl made an address but did not say its number.",
-                "Match this retailer to a contact by hand.",
+                "Make the contact in Brightpearl and fill it in by hand.",
             ))),
         }
     }
 
-    fn contact(&self, customer: &Customer, address: &Address<'_>, id: i64) -> Contact {
-        let person = customer.address.attention.as_deref().unwrap_or_default();
-        let (first, last) = match person.trim().split_once(char::is_whitespace) {
-            Some((first, last)) => (first, last),
-            None if person.trim().is_empty() => (self.name.as_str(), customer.code.as_str()),
-            None => (person, customer.code.as_str()),
-        };
+    fn contact(&self, address: &Address<'_>, id: i64) -> Contact {
         Contact {
-            first_name: address::fit(first, NAME).to_owned(),
-            last_name: address::fit(last, NAME).to_owned(),
+            first_name: self.person.0.to_owned(),
+            last_name: self.person.1.to_owned(),
             post_address_ids: AddressIds::all(id),
             communication: Communication {
                 emails: address.email.map(|email| Emails {
@@ -157,9 +199,9 @@ impl Case<'_> {
                     account_reference: self.reference.clone(),
                 },
             },
-            organisation: Organisation {
-                name: self.name.clone(),
-            },
+            organisation: self.firm.map(|name| Organisation {
+                name: name.to_owned(),
+            }),
         }
     }
 
@@ -169,7 +211,7 @@ impl Case<'_> {
             Sent::Created(id) => made(id),
             Sent::Practice => Ok(Outcome::Recorded),
             Sent::Refused(status, list) => Err(Failure::Rejected(api::refusal(status, &list))),
-            Sent::Unread(_) => match self.find(&[])? {
+            Sent::Unread(_) => match self.find()? {
                 Found::Record(id) => adopted(id),
                 Found::Absent if self.member.attempt <= PATIENCE => {
                     Err(Failure::Retry(self.doubt.wait_secs(0)))
@@ -180,7 +222,7 @@ impl Case<'_> {
                 self.doubt.note(0);
                 Err(failure)
             }
-            Sent::Doubt(age_ms) => match self.find(&[])? {
+            Sent::Doubt(age_ms) => match self.find()? {
                 Found::Record(id) => adopted(id),
                 Found::Unclear => Err(unclear("This contact", &self.reference)),
                 Found::Absent => match self.doubt.wait_secs(age_ms) {

@@ -1,7 +1,7 @@
 //! Owns the calls that must not happen twice: each has its effect, and the connection is cut before the answer. Afterwards
 //! the effect must be there once. Must not know how the agent finds that out.
 
-use crate::rounds::Rounds;
+use crate::rounds::{CONSUMERS, Rounds};
 use anyhow::ensure;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -19,7 +19,13 @@ pub(crate) struct Cut {
 }
 
 /// All of them.
-pub(crate) const CUTS: [Cut; 12] = [
+pub(crate) const CUTS: [Cut; 13] = [
+    Cut {
+        name: "contact",
+        endpoint: "POST /contact-service/contact",
+        at_network: false,
+        orders: 6,
+    },
     Cut {
         name: "create sale",
         endpoint: "POST /order-service/sales-order",
@@ -196,6 +202,42 @@ impl Rounds {
                 sale["id"]
             );
         }
+        Ok(())
+    }
+
+    /// Every contact of the agent is there once, and each sale for a retailer of [`CONSUMERS`] has that of its own order.
+    pub(crate) async fn contacts_once(&self) -> anyhow::Result<()> {
+        let truth = self.house.erp.truth().await?;
+        let mut made: BTreeMap<&str, &Value> = BTreeMap::new();
+        for contact in truth["contacts"].as_array().into_iter().flatten() {
+            let reference = contact["accountReference"].as_str().unwrap_or_default();
+            let double = !reference.is_empty() && made.insert(reference, &contact["id"]).is_some();
+            ensure!(!double, "contact {reference} is there twice");
+        }
+        let network = self.house.network.truth().await?;
+        let mut orders: BTreeMap<String, &str> = BTreeMap::new();
+        for order in network["orders"].as_array().into_iter().flatten() {
+            let retailer = order["retailerId"].as_str().unwrap_or_default();
+            let id = order["dscoOrderId"].as_str().unwrap_or_default();
+            orders.insert(format!("wb-{id}"), retailer);
+        }
+        let mut own = 0;
+        for sale in truth["orders"].as_array().into_iter().flatten() {
+            let reference = sale["externalRef"].as_str().unwrap_or_default();
+            let Some(retailer) = orders.get(reference).filter(|r| CONSUMERS.contains(r)) else {
+                continue;
+            };
+            let order = reference.trim_start_matches("wb-");
+            let contact = made.get(format!("WAYBILL-{retailer}/{order}").as_str());
+            ensure!(
+                contact == Some(&&sale["customerId"]),
+                "sale {} has customer {}, and not {contact:?}",
+                sale["id"],
+                sale["customerId"]
+            );
+            own += 1;
+        }
+        ensure!(own > 0, "no sale has a contact of its own");
         Ok(())
     }
 

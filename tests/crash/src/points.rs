@@ -37,7 +37,8 @@ const BESIDE: [(&str, Beside); 8] = [
 
 /// Calls that must not happen twice, by the name of their step. Each has two points of its own: it was begun, and it was
 /// carried out, and nobody keeps the answer.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
+    "contact",
     "create-sale",
     "acknowledge",
     "acknowledge-number",

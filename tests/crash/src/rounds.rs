@@ -227,6 +227,7 @@ impl Rounds {
         let verdict = story::settle(&self.house, &self.place, &mut self.cast, &scene).await?;
         self.webhooks_once().await?;
         self.statuses_once().await?;
+        self.contacts_once().await?;
         agent.kill().await?;
         Ok(verdict)
     }
@@ -272,6 +273,9 @@ const INVOICES: [(&str, &str); 3] = [
     ("1000007003", "none"),
 ];
 
+/// Whose orders have a contact of the consumer each.
+pub(crate) const CONSUMERS: [&str; 1] = ["1000007002"];
+
 /// Everybody beside the agent, an accountant among them.
 fn billing() -> Cast {
     let mut cast = Cast::default();
@@ -285,6 +289,7 @@ fn scene<'a>(pace: &'a Pace, hooks: Option<&'a str>) -> Scene<'a> {
         hooks,
         stock: Some("3"),
         invoices: &INVOICES,
+        consumers: &CONSUMERS,
         // As many as the sandboxes take in a hurry: polls of every second would leave stock none of the published ones.
         network_calls: Some(100_000),
         ..Scene::of(pace)

@@ -18,12 +18,12 @@ pub(crate) fn judge(plan: Plan, world: &World, store: &Store) -> Vec<String> {
             .entry(sale.reference.as_str())
             .or_default()
             .push(sale.id);
-        if !world
-            .customers
-            .iter()
-            .any(|(id, _, _)| *id == sale.customer)
-        {
-            wrong.push(format!("sale {} has no customer", sale.id));
+        let mut customers = world.customers.iter();
+        let customer = customers.find(|(id, _, _)| *id == sale.customer);
+        let expected = whose(plan, &world, &sale.reference);
+        let code = customer.map(|(_, code, _)| code);
+        if code.is_none() || expected.is_some_and(|expected| Some(&expected) != code) {
+            wrong.push(format!("sale {} has customer {code:?}", sale.id));
         }
     }
     let codes: BTreeSet<&str> = world
@@ -33,7 +33,7 @@ pub(crate) fn judge(plan: Plan, world: &World, store: &Store) -> Vec<String> {
         .collect();
     if codes.len() != world.customers.len() {
         wrong.push(format!(
-            "{} customers for {} retailers",
+            "{} customers for {} retailers and orders",
             world.customers.len(),
             codes.len()
         ));
@@ -75,6 +75,17 @@ pub(crate) fn judge(plan: Plan, world: &World, store: &Store) -> Vec<String> {
         Err(error) => wrong.push(format!("store: {error}")),
     }
     wrong
+}
+
+/// The code of the customer that the sale of an order has: its retailer, or itself.
+fn whose(plan: Plan, world: &Outside, reference: &str) -> Option<String> {
+    let order = world.orders.get(reference.strip_prefix("order:")?)?;
+    let of_its_own = (0..plan.consumers).any(|n| order.retailer == format!("R{n}"));
+    Some(if of_its_own {
+        format!("{}/{}", order.retailer, order.key)
+    } else {
+        order.retailer.clone()
+    })
 }
 
 /// Nothing waits for a person because calls were short, nothing urgent was overtaken, and webhooks go to one address.

@@ -52,6 +52,8 @@ pub struct Plan {
     pub orders: u64,
     /// Who places them.
     pub retailers: u64,
+    /// So many of them have a contact of the consumer per order.
+    pub consumers: u64,
     /// Items of the ERP.
     pub items: usize,
     /// Faults per thousand calls.
@@ -92,6 +94,7 @@ impl Plan {
         seed: 0,
         orders: 30,
         retailers: 6,
+        consumers: 0,
         items: 20,
         faults: 60,
         crashes: 4,

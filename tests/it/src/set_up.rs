@@ -100,6 +100,9 @@ fn settings(plan: &Plan, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let retailer = format!("R{number}");
         let policy = crate::bills::policy(&retailer);
         set(Some(&retailer), "invoices.policy", policy)?;
+        if number < plan.consumers {
+            set(Some(&retailer), "customers.mode", "order")?;
+        }
         if waits_for_status(&retailer) {
             set(Some(&retailer), "shipments.trigger", "status")?;
             set(Some(&retailer), "shipments.statuses", "22")?;

@@ -351,6 +351,32 @@ fn sales_that_nobody_here_knows_are_said_and_left() {
 }
 
 #[test]
+fn a_second_sale_for_the_consumer_of_an_order_is_said() {
+    in_simulated_time(async {
+        let bench = Bench::start(Start {
+            settings: &[("customers.mode", "order"), ("compare-hour", "2")],
+            ..COMPARED
+        });
+        bench.send(listed("1", 1, |_| ()));
+        bench.pass(30).await;
+        let row = bench.order("1");
+        let links = bench
+            .store
+            .read(|rx| rx.links_between(NETWORK, Entity::Customer, "1", ERP));
+        let contact = links.unwrap().pop().expect("the order has a contact").key;
+        held(&bench.erp.older).extend([
+            sale(&row.sale_key.clone().unwrap(), "PO-1", &contact),
+            sale("9001", "BY PHONE", &contact),
+        ]);
+        let report = compare(&bench).await;
+        let texts: Vec<_> = report.lines.iter().map(|l| (l.finding, &*l.text)).collect();
+        let second = "Sale 9001 is for the consumer of order PO-1, whose sale it is not.";
+        assert_eq!(texts, [(Finding::Unknown, second)]);
+        bench.end().await;
+    });
+}
+
+#[test]
 fn a_listing_that_cannot_be_read_is_an_alarm_until_it_can() {
     in_simulated_time(async {
         let bench = Bench::start(COMPARED);

@@ -25,6 +25,8 @@ struct Rules {
     bills: bool,
     on_packing: bool,
     accepts: bool,
+    /// Its orders have a contact of their consumer each.
+    consumers: bool,
     fate: Fate,
 }
 
@@ -48,11 +50,13 @@ const FATES: [Fate; 6] = [
 ];
 
 fn rules() -> impl Strategy<Value = Rules> {
-    let drawn = (any::<bool>(), any::<bool>(), any::<bool>(), 0..FATES.len());
-    drawn.prop_map(|(bills, on_packing, accepts, fate)| Rules {
+    let either = any::<bool>;
+    let drawn = (either(), either(), either(), either(), 0..FATES.len());
+    drawn.prop_map(|(bills, on_packing, accepts, consumers, fate)| Rules {
         bills,
         on_packing,
         accepts,
+        consumers,
         fate: FATES[fate],
     })
 }
@@ -101,6 +105,7 @@ fn set(tx: &mut Tx<'_>, networks: &[(ConnectionId, Vec<Rules>)]) -> Result<(), S
                     "shipments.trigger",
                     either(rules.on_packing, "packed", "shipped"),
                 ),
+                ("customers.mode", either(rules.consumers, "order", "create")),
                 ("cancel.requests", either(rules.accepts, "accept", "ask")),
                 ("generic-codes", &mark(*network, retailer)),
             ] {
@@ -109,6 +114,16 @@ fn set(tx: &mut Tx<'_>, networks: &[(ConnectionId, Vec<Rules>)]) -> Result<(), S
         }
     }
     Ok(())
+}
+
+/// The name of the contact that a retailer's order is sold to.
+fn named(network: ConnectionId, retailer: usize, rules: Rules) -> String {
+    let whose = if rules.consumers {
+        "Consumer"
+    } else {
+        "Retailer"
+    };
+    format!("{whose} {}", mark(network, retailer))
 }
 
 /// What becomes of one order.
@@ -157,11 +172,10 @@ fn owner(
     };
     match &delivery.document.body {
         Body::Order(order) => order.number.strip_prefix("PO ").map(str::to_owned),
-        Body::Customer(customer) => customer
-            .address
-            .name
-            .strip_prefix("Retailer ")
-            .map(str::to_owned),
+        Body::Customer(customer) => {
+            let (_, mark) = customer.address.name.split_once(' ')?;
+            Some(mark.to_owned())
+        }
         Body::Shipment(shipment) => of_key(&shipment.order_key),
         Body::Invoice(invoice) => of_key(&invoice.order_key),
         Body::Cancellation(cancel) => of_key(&cancel.order_key),
@@ -247,6 +261,9 @@ async fn day(networks: Vec<(ConnectionId, Vec<Rules>)>, erp_of_b: ConnectionId) 
             let key = retailer.to_string();
             let sale = four.order(*network, &key).sale_key.unwrap_or_default();
             let what = format!("retailer {retailer} of {network}: {rules:?}");
+            let own = |body: &Body| matches!(body, Body::Customer(c) if c.address.name == named(*network, retailer, *rules));
+            let contacts = sold.iter().filter(|d| own(&d.document.body)).count();
+            assert_eq!(contacts, 1, "contacts, {what}");
             let ships =
                 rules.fate == Fate::Shipped || rules.fate == Fate::Packed && rules.on_packing;
             assert_eq!(count(&told, &key, shipment), is(ships), "shipments, {what}");

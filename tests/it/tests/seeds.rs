@@ -52,6 +52,22 @@ fn more_seeds_with_crashes_lose_and_double_nothing() {
     nothing_is_lost_or_doubled(125..150);
 }
 
+#[test]
+fn each_order_has_one_contact_of_its_consumer_wherever_calls_and_the_agent_die() {
+    let mut crashes = 0;
+    for seed in 150..162 {
+        let report = run(Plan {
+            seed,
+            consumers: 4,
+            ..Plan::SHORT
+        });
+        assert!(report.wrong.is_empty(), "seed {seed}: {:#?}", report.wrong);
+        assert!(report.sales > 10, "seed {seed}: {report:?}");
+        crashes += report.crashes;
+    }
+    assert!(crashes >= 36, "only {crashes} crashes took place");
+}
+
 /// Each of them was wrong or never ended once: an invoice, a shipment or a number of units lay in the way of a crash.
 #[test]
 fn days_that_were_wrong_once_stay_right() {

@@ -188,6 +188,15 @@ pub(super) fn sale(
         return Ok(Sale::Foreign);
     };
     for network in networks {
+        if let Some(row) = order_of_consumer(tx, erp, contact, network)? {
+            if is_about_to_be(tx, &row, erp)? {
+                return Ok(Sale::Ours);
+            }
+            let of = &row.number;
+            let text =
+                format!("Sale {key} is for the consumer of order {of}, whose sale it is not.");
+            return Ok(Sale::Unknown(Some(row.id), text));
+        }
         let retailers = tx.cells_with(network, erp, crosswalk::CUSTOMERS, contact)?;
         if let Some(code) = retailers.first() {
             let known = tx.latest_document(network, Entity::Retailer, code)?;
@@ -207,6 +216,23 @@ pub(super) fn sale(
         }
     }
     Ok(Sale::Foreign)
+}
+
+/// The order that has this customer for itself.
+fn order_of_consumer(
+    tx: &Tx<'_>,
+    erp: ConnectionId,
+    contact: &str,
+    network: ConnectionId,
+) -> Result<Option<OrderRow>, StoreError> {
+    for link in tx.links_between(erp, Entity::Customer, contact, network)? {
+        if link.entity == Entity::Customer
+            && let Some(row) = tx.order_by_key(network, &link.key)?
+        {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether an order's sale may be the listed one: its creation is under way or in doubt, or it was complete when first read,

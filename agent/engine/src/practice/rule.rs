@@ -43,7 +43,7 @@ pub(crate) fn is_on(
 
 /// The retailer that a job is for.
 pub(crate) fn retailer_of(rows: &dyn Read, job: &JobRow) -> Result<Option<String>, StoreError> {
-    if job.work == Work::Push(Entity::Customer) {
+    if job.work == Work::Push(Entity::Customer) && job.order.is_none() {
         return Ok(Some(job.key.clone()));
     }
     let order = job.order.map(|id| rows.order(id)).transpose()?.flatten();

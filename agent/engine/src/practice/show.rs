@@ -129,6 +129,7 @@ fn now(job: &JobRow, back: bool) -> &'static str {
         Work::Settle(Moment::Accepted) => "Not acknowledged",
         Work::Settle(Moment::Delivered) => "It does not know the sale's number",
         Work::Push(Entity::Order) => "No sale",
+        Work::Push(Entity::Customer) if job.order.is_some() => "No contact for this consumer",
         Work::Push(Entity::Customer) => "No contact for this retailer",
         Work::Push(Entity::Shipment) => "Not reported as shipped",
         Work::Push(Entity::Invoice) => "Not invoiced",

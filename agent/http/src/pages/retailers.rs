@@ -94,6 +94,7 @@ fn number(counted: Counted) -> String {
 fn row(view: &RetailerView) -> Row {
     let code = utf8_percent_encode(&view.code, NON_ALPHANUMERIC);
     let customer = match &view.customer {
+        _ if view.customer_per_order => "Its consumer, for each order".to_owned(),
         Some((key, name)) if name.is_empty() => format!("Contact {key}"),
         Some((key, name)) => format!("{name}, contact {key}"),
         None if view.customer_created => "Created with its first sale".to_owned(),

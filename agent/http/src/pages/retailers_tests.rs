@@ -30,6 +30,7 @@ fn view() -> RetailerView {
         late: 1,
         customer: Some(("204".to_owned(), "Fern Ltd".to_owned())),
         customer_created: true,
+        customer_per_order: false,
         own_settings: 1,
     }
 }
@@ -61,9 +62,16 @@ fn the_list_says_what_came_what_is_due_and_who_the_customer_is() {
         customer_created: false,
         ..new.clone()
     };
+    let consumers = RetailerView {
+        customer_per_order: true,
+        ..view()
+    };
     let page = RetailersPage {
         base: sample::base("/retailers", "Retailers"),
-        rows: [view(), new, unmatched].iter().map(row).collect(),
+        rows: [view(), new, unmatched, consumers]
+            .iter()
+            .map(row)
+            .collect(),
     };
     assert_says(
         &html(&page),
@@ -75,6 +83,7 @@ fn the_list_says_what_came_what_is_due_and_who_the_customer_is() {
             "Fern Ltd, contact 204",
             "Created with its first sale",
             "Not matched yet",
+            "Its consumer, for each order",
             "data-th=\"Own settings\">none</td>",
         ],
     );

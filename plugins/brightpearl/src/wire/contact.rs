@@ -46,8 +46,9 @@ pub struct Contact {
     pub relationship_to_account: Relationship,
     /// Whose reference it is.
     pub assignment: Assignment,
-    /// The firm.
-    pub organisation: Organisation,
+    /// The firm; a consumer has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organisation: Option<Organisation>,
 }
 
 /// One address in its three uses.

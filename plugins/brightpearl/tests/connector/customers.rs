@@ -14,8 +14,7 @@ use waybill_sdk::types::{Failure, Outcome, Receipt, Verdict};
 
 const ADDRESS: &str = "/contact-service/postal-address";
 const CONTACT: &str = "/contact-service/contact";
-const SEARCH: &str =
-    "/contact-service/contact-search?exactCompanyName=Retailer%20Inc&columns=contactId,companyName";
+const SEARCH: &str = "/contact-service/contact-search?exactCompanyName=Retailer%20Inc&columns=contactId,companyName&sort=contactId.DESC&pageSize=500&firstResult=1";
 
 fn retailer() -> Delivery {
     let mut address = order().ship_to;
@@ -194,6 +193,7 @@ fn long_names_fit_and_a_wrong_country_is_left_out() {
     let Body::Customer(customer) = &mut member.document.body else {
         panic!("a customer");
     };
+    long.clone_into(&mut customer.address.name);
     customer.address.company = Some(long.to_owned());
     customer.address.street.clear();
     customer.address.country = Some("Utopia".to_owned());

@@ -6,6 +6,8 @@ mod account;
 mod cancels;
 mod catalogue;
 #[cfg(test)]
+mod consumers;
+#[cfg(test)]
 mod customers;
 #[cfg(test)]
 mod invoices;

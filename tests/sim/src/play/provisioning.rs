@@ -73,6 +73,8 @@ pub struct Scene<'a> {
     pub stock: Option<&'a str>,
     /// Invoices are sent, as these retailers want them; empty: none are.
     pub invoices: &'a [(&'a str, &'a str)],
+    /// Of the retailers that want invoices: those whose orders have a contact of the consumer each.
+    pub consumers: &'a [&'a str],
 }
 
 /// How the retailers that trade want their invoices: all that the demonstration shows.
@@ -94,6 +96,7 @@ impl<'a> Scene<'a> {
             network_calls: None,
             stock: None,
             invoices: &[],
+            consumers: &[],
         }
     }
 }
@@ -260,9 +263,14 @@ fn wishes(scene: &Scene<'_>) -> String {
         text.push_str("[[route]]\nentity = \"invoice\"\nfrom = \"erp\"\nto = \"network\"\n\n");
     }
     for (retailer, policy) in scene.invoices {
+        let own = if scene.consumers.contains(retailer) {
+            ", \"customers.mode\" = \"order\""
+        } else {
+            ""
+        };
         let _infallible = write!(
             text,
-            "[[retailer]]\ncode = \"{retailer}\"\nsettings = {{ \"invoices.policy\" = \"{policy}\" }}\n\n"
+            "[[retailer]]\ncode = \"{retailer}\"\nsettings = {{ \"invoices.policy\" = \"{policy}\"{own} }}\n\n"
         );
     }
     text
