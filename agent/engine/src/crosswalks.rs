@@ -309,36 +309,43 @@ fn view(core: &Core, rx: &Rx, table: &str) -> Result<CrosswalkView, StoreError> 
     Ok(view)
 }
 
+/// What came of having a customer created.
+enum Created {
+    /// So many steps go on.
+    Released(u64),
+    /// Nobody knows the retailer.
+    Unknown,
+    /// It has one already: its key.
+    Has(String),
+}
+
 /// Has a retailer's customer created from now on, and lets the documents go on that wait for it: the first of them
-/// creates it. How many go on.
+/// creates it. Whether it may be is asked here, since somebody may have filled in a contact meanwhile.
 fn create(
     tx: &mut Tx<'_>,
+    desk: &Desk,
     (from, to): (ConnectionId, ConnectionId),
     retailer: &str,
     who: &str,
     now: Millis,
-) -> Result<u64, StoreError> {
+) -> Result<Created, StoreError> {
+    let place = (from, retailer.to_owned());
+    if !retailers::known(desk, tx)?.contains_key(&place) {
+        return Ok(Created::Unknown);
+    }
+    if let Some(key) = tx.cell(from, to, CUSTOMERS, retailer, retailer)? {
+        return Ok(Created::Has(key));
+    }
     let mut scope = Scope {
         connection: None,
         retailer: Some(retailer.to_owned()),
     };
-    tx.set_setting(
-        &scope,
-        settings::CUSTOMERS,
-        Some(CUSTOMER_PER_RETAILER),
-        who,
-        now,
-    )?;
+    let mode = Some(CUSTOMER_PER_RETAILER);
+    tx.set_setting(&scope, settings::CUSTOMERS, mode, who, now)?;
     if !is_mode(tx, from, retailer, CUSTOMER_PER_RETAILER)? {
         // The retailer has one at its network alone, which goes before.
         scope.connection = Some(from);
-        tx.set_setting(
-            &scope,
-            settings::CUSTOMERS,
-            Some(CUSTOMER_PER_RETAILER),
-            who,
-            now,
-        )?;
+        tx.set_setting(&scope, settings::CUSTOMERS, mode, who, now)?;
     }
     let work = Work::Push(Entity::Customer);
     if let Some(job) = tx.open_job(work, from, to, Entity::Customer, retailer)?
@@ -364,7 +371,7 @@ fn create(
     }
     let detail = format!("{retailer}; {released} waiting steps go on");
     tx.audit(who, "Creates customer", &detail, now)?;
-    Ok(released)
+    Ok(Created::Released(released))
 }
 
 /// Required values without a code, of one retailer or of all: what keeps its orders from going live.
@@ -454,7 +461,7 @@ impl Handle {
     /// No orders are routed, nobody knows that retailer, it has a customer, or the ERP's connector creates none.
     pub async fn create_customer(&self, retailer: &str, who: &str) -> Result<u64, CommandError> {
         let (from, to) = self.order_route()?;
-        let (retailer, who, now) = (retailer.to_owned(), who.to_owned(), self.now());
+        let (code, who, now) = (retailer.to_owned(), who.to_owned(), self.now());
         let desk = self.core.desk();
         if !translate::takes_customers(&desk, to) {
             return Err(CommandError::Refused(Problem::new(
@@ -463,32 +470,24 @@ impl Handle {
                 "Create the contact there and match it here.",
             )));
         }
-        let code = retailer.clone();
-        let (known, cell) = self
-            .read(move |core, rx| {
-                let known = retailers::known(&core.desk(), rx)?;
-                let known = known.contains_key(&(from, code.clone()));
-                Ok((known, rx.cell(from, to, CUSTOMERS, &code, &code)?))
-            })
+        crash::point("crosswalk.before-commit");
+        let created = self
+            .core
+            .store
+            .write(move |tx| create(tx, &desk, (from, to), &code, &who, now))
             .await?;
-        if !known {
-            return Err(CommandError::NotFound(format!("retailer `{retailer}`")));
-        }
-        if let Some(key) = cell {
-            return Err(CommandError::Refused(Problem::new(
+        crash::point("crosswalk.released");
+        match created {
+            Created::Released(released) => {
+                self.core.wake(Event::Changed);
+                Ok(released)
+            }
+            Created::Unknown => Err(CommandError::NotFound(format!("retailer `{retailer}`"))),
+            Created::Has(key) => Err(CommandError::Refused(Problem::new(
                 "has-customer",
                 format!("{retailer} has a customer already: contact {key}."),
                 "Take the match back first, if another is to be created.",
-            )));
+            ))),
         }
-        crash::point("crosswalk.before-commit");
-        let released = self
-            .core
-            .store
-            .write(move |tx| create(tx, (from, to), &retailer, &who, now))
-            .await?;
-        crash::point("crosswalk.released");
-        self.core.wake(Event::Changed);
-        Ok(released)
     }
 }

@@ -232,7 +232,7 @@ impl<'a> Look<'a> {
 /// Retailers by name: those that sent an order, then those a network has told us of.
 pub(crate) fn known(
     desk: &Desk,
-    rx: &Rx,
+    rx: &(impl Read + Lists),
 ) -> Result<BTreeMap<Place, (Option<RetailerId>, String)>, StoreError> {
     let mut known = BTreeMap::new();
     let sources = desk.routes.iter().filter(|r| r.entity == Entity::Order);

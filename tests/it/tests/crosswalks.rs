@@ -1,5 +1,6 @@
 //! Crosswalks as the page shows them: retailers with their contacts, what waits for one, one created by a click.
 
+use std::cell::RefCell;
 use waybill_engine::CommandError;
 use waybill_engine::crosswalks::ValueView;
 use waybill_engine::mappings::MappingsView;
@@ -7,8 +8,9 @@ use waybill_engine::practice::{Switch, Then};
 use waybill_it::bench::{Bench, Start, in_simulated_time, order};
 use waybill_model::contract::Gap;
 use waybill_model::document::{Body, Document, Entity, Warehouse};
+use waybill_model::ids::ConnectionId;
 use waybill_model::order_state::OrderStage;
-use waybill_store::Scope;
+use waybill_store::{Read as _, Scope, Store, StoreError, Tx};
 
 /// Customers are matched by hand, and one order has come.
 async fn waiting() -> Bench {
@@ -58,6 +60,69 @@ fn a_retailer_without_a_contact_is_created_by_a_click_and_its_orders_go_on() {
         assert_eq!(problem.code, "has-customer");
         let stranger = handle.create_customer("R9", "ann").await;
         assert!(matches!(stranger, Err(CommandError::NotFound(_))));
+        bench.end().await;
+    });
+}
+
+thread_local! {
+    /// Where somebody fills in a contact, once, right before the next commit to a crosswalk.
+    static MEANWHILE: RefCell<Option<Store>> = const { RefCell::new(None) };
+}
+
+fn somebody_else(point: &'static str, _: &str) {
+    if point != "crosswalk.before-commit" {
+        return;
+    }
+    let Some(store) = MEANWHILE.with(RefCell::take) else {
+        return;
+    };
+    let filled = store.write_blocking(|tx| {
+        let route = (waybill_it::bench::NETWORK, waybill_it::bench::ERP);
+        cell_of_r1(tx, route)
+    });
+    filled.expect("the contact is filled in");
+}
+
+fn cell_of_r1(tx: &mut Tx<'_>, (from, to): (ConnectionId, ConnectionId)) -> Result<(), StoreError> {
+    tx.set_cell(
+        from,
+        to,
+        "customers",
+        Some("R1"),
+        "R1",
+        Some("4711"),
+        None,
+        "bob",
+        0,
+    )
+}
+
+#[test]
+fn a_contact_that_was_filled_in_meanwhile_is_not_overlooked() {
+    in_simulated_time(async {
+        let bench = waiting().await;
+        waybill_model::crash::install(somebody_else);
+        MEANWHILE.with(|store| *store.borrow_mut() = Some(bench.store.clone()));
+        let created = bench.handle.create_customer("R1", "ann").await;
+        assert!(
+            MEANWHILE.with(|store| store.borrow().is_none()),
+            "nobody came between"
+        );
+        let Err(CommandError::Refused(problem)) = created else {
+            panic!("what was filled in meanwhile is overlooked: {created:?}");
+        };
+        assert_eq!(problem.code, "has-customer");
+        assert!(
+            problem.message.ends_with("contact 4711."),
+            "{}",
+            problem.message
+        );
+        let agent = bench.store.read(|rx| rx.effective(None, Some("R1")));
+        let mode = agent
+            .expect("settings are read")
+            .get("customers.mode")
+            .cloned();
+        assert_eq!(mode.as_deref(), Some("map"), "nothing was changed");
         bench.end().await;
     });
 }
