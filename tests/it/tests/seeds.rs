@@ -44,12 +44,12 @@ fn nothing_is_lost_or_doubled(seeds: std::ops::Range<u64>) {
 // Two halves, so that two cores share them.
 #[test]
 fn seeds_with_crashes_lose_and_double_nothing() {
-    nothing_is_lost_or_doubled(100..125);
+    nothing_is_lost_or_doubled(100..200);
 }
 
 #[test]
 fn more_seeds_with_crashes_lose_and_double_nothing() {
-    nothing_is_lost_or_doubled(125..150);
+    nothing_is_lost_or_doubled(200..300);
 }
 
 #[test]
