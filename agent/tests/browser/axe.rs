@@ -21,6 +21,10 @@ impl Axe {
 
     /// What it finds serious on the page that is open.
     pub(crate) fn serious(&self, browser: &mut Browser) -> Vec<String> {
+        // What fades in is judged as it stands in the end.
+        let still =
+            "document.getAnimations().forEach(a => { try { a.finish(); } catch { a.cancel(); } })";
+        browser.value(still).unwrap();
         // Evaluated by the browser's own protocol, which a page's policy does not bind.
         browser.value(&format!("{}; true", self.0)).unwrap();
         let found = browser
