@@ -71,6 +71,11 @@ async fn all_mistakes_are_told_in_their_fields_and_nothing_is_saved() {
     let form = form.replace("nonsense", "http%3A%2F%2F127.0.0.1%3A9");
     let heard = served.form("/new-connection", &with, &form).await;
     assert_eq!(heard.status, 422);
+    assert!(
+        heard.body.contains("<details open><summary>More settings"),
+        "what allows it is in view: {}",
+        heard.body
+    );
     assert_eq!(served.get("/connections/desk", &with).await.status, 404);
     let form = format!("{form}&private=yes");
     let heard = served.form("/new-connection", &with, &form).await;

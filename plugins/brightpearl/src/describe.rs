@@ -163,7 +163,7 @@ fn approval() -> Credential {
         steps: [
             "Register once as a Brightpearl developer: you get a developer reference.",
             "Add an app named Waybill, of the kind \"public\". It can stay \"in development\".",
-            "As its redirect address, copy this: {redirect}",
+            "As its redirect address, copy this, with the name of this connection at its end: {redirect}",
             "Add your account code as an early-access account of the app.",
             "Copy developer reference and app reference into the fields here, and save.",
             "Then connect: you approve at Brightpearl and come back here.",
@@ -276,7 +276,7 @@ fn settings() -> Vec<Setting> {
         CATALOGUE,
         "custom-id-field",
         "Custom field with an item id",
-        "Code of a product custom field, for example PCF_NETWORK: products can then be matched by `custom:` and this code.",
+        "Where your products carry the other side's item number: the code of that custom field, for example PCF_NETWORK. Products can then be matched by custom: and this code.",
         Field::Lookup,
     ));
     all
@@ -295,21 +295,21 @@ fn connection_settings() -> Vec<Setting> {
             CONNECTION,
             "api-domain",
             "Data centre",
-            "Log in: an address with `use1` means use1.brightpearlconnect.com, one with `euw1` euw1.brightpearlconnect.com.",
+            "Log in at Brightpearl and look at the address: use1 in it means use1.brightpearlconnect.com, euw1 means euw1.brightpearlconnect.com. Left empty, it is the latter.",
             Field::Text,
         ),
         setting(
             CONNECTION,
             "base-url",
             "API address",
-            "Left empty, it follows from account code and data centre. Or a whole address such as http://127.0.0.1:4100/public-api/simaccount.",
+            "Leave it empty: it follows from the account code and from the data centre under More settings. Only a sandbox needs a whole address, such as http://127.0.0.1:4100/public-api/simaccount.",
             Field::Url,
         ),
         setting(
             CONNECTION,
             "auth",
             "Sign in with",
-            "Brightpearl wants integrations to be approved; a staff token of a private app is the simplest.",
+            "For your own account the staff token of a private app is the quickest. Brightpearl itself prefers that you approve there, which takes a developer account.",
             one_of(&[
                 ("oauth", "Approve at Brightpearl"),
                 ("staff", "Private app, staff token"),
@@ -323,7 +323,7 @@ fn connection_settings() -> Vec<Setting> {
                 CONNECTION,
                 "app-ref",
                 "App reference",
-                "Of your app, for example mystore_waybill.",
+                "The reference of your app at Brightpearl, for example mystore_waybill. \"How to get it\" says where it stands.",
                 Field::Text,
             )
         },
@@ -331,7 +331,7 @@ fn connection_settings() -> Vec<Setting> {
             CONNECTION,
             "dev-ref",
             "Developer reference",
-            "Of your developer account. Only where you approve at Brightpearl, and for access tokens.",
+            "Only where you approve at Brightpearl or use an access token: the reference of your developer account. Otherwise leave it empty.",
             Field::Text,
         ),
         setting(
@@ -456,7 +456,7 @@ fn money_settings() -> Vec<Setting> {
         lookup(
             "tax-code",
             "Tax code",
-            "Every row of a sale needs one. Wholesale orders are mostly exempt.",
+            "Needed: every row of a sale has one. Wholesale orders are mostly exempt.",
         ),
         lookup(
             "charge-tax-code",

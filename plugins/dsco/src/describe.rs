@@ -182,7 +182,7 @@ fn settings() -> Vec<Setting> {
                 CONNECTION,
                 key::API_URL,
                 "API address",
-                "Production is https://api.dsco.io/api/v3, staging https://staging-api.dsco.io/api/v3; each has its own credentials.",
+                "Left empty, it is production: https://api.dsco.io/api/v3. Staging is https://staging-api.dsco.io/api/v3, with credentials of its own.",
                 Field::Url,
             )
         },
@@ -190,7 +190,7 @@ fn settings() -> Vec<Setting> {
             CONNECTION,
             key::AUTH,
             "Log in with",
-            "Which of the two credentials is sent.",
+            "The client id and secret, unless DSCO gave you an access token.",
             one_of(&[(CLIENT, "Client id and secret"), (TOKEN, "Access token")]),
         ),
         setting(
@@ -204,7 +204,7 @@ fn settings() -> Vec<Setting> {
             CONNECTION,
             (key::STREAM_ID, ""),
             "Order stream",
-            "Id of the order stream at DSCO, where it must not be the one made from the installation's name.",
+            "Leave it empty: Waybill makes a stream of its own, named after this installation. Or the id of a stream that is at DSCO already.",
             Field::Text,
         ),
         setting(

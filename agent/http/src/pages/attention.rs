@@ -136,7 +136,9 @@ pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
 
 fn released(jobs: u64, what: &str) -> Notice {
     let text = match jobs {
-        0 => format!("{what} Nothing waited for it any more."),
+        0 => format!(
+            "{what} No order goes on by this alone: what waited waits for another cause, too, or went on already."
+        ),
         1 => format!("{what} 1 order goes on."),
         many => format!("{what} {many} orders go on."),
     };

@@ -31,11 +31,15 @@ const fn what(entity: Entity) -> &'static str {
     }
 }
 
-fn read(read: &FirstRead, stopped: bool) -> Read {
+fn read(read: &FirstRead, stopped: bool, reached: bool) -> Read {
     let mark = match (read.done_at, read.failures) {
         (Some(_), _) => Mark::of(Tone::Ok, "All read"),
         _ if stopped => Mark::of(Tone::Hold, "Stopped; it goes on where it was"),
-        (None, 1..) => Mark::of(Tone::You, "It did not work and is tried again"),
+        _ if !reached => Mark::of(Tone::Soon, "Not begun"),
+        (None, 1..) => Mark::of(
+            Tone::You,
+            "It did not work the last time; it is tried again by itself",
+        ),
         (None, 0) => Mark::of(Tone::Soon, "Being read"),
     };
     Read {
@@ -72,7 +76,7 @@ pub(super) fn compose(beginning: &Beginning) -> Begun {
         reads: beginning
             .reads
             .iter()
-            .map(|r| read(r, beginning.paused))
+            .map(|r| read(r, beginning.paused, beginning.reached))
             .collect(),
     }
 }

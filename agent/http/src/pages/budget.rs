@@ -31,7 +31,7 @@ pub(crate) struct Bar {
 
 const fn work_words(priority: Priority) -> &'static str {
     match priority {
-        Priority::NearDeadline => "what is near its deadline",
+        Priority::NearDeadline => "what is most urgent",
         Priority::Order => "orders and shipments",
         Priority::Stock => "stock",
         Priority::Catalogue => "the catalogue",

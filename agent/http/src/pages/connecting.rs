@@ -294,6 +294,9 @@ async fn tested(asked: &Asked<'_>, name: &str) -> Result<Notice, Failure> {
     Ok(match handle.probe(name).await {
         Ok(pairs) => Notice {
             text: "Saved, and the test succeeded.".to_owned(),
+            hint: first_run::is_unfinished(asked)
+                .await?
+                .then(|| "Next: Go on with the set-up, at the end of this page.".to_owned()),
             pairs,
             ..Notice::default()
         },
@@ -329,7 +332,7 @@ fn input(field: &FormField, sent: &Sent) -> Input {
             .collect(),
     };
     if !choices.is_empty() && field.default.is_none() {
-        choices.insert(0, choice("", "Nothing chosen"));
+        choices.insert(0, choice("", "Left empty"));
     }
     Input {
         id: format!("s-{}", id(&field.key)),
@@ -444,7 +447,7 @@ pub(super) fn filled(asked: &Asked<'_>, form: &Form, sent: &Sent, times: &Times)
             id: "name".to_owned(),
             name: "name".to_owned(),
             label: "Name".to_owned(),
-            help: "Small letters, digits and `-`. It cannot be changed later.".to_owned(),
+            help: "What Waybill calls this connection: small letters, digits and hyphens. It cannot be changed later.".to_owned(),
             value: form.name.clone(),
             placeholder: String::new(),
             choices: Vec::new(),
@@ -456,12 +459,18 @@ pub(super) fn filled(asked: &Asked<'_>, form: &Form, sent: &Sent, times: &Times)
         title: form.title.clone(),
         private: sent.private.unwrap_or(form.private),
         first: first.into_iter().map(|field| input(field, sent)).collect(),
-        open: inputs(&more),
+        open: inputs(&more) || lacks_private(form, sent),
         more,
         credentials,
         mistakes,
         approval: approved(form, redirect, times),
     }
+}
+
+/// Whether an address was refused that may be a private one: what allows those is folded away.
+fn lacks_private(form: &Form, sent: &Sent) -> bool {
+    let mut urls = form.fields.iter().filter(|field| field.kind == Kind::Url);
+    sent.private == Some(false) && urls.any(|field| mistake(sent, &field.key).is_some())
 }
 
 fn approved(form: &Form, redirect: String, times: &Times) -> Option<Approval> {

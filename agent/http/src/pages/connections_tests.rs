@@ -29,7 +29,7 @@ fn each_side_shows_what_it_answers_and_what_can_be_done() {
         "61 of 200 in the last minute",
         "width=\"30%\"",
         "61 of 200 calls in the last minute; 63 percent are free, the rest is used by other programs",
-        "9 for what is near its deadline, 52 for orders and shipments",
+        "9 for what is most urgent, 52 for orders and shipments",
         "20 from orders and shipments, 100 from the catalogue",
         "126 left, counted anew in less than a minute",
         "not yet: more is there",

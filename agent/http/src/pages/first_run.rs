@@ -182,6 +182,13 @@ pub(super) async fn steps(asked: &Asked<'_>, here: &str) -> Result<Vec<Step>, Fa
     Ok(standing.steps(here))
 }
 
+/// Whether no flow has begun, of whatever kind.
+pub(super) async fn is_unfinished(asked: &Asked<'_>) -> Result<bool, Failure> {
+    let handle = &asked.site.handle;
+    let begun = handle.possible_flows().iter().any(|flow| flow.begun);
+    Ok(!begun && handle.flows().await?.is_empty())
+}
+
 /// Where a set-up goes on.
 pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let standing = Progress::of(asked).await?;
@@ -203,7 +210,7 @@ fn field(of: &str, field: &FormField, offered: Vec<(String, String)>) -> Field {
     let known = offered.iter().any(|(offer, _)| *offer == value);
     let mut choices = Vec::new();
     if !offered.is_empty() {
-        let nothing = (String::new(), "Nothing chosen".to_owned());
+        let nothing = (String::new(), "Left empty".to_owned());
         let other = (!value.is_empty() && !known).then(|| (value.clone(), value.clone()));
         let all = std::iter::once(nothing).chain(other).chain(offered);
         choices.extend(all.map(|(offer, words)| Choice {
@@ -369,7 +376,7 @@ pub(crate) async fn begin(asked: &Asked<'_>) -> Result<Answer, Failure> {
             let notice = Notice {
                 text: format!("{} begun.", count(flows, "flow has", "flows have")),
                 hint: Some(if practice {
-                    "Nothing is sent: what would be is under Practice, where you go live, too."
+                    "Nothing is sent. What would be sent is on the page Practice, and there you go live. New orders are looked for by themselves; Read now on the page Connections looks at once."
                         .to_owned()
                 } else {
                     "What needs you appears under Needs attention.".to_owned()

@@ -205,7 +205,7 @@ pub(crate) async fn set_password(asked: &Asked<'_>) -> Result<Answer, Failure> {
     people.log_out(&visitor.user);
     let (cookie, key) = asked.site.log_in(&visitor.user, rights)?;
     let notice = Notice {
-        text: "Your password is saved. Whoever else used your name is logged out.".to_owned(),
+        text: "Your password is saved. Every other browser that was logged in with your name is logged out.".to_owned(),
         ..Notice::default()
     };
     locked(&people.sessions).leave_notice(key, notice);

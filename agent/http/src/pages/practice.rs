@@ -98,7 +98,7 @@ fn compose(base: Base, view: &PracticeView, times: &Times) -> PracticePage {
         practised: view.practised,
         undecided: (view.undecided > 0).then(|| {
             let steps = count(view.undecided, "of these steps has", "of these steps have");
-            format!("{steps} a flow that is live by now: apply or discard them.")
+            format!("{steps} a flow that is live by now: send them for real, or discard them.")
         }),
         steps: view.rows.iter().map(|row| step(row, times)).collect(),
         next: view.next.map(|id| format!("/practice?before={id}")),

@@ -1,6 +1,7 @@
 //! Today: is everything in step? Figures, next deadlines, what waits, what just happened, the last days.
 
 use super::budget::Budget;
+use super::first_run;
 use super::layout::Base;
 use super::orders::Row;
 use super::{base, render};
@@ -85,6 +86,8 @@ struct TodayPage {
     causes: Vec<Cause>,
     more: String,
     recent: Vec<Event>,
+    /// The set-up is not over.
+    unfinished: bool,
     budgets: Vec<(String, Budget)>,
     chart: Option<Chart>,
     as_of: String,
@@ -98,6 +101,7 @@ pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let frame = asked.site.handle.frame().await?;
     let mut page = compose(base, &today, &times, now);
     page.budgets = budgets(&frame, &times);
+    page.unfinished = first_run::is_unfinished(asked).await?;
     render(StatusCode::OK, &page)
 }
 
@@ -238,6 +242,7 @@ fn compose(base: Base, today: &TodayView, times: &Times, now: Millis) -> TodayPa
         .collect();
     let hidden = open.len().saturating_sub(CAUSES);
     TodayPage {
+        unfinished: false,
         head: format!("Today, {}, {}", times.day_head(now), times.clock(now)),
         verdict: today.verdict.clone(),
         stamp: Mark::of(today.stamp.0, today.stamp.1.clone()),
@@ -360,6 +365,19 @@ mod tests {
             "0",
             "yesterday's figure is not today's"
         );
+    }
+
+    #[test]
+    fn a_set_up_that_was_left_can_be_gone_on_with() {
+        let mut page = compose(
+            sample::base("/today", "Today"),
+            &sample::today(),
+            &sample::times(),
+            NOW,
+        );
+        assert!(!page.render().unwrap().contains("Go on with the set-up"));
+        page.unfinished = true;
+        assert!(page.render().unwrap().contains("Go on with the set-up"));
     }
 
     #[test]

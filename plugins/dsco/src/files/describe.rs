@@ -27,7 +27,7 @@ pub(crate) fn credentials() -> Vec<Credential> {
         slot(
             SFTP,
             "File server: user and password",
-            "In the DSCO portal: Automation & Reporting, Automation, SFTP. The user is the word account and a number.",
+            "Only where files are exchanged. In the DSCO portal: Automation & Reporting, Automation, SFTP. The user is the word account and a number.",
             Scheme::SftpPassword,
             &["user", "password"],
             &[
@@ -39,7 +39,7 @@ pub(crate) fn credentials() -> Vec<Credential> {
         slot(
             SFTP_KEY,
             "File server: user and private key",
-            "For a server that lets in by key. Paste the whole private key; leave the passphrase empty if it has none.",
+            "Only where files are exchanged, with a server that lets in by key. Paste the whole private key; leave the passphrase empty if it has none.",
             Scheme::SshKey,
             &["user", "key", "passphrase"],
             &[
