@@ -253,16 +253,12 @@ impl Look<'_> {
     }
 }
 
-/// Whether that is how the customers of a retailer's orders come to be.
-fn is_mode(
-    rx: &dyn Read,
-    from: ConnectionId,
-    retailer: &str,
-    mode: &str,
-) -> Result<bool, StoreError> {
+/// How the customers of a retailer's orders come to be.
+fn mode(rx: &dyn Read, from: ConnectionId, retailer: &str) -> Result<Option<String>, StoreError> {
     let values = rx.effective(Some(from), Some(retailer))?;
     let defaults = settings::agent_settings();
-    Ok(settings::value(&values, settings::CUSTOMERS, &defaults) == Some(mode))
+    let mode = settings::value(&values, settings::CUSTOMERS, &defaults);
+    Ok(mode.map(str::to_owned))
 }
 
 fn view(core: &Core, rx: &Rx, table: &str) -> Result<CrosswalkView, StoreError> {
@@ -296,13 +292,13 @@ fn view(core: &Core, rx: &Rx, table: &str) -> Result<CrosswalkView, StoreError> 
     }
     for direction in view.directions.iter_mut().filter(|_| table == CUSTOMERS) {
         for mut row in std::mem::take(&mut direction.rows) {
+            let mode = mode(rx, from, &row.value)?;
             // Where each order has a customer of its own, the retailer has none, but for orders from before.
-            let own = is_mode(rx, from, &row.value, CUSTOMER_PER_ORDER)?;
-            if own && row.waiting == 0 {
+            if mode.as_deref() == Some(CUSTOMER_PER_ORDER) && row.waiting == 0 {
                 continue;
             }
-            let created = is_mode(rx, from, &row.value, CUSTOMER_PER_RETAILER)?;
-            row.created = created && view.creates && row.code.is_none();
+            let creates = view.creates && mode.as_deref() == Some(CUSTOMER_PER_RETAILER);
+            row.created = creates && row.code.is_none();
             direction.rows.push(row);
         }
     }
@@ -340,12 +336,12 @@ fn create(
         connection: None,
         retailer: Some(retailer.to_owned()),
     };
-    let mode = Some(CUSTOMER_PER_RETAILER);
-    tx.set_setting(&scope, settings::CUSTOMERS, mode, who, now)?;
-    if !is_mode(tx, from, retailer, CUSTOMER_PER_RETAILER)? {
+    let wanted = Some(CUSTOMER_PER_RETAILER);
+    tx.set_setting(&scope, settings::CUSTOMERS, wanted, who, now)?;
+    if mode(tx, from, retailer)?.as_deref() != wanted {
         // The retailer has one at its network alone, which goes before.
         scope.connection = Some(from);
-        tx.set_setting(&scope, settings::CUSTOMERS, mode, who, now)?;
+        tx.set_setting(&scope, settings::CUSTOMERS, wanted, who, now)?;
     }
     let work = Work::Push(Entity::Customer);
     if let Some(job) = tx.open_job(work, from, to, Entity::Customer, retailer)?
@@ -393,17 +389,13 @@ pub(crate) fn required_open(
                 if !row.required || !theirs {
                     continue;
                 }
-                let mut whose = vec![None];
-                whose.extend(row.retailer.is_some().then_some(row.retailer.as_deref()));
-                let mut filled = false;
-                for retailer in whose {
-                    for value in [row.value.as_str(), ANY] {
-                        filled |= rx.cell_row(from, to, table, retailer, value)?.is_some();
-                    }
-                }
+                // A retailer's own cell, else the one for all.
+                let whose = row.retailer.as_deref().unwrap_or_default();
+                let cell = |value: &str| rx.cell(from, to, table, whose, value);
+                let filled = cell(&row.value)?.is_some() || cell(ANY)?.is_some();
                 // The way back follows from the one value that means it.
-                filled |= back && rx.cells_with(to, from, table, &row.value)?.len() == 1;
-                if !filled {
+                let follows = back && rx.cells_with(to, from, table, &row.value)?.len() == 1;
+                if !filled && !follows {
                     open.push(Gap {
                         table: table.to_owned(),
                         retailer: row.retailer,

@@ -47,6 +47,7 @@ pub(crate) fn frame(core: &Core, rx: &Rx) -> Result<FrameView, StoreError> {
         store: store_name(core, rx)?,
         version: core.options.version.clone(),
         now,
+        begun: !rx.routes()?.is_empty(),
         practice: practised.is_some(),
         practising: practised.unwrap_or_default(),
         paused: rows

@@ -441,6 +441,8 @@ pub struct FrameView {
     pub version: String,
     /// Now, on the agent's clock.
     pub now: Millis,
+    /// Whether any flow has begun: connections alone send nothing.
+    pub begun: bool,
     /// Whether anything is in practice mode.
     pub practice: bool,
     /// What is; empty for everything.

@@ -13,11 +13,12 @@ use waybill_model::crosswalk::{ANY, ITEMS};
 use waybill_model::ids::{ConnectionId, JobId, Millis};
 use waybill_model::job::{JobState, Reason};
 
-fn pair(from: ConnectionId, to: ConnectionId) -> Key {
+pub(crate) fn pair(from: ConnectionId, to: ConnectionId) -> Key {
     Key::new().u32(from.0).u32(to.0)
 }
 
-fn cell_key(
+/// Of a cell, and of what is kept beside cells under the same key.
+pub(crate) fn cell_key(
     from: ConnectionId,
     to: ConnectionId,
     table: &str,

@@ -44,7 +44,7 @@ pub trait Lists: Access {
         retailer: Option<&str>,
         value: &str,
     ) -> Answer<Option<AnnouncedRow>> {
-        announced::announced_row(self.dynamic(), (from, to), table, retailer, value)
+        announced::announced_row(self.dynamic(), from, to, table, retailer, value)
     }
     /// The empty cells of a table that the first `limit` waiting jobs wait for, with how many each, by value.
     fn gaps(

@@ -26,9 +26,9 @@ pub(crate) struct Read {
 }
 
 impl Read {
-    /// Whether the vendor says that the request is done.
+    /// Whether the vendor says that the request is done, and all of it is here.
     pub(crate) fn is_complete(&self) -> bool {
-        self.status.as_deref() == Some("completed")
+        self.status.as_deref() == Some("completed") && !self.unread
     }
 
     /// Whether the vendor says that it is still at it.

@@ -171,6 +171,21 @@ pub(crate) fn find(
     find_until(api, sent, None, members, old)
 }
 
+/// When they got by their clock what was sent then, as far as it is known by now.
+fn theirs(api: &Api<'_>, sent: i64) -> i64 {
+    sent + (api.vendor_now_ms() - api.host.now_ms())
+}
+
+/// Shortly before that, once their clock is known: a busy account has a long log, and has changed many orders in an hour.
+fn shortly_before(api: &Api<'_>, sent: i64) -> i64 {
+    let earliest = sent - api.config.log_window_ms;
+    if api.knows_clock() {
+        earliest.max(theirs(api, sent) - CLOSE_MS)
+    } else {
+        earliest
+    }
+}
+
 /// The same, with another end of the log.
 pub(crate) fn find_until(
     api: &Api<'_>,
@@ -191,12 +206,8 @@ pub(crate) fn find_until(
     let Some(first) = members.first() else {
         return Ok(Found::new());
     };
-    // When they got it by their clock, as far as it is known by then.
-    let theirs = || sent + (api.vendor_now_ms() - api.host.now_ms());
-    let closer = || {
-        api.knows_clock()
-            .then(|| query((theirs() - CLOSE_MS).max(sent - window)))
-    };
+    let theirs = || theirs(api, sent);
+    let closer = || api.knows_clock().then(|| query(shortly_before(api, sent)));
     // A refusal from before this call is of an attempt before it, which a person may have corrected since. With a clock
     // that is off by more it may be this one's: then the orders show nothing, and the refusal comes again.
     let is_earlier = |entry: &Entry| {
@@ -277,12 +288,8 @@ fn proven(
         let unknown = |member: &&Member| (member.index, Shown::Verdict(Err(Failure::Retry(None))));
         return Ok(silent.iter().map(unknown).collect());
     }
-    // What came of it changed the order after it was sent. A busy account has changed many in an hour.
-    let mut since = sent - api.config.log_window_ms;
-    if api.knows_clock() {
-        let theirs = sent + (api.vendor_now_ms() - api.host.now_ms());
-        since = since.max(theirs - CLOSE_MS);
-    }
+    // What came of it changed the order after it was sent.
+    let since = shortly_before(api, sent);
     let (mut found, whole) = on_orders(api, silent, since, if old { PAGES } else { 0 })?;
     if whole {
         return Ok(found);
@@ -303,8 +310,8 @@ const fn is_shipped(member: &Member) -> bool {
 }
 
 /// What the orders themselves show of these members, and whether that is all there is. A few are read; many are searched
-/// among the orders that changed since then, in at most so many pages, where such a search is proof. Acknowledging twice changes nothing, so many of
-/// them are not searched.
+/// among the orders that changed since then, in at most so many pages: none where such a search is no proof.
+/// Acknowledging twice changes nothing, so many of them are not searched.
 pub(crate) fn on_orders(
     api: &Api<'_>,
     members: &[&Member],

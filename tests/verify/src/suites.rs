@@ -67,22 +67,30 @@ pub(crate) fn all() -> anyhow::Result<Done> {
     for (text, passed) in run(built()?)? {
         sums.add(&text, passed);
     }
-    let output = cargo_command()
-        .args([
+    by_cargo(
+        cargo_command().args([
             "test",
             "--locked",
             "--workspace",
             "--no-fail-fast",
             "--doc",
             "--quiet",
-        ])
+        ]),
+        &mut sums,
+    )?;
+    sums.done()
+}
+
+/// Tests that cargo runs itself.
+fn by_cargo(command: &mut Command, sums: &mut Sums) -> anyhow::Result<()> {
+    let output = command
         .stderr(Stdio::inherit())
         .output()
-        .context("cannot start the doc tests")?;
+        .context("cannot start the tests")?;
     let text = String::from_utf8_lossy(&output.stdout);
     show(&text);
     sums.add(&text, output.status.success());
-    sums.done()
+    Ok(())
 }
 
 /// Builds every suite; those that take longest come first.
@@ -139,16 +147,17 @@ fn run(suites: Vec<Suite>) -> anyhow::Result<Vec<(String, bool)>> {
 
 /// One test of its own kind, by its name.
 pub(crate) fn one(name: &str, environment: (&str, &str)) -> anyhow::Result<Done> {
-    let output = cargo_command()
-        .env(environment.0, environment.1)
-        .args(["test", "--locked", "--workspace", "--test", name])
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot start the tests")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    show(&text);
     let mut sums = Sums::default();
-    sums.add(&text, output.status.success());
+    by_cargo(
+        cargo_command().env(environment.0, environment.1).args([
+            "test",
+            "--locked",
+            "--workspace",
+            "--test",
+            name,
+        ]),
+        &mut sums,
+    )?;
     sums.done()
 }
 

@@ -97,6 +97,7 @@ fn flows() -> Vec<FlowView> {
 fn an_empty_agent_says_how_to_begin() {
     let mut frame = sample::frame();
     frame.connections.clear();
+    frame.begun = false;
     frame.causes = 0;
     frame.paused.clear();
     let times = sample::times();

@@ -182,13 +182,6 @@ pub(super) async fn steps(asked: &Asked<'_>, here: &str) -> Result<Vec<Step>, Fa
     Ok(standing.steps(here))
 }
 
-/// Whether no flow has begun, of whatever kind.
-pub(super) async fn is_unfinished(asked: &Asked<'_>) -> Result<bool, Failure> {
-    let handle = &asked.site.handle;
-    let begun = handle.possible_flows().iter().any(|flow| flow.begun);
-    Ok(!begun && handle.flows().await?.is_empty())
-}
-
 /// Where a set-up goes on.
 pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let standing = Progress::of(asked).await?;

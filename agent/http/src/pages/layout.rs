@@ -131,10 +131,6 @@ pub(crate) fn side(connection: &ConnectionView, times: &Times) -> Side {
     }
 }
 
-fn nothing_yet() -> Mark {
-    Mark::of(Tone::Hold, "Nothing yet")
-}
-
 impl Base {
     /// The layout around a page at `here`.
     pub(crate) fn new(frame: &FrameView, times: &Times, here: &'static str, title: &str) -> Self {
@@ -175,8 +171,8 @@ impl Base {
                 some => format!("Practice for {}", some.join("; ")),
             };
             Mark::of(Tone::Hold, of)
-        } else if frame.connections.is_empty() {
-            nothing_yet()
+        } else if !frame.begun {
+            Mark::of(Tone::Hold, "Nothing yet")
         } else {
             Mark::of(Tone::Ok, "Live")
         };
@@ -209,11 +205,6 @@ impl Base {
             user: String::new(),
             looks_only: false,
         }
-    }
-
-    /// Connections alone send nothing: no flow has begun.
-    pub(crate) fn nothing_is_sent_yet(&mut self) {
-        self.sending = nothing_yet();
     }
 
     /// The page as that visitor sees it: what only admins may open is in their menu alone.

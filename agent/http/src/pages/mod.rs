@@ -172,9 +172,6 @@ async fn base(
     let frame = asked.site.handle.frame().await?;
     let times = Times::new(asked.site.zone(), frame.now);
     let mut base = Base::new(&frame, &times, here, title);
-    if !frame.practice && first_run::is_unfinished(asked).await? {
-        base.nothing_is_sent_yet();
-    }
     if let Some(visitor) = &asked.visitor {
         base.be_seen_by(visitor);
         base.notice = crate::site::locked(&asked.site.people.sessions).take_notice(visitor.key);

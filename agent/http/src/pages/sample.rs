@@ -60,6 +60,7 @@ pub(crate) fn frame() -> FrameView {
         store: "Northfold <Goods>".to_owned(),
         version: "1.0.3".to_owned(),
         now: NOW,
+        begun: true,
         practice: false,
         practising: Vec::new(),
         paused: vec!["Network".to_owned()],

@@ -1,7 +1,6 @@
 //! Today: is everything in step? Figures, next deadlines, what waits, what just happened, the last days.
 
 use super::budget::Budget;
-use super::first_run;
 use super::layout::Base;
 use super::orders::Row;
 use super::{base, render};
@@ -101,7 +100,7 @@ pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let frame = asked.site.handle.frame().await?;
     let mut page = compose(base, &today, &times, now);
     page.budgets = budgets(&frame, &times);
-    page.unfinished = first_run::is_unfinished(asked).await?;
+    page.unfinished = !frame.begun;
     render(StatusCode::OK, &page)
 }
 

@@ -1,42 +1,24 @@
 //! A contact of the consumer per order: what it is made of, how it is found again, and that there is one, wherever a call
 //! is cut or the agent stops.
 
+use crate::customers::{ADDRESS, CONTACT, customer, one};
 use crate::net::{FATES, Fate, Net, key};
-use crate::script::{NOW, answer, context, document, get, id, order, pairs, post};
+use crate::script::{NOW, answer, get, id, post};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use waybill_brightpearl::bindings::exports::waybill::connector::sink::Delivery;
-use waybill_brightpearl::sink::push;
-use waybill_sdk::commerce::{Address, Body, Customer};
+use waybill_sdk::commerce::Address;
 use waybill_sdk::effects::IoError;
 use waybill_sdk::replay::{Answer, TestHost};
-use waybill_sdk::types::{Failure, Outcome, Verdict};
+use waybill_sdk::types::{Failure, Outcome};
 
-const ADDRESS: &str = "/contact-service/postal-address";
-const CONTACT: &str = "/contact-service/contact";
 const SEARCH: &str = "/contact-service/contact-search?";
 
 fn consumer(code: &str, change: impl FnOnce(&mut Address)) -> Delivery {
-    let mut address = order().ship_to;
-    address.email = Some("jo@mail.test".to_owned());
-    change(&mut address);
-    let customer = Customer {
-        code: code.to_owned(),
-        address,
-        extras: Vec::new(),
-    };
-    Delivery {
-        document: document(code, Body::Customer(customer)),
-        origin: None,
-        links: Vec::new(),
-        settings: pairs(&[]),
-    }
-}
-
-fn one(host: &TestHost, member: Delivery, attempt: u32) -> Verdict {
-    let verdicts = push(host, &context(attempt), &[member]).unwrap();
-    host.finish();
-    verdicts.into_iter().next().unwrap()
+    customer(code, |address| {
+        address.email = Some("jo@mail.test".to_owned());
+        change(address);
+    })
 }
 
 fn by_name(first: &str, last: &str) -> String {

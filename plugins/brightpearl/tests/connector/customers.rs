@@ -6,37 +6,43 @@ use crate::script::{
 use serde_json::json;
 use waybill_brightpearl::bindings::exports::waybill::connector::sink::Delivery;
 use waybill_brightpearl::sink::push;
-use waybill_sdk::commerce::{Body, Customer, Entity};
+use waybill_sdk::commerce::{Address, Body, Customer, Entity};
 use waybill_sdk::effects::{Denial, IoError};
 use waybill_sdk::links::Link;
 use waybill_sdk::replay::{Answer, TestHost};
 use waybill_sdk::types::{Failure, Outcome, Receipt, Verdict};
 
-const ADDRESS: &str = "/contact-service/postal-address";
-const CONTACT: &str = "/contact-service/contact";
+pub(crate) const ADDRESS: &str = "/contact-service/postal-address";
+pub(crate) const CONTACT: &str = "/contact-service/contact";
 const SEARCH: &str = "/contact-service/contact-search?exactCompanyName=Retailer%20Inc&columns=contactId,companyName&sort=contactId.DESC&pageSize=500&firstResult=1";
 
-fn retailer() -> Delivery {
+/// A customer of that code, made of what orders ship to with changes.
+pub(crate) fn customer(code: &str, change: impl FnOnce(&mut Address)) -> Delivery {
     let mut address = order().ship_to;
-    address.name = "Retailer Inc".to_owned();
-    address.company = Some("Retailer Inc".to_owned());
-    address.email = Some("ap@retailer.test".to_owned());
+    change(&mut address);
+    let customer = Customer {
+        code: code.to_owned(),
+        address,
+        extras: Vec::new(),
+    };
     Delivery {
-        document: document(
-            "acme",
-            Body::Customer(Customer {
-                code: "acme".to_owned(),
-                address,
-                extras: Vec::new(),
-            }),
-        ),
+        document: document(code, Body::Customer(customer)),
         origin: None,
         links: Vec::new(),
         settings: pairs(&[]),
     }
 }
 
-fn one(host: &TestHost, member: Delivery, attempt: u32) -> Verdict {
+fn retailer() -> Delivery {
+    customer("acme", |address| {
+        address.name = "Retailer Inc".to_owned();
+        address.company = Some("Retailer Inc".to_owned());
+        address.email = Some("ap@retailer.test".to_owned());
+    })
+}
+
+/// The verdict of one, where all that was expected came.
+pub(crate) fn one(host: &TestHost, member: Delivery, attempt: u32) -> Verdict {
     let verdicts = push(host, &context(attempt), &[member]).unwrap();
     host.finish();
     verdicts.into_iter().next().unwrap()
