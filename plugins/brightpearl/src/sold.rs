@@ -57,13 +57,13 @@ pub fn read(api: &Api<'_>, wanted: &BTreeMap<i64, Wanted>) -> Result<BTreeMap<i6
         let Some(reply) = api.get_found(&path)? else {
             continue;
         };
-        let at = reply.date_ms.unwrap_or_else(|| api.host.now_ms()) + SECOND_MS;
+        let at = reply.date_ms.unwrap_or_else(|| api.host.now_ms());
         for (id, mut sale) in named(api, &reply.value) {
             if !wanted.contains_key(&id) {
                 continue;
             }
             mark_untracked(api, &mut sale);
-            memory::put(api.host, &format!("{SALES}{id}"), at, &sale);
+            keep(api, at, id, &sale);
             known.insert(id, sale);
         }
     }
@@ -72,6 +72,11 @@ pub fn read(api: &Api<'_>, wanted: &BTreeMap<i64, Wanted>) -> Result<BTreeMap<i6
         known.entry(id).or_insert(sale);
     }
     Ok(known)
+}
+
+/// Keeps a sale that was read at that time of the vendor's clock, for the notes it may have.
+pub fn keep(api: &Api<'_>, read_ms: i64, id: i64, sale: &Sold) {
+    memory::put(api.host, &format!("{SALES}{id}"), read_ms + SECOND_MS, sale);
 }
 
 /// The sales of an answer, their rows named as far as one line of the order can be meant.

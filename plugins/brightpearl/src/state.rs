@@ -158,11 +158,15 @@ fn read(api: &Api<'_>, ids: &[i64]) -> Result<Vec<Sale>, Failure> {
                 sold::mark_untracked(api, sale);
             }
             let found = standing::standing(&reply.value).into_iter();
-            let ours = found.filter(|sale| ids.contains(&sale.id));
-            all.extend(ours.map(|stands| Sale {
-                sold: sold.remove(&stands.id).unwrap_or_default(),
-                stands,
-            }));
+            let at = reply.date_ms.unwrap_or_else(|| api.host.now_ms());
+            for stands in found.filter(|sale| ids.contains(&sale.id)) {
+                let sold = sold.remove(&stands.id).unwrap_or_default();
+                // Something has left: its notes are about to be read, and need the sale.
+                if matches!(stands.aside, Aside::Left | Aside::Part) {
+                    sold::keep(api, at, stands.id, &sold);
+                }
+                all.push(Sale { stands, sold });
+            }
         }
     }
     Ok(all)

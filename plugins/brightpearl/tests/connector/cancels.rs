@@ -321,6 +321,31 @@ fn a_sale_that_has_left_is_not_read_for_its_invoice() {
 }
 
 #[test]
+fn a_sale_that_has_left_is_read_once_for_its_state_and_its_note() {
+    let net = Net::new(&plain());
+    let sale = sold(&net);
+    let shipments = |cursor: Option<&[u8]>| {
+        let ctx = Net::context(&[("shipments.stage", "shipped")]);
+        pull(&net, &ctx, Entity::Shipment, cursor).unwrap()
+    };
+    let mut page = shipments(None);
+    while page.more {
+        page = shipments(Some(&page.cursor));
+    }
+    let mut states = States {
+        net: &net,
+        cursor: None,
+        awaited: "22",
+    };
+    note(&net, &sale, "shipped");
+    net.pass(60_000);
+    assert_eq!(states.round().len(), 1, "it has left");
+    net.count();
+    assert_eq!(shipments(Some(&page.cursor)).documents.len(), 1);
+    assert_eq!(net.count(), 2, "the search and the note");
+}
+
+#[test]
 fn a_status_that_is_waited_for_is_told() {
     let net = Net::new(&plain());
     let sale = sold(&net);
