@@ -9,7 +9,7 @@ use crate::{process, say, starts};
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use waybill_http::LocalClient;
 use waybill_sim::play::agent::{Agent, Place};
@@ -117,10 +117,21 @@ impl Took {
 pub(crate) async fn measure(wanted: &Whole) -> anyhow::Result<()> {
     let programs = Programs::find()?;
     let Some(many) = wanted.stored else {
-        return rounds(wanted, &programs, None).await.map(drop);
+        let mut alone = Trial::start(&programs, "alone", None).await?;
+        for number in 0..wanted.rounds {
+            alone.round(number, wanted.orders).await?;
+        }
+        return alone.end(wanted.keep).await.map(drop);
     };
-    let few = rounds(wanted, &programs, Some(FEW)).await?;
-    let among = rounds(wanted, &programs, Some(many)).await?;
+    // Both are filled before, and their rounds alternate: what else the machine does falls on both.
+    let mut among = Trial::start(&programs, "many", Some(many)).await?;
+    let mut few = Trial::start(&programs, "few", Some(FEW)).await?;
+    for number in 0..wanted.rounds {
+        for trial in [&mut few, &mut among] {
+            trial.round(number, wanted.orders).await?;
+        }
+    }
+    let (few, among) = (few.end(wanted.keep).await?, among.end(wanted.keep).await?);
     let hundredths = among.each() * 100 / few.each().max(1);
     say(&aimed(
         &format!("processor an order, {many} stored against {FEW}"),
@@ -131,76 +142,108 @@ pub(crate) async fn measure(wanted: &Whole) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// All rounds on a fresh agent, with so many finished orders in its database; the median of what the orders took.
-async fn rounds(wanted: &Whole, programs: &Programs, stored: Option<u64>) -> anyhow::Result<Took> {
-    let folder = programs.folder.join("path");
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder)?;
-    }
-    let connectors = folder.join("connectors");
-    waybill_pack::build_all(&connectors)?;
-    let house = House::start(&programs.sandbox, 1, None).await?;
-    house.hurry().await?;
-    let cap = json!({"requestsPerMinute": CALLS});
-    house.erp.control("POST", "settings", &cap).await?;
-    let place = Place {
-        program: programs.agent.clone(),
-        connectors,
-        data: folder.join("data"),
-        listen: "127.0.0.1:0".to_owned(),
-        hooks: None,
-        roots: None,
-    };
-    place.prepare()?;
-    let mut agent = place.start(&[])?;
-    place.wait_until_up(&mut agent).await?;
-    let scene = Scene {
-        every_method: true,
-        erp_calls: Some(CALLS),
-        network_calls: Some(CALLS),
-        ..Scene::of(&PACE)
-    };
-    place.provision_as(&house, &scene).await?;
-    if let Some(orders) = stored {
-        say(&format!("\nAmong {orders} finished orders"));
-        starts::stop(&place, &mut agent).await?;
-        fill(&place, orders).await?;
-        agent = place.start(&[])?;
-        place.wait_until_up(&mut agent).await?;
-    }
-    let mut run = Run {
-        house,
-        agent,
-        orders: 0,
-        last_sale: 0,
-    };
-    let (mut import, mut ship) = (Vec::new(), Vec::new());
-    for round in 0..wanted.rounds {
-        let (orders, shipments) = run.round(wanted.orders).await?;
-        orders.say(&format!("round {round}: orders"));
-        shipments.say(&format!("round {round}: shipments"));
-        if round > 0 {
-            import.push(orders);
-            ship.push(shipments);
+/// A fresh agent between fresh sandboxes, and what its rounds took.
+struct Trial {
+    name: &'static str,
+    stored: Option<u64>,
+    folder: PathBuf,
+    place: Place,
+    run: Run,
+    import: Vec<Took>,
+    ship: Vec<Took>,
+}
+
+impl Trial {
+    /// With so many finished orders in its database.
+    async fn start(
+        programs: &Programs,
+        name: &'static str,
+        stored: Option<u64>,
+    ) -> anyhow::Result<Self> {
+        let folder = programs.folder.join("path").join(name);
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)?;
         }
+        let connectors = folder.join("connectors");
+        waybill_pack::build_all(&connectors)?;
+        let house = House::start(&programs.sandbox, 1, None).await?;
+        house.hurry().await?;
+        let cap = json!({"requestsPerMinute": CALLS});
+        house.erp.control("POST", "settings", &cap).await?;
+        let place = Place {
+            program: programs.agent.clone(),
+            connectors,
+            data: folder.join("data"),
+            listen: "127.0.0.1:0".to_owned(),
+            hooks: None,
+            roots: None,
+        };
+        place.prepare()?;
+        let mut agent = place.start(&[])?;
+        place.wait_until_up(&mut agent).await?;
+        let scene = Scene {
+            every_method: true,
+            erp_calls: Some(CALLS),
+            network_calls: Some(CALLS),
+            ..Scene::of(&PACE)
+        };
+        place.provision_as(&house, &scene).await?;
+        if let Some(orders) = stored {
+            say(&format!("\n{orders} finished orders"));
+            starts::stop(&place, &mut agent).await?;
+            fill(&place, orders).await?;
+            agent = place.start(&[])?;
+            place.wait_until_up(&mut agent).await?;
+        }
+        let run = Run {
+            house,
+            agent,
+            orders: 0,
+            last_sale: 0,
+        };
+        Ok(Self {
+            name,
+            stored,
+            folder,
+            place,
+            run,
+            import: Vec::new(),
+            ship: Vec::new(),
+        })
     }
-    let (imported, shipped) = (median(import)?, median(ship)?);
-    shown(&imported, &shipped);
-    database(&place)?;
-    if stored.is_some() {
-        lists(&place).await?;
+
+    /// One round; the first counts for nothing.
+    async fn round(&mut self, number: u32, orders: u32) -> anyhow::Result<()> {
+        let (orders, shipments) = self.run.round(orders).await?;
+        orders.say(&format!("{}, round {number}: orders", self.name));
+        shipments.say(&format!("{}, round {number}: shipments", self.name));
+        if number > 0 {
+            self.import.push(orders);
+            self.ship.push(shipments);
+        }
+        Ok(())
     }
-    starts::stop(&place, &mut run.agent).await?;
-    if wanted.keep {
-        say(&format!("The data is kept in {}", folder.display()));
-    } else {
-        std::fs::remove_dir_all(folder)?;
+
+    /// Prints medians; that of what the orders took.
+    async fn end(mut self, keep: bool) -> anyhow::Result<Took> {
+        let (imported, shipped) = (median(self.import)?, median(self.ship)?);
+        say(&format!("\nMedians without the first round, {}", self.name));
+        shown(&imported, &shipped);
+        database(&self.place)?;
+        if self.stored.is_some() {
+            lists(&self.place).await?;
+        }
+        starts::stop(&self.place, &mut self.run.agent).await?;
+        if keep {
+            say(&format!("The data is kept in {}", self.folder.display()));
+        } else {
+            std::fs::remove_dir_all(self.folder)?;
+        }
+        Ok(imported)
     }
-    Ok(imported)
 }
 
 fn shown(imported: &Took, shipped: &Took) {
-    say("\nMedians, without the first round");
     let both = imported.each() + shipped.each();
     let shown = |micros: u64| format!("{}.{:02} ms", micros / 1_000, micros % 1_000 / 10);
     say(&aimed(

@@ -1,5 +1,6 @@
 //! Owns goods-out notes as records: how they are kept, shown and searched. It must not change them; read `note_write.rs`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use rust_decimal::Decimal;
@@ -62,12 +63,13 @@ pub(super) struct Transfer {
 
 impl Note {
     /// As a search sees it that trails writes by `lag`: a note that has just left has not left yet.
-    fn trailing(&self, now: i64, lag: i64) -> Self {
-        let mut note = self.clone();
-        if note.shipped_seen.is_some_and(|at| now - at < lag) {
-            note.done[3] = None;
+    fn trailing(&self, now: i64, lag: i64) -> Cow<'_, Self> {
+        if self.shipped_seen.is_none_or(|at| now - at >= lag) {
+            return Cow::Borrowed(self);
         }
-        note
+        let mut note = self.clone();
+        note.done[3] = None;
+        Cow::Owned(note)
     }
 
     /// The furthest step done, as a word.
@@ -172,6 +174,20 @@ impl Notes {
         self.by_order.get(&order).is_some_and(|ids| !ids.is_empty())
     }
 
+    /// All that sets may mean, by index: those of the notes named, else those of the orders named, else all.
+    fn named(&self, orders: Option<&IdSet>, notes: Option<&IdSet>) -> Vec<&Note> {
+        let ids: Vec<i64> = match (orders, notes) {
+            (_, Some(notes)) => notes.ids().into_iter().collect(),
+            (Some(orders), None) => {
+                let all = orders.ids();
+                let of_orders = all.iter().filter_map(|order| self.by_order.get(order));
+                of_orders.flatten().copied().collect()
+            }
+            (None, None) => return self.all.values().collect(),
+        };
+        ids.iter().filter_map(|id| self.all.get(id)).collect()
+    }
+
     /// Deleted notes for the truth.
     pub(super) fn deleted_truth(&self) -> Vec<Value> {
         let view = |(id, order): &(i64, i64)| json!({ "id": id, "orderId": order });
@@ -247,8 +263,8 @@ impl Brightpearl {
         let fits = |set: &Option<IdSet>, id: i64| set.as_ref().is_none_or(|s| s.contains(id));
         let found: Map<String, Value> = self
             .notes
-            .all
-            .values()
+            .named(orders.as_ref(), notes.as_ref())
+            .into_iter()
             .filter(|note| fits(&orders, note.order) && fits(&notes, note.id))
             .map(|note| (note.id.to_string(), note.view(self.zone())))
             .collect();
@@ -262,11 +278,12 @@ impl Brightpearl {
     pub(super) fn goods_out_search(&self, now: i64, call: &Call) -> Answer {
         let lag = self.settings.search_lag_ms;
         let visible = self.notes.all.values();
-        let seen: Vec<Note> = visible
+        let seen: Vec<Cow<'_, Note>> = visible
             .filter(|n| now - n.visible_from >= lag)
             .map(|n| n.trailing(now, lag))
             .collect();
-        let found = TABLE.search(seen.iter(), &call.query, self.zone())?;
+        let records = seen.iter().map(AsRef::as_ref);
+        let found = TABLE.search(records, &call.query, self.zone())?;
         let body = json!({ "response": found.response, "reference": {} });
         Ok(Reply { status: 200, body })
     }
