@@ -4,6 +4,7 @@
 
 mod again;
 pub mod alert;
+mod amounts;
 pub mod apply;
 mod attend;
 pub mod backfill;

@@ -6,6 +6,7 @@ use crate::compare;
 use crate::invoice;
 use crate::order;
 use crate::shipment;
+use waybill_model::amounts;
 use waybill_model::contract::{Gap, Problem};
 use waybill_model::crash;
 use waybill_model::crosswalk;
@@ -139,7 +140,7 @@ pub(crate) fn retry(
         )));
     };
     if let Reason::Problem(problem) = reason
-        && problem.code == "total-differs"
+        && [amounts::DIFFERS, amounts::WAITS].contains(&&*problem.code)
     {
         tx.put_meta(
             &crate::translate::lines_accepted_key(job),

@@ -1,6 +1,7 @@
 //! Filling the views: range reads of what the writes kept ready, and the engine's sentences.
 
 use crate::alert;
+use crate::amounts;
 use crate::catalogue;
 use crate::compare;
 use crate::core::{Core, Desk};
@@ -10,18 +11,17 @@ use crate::practice;
 use crate::shipment::show;
 use crate::view::{
     AlarmView, BudgetView, CardKind, CardView, CellView, ConnectionView, DeadlineKind, FeedView,
-    FrameView, HistoryView, JobView, MoneyRow, NoteView, OrderDetail, OrderList, OrderView,
-    StageCounts, Tone,
+    FrameView, HistoryView, JobView, NoteView, OrderDetail, OrderList, OrderView, StageCounts,
+    Tone,
 };
 use crate::words;
 use waybill_host::budget::BudgetUse;
+use waybill_model::amounts::{DIFFERS, Rules, WAITS};
 use waybill_model::contract::Gap;
 use waybill_model::crosswalk;
-use waybill_model::decimal::Decimal;
-use waybill_model::document::{Body, DeadlineSource, Entity, Order};
+use waybill_model::document::{Body, DeadlineSource, Entity};
 use waybill_model::ids::{ConnectionId, Millis, OrderId};
 use waybill_model::job::{JobState, Work};
-use waybill_model::money;
 use waybill_model::order_state::OrderStage;
 use waybill_store::{
     CardRow, Cause, ConnectionRow, JobRow, NoteKind, NoteRow, OrderQuery, OrderRow, Read, Rx,
@@ -303,7 +303,11 @@ pub(crate) fn order(core: &Core, rx: &Rx, id: OrderId) -> Result<Option<OrderDet
     let rows = rx.jobs_of_order(id)?;
     let jobs = rows.iter().map(|job| job_view(&desk, job)).collect();
     let (lines, (money, money_sentence)) = match &stored.document.body {
-        Body::Order(order) => (show::lines(order, &rows), money_rows(order, &row)),
+        Body::Order(order) => {
+            let values = rx.effective(Some(row.connection), Some(&row.retailer))?;
+            let money = amounts::rows(order, Rules::of(&values), row.sale_key.is_some());
+            (show::lines(order, &rows), money)
+        }
         _ => (Vec::new(), (Vec::new(), (Tone::Quiet, String::new()))),
     };
     let mut exchanges: Vec<_> = rx
@@ -350,64 +354,6 @@ fn job_view(desk: &Desk, job: &JobRow) -> JobView {
     }
 }
 
-/// What the order states beside what its sale was made of. The connector proves that the sale has just these amounts.
-fn money_rows(order: &Order, row: &OrderRow) -> (Vec<MoneyRow>, (Tone, String)) {
-    let Ok(sum) = money::order_totals(order) else {
-        return (
-            Vec::new(),
-            (
-                Tone::You,
-                "A line has no price, so nothing can be compared.".to_owned(),
-            ),
-        );
-    };
-    let sale = row.sale_key.is_some();
-    let charges = order
-        .charges
-        .iter()
-        .try_fold(Decimal::ZERO, |sum, c| sum.checked_add(c.amount.net))
-        .unwrap_or_default();
-    let cancelled = order
-        .lines
-        .iter()
-        .filter_map(|l| l.unit_price?.checked_mul(l.cancelled))
-        .try_fold(Decimal::ZERO, Decimal::checked_add)
-        .unwrap_or_default();
-    let lines = sum.net.checked_sub(charges).unwrap_or_default();
-    let line = |label: &str, amount: Decimal, sum: bool| MoneyRow {
-        label: label.to_owned(),
-        order: Some(amount),
-        sale: sale.then_some(amount),
-        sum,
-    };
-    let mut rows = vec![line("Lines as ordered", lines, false)];
-    if !cancelled.is_zero() {
-        rows.push(line(
-            "Cancelled",
-            Decimal::ZERO.checked_sub(cancelled).unwrap_or_default(),
-            false,
-        ));
-    }
-    if !charges.is_zero() {
-        rows.push(line("Charges", charges, false));
-    }
-    rows.push(line("Tax", sum.tax, false));
-    rows.push(line(
-        "Total now",
-        sum.gross.checked_sub(cancelled).unwrap_or(sum.gross),
-        true,
-    ));
-    let sentence = match money::check(order) {
-        Ok(_) if sale => (Tone::Ok, "Order and sale agree to the cent".to_owned()),
-        Ok(_) => (
-            Tone::Quiet,
-            "The order's lines and its total agree to the cent".to_owned(),
-        ),
-        Err(problem) => (Tone::You, problem.message),
-    };
-    (rows, sentence)
-}
-
 /// Cards whose cells get suggestions: more than a person looks at in one sitting.
 const SUGGESTED: usize = 50;
 
@@ -436,7 +382,7 @@ pub(crate) fn cards(
 
 /// What a card is about: its cause says so, else the work that waits.
 fn card_kind(cause: &Cause, work: Option<Work>) -> CardKind {
-    const MONEY: [&str; 3] = ["total-differs", "no-price", "amount-too-large"];
+    const MONEY: [&str; 4] = [DIFFERS, WAITS, "no-price", "amount-too-large"];
     match (cause, work) {
         (Cause::Gap { .. }, _) => CardKind::Unmatched,
         (Cause::Problem { problem, .. }, _) if MONEY.contains(&&*problem.code) => CardKind::Money,

@@ -4,6 +4,7 @@ use crate::core::Desk;
 use crate::shipment;
 use crate::shipment::rest::Rest;
 use std::collections::BTreeMap;
+use waybill_model::amounts::Rules;
 use waybill_model::contract::{Delivery, Gap, Pairs, Problem};
 use waybill_model::crosswalk::{self, IdFields, Match, Tables, Untranslated};
 use waybill_model::document::{
@@ -11,7 +12,6 @@ use waybill_model::document::{
 };
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::{Ending, Reason};
-use waybill_model::money;
 use waybill_model::settings::{
     self, COUNTRY, CUSTOMER_PER_ORDER, CUSTOMER_PER_RETAILER, CUSTOMERS, SOURCE_ID, TARGET_ID,
     Values,
@@ -150,14 +150,19 @@ fn look_at_order(
     if crate::order::is_cancelled(order) {
         return Ok(Looked::Withdrawn);
     }
-    if let Err(problem) = money::check(order) {
+    let values = tx.effective(Some(job.from), Some(&order.retailer))?;
+    let ruled = Rules::of(&values).apply(order);
+    if let Err(problem) = ruled.check() {
         // A person accepted this very difference, and no other.
         let accepted = tx.meta(&lines_accepted_key(job))?;
         if accepted.as_deref() != Some(problem.message.as_bytes()) {
             return Ok(Looked::Park(Reason::Problem(problem)));
         }
     }
-    let values = tx.effective(Some(job.from), Some(&order.retailer))?;
+    let document = &Document {
+        body: Body::Order(ruled.into_order()),
+        ..document.clone()
+    };
     let defaults = settings::agent_settings();
     let value = |key: &str| settings::value(&values, key, &defaults);
     let ids = IdFields {
@@ -225,7 +230,7 @@ pub(crate) fn item_of(
     })
 }
 
-/// Where it is kept that a person accepted an order's lines although the stated total differs.
+/// Where it is kept that a person accepted what a card said of an order's amounts, in these very words.
 pub(crate) fn lines_accepted_key(job: &JobRow) -> String {
     format!("lines-accepted/{}/{}", job.from, job.key)
 }

@@ -8,13 +8,13 @@ use crate::shipment;
 use crate::unclaimed;
 use crate::words;
 use std::sync::Arc;
+use waybill_model::amounts::{Rules, WAITS};
 use waybill_model::backoff::Backoff;
 use waybill_model::contract::{Failure, Gap, Moment, Outcome, Receipt, Verdict};
 use waybill_model::crosswalk;
 use waybill_model::document::{Entity, OrderPhase};
 use waybill_model::ids::{JobId, Millis};
 use waybill_model::job::{Ending, JobState, Reason, Work};
-use waybill_model::money;
 use waybill_model::settings::CONFIRM;
 use waybill_store::{JobRow, NewJob, NoteKind, OrderRow, Read, StoreError, Tx};
 
@@ -68,13 +68,23 @@ fn total_of_sale(tx: &Tx<'_>, job: &JobRow) -> Result<String, StoreError> {
         return Ok(String::new());
     };
     let whole = order.lines.iter().all(|l| l.cancelled.is_zero());
-    Ok(match money::check(order) {
+    let values = tx.effective(Some(job.from), Some(&order.retailer))?;
+    let ruled = Rules::of(&values).apply(order);
+    Ok(match ruled.check() {
         Ok(sum) if whole => format!(
-            " Total {} {}, equal to the order to the cent.",
+            " Total {} {}, {}.",
             sum.gross.rounded(2).fixed(2),
-            order.currency.as_deref().unwrap_or_default()
+            order.currency.as_deref().unwrap_or_default(),
+            if ruled.is_compared() {
+                "equal to the order to the cent"
+            } else {
+                "held against no total of the order"
+            }
         ),
         Ok(_) => " Without the quantities that were cancelled before.".to_owned(),
+        Err(problem) if problem.code == WAITS => {
+            " With the amounts that somebody was asked about.".to_owned()
+        }
         Err(_) => " Its total is that of the lines, not the one the order states.".to_owned(),
     })
 }

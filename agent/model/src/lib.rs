@@ -2,6 +2,7 @@
 //! no WIT types, no vendor names. Read `document.rs` first, then `job.rs`, then `crosswalk.rs`.
 
 pub mod alerts;
+pub mod amounts;
 pub mod backoff;
 pub mod billing;
 pub mod contract;

@@ -271,6 +271,7 @@ fn invoice_settings() -> Vec<Setting> {
 /// The agent's own settings, all of them overridable per retailer.
 pub fn agent_settings() -> Vec<Setting> {
     let mut all = order_settings();
+    all.extend(crate::amounts::amount_settings());
     all.extend(shipment_settings());
     all.extend(cancel_settings());
     all.extend(invoice_settings());

@@ -13,7 +13,7 @@ use waybill_sdk::decimal::ZERO;
 const DIGITS: u8 = 9;
 
 /// Kinds of charges, each with its nominal code in the settings.
-const KINDS: [&str; 4] = ["shipping", "handling", "discount", "surcharge"];
+const KINDS: [&str; 5] = ["shipping", "handling", "discount", "surcharge", "tax"];
 
 /// The invoice of a sale; `None` where it has none yet, or lacks what nobody may make up.
 pub fn document(sale: &Billed, sold: &Sold, settings: Settings<'_>) -> Option<Document> {
@@ -189,6 +189,7 @@ mod tests {
                 {"id": 3, "productId": 1008, "name": "Part", "quantity": 2, "net": 0, "tax": 0, "bundleChild": true, "parentRowId": 2},
                 {"id": 4, "productId": 1000, "name": "Freight", "quantity": 1, "net": "3.00", "tax": "0.20", "nominalCode": "4040"},
                 {"id": 5, "productId": 1000, "name": "Goodwill", "quantity": 1, "net": "-1.00", "tax": "0", "nominalCode": "4000"},
+                {"id": 6, "productId": 1000, "name": "Tax", "quantity": 1, "net": "0.50", "tax": "0", "nominalCode": "4000"},
             ]),
             &[("nominal-shipping", "4040")],
         );
@@ -209,7 +210,12 @@ mod tests {
             .iter()
             .map(|c| (c.kind.as_str(), c.amount.net))
             .collect();
-        assert_eq!(charges, [("shipping", dec("3")), ("discount", dec("-1"))]);
+        let expected = [
+            ("shipping", dec("3")),
+            ("discount", dec("-1")),
+            ("tax", dec("0.5")),
+        ];
+        assert_eq!(charges, expected);
         assert_eq!(all.total.gross, dec("22"));
     }
 }

@@ -488,6 +488,11 @@ fn money_settings() -> Vec<Setting> {
             "Nominal code of surcharges",
             "Left empty, the nominal code above.",
         ),
+        lookup(
+            "nominal-tax",
+            "Nominal code of tax rows",
+            "Where tax is a row of its own. Left empty, the nominal code above.",
+        ),
     ]
 }
 

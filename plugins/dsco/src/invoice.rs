@@ -237,6 +237,7 @@ fn extras(body: &mut Map<String, Value>, invoice: &Invoice) -> Result<i64, Failu
         match charge.kind.as_str() {
             "shipping" => add(&mut sums, "freightAmount", amount)?,
             "handling" => add(&mut sums, "handlingAmount", amount)?,
+            "tax" => add(&mut sums, "salesTaxAmount", amount)?,
             _ if amount < 0 => lists
                 .entry("credits")
                 .or_default()

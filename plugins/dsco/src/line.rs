@@ -256,6 +256,12 @@ fn line_extras(line: &Line) -> Vec<Extra> {
     .into_iter()
     .filter_map(|(name, value)| value.as_deref().map(|value| extra(name, value)))
     .collect();
+    for (name, amount) in [
+        ("handlingAmount", line.handling_amount),
+        ("shippingSurcharge", line.shipping_surcharge),
+    ] {
+        all.extend(amount.map(|amount| extra(name, &amount.to_string())));
+    }
     all.extend(line.others.iter().map(|(name, value)| extra(name, value)));
     all
 }

@@ -184,7 +184,7 @@ pub(crate) fn document(api: &Api<'_>, order: &WireOrder, names: &Names) -> Optio
             charges: charges(api, order),
             total: total(api, order),
             supplier_number: order.supplier_order_number.clone(),
-            extras: extras(order),
+            extras: extras(api, order),
             lines,
         }),
         key,
@@ -329,20 +329,61 @@ fn total(api: &Api<'_>, order: &WireOrder) -> Option<Totals> {
     .map(net)
 }
 
+/// What the surcharge is called, on sales and invoices too.
+const SURCHARGE: &str = "Shipping surcharge";
+
 fn charges(api: &Api<'_>, order: &WireOrder) -> Vec<Charge> {
     order
         .shipping_surcharge
         .filter(|amount| api.config.surcharge_as_charge && !amount.is_zero())
         .map(|amount| Charge {
             kind: "surcharge".to_owned(),
-            title: "Shipping surcharge".to_owned(),
+            title: SURCHARGE.to_owned(),
             amount: net(amount),
         })
         .into_iter()
         .collect()
 }
 
-fn extras(order: &WireOrder) -> Vec<Extra> {
+/// The sum over the lines; none where no line says it.
+fn over_lines(order: &WireOrder, of: impl Fn(&Line) -> Option<Decimal>) -> Option<Decimal> {
+    let mut amounts = order.line_items.iter().filter_map(of).peekable();
+    amounts.peek()?;
+    amounts.try_fold(ZERO, Decimal::plus)
+}
+
+/// What the agent may be told to hold a sale against, or to put on it: both totals, and amounts that are no charges. A
+/// surcharge of the order is taken for the sum of those of its lines.
+fn amounts(api: &Api<'_>, order: &WireOrder) -> impl Iterator<Item = Extra> {
+    let surcharge = order
+        .shipping_surcharge
+        .or_else(|| over_lines(order, |line| line.shipping_surcharge));
+    let counts = !charges(api, order).is_empty();
+    let handling = over_lines(order, |line| line.handling_amount);
+    let totals = [
+        ("total order", order.order_total_amount),
+        ("total lines", order.extended_expected_cost_total),
+    ];
+    let totals = totals
+        .into_iter()
+        .filter_map(|(name, amount)| Some(extra(name, &amount?.to_string())));
+    let shown = [
+        ("amount surcharge", surcharge.filter(|_| !counts), SURCHARGE),
+        ("amount handling", handling, "Handling"),
+        (
+            "amount tax",
+            order.amount_of_sales_tax_collected,
+            "Sales tax",
+        ),
+    ];
+    let shown = shown.into_iter().filter_map(|(name, amount, title)| {
+        let amount = amount.filter(|amount| !amount.is_zero())?;
+        Some(extra(name, &format!("{amount} {title}")))
+    });
+    totals.chain(shown)
+}
+
+fn extras(api: &Api<'_>, order: &WireOrder) -> Vec<Extra> {
     let mut all: Vec<Extra> = [
         ("dscoStatus", &order.dsco_status),
         ("dscoLifecycle", &order.dsco_lifecycle),
@@ -358,9 +399,14 @@ fn extras(order: &WireOrder) -> Vec<Extra> {
     for (name, amount) in [
         ("orderTotalAmount", order.order_total_amount),
         ("shippingSurcharge", order.shipping_surcharge),
+        (
+            "amountOfSalesTaxCollected",
+            order.amount_of_sales_tax_collected,
+        ),
     ] {
         all.extend(amount.map(|amount| extra(name, &amount.to_string())));
     }
+    all.extend(amounts(api, order));
     all.extend(order.others.iter().map(|(name, value)| extra(name, value)));
     all.extend(contents(order).iter().map(parcel));
     if let Some(shipping) = &order.shipping {

@@ -8,6 +8,7 @@ use crate::core::Desk;
 use crate::shipment::count::{self as shipped, Units};
 use crate::shipment::{look as note, show};
 use crate::translate::{self, Looked};
+use waybill_model::amounts::Rules;
 use waybill_model::billing::{self, Cut};
 use waybill_model::contract::{Delivery, Problem};
 use waybill_model::decimal::Decimal;
@@ -196,7 +197,9 @@ impl Case {
                 "Correct the invoice where it was made, or send it by hand and leave this card with a reason.",
             )));
         }
-        let difference = match billing::difference(sent, &self.order, &self.before(), charges) {
+        // What the rules kept off the sale is not expected on its invoice, and what they put there is.
+        let expected = Rules::of(&self.values).apply(&self.order).into_order();
+        let difference = match billing::difference(sent, &expected, &self.before(), charges) {
             Ok(difference) => difference,
             Err(problem) => return stop(problem),
         };

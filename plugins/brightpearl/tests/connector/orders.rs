@@ -612,3 +612,23 @@ fn defaults_fill_what_the_order_does_not_say() {
     assert!(reference.ends_with("-END"));
     assert!(host.logs().iter().any(|l| l.contains("fields=ref")));
 }
+
+#[test]
+fn tax_that_is_a_row_of_its_own_has_its_own_nominal_code() {
+    let mut taxed = order();
+    taxed.lines[1].tax = None;
+    taxed.charges = vec![charge("tax", "Tax", "1.00", "0")];
+    let host = TestHost::at(NOW).expect(&post(SALE), id(100_247));
+    let mut member = delivery("1000123", taxed);
+    member.settings = pairs(&[("nominal-tax", "2200")]);
+    let verdicts = push(&host, &context(1), &[member]).unwrap();
+    host.finish();
+    assert!(verdicts[0].is_ok());
+    let body: serde_json::Value = serde_json::from_slice(&host.sent()[0].body).unwrap();
+    let row = &body["rows"][2];
+    assert_eq!((&row["name"], &row["net"]), (&"Tax".into(), &"1.00".into()));
+    assert_eq!(
+        (&row["nominalCode"], &row["tax"]),
+        (&"2200".into(), &"0.00".into())
+    );
+}

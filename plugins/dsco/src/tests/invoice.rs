@@ -181,13 +181,15 @@ fn charges_tax_and_discounts_go_where_they_belong() {
             charge("handling", "Box", "1.10"),
             charge("surcharge", "Remote area", "2"),
             charge("discount", "Promotion", "-1"),
+            charge("tax", "Tax", "0.11"),
         ];
-        invoice.total = totals("26.10", "0.29", "26.39");
+        invoice.total = totals("26.21", "0.29", "26.50");
     });
     let body = body_of(&all);
     assert_eq!(body["freightAmount"].to_string(), "5.0");
     assert_eq!(body["handlingAmount"].to_string(), "1.1");
-    assert_eq!(body["salesTaxAmount"].to_string(), "0.29");
+    // A row of tax and the tax of other rows are one amount there.
+    assert_eq!(body["salesTaxAmount"].to_string(), "0.4");
     assert_eq!(
         body["charges"],
         json!([{"title": "Remote area", "amount": 2.0}])
@@ -196,8 +198,8 @@ fn charges_tax_and_discounts_go_where_they_belong() {
         body["credits"],
         json!([{"title": "Promotion", "amount": 1.0}])
     );
-    assert_eq!(body["subtotalExcludingLineItems"].to_string(), "7.39");
-    assert_eq!(body["totalAmount"].to_string(), "26.39");
+    assert_eq!(body["subtotalExcludingLineItems"].to_string(), "7.5");
+    assert_eq!(body["totalAmount"].to_string(), "26.5");
 }
 
 #[test]

@@ -414,3 +414,37 @@ fn parcels_count_and_stay_visible() {
         [("2".to_owned(), dec("2")), ("3".to_owned(), dec("1"))]
     );
 }
+
+#[test]
+fn totals_and_amounts_that_are_no_charges_are_handed_over_beside_them() {
+    let amounts = |json: &str, pairs: &[(&str, &str)]| -> Vec<String> {
+        let document = map(json, pairs);
+        let extras = order(&document).extras.iter();
+        let own = extras.filter(|e| e.name.starts_with("total ") || e.name.starts_with("amount "));
+        own.map(|e| format!("{} = {}", e.name, e.value)).collect()
+    };
+    let totals = ["total order = 45.98", "total lines = 25"];
+    let shown = "amount surcharge = 1.5 Shipping surcharge";
+    assert_eq!(amounts(CREATED, &[]), [totals[0], totals[1], shown]);
+    // As a charge it counts already.
+    let charged = amounts(CREATED, &[("surcharge-as-charge", "true")]);
+    assert_eq!(charged, totals);
+    let lines = with(
+        CREATED,
+        json!({"shippingSurcharge": null, "amountOfSalesTaxCollected": 2.1, "orderTotalAmount": null,
+               "lineItems": [{"lineNumber": 1, "quantity": 2, "expectedCost": 9.5, "handlingAmount": 0.5, "shippingSurcharge": 1},
+                             {"lineNumber": 2, "quantity": 1, "expectedCost": 6, "handlingAmount": 0.25, "shippingSurcharge": 2}]}),
+    );
+    assert_eq!(
+        amounts(&lines, &[]),
+        [
+            "total lines = 25",
+            "amount surcharge = 3 Shipping surcharge",
+            "amount handling = 0.75 Handling",
+            "amount tax = 2.1 Sales tax",
+        ]
+    );
+    let document = map(&lines, &[]);
+    let of_line = &order(&document).lines[0].extras;
+    assert!(of_line.iter().any(|e| e.name == "handlingAmount"));
+}
