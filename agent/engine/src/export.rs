@@ -1,4 +1,5 @@
-//! Everything a merchant has set, as one provisioning file: settings, connections without their secrets, routes, matches.
+//! Everything a merchant has set, as one provisioning file: settings, connections without their secrets, routes,
+//! matches, and the codes that were announced.
 //! Applied to the same agent it changes nothing; applied to a new one it makes the same. What this build does not know is
 //! left in the file as a comment, so that applying it is not refused.
 
@@ -6,12 +7,13 @@ use crate::apply::quoted;
 use crate::core::{Core, Slot};
 use crate::handle::{CommandError, Handle};
 use crate::in_force;
+use crate::mapping_rows::ANNOUNCES;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use waybill_model::contract::Setting;
 use waybill_model::crosswalk::{CUSTOMERS, ITEMS, SHIPPING_METHODS, WAREHOUSES};
 use waybill_model::settings;
-use waybill_store::{CellRow, Lists, Read, Rx, SettingRow, StoreError};
+use waybill_store::{AnnouncedRow, CellRow, Lists, Read, Rx, SettingRow, StoreError};
 
 /// Cells that are read at once.
 const STEP: usize = 1_000;
@@ -153,6 +155,36 @@ fn cells(
     Ok(())
 }
 
+/// Codes that may come, each list whole.
+fn announced(
+    file: &mut File,
+    rx: &Rx,
+    (from, to): (&Slot, &Slot),
+    table: &str,
+) -> Result<(), StoreError> {
+    let rows = rx.announced(from.row.id, to.row.id, table)?;
+    let mut by: BTreeMap<Option<&str>, Vec<&AnnouncedRow>> = BTreeMap::new();
+    for row in &rows {
+        by.entry(row.retailer.as_deref()).or_default().push(row);
+    }
+    for (retailer, rows) in by {
+        file.line("\n[[announced]]");
+        file.line(&format!("from = {}", quoted(&from.row.name)));
+        file.line(&format!("to = {}", quoted(&to.row.name)));
+        file.line(&format!("table = {}", quoted(table)));
+        if let Some(code) = retailer {
+            file.line(&format!("retailer = {}", quoted(code)));
+        }
+        for (head, required) in [("required", true), ("optional", false)] {
+            file.line(&format!("[announced.{head}]"));
+            for row in rows.iter().filter(|row| row.required == required) {
+                file.pair(&row.value, row.label.as_deref().unwrap_or_default());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The tables that two connections know.
 fn tables(from: &Slot, to: &Slot) -> BTreeSet<String> {
     let own = [ITEMS, CUSTOMERS, SHIPPING_METHODS, WAREHOUSES].map(str::to_owned);
@@ -191,6 +223,9 @@ fn everything(core: &Core, rx: &Rx) -> Result<String, StoreError> {
         for to in desk.slots.values().filter(|to| to.row.id != from.row.id) {
             for table in tables(from, to) {
                 cells(&mut file, rx, (from, to), &table)?;
+            }
+            for table in ANNOUNCES {
+                announced(&mut file, rx, (from, to), table)?;
             }
         }
     }

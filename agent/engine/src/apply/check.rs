@@ -3,7 +3,8 @@
 
 use super::address::{Address, address_of};
 use super::mistake::{At, Mistake, suggest};
-use super::plan::{ConnectionPlan, CrosswalkPlan, Pair, Plan, RoutePlan};
+use super::plan::{AnnouncedPlan, ConnectionPlan, CrosswalkPlan, Pair, Plan, RoutePlan};
+use crate::mapping_rows::ANNOUNCES;
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::alerts::{self, alert_settings};
 use waybill_model::contract::{Descriptor, Field, Setting};
@@ -73,6 +74,9 @@ impl Plan {
         check.one_sale(&self.routes);
         for crosswalk in &self.crosswalks {
             check.crosswalk(crosswalk);
+        }
+        for list in &self.announced {
+            check.announced(list);
         }
         check.mistakes.sort();
         check.mistakes.dedup();
@@ -348,7 +352,13 @@ impl<'a> Check<'a> {
                 );
             }
         }
-        if let Some(retailer) = &crosswalk.retailer
+        self.for_all(&[from, to], table, crosswalk.retailer.as_ref());
+    }
+
+    /// Refuses a retailer where the table is one for all of them.
+    fn for_all(&mut self, of: &[&Descriptor], table: &At<String>, retailer: Option<&At<String>>) {
+        let tables = || of.iter().flat_map(|descriptor| &descriptor.tables);
+        if let Some(retailer) = retailer
             && tables().any(|t| t.name == table.value)
             && !tables().any(|t| t.name == table.value && t.per_retailer)
         {
@@ -360,6 +370,19 @@ impl<'a> Check<'a> {
                 .hint("Leave `retailer` out."),
             );
         }
+    }
+
+    fn announced(&mut self, list: &AnnouncedPlan) {
+        let from = self.behind(&list.from);
+        let to = self.behind(&list.to);
+        let (Some(from), Some(to)) = (from, to) else {
+            return;
+        };
+        if !ANNOUNCES.contains(&list.table.value.as_str()) {
+            let message = format!("codes of `{}` are not announced", list.table.value);
+            self.unknown(&list.table, message, &ANNOUNCES);
+        }
+        self.for_all(&[from, to], &list.table, list.retailer.as_ref());
     }
 }
 

@@ -2,7 +2,7 @@
 //! the same commit.
 
 use super::difference::{Action, Difference, STORE_NAME, Step, steps};
-use super::plan::Plan;
+use super::plan::{AnnouncedCode, AnnouncedPlan, Plan};
 use crate::release::release_gap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use waybill_model::contract::Gap;
 use waybill_model::crash;
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::settings::{INVOICE_POLICY, SOURCE_ID, TARGET_ID};
-use waybill_store::{ConnectionRow, Read, RouteRow, Scope, Store, StoreError, Tx};
+use waybill_store::{AnnouncedRow, ConnectionRow, Read, RouteRow, Scope, Store, StoreError, Tx};
 
 /// Applies a plan to a store and waits for the durable commit.
 pub async fn run(
@@ -171,6 +171,35 @@ impl Apply<'_> {
                 )?;
                 self.filled.push(filled);
             }
+            Action::Announced { list, said, off } => self.announce(tx, list, &said, &off)?,
+        }
+        Ok(())
+    }
+
+    fn announce(
+        &self,
+        tx: &mut Tx<'_>,
+        list: &AnnouncedPlan,
+        said: &[&AnnouncedCode],
+        off: &[String],
+    ) -> Result<(), StoreError> {
+        let (from, to) = (self.id(&list.from.value)?, self.id(&list.to.value)?);
+        let retailer = list.retailer.as_ref().map(|retailer| &retailer.value);
+        for code in said {
+            let row = AnnouncedRow {
+                table: list.table.value.clone(),
+                retailer: retailer.cloned(),
+                value: code.value.clone(),
+                label: code.label.clone(),
+                required: code.required,
+                who: self.who.to_owned(),
+                at: self.now,
+            };
+            tx.announce(from, to, &row)?;
+        }
+        for value in off {
+            let retailer = retailer.map(String::as_str);
+            tx.take_off(from, to, &list.table.value, retailer, value)?;
         }
         Ok(())
     }

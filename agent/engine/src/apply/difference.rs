@@ -1,14 +1,17 @@
 //! What a plan would change in a store. The same steps are shown by a dry run and carried out by `commit.rs`, so a
 //! difference that was read is the difference that is applied. Secrets are told apart, never shown.
 
-use super::plan::{ConnectionPlan, CrosswalkPlan, Pair, Plan, SecretPlan};
+use super::announced;
+use super::plan::{
+    AnnouncedCode, AnnouncedPlan, ConnectionPlan, CrosswalkPlan, Pair, Plan, SecretPlan,
+};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Millis};
-use waybill_store::{CellRow, ConnectionRow, Read, Scope, StoreError};
+use waybill_store::{CellRow, ConnectionRow, Lists as _, Read, Scope, StoreError};
 
 /// Key of the agent-wide setting that holds the merchant's name for this agent.
 pub const STORE_NAME: &str = "store-name";
@@ -36,7 +39,7 @@ pub struct Change {
     pub new: Option<String>,
 }
 
-/// Every change of a plan, in the order of application. Nothing is ever removed.
+/// Every change of a plan, in the order of application. Only codes of a list that the plan has are ever removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// The changes.
@@ -115,6 +118,12 @@ pub(super) enum Action<'p> {
         crosswalk: &'p CrosswalkPlan,
         cell: &'p super::plan::Cell,
     },
+    /// What a list says anew, and what it takes off.
+    Announced {
+        list: &'p AnnouncedPlan,
+        said: Vec<&'p AnnouncedCode>,
+        off: Vec<String>,
+    },
 }
 
 /// Every step of the plan that is not taken yet.
@@ -162,6 +171,9 @@ pub(super) fn steps<'p>(
     steps.routes(plan)?;
     for crosswalk in &plan.crosswalks {
         steps.crosswalk(crosswalk)?;
+    }
+    for list in &plan.announced {
+        steps.announced(list)?;
     }
     Ok(steps.found)
 }
@@ -431,6 +443,34 @@ impl<'p, R: Read> Steps<'p, '_, R> {
             // The same cell again, further down in the file, is no second change.
             stored.insert(cell.value.clone(), (cell.code.clone(), cell.label.clone()));
         }
+        Ok(())
+    }
+}
+
+impl<'p, R: Read> Steps<'p, '_, R> {
+    /// The list as a whole: one change, with how many codes come and go.
+    fn announced(&mut self, list: &'p AnnouncedPlan) -> Result<(), StoreError> {
+        let (from, to) = (&list.from.value, &list.to.value);
+        self.must_exist(from)?;
+        self.must_exist(to)?;
+        let retailer = list.retailer.as_ref().map(|r| r.value.as_str());
+        let mut held = match (self.known.get(from), self.known.get(to)) {
+            (Some(from), Some(to)) => self.read.announced(*from, *to, &list.table.value)?,
+            _ => Vec::new(),
+        };
+        held.retain(|row| row.retailer.as_deref() == retailer);
+        let Some(changed) = announced::compare(list, &held) else {
+            return Ok(());
+        };
+        let whom = retailer.map_or_else(String::new, |r| format!(" for retailer {r}"));
+        let what = format!("announced {} from {from} to {to}{whom}", list.table.value);
+        let announced::Changed {
+            said,
+            off,
+            old,
+            new,
+        } = changed;
+        self.add(what, old, &new, Action::Announced { list, said, off });
         Ok(())
     }
 }

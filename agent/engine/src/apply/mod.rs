@@ -6,9 +6,11 @@
 //! difference(plan, store) -> what would change      run(store, plan) -> all of it in one commit, or nothing
 //! ```
 //! Nothing is removed: what the file does not name stays as it is. Only the grants of a connection are always exactly
-//! as the file says, so that one is never kept by silence. Applying a file twice changes nothing.
+//! as the file says, so that one is never kept by silence, and so is a list of announced codes that the file has. Applying a
+//! file twice changes nothing.
 
 mod address;
+mod announced;
 mod cells;
 mod check;
 mod commit;
@@ -29,7 +31,8 @@ pub use difference::{Change, ChangeKind, Difference, STORE_NAME, difference, exi
 pub use mistake::{At, Mistake, Place, suggest};
 pub use parse::{Reference, parse, references};
 pub use plan::{
-    Cell, ConnectionPlan, CrosswalkPlan, Pair, Plan, RetailerPlan, RoutePlan, SecretPlan,
+    AnnouncedCode, AnnouncedPlan, Cell, ConnectionPlan, CrosswalkPlan, Pair, Plan, RetailerPlan,
+    RoutePlan, SecretPlan,
 };
 
 /// A text as a provisioning file holds it: JSON's texts are TOML's too.

@@ -1,6 +1,7 @@
 //! From the text of a provisioning file to a [`Plan`]. Pure: the environment and files it refers to are read by the
 //! caller and handed in by name, so the same text means the same on either side of the admin socket.
 
+use super::announced;
 use super::cells;
 use super::mistake::{At, Mistake, Place, suggest};
 use super::plan::{ConnectionPlan, CrosswalkPlan, Plan, RetailerPlan, RoutePlan, SecretPlan};
@@ -70,6 +71,7 @@ impl File<'_> {
                 "connection",
                 "route",
                 "crosswalk",
+                "announced",
             ],
         );
         self.version(root);
@@ -95,6 +97,10 @@ impl File<'_> {
         }
         self.routes_once(&plan.routes);
         cells::once(&mut self.reader, &plan.crosswalks);
+        for section in self.reader.sections(root, "announced") {
+            plan.announced.extend(announced::read(self, &section));
+        }
+        announced::once(&mut self.reader, &plan.announced);
         plan
     }
 

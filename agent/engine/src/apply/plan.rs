@@ -30,6 +30,8 @@ pub struct Plan {
     pub routes: Vec<RoutePlan>,
     /// Crosswalks.
     pub crosswalks: Vec<CrosswalkPlan>,
+    /// Lists of codes that may come.
+    pub announced: Vec<AnnouncedPlan>,
 }
 
 impl Plan {
@@ -124,6 +126,36 @@ pub struct Cell {
     pub code: String,
     /// What people call it.
     pub label: Option<String>,
+    /// Where it is declared.
+    pub place: Place,
+}
+
+/// The codes of one table that may come, before a document comes with them: the whole list.
+#[derive(Debug, Clone)]
+pub struct AnnouncedPlan {
+    /// Where the declaration starts.
+    pub place: Place,
+    /// Name of the connection whose codes they are.
+    pub from: At<String>,
+    /// Name of the connection they are matched to.
+    pub to: At<String>,
+    /// Name of the table.
+    pub table: At<String>,
+    /// The retailer it is for; `None`: for all.
+    pub retailer: Option<At<String>>,
+    /// The codes.
+    pub codes: Vec<AnnouncedCode>,
+}
+
+/// One code of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnnouncedCode {
+    /// The code.
+    pub value: String,
+    /// What people call it.
+    pub label: Option<String>,
+    /// Nothing goes live before it is matched.
+    pub required: bool,
     /// Where it is declared.
     pub place: Place,
 }
