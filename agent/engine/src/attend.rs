@@ -2,6 +2,7 @@
 //! private space that begins with `card/`, whose value is the problem: a job that is never sent, which comes and goes in the
 //! commit of the page. Must not know what any of them is about.
 
+use crate::offered;
 use waybill_model::contract::{KvWrite, Problem};
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, DocumentId, Millis};
@@ -26,11 +27,7 @@ pub(crate) fn keep(
     for write in writes.iter().filter(|write| write.key.starts_with(CARD)) {
         match &write.value {
             Some(value) => show(tx, feed, &write.key, problem(value), now)?,
-            None => {
-                if let Some(job) = open(tx, feed, &write.key)? {
-                    end(tx, &job, "it is gone", now)?;
-                }
-            }
+            None => close(tx, feed, &write.key, now)?,
         }
     }
     Ok(())
@@ -55,7 +52,7 @@ fn open(
 }
 
 /// A card that says the same already stays as it is: somebody may have left it alone.
-fn show(
+pub(crate) fn show(
     tx: &mut Tx<'_>,
     feed: (ConnectionId, Entity),
     key: &str,
@@ -86,6 +83,19 @@ fn show(
     tx.create_job(card, now).map(drop)
 }
 
+/// Closes a card, where it is open.
+pub(crate) fn close(
+    tx: &mut Tx<'_>,
+    feed: (ConnectionId, Entity),
+    key: &str,
+    now: Millis,
+) -> Result<(), StoreError> {
+    match open(tx, feed, key)? {
+        Some(job) => end(tx, &job, "it is gone", now),
+        None => Ok(()),
+    }
+}
+
 fn end(tx: &mut Tx<'_>, job: &JobRow, why: &str, now: Millis) -> Result<(), StoreError> {
     let ending = Ending::Ignored(why.to_owned());
     tx.set_state(job.id, JobState::Done(ending), now)
@@ -107,6 +117,7 @@ pub(crate) fn again(
         tx.audit(who, "Retried", &crate::words::reason(reason), now)?;
     }
     end(tx, job, &format!("{who} wanted it read again"), now)?;
+    offered::again(tx, job.from, &job.key)?;
     if let Some(mut feed) = tx.feed(job.from, job.entity)? {
         feed.next_due = now;
         tx.put_feed(&feed)?;

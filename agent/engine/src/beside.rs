@@ -1,9 +1,10 @@
-//! What connections have to do beside feeds and jobs: requests to read, hints to follow, webhooks to put in order, back-fills.
+//! What connections have to do beside feeds and jobs: requests to read, hints to follow, webhooks to put in order, values to
+//! hold against the vendor's lists, back-fills.
 
 use crate::core::{Core, Desk};
 use crate::event::CallKey;
 use crate::supervise::Engine;
-use crate::{backfill, compare, ensure, flow, hints, hooks};
+use crate::{backfill, compare, ensure, flow, hints, hooks, offered};
 use std::sync::Arc;
 use waybill_host::connector::Connector;
 use waybill_model::contract::Role;
@@ -44,6 +45,8 @@ pub(crate) fn look(
         }
         let ensure = ensure::due(core, slot, rx, now)?;
         found.extend(ensure.map(|at| (CallKey::Ensure(*id), at)));
+        let values = offered::due(core, slot, rx, now)?;
+        found.extend(values.map(|at| (CallKey::Values(*id), at)));
         let backfill = backfill::due(rx, slot)?;
         let from = flow::runs_from(desk, *id, Entity::Order, now);
         found.extend(

@@ -5,6 +5,7 @@ use crate::disk::Disk;
 use crate::event::Event;
 use crate::flow;
 use crate::hooks::{self, Hooks};
+use crate::offered::Standings;
 use crate::practice;
 use crate::shipment::trigger;
 use crate::supervise::EngineOptions;
@@ -137,6 +138,8 @@ pub(crate) struct Core {
     pub(crate) level_rests: Mutex<BTreeMap<ConnectionId, Millis>>,
     /// Free space, as it was found last.
     pub(crate) disk: Disk,
+    /// Settings that were held against the vendors' lists.
+    pub(crate) standings: Standings,
 }
 
 impl Core {

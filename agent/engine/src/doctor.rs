@@ -6,6 +6,7 @@ use crate::core::{Core, Slot};
 use crate::ensure;
 use crate::finding::{Check, Finding, State};
 use crate::handle::{CommandError, Handle};
+use crate::offered;
 use futures_util::future::join_all;
 use std::sync::Arc;
 use waybill_host::connector::{CallError, Connector, Mode};
@@ -155,7 +156,10 @@ async fn connection(core: &Core, slot: &Slot, wishes: Wishes) -> Vec<Finding> {
         findings.extend(knocks.iter().map(address));
         findings.extend(clock(&knocks));
         if sound && reached {
-            findings.push(login(core, slot, connector).await);
+            let login = login(core, slot, connector).await;
+            let values = values(core, slot, &login).await;
+            findings.push(login);
+            findings.extend(values);
         } else {
             findings.push(Finding::skipped(
                 Check::Login,
@@ -333,6 +337,32 @@ async fn login(core: &Core, slot: &Slot, connector: &Arc<dyn Connector>) -> Find
         }
         Err(error) => stopped(Check::Login, &error),
     }
+}
+
+/// Settings that the vendor does not offer any more, those of single retailers too; without what its proof named already.
+async fn values(core: &Core, slot: &Slot, login: &Finding) -> Vec<Finding> {
+    let chosen = match core.store.read(|rx| offered::chosen(rx, slot)) {
+        Ok(chosen) => chosen,
+        Err(error) => return vec![unread(&error.into())],
+    };
+    let looked = offered::look(core, slot, chosen).await;
+    let named = |key: &str| login.text.contains(&format!("`{key}`"));
+    let wrong = looked.wrong.into_iter();
+    let wrong = wrong.filter(|w| w.chosen.retailer.is_some() || !named(&w.chosen.key));
+    let finding = wrong.map(|wrong| {
+        let problem = wrong.problem(&slot.row.title);
+        let whose = wrong.chosen.retailer.as_ref();
+        let whose = whose.map(|code| format!(", retailer {code}"));
+        let place = format!(
+            "setting `{}` of connection `{}`{}",
+            wrong.chosen.key,
+            slot.row.name,
+            whose.unwrap_or_default()
+        );
+        let found = Finding::problem(Check::Settings, problem.message).at(place);
+        found.next(problem.hint.unwrap_or_default())
+    });
+    finding.collect()
 }
 
 async fn webhooks(

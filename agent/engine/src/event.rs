@@ -39,6 +39,8 @@ pub(crate) enum CallKey {
     Fetch(ConnectionId, Entity),
     /// Putting the webhooks at the vendor in order.
     Ensure(ConnectionId),
+    /// Holding settings against the lists that the vendor offers.
+    Values(ConnectionId),
     /// Running a batch again that a crash cut short.
     Resume(ConnectionId, BatchId),
     /// Reading the pages of a back-fill.
@@ -72,6 +74,7 @@ impl CallKey {
             | Self::Receive(c)
             | Self::Fetch(c, _)
             | Self::Ensure(c)
+            | Self::Values(c)
             | Self::Backfill(c)
             | Self::Resume(c, _) => *c,
             Self::Prune | Self::Compare | Self::Folder | Self::Trial(_) => ConnectionId(0),

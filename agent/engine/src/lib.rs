@@ -41,6 +41,7 @@ mod mapping_rows;
 pub mod mappings;
 pub mod matching;
 mod of_sale;
+mod offered;
 mod order;
 pub mod ports;
 pub mod practice;

@@ -8,6 +8,7 @@ use crate::disk::{Disk, FreeSpace, Room};
 use crate::event::{CallKey, Event};
 use crate::gather::{self, ReadyJob};
 use crate::handle::Handle;
+use crate::offered::{self, Standings};
 use crate::swap::{self, Swaps, Watch};
 use crate::{backfill, beside, compare, ensure, flow, hints, hooks, retention, work};
 use jiff::tz::TimeZone;
@@ -168,6 +169,7 @@ impl Engine {
             watch,
             level_rests: Mutex::default(),
             disk: Disk::default(),
+            standings: Standings::default(),
         });
         swap::go_on(&core)?;
         core.reload()?;
@@ -479,6 +481,7 @@ impl Engine {
                 CallKey::Receive(id) => self.start(key.clone(), hooks::receive(core, *id)),
                 CallKey::Compare if !look.full => self.start(key.clone(), compare::run(core)),
                 CallKey::Ensure(id) => self.start(key.clone(), ensure::run(core, *id)),
+                CallKey::Values(id) => self.start(key.clone(), offered::run(core, *id)),
                 CallKey::Backfill(id) if !look.full && !self.reads_orders(*id) => {
                     self.start(key.clone(), backfill::run(core, *id));
                 }

@@ -379,7 +379,10 @@ async fn apply_file(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Ok(plan) => plan,
         Err(found) => return Ok(mistakes(&found)),
     };
-    let found = handle.check(&plan);
+    let mut found = handle.check(&plan);
+    if found.is_empty() {
+        found = handle.check_live(&plan).await?;
+    }
     if !found.is_empty() {
         return Ok(mistakes(&found));
     }

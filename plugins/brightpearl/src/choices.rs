@@ -42,6 +42,13 @@ pub fn choices(
             first,
             contact,
         ),
+        // The id of a member of staff is that of his contact.
+        "owner" => search(
+            &api,
+            "/contact-service/contact-search?isStaff=true&columns=contactId,companyName,firstName,lastName",
+            first,
+            contact,
+        ),
         "item" => search(
             &api,
             "/product-service/product-search?columns=productId,SKU,productName,productStatus",

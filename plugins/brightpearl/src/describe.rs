@@ -398,12 +398,20 @@ fn sale_settings() -> Vec<Setting> {
             one_of(&[("none", "None"), ("ship-by", "The order's ship-by date")]),
         ),
         lookup("lead-source", "Lead source", "Lead source of new sales."),
-        number("team", "Team", "Id of the team."),
-        number("project", "Project", "Id of the project."),
         number(
+            "team",
+            "Team",
+            "Id of the team. Brightpearl gives out no list of teams: a wrong one shows with the first sale.",
+        ),
+        number(
+            "project",
+            "Project",
+            "Id of the project. Brightpearl gives out no list of projects: a wrong one shows with the first sale.",
+        ),
+        lookup(
             "owner",
             "Owner",
-            "Id of the staff contact who looks after new sales.",
+            "The member of staff who looks after new sales.",
         ),
     ]
 }

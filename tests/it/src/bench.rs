@@ -1,6 +1,6 @@
 //! One engine between two scripted sides whose every answer a test chooses. Time is simulated; nothing is left to chance.
 
-use crate::erp::{answer, not_exported};
+use crate::erp::answer;
 use crate::simulation::{START, SimClock, open};
 use crate::swapped::Folder;
 use crate::world::{Chance, SeededRng};
@@ -23,7 +23,7 @@ use waybill_model::document::{Body, Document, Entity, Shipment};
 use waybill_model::ids::{ConnectionId, Generation, Millis};
 use waybill_model::job::Priority;
 use waybill_store::sim_disk::SimDisk;
-use waybill_store::{CardRow, Cause, JobRow, OrderRow, Read, Store};
+use waybill_store::{CardRow, JobRow, OrderRow, Read, Store};
 
 use crate::documents::level;
 pub use crate::documents::{billed, invoice, item, note, order, parcel, request, state};
@@ -106,6 +106,8 @@ pub struct Side {
     pub pushes: Mutex<Vec<Generation>>,
     /// Settings that probes were told.
     pub probes: Mutex<Vec<Pairs>>,
+    /// What it offers for settings: value, and whether it is hidden. Without an entry the list does not come.
+    pub lists: Mutex<BTreeMap<String, Vec<(&'static str, bool)>>>,
 }
 
 /// Locks what only one thread uses.
@@ -146,6 +148,7 @@ impl Side {
             stages: Mutex::default(),
             pushes: Mutex::default(),
             probes: Mutex::default(),
+            lists: Mutex::default(),
         })
     }
 
@@ -215,14 +218,15 @@ impl Connector for Side {
     fn roles(&self) -> &BTreeSet<Role> {
         &self.roles
     }
-    async fn validate(&self, _: Call) -> Answer<Vec<Problem>> {
-        answer(Ok(Vec::new()))
+    async fn validate(&self, call: Call) -> Answer<Vec<Problem>> {
+        answer(Ok(listing::no_numbers(&call.context.settings)))
     }
     async fn probe(&self, _: Call) -> Answer<Pairs> {
         answer(Ok(Vec::new()))
     }
-    async fn choices(&self, _: Call, _: String, _: Option<String>) -> Answer<ChoicePage> {
-        answer(Err(not_exported()))
+    async fn choices(&self, _: Call, key: String, _: Option<String>) -> Answer<ChoicePage> {
+        self.call("choices", 1);
+        answer(listing::offered(held(&self.lists).get(&key)))
     }
     async fn pull(&self, call: Call, entity: Entity, cursor: Option<Vec<u8>>) -> Answer<Page> {
         self.clock.sleep_ms(10).await;
@@ -510,16 +514,6 @@ impl Bench {
     pub fn note(&self, key: &str, order: &str, change: impl FnOnce(&mut Shipment)) -> Document {
         let sale = self.order(order).sale_key.expect("the sale is made");
         note(key, &sale, 1, change)
-    }
-
-    /// Codes of the problems on the cards, and table and value of the gaps.
-    pub fn codes(&self) -> Vec<String> {
-        let cause = |cause| match cause {
-            Cause::Gap { gap, .. } => format!("{} {}", gap.table, gap.value),
-            Cause::Problem { problem, .. } | Cause::InDoubt { problem, .. } => problem.code,
-        };
-        let cards = self.cards().into_iter();
-        cards.map(|card| cause(card.cause)).collect()
     }
 
     /// Sets one of the agent's settings for every retailer.

@@ -1,4 +1,5 @@
-//! The documents that cases hand to the bench: items, orders, goods-out notes, parcels; and routes of more than one of them.
+//! The documents that cases hand to the bench: items, orders, goods-out notes, parcels; routes of more than one of them,
+//! and the causes that are open.
 
 use crate::bench::Bench;
 use crate::simulation::START;
@@ -8,7 +9,7 @@ use waybill_model::document::{
     LineState, Method, Order, OrderLine, OrderState, PackedLine, Parcel, Shipment, Stage, Totals,
 };
 use waybill_model::ids::ConnectionId;
-use waybill_store::{RouteRow, StoreError, Tx};
+use waybill_store::{Cause, RouteRow, StoreError, Tx};
 
 /// Cancellations lead both ways.
 pub(crate) fn routes_of_cancels(
@@ -102,6 +103,16 @@ pub fn order(key: &str, revision: u32, change: impl FnOnce(&mut Order)) -> Docum
 }
 
 impl Bench {
+    /// Codes of the problems on the cards, and table and value of the gaps.
+    pub fn codes(&self) -> Vec<String> {
+        let cause = |cause| match cause {
+            Cause::Gap { gap, .. } => format!("{} {}", gap.table, gap.value),
+            Cause::Problem { problem, .. } | Cause::InDoubt { problem, .. } => problem.code,
+        };
+        let cards = self.cards().into_iter();
+        cards.map(|card| cause(card.cause)).collect()
+    }
+
     /// The state of an order's sale, with nothing special about its line 1.
     ///
     /// # Panics

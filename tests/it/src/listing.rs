@@ -1,6 +1,7 @@
-//! What a scripted side lists: two documents a page, by date or by key.
+//! What a scripted side lists: two documents a page, by date or by key; and what it offers for settings.
 
-use waybill_model::contract::{Page, Scope};
+use waybill_host::connector::CallError;
+use waybill_model::contract::{Choice, ChoicePage, Failure, Page, Pairs, Problem, Scope};
 use waybill_model::document::{Body, Document, Entity};
 
 /// Two of the documents that are meant.
@@ -18,6 +19,31 @@ pub(crate) fn page<'a>(
         cursor: vec![u8::try_from(from + 2).unwrap_or(u8::MAX)],
         more: meant.len() > from + 2,
     }
+}
+
+/// What a list offers: value, and whether it is hidden. No list: it does not come now.
+pub(crate) fn offered(list: Option<&Vec<(&'static str, bool)>>) -> Result<ChoicePage, CallError> {
+    let list = list.ok_or(CallError::Failure(Failure::Retry(None)))?;
+    let choice = |(value, hidden): &(&str, bool)| Choice {
+        value: (*value).to_owned(),
+        label: format!("Number {value}"),
+        disabled: *hidden,
+    };
+    Ok(ChoicePage {
+        items: list.iter().map(choice).collect(),
+        next: None,
+    })
+}
+
+/// A channel is a number.
+pub(crate) fn no_numbers(settings: &Pairs) -> Vec<Problem> {
+    let channels = settings.iter().filter(|(key, value)| {
+        key == "channel" && !value.is_empty() && value.parse::<u32>().is_err()
+    });
+    let wrong = |(key, value): &(String, String)| {
+        Problem::new(key, format!("`{value}` is no id."), "Enter a number.")
+    };
+    channels.map(wrong).collect()
 }
 
 fn is_meant(document: &Document, entity: Entity, scope: &Scope) -> bool {

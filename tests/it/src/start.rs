@@ -5,7 +5,7 @@ use crate::simulation::{START, connection};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use waybill_engine::{Engine, EngineParts, Handle};
-use waybill_model::contract::{Descriptor, Feed, Intake};
+use waybill_model::contract::{Descriptor, Feed, Field, Intake, Setting};
 use waybill_model::document::Entity;
 use waybill_model::ids::ConnectionId;
 use waybill_store::{RouteRow, Scope, Store, StoreError, Tx};
@@ -71,6 +71,18 @@ pub(crate) fn erp(max_batch: u32, poll_secs: u32) -> Descriptor {
         poll_secs,
         settles: Vec::new(),
     };
+    let chosen = |key: &str, label: &str| Setting {
+        key: key.to_owned(),
+        label: label.to_owned(),
+        help: "One of its list.".to_owned(),
+        group: "orders".to_owned(),
+        required: false,
+        per_retailer: true,
+        default: None,
+        field: Field::Lookup,
+        was: Vec::new(),
+    };
+    descriptor.settings = vec![chosen("channel", "Channel"), chosen("team", "Team")];
     descriptor.pulls = [
         Entity::Item,
         Entity::Shipment,

@@ -1,10 +1,11 @@
 //! Live lists: the values that a vendor offers for settings, asked for when a person looks.
 
+use crate::core::{Core, Slot};
 use crate::handle::{CommandError, Handle};
 use std::time::Duration;
-use waybill_host::connector::Mode;
+use waybill_host::connector::{CallError, Mode};
 use waybill_host::ports::EffectScope;
-use waybill_model::contract::Problem;
+use waybill_model::contract::{Choice, Problem};
 use waybill_model::job::Priority;
 
 /// Pages of a list that are asked for.
@@ -38,29 +39,41 @@ impl Handle {
                 "Test the connection, or enter the value by hand.",
             ))
         };
-        let connector = slot
-            .connector
-            .as_ref()
-            .map_err(|why| refused(why.clone()))?;
-        let (mut offered, mut cursor) = (Vec::new(), None);
-        for _ in 0..PAGES {
-            let scope = EffectScope::Setup("choices".to_owned());
-            let call = self
-                .core
-                .call(&slot, scope, Priority::NearDeadline, Mode::ReadOnly, 1);
-            let asked = connector.choices(call, key.to_owned(), cursor.take());
-            let answer = tokio::time::timeout(PATIENCE, asked).await;
-            let answer = answer.map_err(|_| refused("the list did not come in time".to_owned()))?;
-            let page = answer
-                .value
-                .map_err(|error| refused(crate::calls::sentence(&error)))?;
-            let items = page.items.into_iter().filter(|choice| !choice.disabled);
-            offered.extend(items.map(|choice| (choice.value, choice.label)));
-            cursor = page.next;
-            if cursor.is_none() {
-                break;
-            }
+        let missing = slot.connector.as_ref().err().cloned();
+        if let Some(why) = missing {
+            return Err(refused(why));
         }
-        Ok(offered)
+        let (choices, _) = list(&self.core, &slot, key).await.map_err(|error| {
+            refused(error.map_or_else(
+                || "the list did not come in time".to_owned(),
+                |error| crate::calls::sentence(&error),
+            ))
+        })?;
+        let usable = choices.into_iter().filter(|choice| !choice.disabled);
+        Ok(usable.map(|choice| (choice.value, choice.label)).collect())
     }
+}
+
+/// A vendor's list, hidden entries too, and whether that is all of it. No error: it did not come in time.
+pub(crate) async fn list(
+    core: &Core,
+    slot: &Slot,
+    key: &str,
+) -> Result<(Vec<Choice>, bool), Option<CallError>> {
+    let missing = || Some(CallError::Contract("no connector is loaded".to_owned()));
+    let connector = slot.connector().ok_or_else(missing)?;
+    let (mut choices, mut cursor) = (Vec::new(), None);
+    for _ in 0..PAGES {
+        let scope = EffectScope::Setup("choices".to_owned());
+        let call = core.call(slot, scope, Priority::NearDeadline, Mode::ReadOnly, 1);
+        let asked = connector.choices(call, key.to_owned(), cursor.take());
+        let answer = tokio::time::timeout(PATIENCE, asked).await;
+        let page = answer.map_err(|_| None)?.value.map_err(Some)?;
+        choices.extend(page.items);
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok((choices, true));
+        }
+    }
+    Ok((choices, false))
 }

@@ -8,8 +8,8 @@
 mod approve;
 mod begin;
 mod form;
-mod look;
-mod save;
+pub(crate) mod look;
+pub(crate) mod save;
 
 pub(crate) use begin::{read_and_idle, read_on};
 

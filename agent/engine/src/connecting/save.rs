@@ -222,6 +222,10 @@ impl Handle {
         if !wrong.is_empty() {
             return Ok(Saved::Mistakes(wrong));
         }
+        let found = self.check_live(&plan).await?;
+        if !found.is_empty() {
+            return Ok(file.mistakes(found));
+        }
         let difference = self.apply(plan, who).await?;
         // Whoever saves tests next.
         self.core.reload()?;
@@ -243,7 +247,7 @@ impl Handle {
                     .or_insert_with(|| default.clone());
             }
         }
-        let mut row = row.unwrap_or_else(|| unborn(draft, self.now()));
+        let mut row = row.unwrap_or_else(|| unborn(&draft.name, &draft.connector, self.now()));
         row.allow_private = draft.private.unwrap_or(row.allow_private);
         let bound = self
             .core
@@ -291,11 +295,11 @@ impl From<Problem> for FieldMistake {
 }
 
 /// A connection that is only thought of: nothing of it is stored, and it calls nobody.
-fn unborn(draft: &Draft, now: Millis) -> ConnectionRow {
+pub(crate) fn unborn(name: &str, connector: &str, now: Millis) -> ConnectionRow {
     ConnectionRow {
         id: ConnectionId(0),
-        name: draft.name.clone(),
-        connector: draft.connector.clone(),
+        name: name.to_owned(),
+        connector: connector.to_owned(),
         title: String::new(),
         paused: false,
         allow_private: false,

@@ -140,6 +140,10 @@ fn contacts_and_products_are_offered_by_page() {
         .expect(
             &get("/product-service/product-search?columns=productId,SKU,productName,productStatus&pageSize=200&firstResult=1"),
             answer("product-search-last"),
+        )
+        .expect(
+            &get("/contact-service/contact-search?isStaff=true&columns=contactId,companyName,firstName,lastName&pageSize=200&firstResult=1"),
+            Answer::json(200, &rows),
         );
     let first = choices(&host, &context(1), "customer", None).unwrap();
     let labels: Vec<&str> = first.items.iter().map(|c| c.label.as_str()).collect();
@@ -153,5 +157,7 @@ fn contacts_and_products_are_offered_by_page() {
     let products = choices(&host, &context(1), "item", None).unwrap();
     assert!(products.items[0].disabled);
     assert_eq!(products.items[0].label, "MUG-RED Red mug, second (1009)");
+    let staff = choices(&host, &context(1), "owner", None).unwrap();
+    assert_eq!(staff.items[1].value, "2052");
     host.finish();
 }
