@@ -378,8 +378,16 @@ async fn begun(
     asked: &Asked<'_>,
     carried: String,
 ) -> wasmtime::Result<Result<(Session, EffectId), Result<(), IoError>>> {
-    let session = match ready(state, visitor, asked, carried).await? {
+    let plan = match allowed(state, visitor, asked, carried)? {
+        Ok(plan) => plan,
+        Err(error) => return Ok(Err(Err(error))),
+    };
+    let session = match signed_in(state, visitor, asked.slot, &plan).await? {
         Ok(session) => session,
+        // A server that was not reached has refused nothing.
+        Err(IoError::Refused(_)) if state.credential.is_none() => {
+            return Ok(Err(Err(IoError::TimedOut)));
+        }
         Err(error) => return Ok(Err(Err(error))),
     };
     let Some(effect) = asked.effect else {

@@ -81,6 +81,30 @@ async fn a_file_that_is_sent_over_a_cut_line_is_there_once_and_whole() {
     println!("40 cuts of an upload: {lost} lost an answer, {adopted} were found done");
 }
 
+/// A connector that takes a refusal for the server's word asks a person.
+#[tokio::test]
+async fn a_server_that_is_not_reached_refuses_no_file() {
+    if !is_there() {
+        return;
+    }
+    let ssh = Openssh::start("").await;
+    let bench = keyed(&ssh).await;
+    ssh.cut(Cut {
+        down: 0,
+        ..Cut::NEVER
+    });
+    let put = "do=files-put\nstep=a\npath=a.csv\nbody-bytes=10";
+    assert_eq!(deed(&bench, put).await, "IoError::TimedOut");
+    assert_eq!(bench.journal.of_job(7, "a"), None, "nothing happened");
+    ssh.cut(Cut::NEVER);
+    assert_eq!(deed(&bench, put).await, "done");
+    std::fs::remove_file(ssh.file("a.csv")).unwrap();
+    std::fs::create_dir(ssh.file("a.csv")).unwrap();
+    let put = put.replace("step=a", "step=b");
+    let refused = deed(&bench, &put).await;
+    assert!(refused.starts_with("IoError::Refused"), "{refused}");
+}
+
 #[tokio::test]
 async fn a_line_that_is_cut_while_we_sign_in_is_no_refused_login() {
     if !is_there() {

@@ -153,6 +153,15 @@ impl Openssh {
     }
 }
 
+/// A test that fails leaves its files there, to be looked at.
+impl Drop for Openssh {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.home.disable_cleanup(true);
+        }
+    }
+}
+
 /// Makes a key pair with OpenSSH's own tool.
 pub(crate) fn make_key(path: &Path, passphrase: &str) {
     let made = Command::new("ssh-keygen")
