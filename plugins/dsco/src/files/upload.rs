@@ -9,6 +9,7 @@ use super::write::table;
 use crate::api::Api;
 use crate::bindings::exports::waybill::connector::sink::Delivery;
 use crate::confirm::Handle;
+use crate::lookup::{self, Shown};
 use crate::queue::{Member, put};
 use crate::stream::rest_secs;
 use std::collections::{BTreeMap, BTreeSet};
@@ -204,7 +205,10 @@ impl Upload<'_> {
     /// The verdicts of a file that is not in doubt, or not any more.
     fn answered(&self, name: &str, parts: &[Part<'_>], result: Result<(), NotPut>) -> Vec<Verdict> {
         let verdict = match result {
-            Ok(()) => return parts.iter().map(|part| self.sent(name, part)).collect(),
+            Ok(()) => {
+                let now = self.api.host.now_ms();
+                return parts.iter().map(|p| self.sent(name, p, now)).collect();
+            }
             // Sent again just now, and lost again: the next attempt looks for it.
             Err(NotPut::InDoubt(_)) => {
                 for part in parts {
@@ -225,10 +229,10 @@ impl Upload<'_> {
         self.attempt >= TRIES && self.depot.files(&self.dir).is_ok()
     }
 
-    fn sent(&self, name: &str, part: &Part<'_>) -> Verdict {
+    /// It is in that file since then. What the log says of it from before is of another attempt.
+    fn sent(&self, name: &str, part: &Part<'_>, since: i64) -> Verdict {
         self.api.host.kv_delete(&self.key(part));
-        let now = self.api.host.now_ms();
-        Handle::new(None, &part.member.told, now)
+        Handle::new(None, &part.member.told, since)
             .by_file(name)
             .ticket(self.api.config.ack_wait_secs)
     }
@@ -236,44 +240,26 @@ impl Upload<'_> {
     /// May be there for `age` milliseconds. Members whose rows are in the file were sent; the rest is sent again once a
     /// file that was on its way must have arrived.
     fn look(&self, name: &str, parts: &[Part<'_>], age: u64) -> Vec<Verdict> {
+        let every: Vec<&Part<'_>> = parts.iter().collect();
         let found = locate(self.depot, &self.dir).and_then(|all| match all.get(name) {
-            Some(file) => self.identities(file, parts).map(Some),
+            Some(file) => self.identities(file, &every).map(Some),
             None => Ok(None),
         });
         let there = match found {
             Ok(there) => there.unwrap_or_default(),
             // That a look failed says nothing of what was looked for.
-            Err(failure) => {
-                for part in parts {
-                    self.api.host.kv_set(&self.key(part), name.as_bytes());
-                }
-                let verdict = match failure {
-                    Failure::Rejected(problem) if problem.code == BROKEN => {
-                        Err(Failure::InDoubt(problem))
-                    }
-                    _ => Err(Failure::Retry(None)),
-                };
-                return for_all(parts.len(), &verdict);
-            }
-        };
-        let count = |part: &Part<'_>| {
-            let rows = part.rows.iter();
-            rows.filter(|cells| {
-                let cell = |column: &str| cells.get(column).map(String::as_str);
-                there.contains(&self.identity(cell))
-            })
-            .count()
+            Err(failure) => return self.not_seen(name, &every, failure),
         };
         let mut absent = Vec::new();
         let mut verdicts = Vec::new();
         for (at, part) in parts.iter().enumerate() {
-            verdicts.push(match count(part) {
+            verdicts.push(match self.rows_in(&there, part) {
                 0 => {
                     absent.push(at);
                     Err(Failure::Retry(None))
                 }
                 some if some < part.rows.len() => Err(in_part(name)),
-                _ => self.sent(name, part),
+                _ => self.sent(name, part, self.begun(age)),
             });
         }
         if absent.is_empty() {
@@ -284,6 +270,18 @@ impl Upload<'_> {
             verdicts[at] = verdict;
         }
         verdicts
+    }
+
+    /// The verdicts where a look failed: the next attempt looks for the same file.
+    fn not_seen(&self, name: &str, parts: &[&Part<'_>], failure: Failure) -> Vec<Verdict> {
+        for part in parts {
+            self.api.host.kv_set(&self.key(part), name.as_bytes());
+        }
+        let verdict = match failure {
+            Failure::Rejected(problem) if problem.code == BROKEN => Err(Failure::InDoubt(problem)),
+            _ => Err(Failure::Retry(None)),
+        };
+        for_all(parts.len(), &verdict)
     }
 
     /// Sends members that are in no file.
@@ -305,18 +303,36 @@ impl Upload<'_> {
             }
             return for_all(absent.len(), &Err(Failure::Retry(Some(rest_secs(wait)))));
         }
-        let left: Vec<Part<'_>> = absent
-            .iter()
-            .map(|at| Part {
-                member: parts[*at].member,
-                document: parts[*at].document,
-                rows: parts[*at].rows.clone(),
+        let all: Vec<&Part<'_>> = absent.iter().map(|at| &parts[*at]).collect();
+        let known = match self.elsewhere(name, &all, age) {
+            Ok(known) => known,
+            Err(failure) => return self.not_seen(name, &all, failure),
+        };
+        let unknown = all.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let left: Vec<Part<'_>> = unknown
+            .map(|(part, _)| Part {
+                member: part.member,
+                document: part.document,
+                rows: part.rows.clone(),
             })
             .collect();
+        let mut sent = Vec::new();
+        if !left.is_empty() {
+            sent = self.resend(name, &left, taken);
+        }
+        let mut sent = sent.into_iter();
+        let verdicts = known.into_iter().map(|known| known.or_else(|| sent.next()));
+        verdicts
+            .map(|verdict| verdict.unwrap_or(Err(Failure::Retry(None))))
+            .collect()
+    }
+
+    /// Sends what was seen nowhere.
+    fn resend(&self, name: &str, left: &[Part<'_>], taken: bool) -> Vec<Verdict> {
         // The name is taken by a file with others in it.
         let other = self.name(left.iter().map(|part| part.document), name);
         let name = if taken { other.as_str() } else { name };
-        match self.put(name, &left, true) {
+        match self.put(name, left, true) {
             // Some of them have an answer that is kept, of another file: alone, each is known.
             Err(NotPut::InDoubt(age)) if age > 0 && left.len() > 1 => left
                 .iter()
@@ -327,12 +343,89 @@ impl Upload<'_> {
                     self.answered(&own, one, result)
                 })
                 .collect(),
-            other => self.answered(name, &left, other),
+            other => self.answered(name, left, other),
         }
     }
 
+    /// What is known of members that are not in the file they may have been put in. After a restore that may have been
+    /// another: one that DSCO has not taken yet is looked into, whatever its name. What it has taken, the orders and invoices
+    /// themselves show, where the API is connected.
+    fn elsewhere(
+        &self,
+        name: &str,
+        parts: &[&Part<'_>],
+        age: i64,
+    ) -> Result<Vec<Option<Verdict>>, Failure> {
+        let mut known: Vec<Option<Verdict>> = vec![None; parts.len()];
+        let processing = format!("{}/processing", self.depot.transfer.folder_in);
+        for dir in [&self.dir, &processing] {
+            let mut files = self.depot.files(dir)?;
+            files.retain(|file| file.name != name && self.is_ours(&file.name));
+            for file in files {
+                let there = self.identities(&file, parts)?;
+                for (known, part) in known.iter_mut().zip(parts) {
+                    match self.rows_in(&there, part) {
+                        0 => {}
+                        some if some < part.rows.len() => *known = Some(Err(in_part(&file.name))),
+                        _ => *known = Some(self.sent(&file.name, part, self.begun_at(age))),
+                    }
+                }
+            }
+        }
+        if self.api.config.api {
+            self.on_orders(parts, age, &mut known)?;
+        }
+        Ok(known)
+    }
+
+    fn on_orders(
+        &self,
+        parts: &[&Part<'_>],
+        age: i64,
+        known: &mut [Option<Verdict>],
+    ) -> Result<(), Failure> {
+        let unknown = parts.iter().zip(known.iter());
+        let unknown = unknown.filter(|(_, known)| known.is_none());
+        let members: Vec<&Member> = unknown.map(|(part, _)| part.member).collect();
+        let mut found = BTreeMap::new();
+        for some in members.chunks(lookup::SINGLE_READS) {
+            found.extend(lookup::on_orders(self.api, some, self.begun_at(age), 0)?.0);
+        }
+        for (known, part) in known.iter_mut().zip(parts) {
+            match found.remove(&part.member.index) {
+                Some(Shown::Verdict(verdict)) => *known = Some(verdict),
+                Some(Shown::Refused(failure)) => *known = Some(Err(failure)),
+                Some(Shown::Parcels(_)) => *known = Some(Err(shown_in_part())),
+                Some(Shown::Nothing) | None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn is_ours(&self, name: &str) -> bool {
+        name.starts_with(self.prefix) && name.ends_with(&self.depot.transfer.ending())
+    }
+
+    fn begun_at(&self, age: i64) -> i64 {
+        self.api.host.now_ms().saturating_sub(age)
+    }
+
+    fn begun(&self, age: u64) -> i64 {
+        self.begun_at(i64::try_from(age).unwrap_or(i64::MAX))
+    }
+
+    /// How many rows of a member are among those of a file.
+    fn rows_in(&self, there: &BTreeSet<String>, part: &Part<'_>) -> usize {
+        let rows = part.rows.iter();
+        rows.filter(|cells| {
+            let cell = |column: &str| cells.get(column).map(String::as_str);
+            there.contains(&self.identity(cell))
+        })
+        .count()
+    }
+
     /// What tells whose rows a file has.
-    fn identities(&self, file: &File, parts: &[Part<'_>]) -> Result<BTreeSet<String>, Failure> {
+    fn identities(&self, file: &File, parts: &[&Part<'_>]) -> Result<BTreeSet<String>, Failure> {
         let step = format!("look {}", self.sheet.step);
         let members = parts.iter().map(|part| part.member.index);
         let spool = self.depot.read(&file.path, &effect(&step, members))?;
@@ -373,6 +466,14 @@ fn in_part(name: &str) -> Failure {
         BROKEN,
         format!("The file `{name}` on DSCO's server holds this in part only."),
         "Look in the DSCO portal which of its rows were imported, then press Done or Retry.",
+    ))
+}
+
+fn shown_in_part() -> Failure {
+    Failure::InDoubt(Problem::new(
+        "shown-in-part",
+        "DSCO shows some of the parcels of this shipment on its order, and no file of ours holds the others.",
+        "Look at the order in the DSCO portal: enter what is missing there and press Done, or press Retry where nothing of it is there.",
     ))
 }
 

@@ -1,4 +1,4 @@
-//! A host whose wire is, but for a log of stock, a file server in memory that behaves as DSCO's: what was read moves to
+//! A host whose wire is, but for a log of stock and single orders, a file server in memory that behaves as DSCO's: what was read moves to
 //! the archive. Its private space is committed or thrown away with a call, and puts are journalled as far as one call at a
 //! time needs.
 
@@ -36,10 +36,14 @@ pub(super) struct Disk {
     pub(super) fates: RefCell<Vec<Fate>>,
     /// What the log of stock says, where the API is connected.
     pub(super) stock_log: RefCell<Option<serde_json::Value>>,
+    /// What the API shows of orders, by their id.
+    pub(super) orders: RefCell<BTreeMap<String, serde_json::Value>>,
     /// The jobs of the batch of this call.
     pub(super) jobs: RefCell<Vec<u64>>,
     /// Steps of jobs: since when, and whether they are finished.
     journal: RefCell<Journal>,
+    /// The database was restored then: what the journal does not know is in doubt.
+    restored: Cell<Option<i64>>,
 }
 
 /// By step and jobs: since when, and whether it is finished.
@@ -68,9 +72,18 @@ impl Disk {
             broken: Cell::new(0),
             fates: RefCell::default(),
             stock_log: RefCell::default(),
+            orders: RefCell::default(),
             jobs: RefCell::default(),
             journal: RefCell::default(),
+            restored: Cell::default(),
         }
+    }
+
+    /// Another database goes on, which knows nothing of what was sent.
+    pub(super) fn restore(&self) {
+        self.kv.borrow_mut().clear();
+        self.journal.borrow_mut().clear();
+        self.restored.set(Some(self.now.get()));
     }
 
     pub(super) fn write(&self, path: &str, bytes: impl Into<Vec<u8>>) {
@@ -181,6 +194,15 @@ impl Host for Disk {
                 replayed: false,
             });
         }
+        let asked = request.url.split_once("orderKey=dscoOrderId&value=");
+        if let Some(order) = asked.and_then(|(_, id)| self.orders.borrow().get(id).cloned()) {
+            return Ok(Response {
+                status: 200,
+                headers: Vec::new(),
+                body: order.to_string().into_bytes(),
+                replayed: false,
+            });
+        }
         panic!("nobody asked the API: {} {}", request.method, request.url)
     }
     fn retract(&self, _: &str, _: &[u32]) {}
@@ -270,6 +292,11 @@ impl Files for Disk {
             })
             .map(|(key, state)| (key.clone(), *state))
             .collect();
+        let restored = self.restored.get().filter(|_| others.is_empty());
+        if let Some(since) = restored.filter(|_| !effect.verified_absent) {
+            let age = self.now.get() - since;
+            return Err(IoError::InDoubt(u64::try_from(age).unwrap()));
+        }
         if let Some(since) = others.iter().map(|(_, (since, _))| *since).min() {
             if !effect.verified_absent || others.iter().any(|(_, (_, finished))| *finished) {
                 let age = self.now.get() - since;

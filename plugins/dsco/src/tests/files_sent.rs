@@ -3,6 +3,7 @@
 
 use super::disk::{Disk, Fate};
 use super::ship::{delivery, origin, parcel};
+use super::{CREATED, value, with};
 use crate::bindings::exports::waybill::connector::levels::{Level, Place};
 use crate::bindings::exports::waybill::connector::sink::Delivery;
 use crate::files::{Pieces, Table};
@@ -14,7 +15,20 @@ use waybill_sdk::types::{Failure, Outcome, Receipt, Verdict};
 
 const FILES: [(&str, &str); 1] = [("transport", "files")];
 
+/// Shipments by files, and the API beside them.
+const SHIPPED_BY_FILES: [(&str, &str); 2] = [("transport", "each"), ("shipments-by", "files")];
+
 fn push(disk: &Disk, attempt: u32, jobs: &[u64], commit: bool) -> Vec<Verdict> {
+    push_as(disk, &FILES, attempt, jobs, commit)
+}
+
+fn push_as(
+    disk: &Disk,
+    pairs: &[(&str, &str)],
+    attempt: u32,
+    jobs: &[u64],
+    commit: bool,
+) -> Vec<Verdict> {
     let batch: Vec<Delivery> = jobs
         .iter()
         .map(|job| {
@@ -25,10 +39,8 @@ fn push(disk: &Disk, attempt: u32, jobs: &[u64], commit: bool) -> Vec<Verdict> {
         })
         .collect();
     disk.jobs.replace(jobs.to_vec());
-    disk.call(&FILES, commit, |api, _| {
-        Ok(ship::push(api, attempt, &batch))
-    })
-    .unwrap()
+    disk.call(pairs, commit, |api, _| Ok(ship::push(api, attempt, &batch)))
+        .unwrap()
 }
 
 fn handles(verdicts: &[Verdict]) -> Vec<String> {
@@ -212,6 +224,66 @@ fn lost_answers_lose_and_double_nothing() {
             }
         }
     }
+}
+
+#[test]
+fn what_a_lost_database_sent_is_found_under_another_name() {
+    for processing in [false, true] {
+        let disk = Disk::new();
+        push(&disk, 1, &[1, 2], true);
+        if processing {
+            let (path, content) = disk.files.borrow_mut().pop_first().unwrap();
+            let path = path.replace("in/", "in/processing/");
+            disk.files.borrow_mut().insert(path, content);
+        }
+        disk.restore();
+        // DSCO's imports run by a schedule of their own: hours later it still lies there.
+        disk.pass(3 * 3_600);
+        let verdicts = push(&disk, 1, &[2, 3], true);
+        assert_eq!(handles(&verdicts).len(), 2);
+        assert_eq!(told(&disk), once(&[1, 2, 3]));
+    }
+}
+
+#[test]
+fn what_a_lost_database_sent_and_dsco_took_is_seen_on_its_order() {
+    let disk = Disk::new();
+    push_as(&disk, &SHIPPED_BY_FILES, 1, &[1, 2], true);
+    import(&disk);
+    disk.restore();
+    let items =
+        [(1, 2), (2, 1)].map(|(line, units)| json!({"lineNumber": line, "quantity": units}));
+    let taken = origin_as_shown("102", &json!([{"trackingNumber": "1Z2", "items": items}]));
+    let open = origin_as_shown("103", &json!([]));
+    disk.orders.borrow_mut().extend([taken, open]);
+    disk.pass(3_600);
+    let verdicts = push_as(&disk, &SHIPPED_BY_FILES, 1, &[2, 3], true);
+    assert!(
+        matches!(&verdicts[0], Ok(Outcome::Done(receipt)) if receipt.duplicate),
+        "{verdicts:?}"
+    );
+    handles(&verdicts[1..]);
+    assert_eq!(told(&disk), once(&[1, 2, 3]));
+}
+
+/// An order as the API shows it, by its id.
+fn origin_as_shown(id: &str, packages: &serde_json::Value) -> (String, serde_json::Value) {
+    let changes = json!({"dscoOrderId": id, "packages": packages});
+    (id.to_owned(), value(&with(CREATED, changes)))
+}
+
+#[test]
+fn what_the_log_refused_before_a_file_was_found_is_its_answer() {
+    // Put, taken and refused; our answer was lost, and the look comes minutes later.
+    let disk = Disk::new();
+    disk.fates.borrow_mut().push(Fate::Lost);
+    push_as(&disk, &SHIPPED_BY_FILES, 1, &[1], true);
+    let put_at = disk.now.get();
+    import(&disk);
+    disk.pass(300);
+    let verdicts = push_as(&disk, &SHIPPED_BY_FILES, 2, &[1], true);
+    let handle: serde_json::Value = serde_json::from_str(&handles(&verdicts)[0]).unwrap();
+    assert_eq!(handle["t"], put_at, "its entries are looked for since then");
 }
 
 #[test]
