@@ -48,6 +48,7 @@ pub mod practice;
 mod pull;
 mod release;
 pub mod replay;
+mod restored;
 pub mod retailers;
 mod retention;
 mod schedule;

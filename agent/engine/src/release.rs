@@ -5,6 +5,7 @@ use crate::cancel;
 use crate::compare;
 use crate::invoice;
 use crate::order;
+use crate::restored;
 use crate::shipment;
 use waybill_model::amounts;
 use waybill_model::contract::{Gap, Problem};
@@ -125,7 +126,8 @@ pub(crate) enum Retried {
 }
 
 /// A parked job may be tried again. A total that differs is accepted by retrying it, that total and no other; a request
-/// to cancel is passed over. What only a person can do outside is not done by trying again.
+/// to cancel is passed over; what may have been told before a restore is told. What only a person can do outside is not
+/// done by trying again.
 pub(crate) fn retry(
     tx: &mut Tx<'_>,
     job: &JobRow,
@@ -146,6 +148,12 @@ pub(crate) fn retry(
             &crate::translate::lines_accepted_key(job),
             problem.message.as_bytes(),
         )?;
+    }
+    if let Reason::Problem(problem) = reason
+        && problem.code == restored::MAYBE_REPORTED
+    {
+        let key = restored::accepted_key(job);
+        tx.put_meta(&key, problem.message.as_bytes())?;
     }
     if attend::is_card(job) {
         attend::again(tx, job, who, now)?;
@@ -222,8 +230,8 @@ fn not_by_retry(job: &JobRow) -> Option<&'static str> {
     }
 }
 
-/// What was shipped above what is open is accepted for these very figures: what is open is told. A note that may have been
-/// reported before a restore is reported, and one without its tracking number is read again.
+/// What was shipped above what is open is accepted for these very figures: what is open is told. A note without its
+/// tracking number is read again.
 fn retry_shipment(
     tx: &mut Tx<'_>,
     job: &JobRow,
@@ -232,10 +240,6 @@ fn retry_shipment(
 ) -> Result<(), StoreError> {
     if problem.code == shipment::look::ABOVE_OPEN {
         let key = shipment::look::accepted_key(job);
-        tx.put_meta(&key, problem.message.as_bytes())?;
-    }
-    if problem.code == shipment::restored::MAYBE_REPORTED {
-        let key = shipment::restored::accepted_key(job);
         tx.put_meta(&key, problem.message.as_bytes())?;
     }
     if problem.code == shipment::look::NO_TRACKING {

@@ -126,7 +126,10 @@ impl Judge {
             Ok(Outcome::Pending(ticket)) => {
                 self.pending(tx, desk, &job, ticket.handle.clone(), ticket.check_in_secs)?;
             }
-            Err(failure) => self.failed(tx, desk, &job, failure)?,
+            Err(failure) => {
+                self.failed(tx, desk, &job, failure)?;
+                cancel::merchant::after(tx, desk, &job, self.now)?;
+            }
         }
         if let Some(order) = job.order {
             order::refresh(tx, order, self.now)?;

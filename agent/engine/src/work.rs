@@ -192,6 +192,7 @@ fn choose(
             other => {
                 moved = true;
                 set_aside(tx, &job, other, now)?;
+                cancel::merchant::after(tx, desk, &job, now)?;
             }
         }
     }
@@ -243,6 +244,10 @@ fn set_aside(tx: &mut Tx<'_>, job: &JobRow, looked: Looked, now: Millis) -> Resu
         }
         Looked::Rest(rest) => shipment::rest::lay(tx, job, &rest, now)?,
         Looked::End(ending, why) => {
+            if cancel::count::is_cancel(job) && matches!(ending, Ending::Ignored(_)) {
+                // It took nothing off.
+                tx.set_job_units(job.id, Vec::new())?;
+            }
             if let Some(order) = job.order {
                 crate::order::note(tx, order, now, NoteKind::Info, "x", &why, None)?;
             }

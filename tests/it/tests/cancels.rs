@@ -1,7 +1,11 @@
 //! What must happen to a cancellation, whoever wants it and whenever it comes, one case at a time.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use waybill_it::bench::{Bench, ERP, Start, held, in_simulated_time, note, order, receipt};
+use waybill_it::bench::{
+    Bench, ERP, NETWORK, Start, held, in_simulated_time, note, order, receipt,
+};
+use waybill_it::start::cell;
 use waybill_model::contract::{Failure, Gap, Problem, Verdict};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{
@@ -9,7 +13,7 @@ use waybill_model::document::{
 };
 use waybill_model::job::{Ending, JobState, Work};
 use waybill_model::order_state::OrderStage;
-use waybill_store::Read;
+use waybill_store::{Read, Tx};
 
 /// Cancels that came to one side, newest last.
 type Seen = Arc<Mutex<Vec<Cancellation>>>;
@@ -367,6 +371,32 @@ fn the_merchants_cancel_is_told_with_his_reason() {
         assert_eq!(came(&case.network).len(), 1);
         assert!(came(&case.erp).is_empty(), "the sale is cancelled already");
         assert_eq!(bench.order("1").stage, OrderStage::Cancelled);
+    });
+}
+
+#[test]
+fn what_the_merchant_drops_while_a_request_is_tried_is_told_after_it() {
+    let tried = AtomicBool::new(false);
+    let erp = move |cancel: &Cancellation| {
+        if tried.swap(true, Ordering::Relaxed) {
+            return too_far(cancel);
+        }
+        Err(Failure::Retry(Some(60)))
+    };
+    sold(erp, |case| async move {
+        let bench = &case.bench;
+        let cell = |tx: &mut Tx<'_>| cell(tx, (ERP, NETWORK), "cancel-codes", "*", "CXSS");
+        bench.store.write_blocking(cell).unwrap();
+        bench.send(request("1", CancelPhase::Requested, Some(1)));
+        bench.pass(20).await;
+        // What the sale shows may be that very cancel: its end is waited for.
+        bench.ship(state(bench, "1", false, 2));
+        bench.pass(20).await;
+        assert!(came(&case.network).is_empty());
+        bench.pass(60).await;
+        assert_eq!(bench.codes(), ["cancel-stage"]);
+        let told = (CancelPhase::Ordered, Some("CXSS".to_owned()), 2);
+        assert_eq!(came(&case.network), [told]);
     });
 }
 

@@ -1,13 +1,14 @@
 //! What is cancelled of an order, line by line: at its source, in its sale, and by us on the way between them. Counted
 //! from documents and jobs alone.
 
+use crate::restored::MAYBE_REPORTED;
 use crate::shipment::count::{self as shipped, Units};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{
     Body, CancelPhase, Cancellation, Entity, LineQuantity, Order, OrderLine, OrderPhase, OrderState,
 };
 use waybill_model::ids::{ConnectionId, JobId, OrderId};
-use waybill_model::job::{Ending, JobState, Work};
+use waybill_model::job::{Ending, JobState, Reason, Work};
 use waybill_model::quantities::{self, LineCount};
 use waybill_store::{JobRow, OrderRow, Read, StoreError, Tx};
 
@@ -40,6 +41,16 @@ pub(crate) fn leads(
         .any(|r| r.entity == Entity::Cancellation && r.from == from && r.to == to))
 }
 
+/// Whether a cancel waits for what its order's source shows after a restore, or for a person who knows: it may have been
+/// told.
+fn waits_after_restore(job: &JobRow) -> bool {
+    match &job.state {
+        JobState::Resting { .. } => !job.units.is_empty(),
+        JobState::Parked(Reason::Problem(problem)) => problem.code == MAYBE_REPORTED,
+        _ => false,
+    }
+}
+
 /// Everything a cancellation of an order is judged by.
 pub(crate) struct Sight {
     pub(crate) row: OrderRow,
@@ -58,6 +69,8 @@ struct Told {
     units: Vec<LineQuantity>,
     /// The merchant's, not the answer to a request.
     own: bool,
+    /// The source confirmed it.
+    confirmed: bool,
 }
 
 fn sum<'a>(all: impl Iterator<Item = &'a Told>) -> Units {
@@ -88,11 +101,12 @@ impl Sight {
         };
         let mut back = Vec::new();
         for job in &jobs {
-            if is_back(job, &row) && shipped::is_counted(job) {
+            if is_back(job, &row) && (shipped::is_counted(job) || waits_after_restore(job)) {
                 back.push(Told {
                     job: job.id,
                     units: job.units.clone(),
                     own: !is_answer(tx, job)?,
+                    confirmed: shipped::is_told(job),
                 });
             }
         }
@@ -204,11 +218,18 @@ impl Sight {
         }
     }
 
-    /// Whether the source wants more of any line than the sale holds.
+    /// Whether the source wants more of any line than the sale holds. What the merchant took off and the source has not
+    /// confirmed yet, it may still want.
     pub(crate) fn wants_more(&self) -> bool {
-        let held = self.in_sale();
-        let mut lines = self.newest.lines.iter();
-        lines.any(|l| self.wanted_now(&l.line) > units_of(&held, &l.line))
+        let confirmed = self.back.iter().filter(|told| told.own && told.confirmed);
+        let mut off = self.taken_off();
+        quantities::add(&mut off, &lines(&sum(confirmed)));
+        let mut newest = self.newest.lines.iter();
+        newest.any(|l| {
+            let sold = self.sold.lines.iter().find(|s| s.line == l.line);
+            let sold = sold.map_or(Decimal::ZERO, OrderLine::wanted);
+            self.wanted_now(&l.line) > less(sold, units_of(&off, &l.line))
+        })
     }
 
     /// What a request asks for and can still be had: open at the source, and not taken off the sale before.
@@ -253,6 +274,36 @@ impl Sight {
             }
         }
         units
+    }
+
+    /// Units that the source shows as cancelled and that nothing here explains, but for one job's.
+    pub(crate) fn unexplained(&self, but: JobId) -> Units {
+        let (told, mut off) = (self.told(Some(but)), self.taken_off());
+        let inward = |job: &&JobRow| is_cancel(job) && !is_back(job, &self.row);
+        for job in self.jobs.iter().filter(inward) {
+            // One that has not left yet is worked out anew once this is known.
+            if matches!(
+                job.state,
+                JobState::Running(_) | JobState::Waiting { .. } | JobState::Pending { .. }
+            ) {
+                quantities::add(&mut off, &job.units);
+            }
+        }
+        let mut unknown = Units::new();
+        for line in &self.newest.lines {
+            let before = self.sold.lines.iter().find(|l| l.line == line.line);
+            let before = before.map_or(Decimal::ZERO, |l| l.cancelled);
+            let known = [units_of(&told, &line.line), units_of(&off, &line.line)];
+            let left = known
+                .into_iter()
+                .fold(less(line.cancelled, before), |left, known| {
+                    less(left, known)
+                });
+            if left.is_positive() {
+                unknown.insert(line.line.clone(), left);
+            }
+        }
+        unknown
     }
 
     /// Whether these units are all that the sale holds, and nothing of it has left.

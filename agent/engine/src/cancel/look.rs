@@ -3,7 +3,9 @@
 
 use super::count::{self, Sight};
 use super::retailer;
+use crate::again;
 use crate::core::Desk;
+use crate::restored::{self, MAYBE_REPORTED, SETTLES_MS, Telling};
 use crate::shipment::count::Units;
 use crate::shipment::rest::{LONGEST_MS, Reads, Rest};
 use crate::translate::{self, Looked};
@@ -12,7 +14,7 @@ use waybill_model::crosswalk::{ANY, CANCEL_CODES, CANCELLED_LINES};
 use waybill_model::document::{
     Body, CancelPhase, Cancellation, Document, Entity, LineQuantity, OrderPhase, OrderState,
 };
-use waybill_model::ids::Millis;
+use waybill_model::ids::{Millis, OrderId};
 use waybill_model::job::{Ending, JobState, Reason};
 use waybill_model::settings::{self, CANCEL_FILL_KILL, CANCEL_NOTE, CANCEL_REQUESTS};
 use waybill_store::{JobRow, OrderRow, Read, StoreError, Tx};
@@ -42,6 +44,12 @@ pub(crate) fn look(
     let (Some(sight), Some(stored)) = (sight, tx.document(job.document)?) else {
         return Ok(Looked::Park(translate::missing_document()));
     };
+    if count::is_back(job, &sight.row)
+        && !tx.has_effects(job.id)?
+        && let Some(looked) = after_restore(tx, desk, job, &sight, stored.stored_at, now)?
+    {
+        return Ok(looked);
+    }
     match stored.document.body {
         Body::OrderState(state) => back(tx, desk, job, &sight, Some(&state)),
         Body::Cancellation(_) if count::is_back(job, &sight.row) => {
@@ -85,8 +93,15 @@ fn to_sale(
             Looked::Withdrawn
         });
     };
+    let begun = tx.has_effects(job.id)?;
+    if request.is_none()
+        && !begun
+        && let Some(rest) = state_unread(tx, row, now)?
+    {
+        return Ok(Looked::Rest(rest));
+    }
     let accepted = tx.meta(&accepted_key(job))?.is_some();
-    let units = if tx.has_effects(job.id)? {
+    let units = if begun {
         let mut sent = Units::new();
         waybill_model::quantities::add(&mut sent, &job.units);
         sent
@@ -220,6 +235,92 @@ fn back(
     })))
 }
 
+/// What the source cancelled may be off the sale since before a restore, or may be the merchant's own cancel that was told
+/// then: its sale's state is read first, as all of them are.
+fn state_unread(tx: &Tx<'_>, row: &OrderRow, now: Millis) -> Result<Option<Rest>, StoreError> {
+    let restored = restored::before(tx, row.placed_at.unwrap_or_default())?;
+    let until = restored.map_or(0, |restored| restored.at + SETTLES_MS);
+    Ok((now < until).then(|| Rest {
+        why: "Waits until its sale is read once more, since the database was restored".to_owned(),
+        reads: Reads::Nothing,
+        until: Some(until),
+        said: true,
+    }))
+}
+
+/// What a cancel waits for after a restore, or whether it was told before it: a cancel by so many units that is told twice
+/// takes off twice as many.
+fn after_restore(
+    tx: &Tx<'_>,
+    desk: &Desk,
+    job: &JobRow,
+    sight: &Sight,
+    came: Millis,
+    now: Millis,
+) -> Result<Option<Looked>, StoreError> {
+    let row = &sight.row;
+    // A sale changes again later: only its order says from when it is.
+    let Some(restored) = restored::before(tx, row.placed_at.unwrap_or_default())? else {
+        return Ok(None);
+    };
+    let telling = Telling {
+        job,
+        row,
+        named: "the cancel of its units",
+        came,
+        now,
+    };
+    let unread = restored::unread(&telling, tx, desk, restored.at + SETTLES_MS)?;
+    if unread.is_some() {
+        return Ok(unread);
+    }
+    let unknown = sight.unexplained(job.id);
+    let mut units = Units::new();
+    waybill_model::quantities::add(&mut units, &job.units);
+    let shown: Vec<LineQuantity> = count::lines(&unknown)
+        .into_iter()
+        .filter(|line| units.contains_key(&line.line))
+        .collect();
+    if shown.is_empty() {
+        return Ok(None);
+    }
+    let all = units
+        .iter()
+        .all(|(line, units)| count::units_of(&unknown, line) >= *units);
+    if all {
+        let text = format!(
+            "{} shows as cancelled already: {}. Nothing is told.",
+            desk.title(job.to),
+            count::named(&job.units)
+        );
+        let ending = Ending::Written("told before the restore".to_owned());
+        return Ok(Some(Looked::End(ending, text)));
+    }
+    let message = format!(
+        "{} shows {} of order {} as cancelled, which nothing here was told for: the database was restored, and {} may be reported already.",
+        desk.title(job.to),
+        count::named(&shown),
+        row.number,
+        telling.named
+    );
+    restored::unless_accepted(&telling, tx, desk, message)
+}
+
+/// Looks again at cancels of an order that rest, and at those that wait for a person over a restore.
+pub(crate) fn wake(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    id: OrderId,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let kind = again::Kind {
+        is: count::is_cancel,
+        own_problems: &[MAYBE_REPORTED],
+        look,
+    };
+    again::wake(tx, desk, id, now, &kind)
+}
+
 /// Why the retailer does not take a cancel of these units, if so.
 fn partial(tx: &Tx<'_>, sight: &Sight, units: &Units) -> Result<Option<Problem>, StoreError> {
     let rule = setting(tx, &sight.row, CANCEL_FILL_KILL)?;
@@ -273,5 +374,11 @@ pub(crate) fn is_under_way(jobs: &[JobRow], row: &OrderRow) -> bool {
     let mut inward = jobs
         .iter()
         .filter(|j| count::is_cancel(j) && !count::is_back(j, row));
-    inward.any(|j| !matches!(j.state, JobState::Done(_) | JobState::Parked(_)))
+    let rests = |state: &JobState| {
+        matches!(
+            state,
+            JobState::Done(_) | JobState::Parked(_) | JobState::Resting { .. }
+        )
+    };
+    inward.any(|j| !rests(&j.state))
 }

@@ -10,7 +10,7 @@ use waybill_model::crash;
 use waybill_model::document::{Body, Document, Entity, OrderState};
 use waybill_model::ids::{ConnectionId, Millis, OrderId};
 use waybill_model::job::{Ending, JobState, Reason, Work};
-use waybill_store::{NewJob, NoteKind, Read, StoreError, Tx};
+use waybill_store::{JobRow, NewJob, NoteKind, Read, StoreError, Tx};
 
 /// A state of one of our sales. Any other leaves no trace. Whether it was new.
 pub(crate) fn take(
@@ -70,6 +70,23 @@ fn accepts_request(
     Ok(false)
 }
 
+/// A cancel on its way to the sale has ended or waits, whatever came of it: a state of the sale that came meanwhile is looked
+/// at now.
+pub(crate) fn after(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    job: &JobRow,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let Some(row) = job.order.map(|id| tx.order(id)).transpose()?.flatten() else {
+        return Ok(());
+    };
+    if count::is_cancel(job) && !count::is_back(job, &row) {
+        consider(tx, desk, row.id, now)?;
+    }
+    Ok(())
+}
+
 /// Holds the newest state of an order's sale against what the source knows.
 pub(crate) fn consider(
     tx: &mut Tx<'_>,
@@ -115,9 +132,8 @@ pub(crate) fn consider(
         return Ok(());
     }
     let told = format!("dropped {} {}", state.status, count::named(&units));
-    let said = |job: &&waybill_store::JobRow| {
-        count::is_back(job, row) && job.last_failure.as_deref() == Some(&told)
-    };
+    let said =
+        |job: &&JobRow| count::is_back(job, row) && job.last_failure.as_deref() == Some(&told);
     if sight.jobs.iter().any(|job| said(&job)) {
         // Told or left alone before.
         return Ok(());

@@ -5,6 +5,7 @@ use super::case::Case;
 use super::count;
 use super::plan::{Plan, plan};
 use crate::core::Desk;
+use crate::restored::{self, MAYBE_REPORTED, SETTLES_MS, Telling};
 use crate::shipment::count::{self as shipped, Units};
 use crate::shipment::{look as note, show};
 use crate::translate::{self, Looked};
@@ -37,8 +38,8 @@ pub(crate) const UNKNOWN_LINE: &str = "invoice-line-unknown";
 pub(crate) const PRICE: &str = "invoice-price";
 /// Code: another currency than the order's.
 const CURRENCY: &str = "invoice-currency";
-/// What a shipment, a cancel or a change of the order may mend.
-pub(crate) const OWN_PROBLEMS: [&str; 8] = [
+/// What a shipment, a cancel, a change of the order or a look at it may mend.
+pub(crate) const OWN_PROBLEMS: [&str; 9] = [
     ABOVE_SHIPPED,
     POLICY,
     SECOND,
@@ -47,6 +48,7 @@ pub(crate) const OWN_PROBLEMS: [&str; 8] = [
     UNKNOWN_LINE,
     PRICE,
     CURRENCY,
+    MAYBE_REPORTED,
 ];
 /// What a person's Retry accepts as it stands.
 pub(crate) const BY_RETRY: [&str; 3] = [ABOVE_SHIPPED, POLICY, PRICE];
@@ -87,8 +89,15 @@ pub(crate) fn look(
         Ok(sent) => sent,
         Err(problem) => return Ok(Looked::Park(Reason::Problem(problem))),
     };
-    if !begun && let Some(looked) = case.money(tx, &sent, charges)? {
-        return Ok(looked);
+    if !begun {
+        let money = case.money(tx, &sent, charges)?;
+        let looked = match money {
+            None => case.after_restore(tx, desk, now)?,
+            some => some,
+        };
+        if let Some(looked) = looked {
+            return Ok(looked);
+        }
     }
     Ok(Looked::Go(Box::new(Delivery {
         document: Document {
@@ -174,6 +183,27 @@ fn tracking(tx: &Tx<'_>, case: &Case, units: &Units) -> Result<Vec<String>, Stor
 }
 
 impl Case {
+    /// Waits until its order was read after a restore: the connector looks an invoice up by its number where it can ask
+    /// for one, and where nobody can be asked a person must.
+    fn after_restore(
+        &self,
+        tx: &Tx<'_>,
+        desk: &Desk,
+        now: Millis,
+    ) -> Result<Option<Looked>, StoreError> {
+        let Some(restored) = restored::before(tx, self.invoice.issued_at)? else {
+            return Ok(None);
+        };
+        let telling = Telling {
+            job: &self.job,
+            row: &self.row,
+            named: &format!("invoice {}", self.job.key),
+            came: self.came,
+            now,
+        };
+        restored::unread(&telling, tx, desk, restored.at + SETTLES_MS)
+    }
+
     /// Whether its amounts add up, and are what the order expects.
     fn money(
         &self,

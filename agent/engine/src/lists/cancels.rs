@@ -4,6 +4,7 @@ use super::{Common, State, common};
 use crate::cancel::count;
 use crate::cancel::verdict::REFUSED;
 use crate::core::Desk;
+use crate::restored::WAITS;
 use crate::words;
 use serde::Serialize;
 use waybill_model::decimal::Decimal;
@@ -100,6 +101,9 @@ pub(super) fn line(desk: &Desk, rx: &Rx, job: &JobRow) -> Result<CancelLine, Sto
         job.units.clone()
     };
     let mut common = common(desk, rx, job, &done)?;
+    if back && matches!(job.state, JobState::Resting { .. }) {
+        WAITS.clone_into(&mut common.state);
+    }
     if let JobState::Done(Ending::Ignored(why)) = &job.state
         && let Some(why) = why.strip_prefix(REFUSED)
     {

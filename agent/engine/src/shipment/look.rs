@@ -3,13 +3,14 @@
 
 use super::count::{self, Units};
 use super::rest::{Reads, Rest};
-use super::restored::{self, Known, MAYBE_REPORTED};
+use super::restored::{self, Known};
 use super::show;
 use super::tables::BothWays;
 use super::trigger::{self, Trigger};
 use super::unnoted::{at_first, is_whole, named};
 use crate::cancel::count::Sight;
 use crate::core::Desk;
+use crate::restored::MAYBE_REPORTED;
 use crate::translate::{self, Looked};
 use std::cell::RefCell;
 use waybill_model::contract::{Delivery, Problem};

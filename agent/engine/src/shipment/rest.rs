@@ -47,15 +47,22 @@ pub(crate) fn lay(
 ) -> Result<(), StoreError> {
     let since = tx.document(job.document)?.map_or(now, |d| d.stored_at);
     let wait = (now - since).clamp(FIRST_MS, LONGEST_MS);
+    // What a cancel tells, and of which state, stands from when it was made.
+    let cancel = crate::cancel::count::is_cancel(job);
+    let said_before = |at: Millis| {
+        if cancel {
+            now >= at + AFTER_HINT_MS
+        } else {
+            job.last_failure.as_ref() == Some(&rest.why)
+        }
+    };
     let mut due = now + LONGEST_MS;
     let again = match &rest.reads {
         Reads::Nothing => None,
         Reads::Note => Some((job.from, Entity::Shipment, &job.key, now + wait)),
         Reads::Sale(key) => Some((job.from, Entity::OrderState, key, now + wait)),
         // It was asked for before, and did not come.
-        Reads::Order(from, key, at)
-            if now >= *at && job.last_failure.as_ref() == Some(&rest.why) =>
-        {
+        Reads::Order(from, key, at) if now >= *at && said_before(*at) => {
             Some((*from, Entity::Order, key, now + wait))
         }
         Reads::Order(from, key, at) => Some((*from, Entity::Order, key, now.max(*at))),
@@ -64,21 +71,29 @@ pub(crate) fn lay(
         tx.hint(from, entity, key, at)?;
         due = at + AFTER_HINT_MS;
     }
+    let first = match &rest.reads {
+        Reads::Order(_, _, at) => !said_before(*at),
+        _ => job.last_failure.as_ref() != Some(&rest.why),
+    };
     if rest.said
-        && job.last_failure.as_ref() != Some(&rest.why)
+        && first
         && let Some(order) = job.order
     {
         let what = if crate::invoice::count::is_invoice(job) {
             format!("Invoice {}", job.key)
+        } else if cancel {
+            "Cancel".to_owned()
         } else {
             super::unnoted::at_first(&job.key)
         };
         let text = format!("{what}: {}.", rest.why);
         order::note(tx, order, now, NoteKind::Hold, "hold", &text, None)?;
     }
-    tx.set_attempt(job.id, job.attempt, Some(&rest.why))?;
-    if !job.units.is_empty() {
-        tx.set_job_units(job.id, Vec::new())?;
+    if !cancel {
+        tx.set_attempt(job.id, job.attempt, Some(&rest.why))?;
+        if !job.units.is_empty() {
+            tx.set_job_units(job.id, Vec::new())?;
+        }
     }
     let due = rest.until.map_or(due, |until| due.min(until)).max(now + 1);
     tx.set_state(job.id, JobState::Resting { due }, now)

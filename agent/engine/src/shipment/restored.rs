@@ -4,32 +4,25 @@
 //! shown than the notes explain, it cannot be told which of them it was: a person compares. Must not know how the source
 //! shows it, nor what the connector looks up.
 
-use super::look::{Case, park};
-use super::rest::{Reads, Rest};
+use super::look::Case;
 use super::unnoted::named;
-use super::{change, count, intake};
+use super::{change, count};
 use crate::core::Desk;
-use crate::order;
+use crate::restored::{SETTLES_MS, Telling};
 use crate::shipment::count::Units;
 use crate::translate::Looked;
 use std::collections::BTreeMap;
 use waybill_model::decimal::Decimal;
-use waybill_model::document::{Document, LineQuantity};
-use waybill_model::ids::{ConnectionId, Millis, OrderId};
+use waybill_model::document::LineQuantity;
+use waybill_model::ids::Millis;
 use waybill_model::job::{Ending, JobState};
 use waybill_model::kits;
 use waybill_model::parcels::{Account, Own, account};
 use waybill_model::quantities;
 use waybill_store::{JobRow, Read, Restored, StoreError, Tx};
 
-/// Code: it may be reported already, and nothing proves that it is not.
-pub(crate) const MAYBE_REPORTED: &str = "maybe-reported";
-/// What was reported last before the loss is shown after so long at the latest.
-const SETTLES_MS: Millis = 15 * 60_000;
 /// What we reported ourselves, and was confirmed, is shown after so long.
 const CONFIRMED_MS: Millis = 60_000;
-/// An order that cannot be read for so long is a person's to look at.
-const PATIENCE_MS: Millis = 3_600_000;
 
 /// What is known of a note after a restore.
 pub(super) enum Known {
@@ -43,45 +36,11 @@ pub(super) enum Known {
     Shown(Account),
 }
 
-/// Where it is kept when an order was read at its source.
-fn read_key(order: OrderId) -> String {
-    format!("read-after-restore/{order}")
-}
-
-/// Where it is kept that a person had a note reported, in spite of these very words.
-pub(crate) fn accepted_key(job: &JobRow) -> String {
-    format!("reported-accepted/{}/{}/{}", job.from, job.to, job.key)
-}
-
-/// An order was read at its source, asked for at that time: notes that wait for it are looked at.
-pub(crate) fn read(
-    tx: &mut Tx<'_>,
-    desk: &Desk,
-    connection: ConnectionId,
-    documents: &[Document],
-    asked_at: Millis,
-    now: Millis,
-) -> Result<(), StoreError> {
-    if tx.restored()?.is_none() {
-        return Ok(());
-    }
-    for document in documents {
-        let Some(row) = tx.order_by_key(connection, &document.key)? else {
-            continue;
-        };
-        tx.put_meta(&read_key(row.id), asked_at.to_string().as_bytes())?;
-        intake::wake(tx, desk, row.id, now)?;
-        order::refresh(tx, row.id, now)?;
-    }
-    Ok(())
-}
-
 /// What is known of this note.
 pub(super) fn look(case: &Case<'_>, tx: &Tx<'_>, desk: &Desk) -> Result<Known, StoreError> {
     let at = case.shipment.shipped_at;
     let at = at.unwrap_or(case.note.document.occurred_at);
-    let restored = tx.restored()?;
-    let Some(restored) = restored.filter(|restored| restored.may_know_less_than(at)) else {
+    let Some(restored) = crate::restored::before(tx, at)? else {
         return Ok(Known::Unasked);
     };
     if let Some(looked) = unread(case, tx, desk, restored)? {
@@ -144,28 +103,9 @@ fn unread(
     let ours = ours.map(|job| job.changed_at).max();
     let ours = ours.filter(|at| *at > restored.at);
     let since = (restored.at + SETTLES_MS).max(ours.map_or(0, |at| at + CONFIRMED_MS));
-    let read = tx.meta(&read_key(case.row.id))?;
-    let read = read.and_then(|at| std::str::from_utf8(&at).ok()?.parse::<Millis>().ok());
-    if read.is_some_and(|at| at >= since) {
-        return Ok(None);
-    }
-    let until = since.max(case.note.stored_at) + PATIENCE_MS;
-    let title = desk.title(case.row.connection);
-    if case.now >= until {
-        let message = format!(
-            "Order {} could not be read again at {title}: the database was restored, and {} may be reported already.",
-            case.row.number,
-            named(&case.job.key)
-        );
-        return unless_accepted(case, tx, desk, message);
-    }
-    let why = "Waits until its order is read once more, since the database was restored";
-    Ok(Some(Looked::Rest(Rest {
-        why: why.to_owned(),
-        reads: Reads::Order(case.row.connection, case.row.key.clone(), since),
-        until: Some(until),
-        said: true,
-    })))
+    telling(case, |telling| {
+        crate::restored::unread(telling, tx, desk, since)
+    })
 }
 
 /// What is shown of the order, held against its notes.
@@ -260,13 +200,17 @@ fn unless_accepted(
     desk: &Desk,
     message: String,
 ) -> Result<Option<Looked>, StoreError> {
-    let accepted = tx.meta(&accepted_key(case.job))?;
-    if accepted.as_deref() == Some(message.as_bytes()) {
-        return Ok(None);
-    }
-    let hint = format!(
-        "Compare the parcels of the order at {} with the note. Where it is not there, press Retry to report it; where it is, leave this card with a reason.",
-        desk.title(case.job.to)
-    );
-    Ok(Some(park(MAYBE_REPORTED, message, &hint)))
+    telling(case, |telling| {
+        crate::restored::unless_accepted(telling, tx, desk, message)
+    })
+}
+
+fn telling<T>(case: &Case<'_>, then: impl FnOnce(&Telling<'_>) -> T) -> T {
+    then(&Telling {
+        job: case.job,
+        row: case.row,
+        named: &named(&case.job.key),
+        came: case.note.stored_at,
+        now: case.now,
+    })
 }

@@ -1,0 +1,132 @@
+//! Owns waiting for what an order's source shows after a restore: a note, an invoice or a cancel from before may have been
+//! told although this database knows nothing of it, so that none of them leaves before its order was read once more. Where
+//! an order cannot be read, as nobody answers for files, a person says whether it was told. Must not know what is shown,
+//! nor what follows from it.
+
+use crate::cancel;
+use crate::core::Desk;
+use crate::invoice;
+use crate::order;
+use crate::shipment;
+use crate::shipment::rest::{Reads, Rest};
+use crate::translate::Looked;
+use waybill_model::contract::Problem;
+use waybill_model::document::Document;
+use waybill_model::ids::{ConnectionId, Millis, OrderId};
+use waybill_model::job::Reason;
+use waybill_store::{JobRow, OrderRow, Read, Restored, StoreError, Tx};
+
+/// Code: it may be reported already, and nothing proves that it is not.
+pub(crate) const MAYBE_REPORTED: &str = "maybe-reported";
+/// What was told last before the loss is shown after so long at the latest.
+pub(crate) const SETTLES_MS: Millis = 15 * 60_000;
+/// An order that cannot be read for so long is a person's to look at.
+const PATIENCE_MS: Millis = 3_600_000;
+
+/// Why it waits, for people.
+pub(crate) const WAITS: &str =
+    "Waits until its order is read once more, since the database was restored";
+
+/// What is about to be told of an order.
+pub(crate) struct Telling<'a> {
+    pub(crate) job: &'a JobRow,
+    pub(crate) row: &'a OrderRow,
+    /// What it is, within a sentence.
+    pub(crate) named: &'a str,
+    /// Since when it is here.
+    pub(crate) came: Millis,
+    pub(crate) now: Millis,
+}
+
+/// Where it is kept when an order was read at its source.
+fn read_key(order: OrderId) -> String {
+    format!("read-after-restore/{order}")
+}
+
+/// Where it is kept that a person had it told, in spite of these very words.
+pub(crate) fn accepted_key(job: &JobRow) -> String {
+    format!("reported-accepted/{}/{}/{}", job.from, job.to, job.key)
+}
+
+/// The restore, where something of that time may have been told before it.
+pub(crate) fn before(tx: &Tx<'_>, at: Millis) -> Result<Option<Restored>, StoreError> {
+    let restored = tx.restored()?;
+    Ok(restored.filter(|restored| restored.may_know_less_than(at)))
+}
+
+/// An order was read at its source, asked for at that time: what waits for it is looked at.
+pub(crate) fn read(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    connection: ConnectionId,
+    documents: &[Document],
+    asked_at: Millis,
+    now: Millis,
+) -> Result<(), StoreError> {
+    if tx.restored()?.is_none() {
+        return Ok(());
+    }
+    for document in documents {
+        let Some(row) = tx.order_by_key(connection, &document.key)? else {
+            continue;
+        };
+        tx.put_meta(&read_key(row.id), asked_at.to_string().as_bytes())?;
+        cancel::look::wake(tx, desk, row.id, now)?;
+        shipment::intake::wake(tx, desk, row.id, now)?;
+        invoice::intake::wake(tx, desk, row.id, now)?;
+        order::refresh(tx, row.id, now)?;
+    }
+    Ok(())
+}
+
+/// Waits until the order was read, asked for after `since`.
+pub(crate) fn unread(
+    telling: &Telling<'_>,
+    tx: &Tx<'_>,
+    desk: &Desk,
+    since: Millis,
+) -> Result<Option<Looked>, StoreError> {
+    let Telling {
+        row, named, now, ..
+    } = *telling;
+    let read = tx.meta(&read_key(row.id))?;
+    let read = read.and_then(|at| std::str::from_utf8(&at).ok()?.parse::<Millis>().ok());
+    if read.is_some_and(|at| at >= since) {
+        return Ok(None);
+    }
+    let until = since.max(telling.came) + PATIENCE_MS;
+    if now >= until {
+        let message = format!(
+            "Order {} could not be read again at {}: the database was restored, and {named} may be reported already.",
+            row.number,
+            desk.title(row.connection)
+        );
+        return unless_accepted(telling, tx, desk, message);
+    }
+    Ok(Some(Looked::Rest(Rest {
+        why: WAITS.to_owned(),
+        reads: Reads::Order(row.connection, row.key.clone(), since),
+        until: Some(until),
+        said: true,
+    })))
+}
+
+/// The card, unless a person read these very words and had it told.
+pub(crate) fn unless_accepted(
+    telling: &Telling<'_>,
+    tx: &Tx<'_>,
+    desk: &Desk,
+    message: String,
+) -> Result<Option<Looked>, StoreError> {
+    let accepted = tx.meta(&accepted_key(telling.job))?;
+    if accepted.as_deref() == Some(message.as_bytes()) {
+        return Ok(None);
+    }
+    let hint = format!(
+        "Compare the order at {} with {}. Where it is not there, press Retry to report it; where it is, leave this card with a reason.",
+        desk.title(telling.job.to),
+        telling.named
+    );
+    let problem = Problem::new(MAYBE_REPORTED, message, hint);
+    Ok(Some(Looked::Park(Reason::Problem(problem))))
+}
