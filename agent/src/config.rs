@@ -22,8 +22,8 @@ pub(crate) const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 pub(crate) const WAYBILL_STARTED_OVER: &str = "WAYBILL_STARTED_OVER";
 /// Names a component: compile it into the folder for compiled code, and do nothing else.
 pub(crate) const WAYBILL_COMPILE: &str = "WAYBILL_COMPILE";
-/// Environment variable of the crash suite's builds: `NAME:N` or `NAME=STEP:N`, die at the n-th hit of a crash point.
-#[cfg(feature = "crash-points")]
+/// Environment variable of builds for development and for the crash suite: `NAME:N` or `NAME=STEP:N`, die at the n-th hit of a crash point.
+#[cfg(any(feature = "crash-points", debug_assertions))]
 pub(crate) const WAYBILL_CRASH: &str = "WAYBILL_CRASH";
 
 /// Read where no file is named, if it exists.

@@ -1,4 +1,4 @@
-//! For builds of the crash suite only (feature `crash-points`): kills this process with SIGKILL at the n-th hit of one
+//! For builds for development and for the crash suite (feature `crash-points`): kills this process with SIGKILL at the n-th hit of one
 //! crash point, as `WAYBILL_CRASH=NAME:N` says; `NAME=STEP:N` counts that step of an effect alone (`STEP*`: those that
 //! begin so). A shipped agent does not contain this file.
 

@@ -10,7 +10,7 @@ mod cli;
 mod commands;
 mod config;
 mod connectors;
-#[cfg(feature = "crash-points")]
+#[cfg(any(feature = "crash-points", debug_assertions))]
 mod crash;
 mod disconnect;
 mod doctor;
@@ -93,7 +93,7 @@ fn dispatch(out: Out, cli: &Cli) -> Result<(), Failure> {
         return runtime()?.block_on(doctor::run(out, &file, config, args));
     }
     let config = config?;
-    #[cfg(feature = "crash-points")]
+    #[cfg(any(feature = "crash-points", debug_assertions))]
     crash::install(&environment)?;
     if matches!(cli.command, Command::Run) {
         return run::agent(&config);

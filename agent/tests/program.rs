@@ -459,7 +459,6 @@ fn the_hooks_listener_is_there_when_asked_for_and_knows_no_stranger() {
 }
 
 /// Both sides of the commit: before it nothing is there, after it everything is, and applying again mends the first.
-#[cfg(feature = "crash-points")]
 #[test]
 fn a_crash_while_applying_leaves_all_or_nothing() {
     for (point, kept) in [

@@ -14,8 +14,9 @@ mod shop;
 
 use openssh::{Cut, Openssh};
 use serde_json::json;
-use shop::town;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -30,6 +31,12 @@ const PLACES: u64 = 20;
 /// Bytes between two of them: a sign-in takes some thousand, a file of some orders a few thousand more.
 const STEP: u64 = 1_400;
 const LOOK: Duration = Duration::from_millis(100);
+const A_MINUTE: Duration = Duration::from_mins(1);
+/// Places at which a file is read whole, and nothing of it is committed: the journal does not know it yet, and knows it.
+const READ: [&str; 2] = [
+    "effect.answered=get Purchase*:1",
+    "effect.finished=get Purchase*:1",
+];
 /// Looks until a line that carries every poll must have carried enough.
 const LOOKS: usize = 600;
 
@@ -52,15 +59,68 @@ struct Street {
     place: Place,
     agent: Agent,
     cast: Cast,
+    home: TempDir,
+}
+
+/// An agent's things in that folder.
+fn place(connectors: &Path, home: &Path) -> Place {
+    Place {
+        program: PathBuf::from(shop::WAYBILL),
+        connectors: connectors.to_owned(),
+        data: home.join("data"),
+        listen: "127.0.0.1:0".to_owned(),
+        hooks: None,
+        roots: None,
+    }
+}
+
+/// What the streets share: an agent's data folder with its signing key, and the connectors compiled as they are signed with
+/// it, since compiling takes longer than all the rest.
+struct Built {
+    connectors: PathBuf,
+    sandbox: PathBuf,
+    data: PathBuf,
     _home: TempDir,
 }
 
+fn built() -> &'static Built {
+    static BUILT: OnceLock<Built> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let home = TempDir::new().unwrap();
+        let connectors = home.path().join("connectors");
+        waybill_pack::build_all(&connectors).unwrap();
+        let place = place(&connectors, home.path());
+        place.prepare().unwrap();
+        let once = async {
+            let mut agent = place.start(&[]).unwrap();
+            place.wait_until_up(&mut agent).await.unwrap();
+            agent.kill().await.unwrap();
+        };
+        Runtime::new().unwrap().block_on(once);
+        Built {
+            connectors,
+            sandbox: shop::sandbox_program(),
+            data: place.data,
+            _home: home,
+        }
+    })
+}
+
+/// A test that fails leaves the agent's data and log there, to be looked at.
+impl Drop for Street {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.home.disable_cleanup(true);
+        }
+    }
+}
+
 impl Street {
-    async fn start(connectors: &Path, sandbox: &Path) -> Self {
+    async fn start(built: &Built) -> Self {
         let home = TempDir::new().unwrap();
         let ssh = Openssh::start("").await;
         let files = ssh.file("");
-        let mut house = House::with_files(sandbox, 7, None, Some(&files))
+        let mut house = House::with_files(&built.sandbox, 7, None, Some(&files))
             .await
             .unwrap();
         let secret = |name: &str, text: &str| -> PathBuf {
@@ -77,14 +137,11 @@ impl Street {
         });
         house.hurry().await.unwrap();
         house.strict_about(SCENE.invoices).await.unwrap();
-        let place = Place {
-            program: PathBuf::from(shop::WAYBILL),
-            connectors: connectors.to_owned(),
-            data: home.path().join("data"),
-            listen: "127.0.0.1:0".to_owned(),
-            hooks: None,
-            roots: None,
-        };
+        let place = place(&built.connectors, home.path());
+        shop::copy(&built.data.join("compiled"), &place.data.join("compiled"));
+        for name in ["signing.key", "signing.key.pub"] {
+            std::fs::copy(built.data.join(name), place.data.join(name)).unwrap();
+        }
         place.prepare().unwrap();
         let mut agent = place.start(&[]).unwrap();
         place.wait_until_up(&mut agent).await.unwrap();
@@ -97,7 +154,7 @@ impl Street {
             place,
             agent,
             cast,
-            _home: home,
+            home,
         }
     }
 
@@ -107,11 +164,18 @@ impl Street {
         network.control("POST", "generate", &wish).await.unwrap();
     }
 
+    /// An ordinary order: something to read, and later to send.
+    async fn order(&self) {
+        let wish = json!({ "count": 1, "mix": {} });
+        let network = &self.house.network;
+        network.control("POST", "generate", &wish).await.unwrap();
+    }
+
     /// Goes on until the line was cut once more.
     async fn until_cut(&mut self, cut: Cut) {
         let before = self.ssh.cuts();
         self.ssh.cut(cut);
-        self.orders(2).await;
+        self.order().await;
         for _ in 0..LOOKS {
             if self.ssh.cuts() > before {
                 return;
@@ -127,6 +191,25 @@ impl Street {
         self.until_cut(cut).await;
         self.agent.kill().await.unwrap();
         self.ssh.cut(Cut::NEVER);
+        self.agent = self.place.start(&[]).unwrap();
+    }
+
+    /// The agent dies by itself at that crash point, with the next orders. Before another one starts, the server has moved
+    /// what was read to its archive, as the vendor's does.
+    async fn dies_at(&mut self, point: &str) {
+        self.agent.kill().await.unwrap();
+        let at = [("WAYBILL_CRASH", point.to_owned())];
+        self.agent = self.place.start(&at).unwrap();
+        self.order().await;
+        let ended = self.agent.ended_within(A_MINUTE).await.unwrap();
+        let ended = ended.unwrap_or_else(|| panic!("{point} was never reached"));
+        assert_eq!(ended.signal(), Some(9), "{point}: {ended}");
+        let read = |name: &String| name.starts_with("Purchase_");
+        for name in self.ssh.names("out").iter().filter(|name| read(name)) {
+            let from = self.ssh.file(&format!("out/{name}"));
+            let to = self.ssh.file(&format!("out/archive/{name}"));
+            std::fs::rename(from, to).unwrap();
+        }
         self.agent = self.place.start(&[]).unwrap();
     }
 
@@ -219,9 +302,9 @@ fn street(happens: impl AsyncFnOnce(&mut Street)) {
     if !openssh::is_there() {
         return;
     }
-    let town = town();
+    let built = built();
     let test = async {
-        let mut street = Street::start(&town.connectors, &town.sandbox).await;
+        let mut street = Street::start(built).await;
         street.orders(6).await;
         street.agrees().await;
         happens(&mut street).await;
@@ -252,7 +335,6 @@ fn every_flow_by_files_survives_lines_that_are_cut_while_it_sends() {
 }
 
 #[test]
-#[ignore = "open: in one of two runs a sale was cancelled whose order was not"]
 fn every_flow_by_files_survives_lines_that_are_cut_while_it_reads() {
     street(async |street| {
         cut_at_each(street, |down| Cut { down, ..Cut::NEVER }).await;
@@ -275,6 +357,9 @@ fn broken_and_half_written_files_and_kills_lose_and_double_nothing() {
                 _ => cut.down = place * STEP,
             }
             street.killed(cut).await;
+        }
+        for point in READ {
+            street.dies_at(point).await;
         }
     });
 }

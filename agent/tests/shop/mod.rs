@@ -37,7 +37,7 @@ pub(crate) struct Town {
 
 /// Beside the agent's program. Built anew where it is not the newest: cargo builds no program of another package for a
 /// test, and leaves the one of an earlier day there.
-fn sandbox_program() -> PathBuf {
+pub(crate) fn sandbox_program() -> PathBuf {
     waybill_pack::build_programs(&["waybill-sandbox"], &[]).unwrap();
     Path::new(WAYBILL).with_file_name("waybill-sandbox")
 }
