@@ -6,6 +6,7 @@ mod backup;
 mod connectors;
 mod flows;
 mod practice;
+mod rehearse;
 mod settings;
 mod stock;
 mod users;
@@ -22,6 +23,7 @@ pub(crate) use connectors::{
 };
 pub(crate) use flows::{Compare, Flows, OneFlow};
 pub(crate) use practice::{ListPractised, Practice, PracticeOf, Practised};
+pub(crate) use rehearse::Rehearse;
 pub(crate) use settings::{ExportSettings, Settings};
 pub(crate) use stock::{ListStock, Stock, StockRoute, WhyStock};
 pub(crate) use users::Users;
@@ -41,6 +43,9 @@ pub(crate) struct Cli {
     /// Socket of the running agent, where it is not the configured one.
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
+    /// This agent plays in a rehearsal, and lives in that folder.
+    #[arg(long, global = true, value_name = "FOLDER", hide = true)]
+    pub(crate) rehearsal: Option<PathBuf>,
     /// Answer in JSON.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -105,6 +110,8 @@ pub(crate) enum Command {
     /// Practice: what would be sent, nothing sent; going live.
     #[command(subcommand)]
     Practice(Practice),
+    /// Rehearse an order with your settings and matches, on stand-ins for both systems; nothing of it reaches them.
+    Rehearse(Rehearse),
     /// Stock: what is told of each item, why a number is what it is, on and off.
     #[command(subcommand)]
     Stock(Stock),

@@ -46,6 +46,7 @@ pub(crate) async fn run(out: Out, config: &Config, command: &Command) -> Result<
         Command::Users(command) => crate::users::run(&agent, command).await,
         Command::Settings(command) => crate::settings::run(&agent, command).await,
         Command::Practice(command) => crate::practice::run(&agent, command).await,
+        Command::Rehearse(args) => crate::rehearse::run(&agent, args).await,
         Command::Stock(command) => crate::stock::run(&agent, command).await,
         Command::Poll(args) => agent.poll(args).await,
         Command::Probe(args) => agent.probe(&args.connection).await,

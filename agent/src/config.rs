@@ -71,6 +71,8 @@ pub(crate) struct Config {
     pub(crate) trusted_roots: Option<PathBuf>,
     /// The admin socket.
     pub(crate) socket: PathBuf,
+    /// This agent plays in a rehearsal: it reaches this machine only, tells nobody, and ends with its standard input.
+    pub(crate) rehearsal: bool,
     /// The sealing key, where no credential is handed over; `None`: in the data folder.
     pub(crate) key_file: Option<PathBuf>,
     /// What is logged.
@@ -87,6 +89,18 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// The same connectors and the same trust in a folder of its own, with nothing else that leads outside.
+    pub(crate) fn rehearse_in(&mut self, folder: &Path) {
+        folder.clone_into(&mut self.data_dir);
+        self.socket = folder.join("s");
+        self.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        self.hooks = None;
+        self.trusted_roots = None;
+        self.key_file = None;
+        self.grace = Duration::from_secs(1);
+        self.rehearsal = true;
+    }
+
     /// The database file.
     pub(crate) fn store_file(&self) -> PathBuf {
         self.data_dir.join("waybill.redb")
@@ -227,6 +241,7 @@ pub(crate) fn parse(text: &str, base: &Path) -> Result<Config, Vec<Mistake>> {
         hooks,
         trusted_roots,
         socket,
+        rehearsal: false,
         key_file,
         log_filter,
         log_format,

@@ -27,6 +27,8 @@ mod messenger;
 mod out;
 mod practice;
 mod provision;
+mod rehearsal;
+mod rehearse;
 mod run;
 mod service;
 mod settings;
@@ -86,6 +88,9 @@ fn dispatch(out: Out, cli: &Cli) -> Result<(), Failure> {
     let mut config = config::load(cli.config.as_deref(), &environment);
     if let (Ok(config), Some(socket)) = (&mut config, &cli.socket) {
         config.socket.clone_from(socket);
+    }
+    if let (Ok(config), Some(folder)) = (&mut config, &cli.rehearsal) {
+        config.rehearse_in(folder);
     }
     if let Command::Doctor(args) = &cli.command {
         // A configuration that cannot be read is what it is there to tell.

@@ -20,7 +20,7 @@ use waybill_store::Store;
 /// Threads that everything but blocking work shares.
 const WORKERS: usize = 2;
 /// Name of the sandbox's program.
-const SANDBOX: &str = "waybill-sandbox";
+pub(crate) const SANDBOX: &str = "waybill-sandbox";
 
 /// Runs an agent until it is told to stop, or cannot go on.
 pub(crate) fn agent(config: &Config) -> Result<(), Failure> {
@@ -40,6 +40,9 @@ pub(crate) fn agent(config: &Config) -> Result<(), Failure> {
 
 async fn serve(config: &Config) -> Result<(), Failure> {
     let mut signals = Signals::listen().map_err(anyhow::Error::from)?;
+    if config.rehearsal {
+        signals.end_with_stdin();
+    }
     let app = tokio::select! {
         app = wire::build(config) => app?,
         signal = signals.next() => {
@@ -108,6 +111,11 @@ fn start_others(
     let (handle, stop) = (app.handle.clone(), listening.clone());
     tasks.spawn("alerts", async move {
         handle.run_alerts(stop).await;
+        Ok(())
+    });
+    let (handle, stop) = (app.handle.clone(), listening.clone());
+    tasks.spawn("rehearsals", async move {
+        handle.run_rehearsals(stop).await;
         Ok(())
     });
     let (handle, stop) = (app.handle.clone(), listening.clone());

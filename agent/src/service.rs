@@ -4,8 +4,10 @@
 use sd_notify::NotifyState;
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::io::Read as _;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +40,8 @@ pub(crate) async fn watchdog(stop: CancellationToken) {
 pub(crate) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    /// The end of standard input, where that means stop.
+    parent: Option<oneshot::Receiver<()>>,
 }
 
 impl Signals {
@@ -46,14 +50,39 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            parent: None,
         })
+    }
+
+    /// From now on the end of standard input is one of them: whoever started this process holds the other end, and a kill
+    /// closes it too.
+    pub(crate) fn end_with_stdin(&mut self) {
+        let (ended, parent) = oneshot::channel();
+        self.parent = Some(parent);
+        std::thread::spawn(move || {
+            let mut stdin = std::io::stdin();
+            let mut bytes = [0; 64];
+            while matches!(stdin.read(&mut bytes), Ok(n) if n > 0) {}
+            // Nobody listens once this process stops by itself.
+            ended.send(()).ok();
+        });
     }
 
     /// The next one's name.
     pub(crate) async fn next(&mut self) -> &'static str {
+        let parent = async {
+            match &mut self.parent {
+                Some(parent) => drop(parent.await),
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+            () = parent => {
+                self.parent = None;
+                "end of standard input"
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::machine::{SeededRng, SystemClock};
 use crate::messenger::NetMessenger;
 use crate::out::Failure;
 use crate::provision;
+use crate::rehearsal;
 use crate::run;
 use crate::shelf::FolderShelf;
 use crate::trust;
@@ -60,6 +61,7 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         tracing::warn!("{note}");
     }
     private_folder(&config.data_dir)?;
+    rehearsal::wipe(config);
     let page = bind(config.listen).await?;
     let hooks = match config.hooks {
         Some(address) => Some(bind(address).await?),
@@ -95,7 +97,8 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
             hooks: hooks.is_some(),
             free_space: Some(watched(config.data_dir.clone())),
             zone: jiff::tz::TimeZone::system(),
-            messenger: Some(way(config)?),
+            messenger: way(config)?,
+            theatre: rehearsal::theatre(config),
             ..EngineOptions::default()
         },
         observer: None,
@@ -122,13 +125,20 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
 /// The network.
 fn net(config: &Config) -> Result<Arc<NetWire>, Failure> {
     let wire = NetWire::new(&trusted_roots(config)?).context("the network cannot be used")?;
-    Ok(Arc::new(wire))
+    Ok(Arc::new(if config.rehearsal {
+        wire.on_this_machine()
+    } else {
+        wire
+    }))
 }
 
-/// What carries alerts away.
-fn way(config: &Config) -> Result<Way, Failure> {
+/// What carries alerts away; a rehearsal has nobody to tell.
+fn way(config: &Config) -> Result<Option<Way>, Failure> {
+    if config.rehearsal {
+        return Ok(None);
+    }
     let messenger = NetMessenger::new(net(config)?, trusted_roots(config)?);
-    Ok(Way(Arc::new(messenger)))
+    Ok(Some(Way(Arc::new(messenger))))
 }
 
 /// What every connector shares: ports over the database, the network, budgets.
@@ -148,8 +158,13 @@ pub(crate) fn hosting(
         Arc::clone(clock),
         Arc::clone(rng),
         wire,
-    )
-    .with_sftp(over_store, &config.data_dir);
+    );
+    // Files are no part of a rehearsal, and this way would lead anywhere.
+    let ports = if config.rehearsal {
+        ports
+    } else {
+        ports.with_sftp(over_store, &config.data_dir)
+    };
     Ok(Hosting::new(
         ports,
         Arc::new(Budgets::new(Arc::clone(clock))),

@@ -149,13 +149,56 @@ impl Story<'_> {
         self.browser.words("are saved");
     }
 
-    /// The first data is read, and the flows begin.
-    fn begin_in_practice(&mut self) {
+    /// Rehearses; the page shows the end by itself.
+    fn rehearsed(&mut self) {
+        self.browser.press("#rehearse button.go");
+        self.browser.words("The rehearsal has begun");
+        let ended = "fetch('/api/v1/rehearsal').then(a => a.json()).then(r => !r.running)";
+        let mut looks = 0..300;
+        while self.browser.value(ended) != Ok(json!(true)) {
+            assert!(looks.next().is_some(), "{}", self.browser.text());
+            self.browser
+                .wait("new Promise(done => setTimeout(() => done(true), 1000))");
+        }
+        self.browser.words("The last rehearsal");
+        self.narrow();
+    }
+
+    /// An invented order stops where a real one would; what is missing is filled in, and it goes all the way.
+    fn rehearse(&mut self) {
+        self.go("/first-run");
+        self.browser.words("One invented order");
+        self.narrow();
+        self.rehearsed();
+        let card = self
+            .browser
+            .value("document.querySelector('#card').innerText");
+        assert!(card.unwrap().as_str().unwrap().contains("11"));
+        self.browser.fill(&[("#code", "UPS|Ground|UPCG")]);
+        self.browser.press("#fill button.go");
+        self.browser.words("Now rehearse again");
+        self.rehearsed();
+        self.browser.words("The order went all the way");
+        self.browser.words("Shipment reported and accepted");
+        self.browser.words("Main warehouse");
+        self.narrow();
+        self.browser.press("#next");
+        self.browser.words("7. Go live");
+        let sales = self.town.erp("GET", "sales", &Value::Null);
+        assert_eq!(sales["orders"], json!([]), "a rehearsal made a real sale");
+    }
+
+    /// The first data is read.
+    fn read_everything(&mut self) {
         self.go("/first-run/matching");
         let read = "fetch('/first-run/matching').then(a => a.text()).then(t => t.includes('Everything was read') && !t.includes('Being read'))";
         self.browser.wait(read);
         self.go("/history");
         self.browser.words("Read everything for the first time");
+    }
+
+    /// The flows begin.
+    fn begin_in_practice(&mut self) {
         self.go("/first-run/go-live");
         self.narrow();
         self.browser.press("button[value=practice]");
@@ -348,6 +391,8 @@ fn a_merchant_gets_from_nothing_to_a_shipped_order() {
     story.approve();
     story.fill_in_network();
     story.defaults();
+    story.read_everything();
+    story.rehearse();
     story.begin_in_practice();
     let wish = json!({"po": "PO-FIRST-1", "lines": [{"sku": "TEE-BLK-M", "quantity": 2, "cost_cents": 950}]});
     let made = town.control("POST", "orders", &wish);

@@ -7,6 +7,7 @@ use crate::flow;
 use crate::hooks::{self, Hooks};
 use crate::offered::Standings;
 use crate::practice;
+use crate::rehearsal::Rehearsals;
 use crate::shipment::trigger;
 use crate::supervise::EngineOptions;
 use crate::swap::{Before, Swaps, Watch, Watched};
@@ -140,6 +141,8 @@ pub(crate) struct Core {
     pub(crate) disk: Disk,
     /// Settings that were held against the vendors' lists.
     pub(crate) standings: Standings,
+    /// The rehearsal that runs.
+    pub(crate) rehearsals: Rehearsals,
 }
 
 impl Core {

@@ -46,6 +46,7 @@ mod order;
 pub mod ports;
 pub mod practice;
 mod pull;
+pub mod rehearsal;
 mod release;
 pub mod replay;
 mod restored;

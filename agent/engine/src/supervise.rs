@@ -9,6 +9,7 @@ use crate::event::{CallKey, Event};
 use crate::gather::{self, ReadyJob};
 use crate::handle::Handle;
 use crate::offered::{self, Standings};
+use crate::rehearsal::{Rehearsals, Theatre};
 use crate::swap::{self, Swaps, Watch};
 use crate::{backfill, beside, compare, ensure, flow, hints, hooks, retention, work};
 use jiff::tz::TimeZone;
@@ -65,6 +66,8 @@ pub struct EngineOptions {
     pub free_space: Option<FreeSpace>,
     /// Carries alerts away; `None`: there are none.
     pub messenger: Option<Way>,
+    /// Plays rehearsals; `None`: there are none.
+    pub theatre: Option<Theatre>,
 }
 
 impl Default for EngineOptions {
@@ -80,6 +83,7 @@ impl Default for EngineOptions {
             zone: TimeZone::UTC,
             free_space: None,
             messenger: None,
+            theatre: None,
         }
     }
 }
@@ -170,6 +174,7 @@ impl Engine {
             level_rests: Mutex::default(),
             disk: Disk::default(),
             standings: Standings::default(),
+            rehearsals: Rehearsals::default(),
         });
         swap::go_on(&core)?;
         core.reload()?;

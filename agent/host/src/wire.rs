@@ -34,10 +34,15 @@ enum Policy {
     Granted,
     /// These only: plain text does not go out to the internet.
     PlainText,
+    /// This machine and nothing else, in plain text.
+    OwnMachine,
 }
 
 impl Policy {
     fn admits(self, ip: IpAddr) -> bool {
+        if self == Self::OwnMachine {
+            return ip.is_loopback();
+        }
         match place(ip) {
             Place::Public => self != Self::PlainText,
             Place::Private => self != Self::Public,
@@ -60,6 +65,7 @@ impl Policy {
 /// Sends requests over the machine's network.
 pub struct NetWire {
     roots: Vec<Certificate>,
+    own_machine: bool,
     public: Slot,
     granted: Slot,
     plain: Slot,
@@ -83,17 +89,38 @@ impl NetWire {
         }
         Ok(Self {
             roots,
+            own_machine: false,
             public: Slot::default(),
             granted: Slot::default(),
             plain: Slot::default(),
         })
     }
 
+    /// The same, but it reaches this machine and nothing else, whatever was granted to whom.
+    #[must_use]
+    pub fn on_this_machine(mut self) -> Self {
+        self.own_machine = true;
+        self
+    }
+
+    /// Which addresses a request may go to.
+    fn policy(&self, request: &WireRequest, url: &Url) -> Result<Policy, WireError> {
+        if !self.own_machine {
+            return Policy::of(request, url);
+        }
+        match (url.scheme(), request.allow_private) {
+            ("http", true) => Ok(Policy::OwnMachine),
+            (scheme, _) => Err(WireError::NotSent(format!(
+                "`{scheme}` is not spoken here: a rehearsal reaches this machine only"
+            ))),
+        }
+    }
+
     async fn client(&self, policy: Policy) -> Result<Client, WireError> {
         let slot = match policy {
             Policy::Public => &self.public,
             Policy::Granted => &self.granted,
-            Policy::PlainText => &self.plain,
+            Policy::PlainText | Policy::OwnMachine => &self.plain,
         };
         let mut slot = slot.lock().await;
         if let Some((client, built)) = &*slot
@@ -127,7 +154,7 @@ fn build(policy: Policy, roots: Vec<Certificate>) -> Result<Client, WireError> {
         .dns_resolver(Arc::new(CheckedNames { policy }));
     let builder = match policy {
         // No TLS in plain text: works where the system has no certificates.
-        Policy::PlainText => builder.tls_certs_only([]),
+        Policy::PlainText | Policy::OwnMachine => builder.tls_certs_only([]),
         Policy::Public | Policy::Granted => builder.tls_certs_merge(roots),
     };
     builder.build().map_err(|e| {
@@ -192,7 +219,7 @@ impl Wire for NetWire {
     async fn send(&self, request: WireRequest) -> Result<WireResponse, WireError> {
         let not_sent = |why: String| WireError::NotSent(why);
         let url = Url::parse(&request.url).map_err(|e| not_sent(e.to_string()))?;
-        let policy = Policy::of(&request, &url)?;
+        let policy = self.policy(&request, &url)?;
         check_literal(&url, policy)?;
         let method =
             Method::from_bytes(request.method.as_bytes()).map_err(|e| not_sent(e.to_string()))?;

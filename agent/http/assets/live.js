@@ -16,5 +16,7 @@
       }
     } catch { say("Waybill does not answer. The figures are from the time shown at the end of the page."); }
   }
-  if (location.protocol !== "file:") setInterval(refresh, 20000);
+  // What runs for seconds only is marked data-soon.
+  const wait = () => setTimeout(async () => { await refresh(); wait(); }, document.querySelector("[data-soon]") ? 1000 : 20000);
+  if (location.protocol !== "file:") wait();
 })();

@@ -49,6 +49,27 @@ struct Begin {
     which: String,
 }
 
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Rehearse {
+    retailer: Option<String>,
+}
+
+async fn rehearse(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let wish: Rehearse = if asked.body.is_empty() {
+        Rehearse::default()
+    } else {
+        read(asked)?
+    };
+    let begun = asked
+        .site
+        .handle
+        .rehearse(wish.retailer.as_deref(), &asked.who);
+    begun.await?;
+    let sentence = "The rehearsal has begun.";
+    Ok(answer::json(StatusCode::OK, &json!({"sentence": sentence})))
+}
+
 async fn save(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let sent: Save = read(asked)?;
     let handle = &asked.site.handle;
@@ -179,6 +200,8 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::ApiConsent => consent(asked).await?,
         Route::ApiTakeCode => code(asked).await?,
         Route::ApiBeginFlows => begin(asked).await?,
+        Route::ApiRehearsal => answer::json(StatusCode::OK, &asked.site.handle.rehearsal().await?),
+        Route::ApiRehearse => rehearse(asked).await?,
         _ => return Err(Failure::not_found("This address")),
     })
 }

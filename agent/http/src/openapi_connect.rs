@@ -37,6 +37,13 @@ pub(crate) fn body(route: Route) -> Option<Value> {
                 ],
             ))
         }
+        Route::ApiRehearse => Some(object(
+            &[],
+            &[(
+                "retailer",
+                text("Code of the retailer who orders; the first by name when left out."),
+            )],
+        )),
         Route::ApiConsent => Some(object(&[], &[("redirect", redirect)])),
         Route::ApiTakeCode => Some(object(
             &["code"],

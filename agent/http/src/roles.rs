@@ -70,6 +70,9 @@ pub(crate) const fn least(entry: &Entry) -> Role {
         | Route::PauseFlow
         | Route::ResumeFlow
         | Route::RunFlow
+        | Route::Rehearse
+        | Route::FillRehearsed
+        | Route::ApiRehearse
         | Route::ApiRetryJob
         | Route::ApiRetryCard
         | Route::ApiRetryCards

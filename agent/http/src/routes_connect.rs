@@ -83,6 +83,24 @@ pub(crate) const CONNECT: &[Entry] = &[
         "What was read, and how much is matched.",
     ),
     get(
+        "/first-run/rehearsal",
+        Route::FirstRehearsal,
+        Access::User,
+        "An invented order on stand-ins for both systems: how far it is, and how it ended.",
+    ),
+    post(
+        "/first-run/rehearsal",
+        Route::Rehearse,
+        Access::User,
+        "Rehearse an order.",
+    ),
+    post(
+        "/first-run/rehearsal/fill",
+        Route::FillRehearsed,
+        Access::User,
+        "Fill in the cell that the last rehearsal found empty.",
+    ),
+    get(
         "/first-run/go-live",
         Route::FirstLive,
         Access::User,
@@ -166,6 +184,18 @@ pub(crate) const CONNECT: &[Entry] = &[
         Route::ApiTakeCode,
         Access::User,
         "Take the code of an approval.",
+    ),
+    get(
+        "/api/v1/rehearsal",
+        Route::ApiRehearsal,
+        Access::User,
+        "The rehearsal that runs, or the last one, step by step; and whether there can be one.",
+    ),
+    post(
+        "/api/v1/rehearsal",
+        Route::ApiRehearse,
+        Access::User,
+        "Rehearse an invented order with the settings and matches as they are; nothing of it reaches either system.",
     ),
     post(
         "/api/v1/flows",

@@ -128,6 +128,7 @@ impl Life<'_> {
         let before = files(self.system.root())?;
         self.install().await?;
         self.orders_flow().await?;
+        self.rehearsed()?;
         self.killed().await?;
         self.hanging().await?;
         self.stopped().await?;
@@ -298,6 +299,21 @@ impl Life<'_> {
         ensure!(
             self.trade.registered().await? > 0,
             "no webhook is registered"
+        );
+        self.proof.done();
+        Ok(())
+    }
+
+    fn rehearsed(&self) -> anyhow::Result<()> {
+        self.proof.begin(
+            "`waybill rehearse` sends an order all the way under the unit, and nothing of it stays",
+        );
+        let orders = self.count()?;
+        let said = self.system.ok(&["waybill", "rehearse"])?;
+        ensure!(said.contains("went all the way"), "{said}");
+        ensure!(
+            self.count()? == orders,
+            "a rehearsed order is among the real ones"
         );
         self.proof.done();
         Ok(())

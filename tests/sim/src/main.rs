@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use serde_json::Value;
+use waybill_sim::play::rehearsal::{self, Brief};
 use waybill_sim::play::story::{self, Wishes};
 use waybill_sim::ports::{free_address, free_port};
 use waybill_sim::serve::{ServeOptions, TlsOptions, serve};
@@ -48,6 +49,20 @@ enum Command {
     },
     /// Play orders through their whole life against both sandboxes
     Demo(Demo),
+    /// Play a merchant's rehearsal: the brief is a line on standard input, whose end stops everything
+    Rehearse {
+        /// The agent's program
+        #[arg(long)]
+        agent: PathBuf,
+        /// The agent's configuration
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// A folder for everything of this rehearsal
+        #[arg(long)]
+        folder: PathBuf,
+    },
+    /// The connectors whose systems a rehearsal can play, as JSON
+    Plays,
     /// Compare the truths of two running sandboxes; fails when an order is lost or doubled
     Check {
         /// Control address of the DSCO sandbox
@@ -176,6 +191,18 @@ async fn stdin_ended() {
     receiver.await.ok();
 }
 
+/// Plays the rehearsal that standard input asks for, until its end or that of standard input.
+async fn rehearse(place: rehearsal::Place) -> anyhow::Result<()> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    let brief: Brief = serde_json::from_str(&line).context("no brief on standard input")?;
+    tokio::select! {
+        () = rehearsal::perform(&brief, &place) => {}
+        () = stdin_ended() => {}
+    }
+    Ok(())
+}
+
 async fn run(
     vendor: impl waybill_sim::vendor::Vendor,
     serving: &Serving,
@@ -227,6 +254,25 @@ async fn main() -> ExitCode {
     })
 }
 
+async fn serve_network(
+    serving: &Serving,
+    settings: &str,
+    files: Option<PathBuf>,
+) -> anyhow::Result<()> {
+    let settings: Value = serde_json::from_str(settings).context("bad `--settings`")?;
+    let mut vendor = dsco::Sandbox::with_settings(serving.seed, &settings)
+        .map_err(|why| anyhow::anyhow!("bad `--settings`: {why}"))?;
+    let mut options = serving.options();
+    if let Some(folder) = files {
+        vendor = vendor
+            .with_folder(&folder)
+            .with_context(|| format!("cannot use `{}`", folder.display()))?;
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        options.sftp = Some(sftp::serve(any, &folder).await?);
+    }
+    run(vendor, serving, options).await
+}
+
 async fn run_command() -> anyhow::Result<ExitCode> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
@@ -237,18 +283,7 @@ async fn run_command() -> anyhow::Result<ExitCode> {
             settings,
             files,
         } => {
-            let settings: Value = serde_json::from_str(&settings).context("bad `--settings`")?;
-            let mut vendor = dsco::Sandbox::with_settings(serving.seed, &settings)
-                .map_err(|why| anyhow::anyhow!("bad `--settings`: {why}"))?;
-            let mut options = serving.options();
-            if let Some(folder) = files {
-                vendor = vendor
-                    .with_folder(&folder)
-                    .with_context(|| format!("cannot use `{}`", folder.display()))?;
-                let any = SocketAddr::from(([127, 0, 0, 1], 0));
-                options.sftp = Some(sftp::serve(any, &folder).await?);
-            }
-            run(vendor, &serving, options).await?;
+            serve_network(&serving, &settings, files).await?;
         }
         Command::Brightpearl { serving, products } => {
             let usual = brightpearl::Options::default();
@@ -285,6 +320,21 @@ async fn run_command() -> anyhow::Result<ExitCode> {
                 },
             };
             story::play(&wishes).await?;
+        }
+        Command::Rehearse {
+            agent,
+            config,
+            folder,
+        } => {
+            let place = rehearsal::Place {
+                agent,
+                config,
+                folder,
+            };
+            rehearse(place).await?;
+        }
+        Command::Plays => {
+            writeln!(std::io::stdout(), "{}", serde_json::json!(rehearsal::PLAYS))?;
         }
         Command::Check {
             dsco,

@@ -2,6 +2,7 @@
 
 use crate::core::{Core, Slot};
 use crate::handle::{CommandError, Handle};
+use crate::rehearsal::keep_offers;
 use std::time::Duration;
 use waybill_host::connector::{CallError, Mode};
 use waybill_host::ports::EffectScope;
@@ -50,7 +51,13 @@ impl Handle {
             ))
         })?;
         let usable = choices.into_iter().filter(|choice| !choice.disabled);
-        Ok(usable.map(|choice| (choice.value, choice.label)).collect())
+        let offered: Vec<(String, String)> = usable
+            .map(|choice| (choice.value, choice.label))
+            .collect();
+        if let Err(error) = keep_offers(self, &slot, key, &offered).await {
+            tracing::warn!(connection, key, %error, "A list could not be kept for rehearsals.");
+        }
+        Ok(offered)
     }
 }
 

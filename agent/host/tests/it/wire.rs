@@ -56,6 +56,22 @@ async fn an_own_authority_is_trusted_and_a_stranger_is_not() {
 }
 
 #[tokio::test]
+async fn a_rehearsals_wire_reaches_this_machine_and_nothing_else() {
+    let site = Site::start(|_| text(200, "hello")).await;
+    let wire = NetWire::new(b"").unwrap().on_this_machine();
+    let own = format!("http://127.0.0.1:{}/", site.port);
+    assert_eq!(get(&wire, &own).await.unwrap().status, 200);
+    for other in ["http://192.168.7.7/", "http://10.0.0.1/", "http://1.1.1.1/"] {
+        match get(&wire, other).await {
+            Err(WireError::AddressRefused { .. }) => {}
+            answer => panic!("{other}: {answer:?}"),
+        }
+    }
+    let secured = get(&wire, "https://127.0.0.1/").await;
+    assert!(matches!(secured, Err(WireError::NotSent(_))), "{secured:?}");
+}
+
+#[tokio::test]
 async fn names_and_numbers_of_this_machine_are_refused_unless_granted() {
     let wire = NetWire::new(b"").unwrap();
     for host in [

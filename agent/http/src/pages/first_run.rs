@@ -31,7 +31,8 @@ pub(super) struct Step {
 /// Where each step is.
 const DEFAULTS: &str = "/first-run/defaults";
 const MATCHING: &str = "/first-run/matching";
-const GO_LIVE: &str = "/first-run/go-live";
+pub(super) const REHEARSAL: &str = "/first-run/rehearsal";
+pub(super) const GO_LIVE: &str = "/first-run/go-live";
 
 struct Choice {
     value: String,
@@ -94,6 +95,9 @@ struct Progress {
     choices: Vec<ConnectorChoice>,
     beginnings: Vec<Beginning>,
     chosen: bool,
+    rehearsed: bool,
+    /// It cannot be rehearsed here, which keeps nobody from going on.
+    unable: bool,
     begun: bool,
 }
 
@@ -108,10 +112,13 @@ impl Progress {
                 chosen |= fields.any(|f| f.kind == Kind::Lookup && f.value.is_some());
             }
         }
+        let rehearsal = handle.rehearsal().await?;
         Ok(Self {
             choices: handle.connector_choices().await?,
             beginnings,
             chosen,
+            rehearsed: rehearsal.report.is_some_and(|report| report.is_good()),
+            unable: rehearsal.unable.is_some(),
             begun: handle.possible_flows().iter().any(|flow| flow.begun),
         })
     }
@@ -158,6 +165,7 @@ impl Progress {
                 MATCHING.to_owned(),
                 connected && self.read(),
             ),
+            ("Rehearsal".to_owned(), REHEARSAL.to_owned(), self.rehearsed),
             ("Go live".to_owned(), GO_LIVE.to_owned(), self.begun),
         ];
         let steps = all.into_iter().enumerate();
@@ -189,7 +197,8 @@ pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
         return Ok(answer::see_other("/today"));
     }
     let steps = standing.steps("");
-    let next = steps.iter().find(|step| !step.done);
+    let mut undone = steps.iter().filter(|step| !step.done);
+    let next = undone.find(|step| !(standing.unable && step.href == REHEARSAL));
     Ok(answer::see_other(next.map_or("/today", |step| &step.href)))
 }
 
@@ -318,7 +327,7 @@ pub(crate) async fn matching(asked: &Asked<'_>) -> Result<Answer, Failure> {
             let items = count(all, "item", "items");
             format!("{percent} % matched: {matched} of {items} that orders name.")
         }),
-        next: GO_LIVE,
+        next: REHEARSAL,
     };
     render(StatusCode::OK, &page)
 }
@@ -327,10 +336,12 @@ pub(crate) async fn matching(asked: &Asked<'_>) -> Result<Answer, Failure> {
 pub(crate) async fn go_live(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let handle = &asked.site.handle;
     let flows = handle.possible_flows();
-    let steps = Progress::of(asked).await?.steps(GO_LIVE);
+    let standing = Progress::of(asked).await?;
+    let steps = standing.steps(GO_LIVE);
     let undone = steps
         .iter()
-        .filter(|step| !step.done && step.href != GO_LIVE);
+        .filter(|step| !step.done && step.href != GO_LIVE)
+        .filter(|step| !(standing.unable && step.href == REHEARSAL));
     let lacking = undone.map(|step| format!("{}. {}", step.number, step.word));
     let (base, _) = base(asked, GO_LIVE, "Set-up, go live").await?;
     let page = LivePage {

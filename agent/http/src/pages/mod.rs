@@ -21,6 +21,7 @@ mod matching;
 mod order;
 mod orders;
 mod practice;
+mod rehearsal;
 mod replay;
 mod retailers;
 #[cfg(test)]
@@ -132,6 +133,9 @@ async fn set_up(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::FirstDefaults => first_run::defaults(asked).await,
         Route::SaveDefaults => first_run::save_defaults(asked).await,
         Route::FirstMatching => first_run::matching(asked).await,
+        Route::FirstRehearsal => rehearsal::show(asked).await,
+        Route::Rehearse => rehearsal::begin(asked).await,
+        Route::FillRehearsed => rehearsal::fill(asked).await,
         Route::FirstLive => first_run::go_live(asked).await,
         Route::BeginFlows => first_run::begin(asked).await,
         Route::Leave => approval::leave(asked).await,

@@ -11,6 +11,7 @@ mod control;
 mod currencies;
 mod custom;
 mod envelope;
+mod furnish;
 mod gateway;
 mod idset;
 mod multimessage;
@@ -39,4 +40,5 @@ mod worker;
 mod tests;
 
 pub use account::Brightpearl;
+pub use furnish::{Furniture, Goods};
 pub use options::{DuplicateRef, Options};

@@ -13,7 +13,7 @@ use super::envelope::{Answer, Refusal, Reply, decimal, integer};
 use super::options::DuplicateRef;
 use super::orders::{Invoice, Order, Row};
 use super::products::MISC;
-use super::reference::{CURRENCIES, Lists, STATUS_NEW, tax_code};
+use super::reference::{CURRENCIES, STATUS_NEW};
 
 /// Longest customer reference.
 pub(super) const REFERENCE: usize = 64;
@@ -48,6 +48,9 @@ impl Brightpearl {
     ) -> Result<i64, Refusal> {
         let mut errors = Errors::new();
         let mut order = header(now, body, type_code, &mut errors);
+        if body["warehouseId"].is_null() {
+            order.warehouse_id = self.lists.usual("warehouse", order.warehouse_id);
+        }
         self.choices(&mut order, body, &mut errors);
         self.parties(&mut order, body, &mut errors);
         let rows = self.rows(body, &mut errors);
@@ -156,7 +159,7 @@ impl Brightpearl {
                 ));
             }
         }
-        if order.staff_owner != 0 && !Lists::is_staff(order.staff_owner) {
+        if order.staff_owner != 0 && !self.lists.is_staff(order.staff_owner) {
             let text = format!(
                 "You have supplied an invalid staff owner id: {}",
                 order.staff_owner
@@ -274,7 +277,7 @@ impl Brightpearl {
             fault("ORDC-029", text);
         }
         let code = value("taxCode").as_str().unwrap_or("");
-        if tax_code(code).is_none() {
+        if !self.lists.has_code("tax-code", code) {
             fault(
                 "ORDC-035",
                 format!("You have supplied an invalid tax code: {code}"),

@@ -38,7 +38,9 @@ pub(super) const CURRENCIES: [(i64, &str, &str); 4] = [
 #[derive(Debug)]
 pub(super) struct Lists {
     pub(super) statuses: Vec<Status>,
-    fixed: BTreeMap<&'static str, Vec<Value>>,
+    /// Contacts who may look after a sale.
+    pub(super) staff: Vec<i64>,
+    pub(super) fixed: BTreeMap<&'static str, Vec<Value>>,
 }
 
 impl Lists {
@@ -59,6 +61,7 @@ impl Lists {
         ]);
         Self {
             statuses: statuses(),
+            staff: vec![super::account::STAFF_ID],
             fixed,
         }
     }
@@ -105,8 +108,18 @@ impl Lists {
         self.statuses.iter().find(|status| status.id == id)
     }
 
-    pub(super) fn is_staff(id: i64) -> bool {
-        id == super::account::STAFF_ID
+    pub(super) fn is_staff(&self, id: i64) -> bool {
+        self.staff.contains(&id)
+    }
+
+    /// What a sale gets that names none: the usual one, else the first there is.
+    pub(super) fn usual(&self, name: &str, usual: i64) -> i64 {
+        let first = || self.fixed.get(name)?.first()?["id"].as_i64();
+        if self.has(name, usual) {
+            usual
+        } else {
+            first().unwrap_or(usual)
+        }
     }
 }
 

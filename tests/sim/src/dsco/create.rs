@@ -6,7 +6,9 @@ use serde::Deserialize;
 use super::change::Change;
 use super::order::{Address, Lifecycle, Line, Order, Purpose, Status};
 use super::sandbox::{Sandbox, Task};
-use crate::catalogue::{FIRST_PRODUCT, RETAILERS, Retailer, SERVICES, SeedProduct, WAREHOUSES};
+use crate::catalogue::{
+    FIRST_PRODUCT, RETAILERS, Retailer, SERVICES, SeedProduct, Service, WAREHOUSES, kept,
+};
 use crate::dice::Dice;
 
 /// One wished line.
@@ -23,6 +25,45 @@ pub(crate) struct NewLine {
     pub(crate) upc: Option<String>,
     #[serde(default)]
     pub(crate) ean: Option<String>,
+    #[serde(default)]
+    pub(crate) gtin: Option<String>,
+    #[serde(default)]
+    pub(crate) isbn: Option<String>,
+    #[serde(default)]
+    pub(crate) mpn: Option<String>,
+    #[serde(default)]
+    pub(crate) partner_sku: Option<String>,
+    #[serde(default)]
+    pub(crate) item_id: Option<String>,
+    #[serde(default)]
+    pub(crate) title: Option<String>,
+}
+
+impl NewLine {
+    pub(super) fn plain(sku: &str, quantity: i64) -> Self {
+        Self {
+            sku: sku.to_owned(),
+            quantity,
+            cost_cents: None,
+            upc: None,
+            ean: None,
+            gtin: None,
+            isbn: None,
+            mpn: None,
+            partner_sku: None,
+            item_id: None,
+            title: None,
+        }
+    }
+}
+
+/// A wished way of shipping; what is left out is blank.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct NewService {
+    carrier: String,
+    method: String,
+    code: String,
 }
 
 fn one() -> i64 {
@@ -52,6 +93,10 @@ pub(crate) struct NewOrder {
     pub(crate) ship_by_minutes: Option<i64>,
     /// Stays `received` until released.
     pub(crate) hold: bool,
+    /// How it is to ship; one of the seed when left out.
+    pub(crate) service: Option<NewService>,
+    /// From which warehouse, blank for none named; one of the seed when left out.
+    pub(crate) warehouse: Option<String>,
 }
 
 type Person = (&'static str, &'static str, u32, &'static str);
@@ -102,7 +147,8 @@ impl Sandbox {
     fn build(&mut self, now: i64, wish: NewOrder) -> Result<Order, String> {
         let retailer = match &wish.retailer {
             None => RETAILERS[0],
-            Some(id) => *RETAILERS
+            Some(id) => *self
+                .retailers
                 .iter()
                 .find(|r| r.account_id == id)
                 .ok_or_else(|| format!("retailer `{id}` is not known"))?,
@@ -124,8 +170,14 @@ impl Sandbox {
         self.next_order += 1;
         let po = wish.po.unwrap_or_else(|| self.fresh_po());
         let expect = if wish.test { "no-sale-test" } else { "sale" };
-        let service = *self.dice.pick(&SERVICES[..3]).unwrap_or(&SERVICES[0]);
-        let warehouse = self.dice.pick(&WAREHOUSES).unwrap_or(&WAREHOUSES[0]).code;
+        let drawn = *self.dice.pick(&SERVICES[..3]).unwrap_or(&SERVICES[0]);
+        let service = wish.service.map_or(drawn, |wished| Service {
+            code: kept(&wished.code),
+            carrier: kept(&wished.carrier),
+            method: kept(&wished.method),
+        });
+        let drawn = self.dice.pick(&WAREHOUSES).unwrap_or(&WAREHOUSES[0]).code;
+        let warehouse = wish.warehouse.map_or(drawn, |code| kept(&code));
         Ok(Order {
             id,
             consumer_number: wish
@@ -168,12 +220,20 @@ impl Sandbox {
         let item = product.map_or(900_000 + number, |p| p.id - FIRST_PRODUCT);
         Line {
             number,
-            item_id: (1_090_000_001 + item).to_string(),
+            item_id: (wish.item_id.clone()).unwrap_or_else(|| (1_090_000_001 + item).to_string()),
             sku: wish.sku.clone(),
-            partner_sku: format!("R{}-{}", &retailer.account_id[9..], 5000 + item),
+            partner_sku: wish.partner_sku.clone().unwrap_or_else(|| {
+                let last = retailer.account_id.get(9..).unwrap_or_default();
+                format!("R{last}-{}", 5000 + item)
+            }),
             upc: wish.upc.clone().or_else(|| product.map(|p| p.upc.clone())),
             ean: wish.ean.clone().or_else(|| product.map(|p| p.ean.clone())),
-            title: product.map_or_else(|| format!("Item {}", wish.sku), |p| p.name.clone()),
+            gtin: wish.gtin.clone(),
+            isbn: wish.isbn.clone(),
+            mpn: wish.mpn.clone(),
+            title: wish.title.clone().unwrap_or_else(|| {
+                product.map_or_else(|| format!("Item {}", wish.sku), |p| p.name.clone())
+            }),
             quantity: wish.quantity,
             cost_cents,
             shipped: 0,
@@ -192,13 +252,7 @@ impl Sandbox {
         let kits: Vec<&SeedProduct> = self.catalogue.iter().filter(usable).collect();
         let sku = self.dice.pick(&kits)?.sku.clone();
         let quantity = self.dice.between(1, 2);
-        Some(NewLine {
-            sku,
-            quantity,
-            cost_cents: None,
-            upc: None,
-            ean: None,
-        })
+        Some(NewLine::plain(&sku, quantity))
     }
 
     /// Lines of different, orderable, single products.
@@ -215,13 +269,7 @@ impl Sandbox {
                 continue;
             }
             let quantity = self.dice.between(1, 4);
-            lines.push(NewLine {
-                sku: product.sku.clone(),
-                quantity,
-                cost_cents: None,
-                upc: None,
-                ean: None,
-            });
+            lines.push(NewLine::plain(&product.sku, quantity));
         }
         lines
     }

@@ -118,11 +118,10 @@ impl Sandbox {
                 let number = self.next_po;
                 let digits = format!("{:012}", 990_000_000_000_u64 + number);
                 lines.push(NewLine {
-                    sku: format!("NEW-ITEM-{number}"),
-                    quantity: 1,
                     cost_cents: Some(1234),
                     upc: Some(digits.clone()),
                     ean: Some(format!("9{digits}")),
+                    ..NewLine::plain(&format!("NEW-ITEM-{number}"), 1)
                 });
                 base.lines = Some(lines);
                 base.expect = Some("waits-until-mapped".to_owned());

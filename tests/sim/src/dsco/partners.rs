@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::sandbox::Sandbox;
 use super::{answers, dates};
-use crate::catalogue::RETAILERS;
 use crate::vendor::{Req, Resp};
 
 /// When the partnerships became active.
@@ -25,7 +24,8 @@ impl Sandbox {
         let wanted = |name: &str, value: &str| {
             req.param(name).is_none() || req.query.iter().any(|(n, v)| n == name && v == value)
         };
-        let found: Vec<Value> = RETAILERS
+        let found: Vec<Value> = self
+            .retailers
             .iter()
             .filter(|r| {
                 wanted("status", r.status)

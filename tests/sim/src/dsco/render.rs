@@ -183,7 +183,7 @@ fn line(order: &Order, line: &Line) -> Value {
         "dscoItemId": line.item_id,
         "sku": line.sku,
         "partnerSku": line.partner_sku,
-        "upc": line.upc, "ean": line.ean, "mpn": null, "isbn": null, "gtin": null,
+        "upc": line.upc, "ean": line.ean, "mpn": line.mpn, "isbn": line.isbn, "gtin": line.gtin,
         "quantity": line.quantity,
         "expectedCost": money(line.cost_cents),
         "extendedExpectedCostTotal": money(line.extended_cents()),

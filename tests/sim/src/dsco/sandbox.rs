@@ -73,6 +73,7 @@ pub struct Sandbox {
     pub(crate) next_po: u64,
     pub(crate) next_package: u64,
     pub(crate) catalogue: Vec<crate::catalogue::SeedProduct>,
+    pub(crate) retailers: Vec<crate::catalogue::Retailer>,
     /// The file side, where it is switched on.
     pub(crate) folder: Option<super::folder::Folder>,
     tasks: BTreeMap<(i64, u64), Task>,
@@ -101,6 +102,7 @@ impl Sandbox {
             next_po: 1001,
             next_package: 70_001,
             catalogue,
+            retailers: crate::catalogue::RETAILERS.to_vec(),
             folder: None,
             tasks: BTreeMap::new(),
             next_task: 0,
@@ -115,6 +117,20 @@ impl Sandbox {
         let mut sandbox = Self::new(seed);
         sandbox.settings = sandbox.settings.merged(change)?;
         Ok(sandbox)
+    }
+
+    /// With one more retailer, who trades in that currency; one of the same account takes that name.
+    #[must_use]
+    pub fn with_retailer(mut self, account: &str, name: &str, currency: &str) -> Self {
+        self.retailers.retain(|known| known.account_id != account);
+        self.retailers.push(crate::catalogue::Retailer {
+            account_id: crate::catalogue::kept(account),
+            partner_id: "REHEARSAL",
+            name: crate::catalogue::kept(name),
+            status: "active",
+            currency: crate::catalogue::kept(currency),
+        });
+        self
     }
 
     /// Lets something happen at `due`.

@@ -6,7 +6,7 @@ use super::dates::iso;
 use super::order::{Lifecycle, Line, Order};
 use super::render::decimal;
 use super::sandbox::Sandbox;
-use crate::catalogue::{RETAILERS, WAREHOUSES};
+use crate::catalogue::WAREHOUSES;
 
 impl Sandbox {
     /// Everything.
@@ -19,7 +19,8 @@ impl Sandbox {
             .iter()
             .map(|p| json!({"id": p.id, "sku": p.sku, "ean": p.ean, "upc": p.upc}))
             .collect();
-        let retailers: Vec<Value> = RETAILERS
+        let retailers: Vec<Value> = self
+            .retailers
             .iter()
             .map(|r| json!({"accountId": r.account_id, "partnerId": r.partner_id, "name": r.name}))
             .collect();

@@ -7,6 +7,7 @@ pub mod books;
 pub mod house;
 pub mod person;
 pub mod provisioning;
+pub mod rehearsal;
 pub mod story;
 pub mod verdict;
 pub mod worker;
