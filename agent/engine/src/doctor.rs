@@ -124,7 +124,7 @@ fn database(core: &Core, rx: &Rx) -> Result<Vec<Finding>, StoreError> {
             ),
         )
         .at("secrets in the database")
-        .next("Put the key back that belongs to this database (it is in the backup), or enter the credentials again with `waybill apply`.")
+        .next("Put the key back that belongs to this database (it is in the backup), or enter the credentials again on the connections' pages or with `waybill apply`.")
     });
     Ok(findings)
 }
@@ -197,7 +197,7 @@ fn setting(slot: &Slot, problem: &Problem) -> Finding {
     ));
     match &problem.hint {
         Some(hint) => finding.next(hint.clone()),
-        None => finding.next("Change it with `waybill apply`."),
+        None => finding.next("Change it on the connection's page, or with `waybill apply`."),
     }
 }
 
@@ -247,12 +247,12 @@ fn address(knock: &Knock) -> Finding {
         Err(silence) => silence,
     };
     let next = match silence {
-        Silence::NotSet(_) => "Set it with `waybill apply`.",
+        Silence::NotSet(_) => "Set it on the connection's page, or with `waybill apply`.",
         Silence::NoName(_) => {
             "Check the address in the connection's settings, and that this machine resolves names (`getent hosts NAME`)."
         }
         Silence::NotGranted(_) => {
-            "Check the address; where the system does stand in a private network, set `private-addresses = true` for the connection."
+            "Check the address; where the system does stand in a private network, allow that: tick \"Private addresses\" under More settings of the connection, or set `private-addresses = true` for it and `waybill apply`."
         }
         Silence::Closed(_) => {
             "Check the address and its port; the other side may be down, or a firewall turns the connection away."
@@ -319,7 +319,7 @@ async fn login(core: &Core, slot: &Slot, connector: &Arc<dyn Connector>) -> Find
         }
         Err(CallError::Failure(Failure::Unauthorized(problem))) => {
             let hint = problem.hint.unwrap_or_else(|| {
-                "Enter the credentials again in the provisioning file and `waybill apply` it."
+                "Enter the credentials again on the connection's page, or in the provisioning file and `waybill apply` it."
                     .to_owned()
             });
             Finding::problem(Check::Login, sentence(&problem.message))

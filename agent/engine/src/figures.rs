@@ -4,7 +4,7 @@
 use crate::core::Core;
 use crate::ensure;
 use crate::handle::{CommandError, Handle};
-use crate::status;
+use crate::limits;
 use crate::swap::{self, HandOvers, view::ConnectorState};
 use crate::view::BudgetView;
 use waybill_host::tally::Counts;
@@ -181,7 +181,6 @@ fn connection(
         }
         None => None,
     };
-    let budgets = core.connectors.budgets(row.id);
     Ok(ConnectionFigures {
         name: row.name.clone(),
         connector,
@@ -190,7 +189,7 @@ fn connection(
         unauthorized: row.unauthorized.is_some(),
         last_ok: row.last_ok,
         counts: core.connectors.counts(row.id),
-        budgets: budgets.into_iter().map(status::budget).collect(),
+        budgets: limits::budgets(core, row.id),
         hooks,
     })
 }

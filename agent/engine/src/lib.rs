@@ -36,6 +36,7 @@ pub mod hosted;
 pub mod in_force;
 mod intake;
 mod invoice;
+mod limits;
 pub mod lists;
 mod mapping_rows;
 pub mod mappings;

@@ -7,15 +7,14 @@ use crate::compare;
 use crate::core::{Core, Desk};
 use crate::ensure;
 use crate::flow;
+use crate::limits;
 use crate::practice;
 use crate::shipment::show;
 use crate::view::{
-    AlarmView, BudgetView, CardKind, CardView, CellView, ConnectionView, DeadlineKind, FeedView,
-    FrameView, HistoryView, JobView, NoteView, OrderDetail, OrderList, OrderView, StageCounts,
-    Tone,
+    AlarmView, CardKind, CardView, CellView, ConnectionView, DeadlineKind, FeedView, FrameView,
+    HistoryView, JobView, NoteView, OrderDetail, OrderList, OrderView, StageCounts, Tone,
 };
 use crate::words;
-use waybill_host::budget::BudgetUse;
 use waybill_model::amounts::{DIFFERS, Rules, WAITS};
 use waybill_model::contract::Gap;
 use waybill_model::crosswalk;
@@ -124,12 +123,7 @@ pub(crate) fn connection(
         last_ok: row.last_ok,
         hold_until: held,
         calls: (used.used, used.limit),
-        budgets: core
-            .connectors
-            .budgets(row.id)
-            .into_iter()
-            .map(budget)
-            .collect(),
+        budgets: limits::budgets(core, row.id),
         feeds: feeds
             .iter()
             .filter(|f| f.connection == row.id)
@@ -141,21 +135,6 @@ pub(crate) fn connection(
             .collect(),
         hooks,
     })
-}
-
-pub(crate) fn budget(of: BudgetUse) -> BudgetView {
-    let limit = |n: u32| (n > 0).then_some(n);
-    let address = of.reach.split_once("://").map_or(&*of.reach, |(_, a)| a);
-    BudgetView {
-        host: address.split('/').next().unwrap_or_default().to_owned(),
-        per_minute: limit(of.per_minute),
-        per_second: limit(of.per_second),
-        used: of.used.iter().map(|(_, n)| *n).sum(),
-        by: of.used,
-        kept: of.kept,
-        remaining: of.remaining,
-        resets_at: of.resets_at,
-    }
 }
 
 pub(crate) fn orders_in(counters: &waybill_store::Counters, stage: OrderStage) -> u64 {

@@ -95,6 +95,8 @@ pub struct FeedView {
 pub struct BudgetView {
     /// The host it holds for.
     pub host: String,
+    /// Which of the host's calls it holds for, where the host has several limits; else empty.
+    pub group: String,
     /// Calls allowed in a minute; `None`: no limit.
     pub per_minute: Option<u32>,
     /// Calls allowed in a second; `None`: no limit.

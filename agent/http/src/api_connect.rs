@@ -2,7 +2,7 @@
 
 use crate::answer::{self, Answer, Failure};
 use crate::api::read;
-use crate::pages::redirect;
+use crate::pages::{redirect, see_matching};
 use crate::routes::Route;
 use crate::site::Asked;
 use base64::Engine as _;
@@ -199,6 +199,10 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::ApiSaveConnection => save(asked).await?,
         Route::ApiConsent => consent(asked).await?,
         Route::ApiTakeCode => code(asked).await?,
+        Route::ApiMatchingSeen => {
+            see_matching(asked).await?;
+            answer::json(StatusCode::OK, &json!({"done": true}))
+        }
         Route::ApiBeginFlows => begin(asked).await?,
         Route::ApiRehearsal => answer::json(StatusCode::OK, &asked.site.handle.rehearsal().await?),
         Route::ApiRehearse => rehearse(asked).await?,

@@ -220,6 +220,15 @@ pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
     }
 }
 
+/// A record of a list by its name and its code.
+pub(crate) fn coded(code: &str, name: &str) -> String {
+    if name.is_empty() || name == code {
+        code.to_owned()
+    } else {
+        format!("{name}, code {code}")
+    }
+}
+
 /// Digits before the point in groups of three.
 pub(crate) fn grouped(number: &str) -> String {
     let (sign, rest) = number

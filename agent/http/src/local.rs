@@ -21,6 +21,14 @@ const fn may_ask(uid: u32, own: u32) -> bool {
     uid == 0 || uid == own
 }
 
+/// How History names who asked here.
+pub(crate) fn who(uid: u32) -> String {
+    match uid {
+        0 => "the command line (root)".to_owned(),
+        other => format!("the command line (user {other})"),
+    }
+}
+
 /// Serves the API on a unix socket until told to stop. `data_dir`: folder of the database, whose disk is measured.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! The figures under their names, in the text form that Prometheus reads. Names and labels are a promise, written down
 //! in `packaging/docs/metrics.md`. A label never holds what a person or a vendor wrote: connections by the merchant's
-//! name, connectors by their id, hosts, and closed lists of words.
+//! name, connectors by their id, hosts, kinds of their calls, and closed lists of words.
 
 use crate::answer::{self, Answer, Failure};
 use crate::machine::Machine;
@@ -321,8 +321,11 @@ fn requests(all: &mut Families, figures: &Figures) {
     );
     let budgets = || {
         connections.iter().flat_map(|c| {
-            let labels = |host| vec![("connection", c.name.as_str()), ("host", host)];
-            c.budgets.iter().map(move |b| (labels(b.host.as_str()), b))
+            c.budgets.iter().map(move |b| {
+                let (host, calls) = (b.host.as_str(), b.group.as_str());
+                let connection = ("connection", c.name.as_str());
+                (vec![connection, ("host", host), ("calls", calls)], b)
+            })
         })
     };
     all.gauges(

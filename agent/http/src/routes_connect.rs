@@ -82,6 +82,12 @@ pub(crate) const CONNECT: &[Entry] = &[
         Access::User,
         "What was read, and how much is matched.",
     ),
+    post(
+        "/first-run/matching",
+        Route::MatchingSeen,
+        Access::User,
+        "Go on from matching to the rehearsal.",
+    ),
     get(
         "/first-run/rehearsal",
         Route::FirstRehearsal,
@@ -196,6 +202,12 @@ pub(crate) const CONNECT: &[Entry] = &[
         Route::ApiRehearse,
         Access::User,
         "Rehearse an invented order with the settings and matches as they are; nothing of it reaches either system.",
+    ),
+    post(
+        "/api/v1/first-run/matching",
+        Route::ApiMatchingSeen,
+        Access::User,
+        "Say that matching was looked at, which is one of the steps before flows begin.",
     ),
     post(
         "/api/v1/flows",

@@ -15,7 +15,7 @@ use crate::routes::{Access, Entry, Route};
 use crate::session::{Key, Notice, Rights, Tries, Visitor};
 use crate::upload::{self, Upload};
 use crate::users::UserError;
-use crate::{api, metrics, pages};
+use crate::{api, local, metrics, pages};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::body::Incoming;
@@ -270,7 +270,7 @@ impl Site {
             guard::form_token(given, &visitor.form_token)?;
         }
         let who = match (peer, &visitor) {
-            (Peer::Local(uid), _) => format!("uid {uid}"),
+            (Peer::Local(uid), _) => local::who(uid),
             (_, Some(visitor)) => visitor.user.clone(),
             _ => String::new(),
         };

@@ -181,6 +181,25 @@ async fn the_api_saves_on_the_same_way() {
     );
 }
 
+#[tokio::test]
+async fn going_on_from_matching_is_kept_and_said_once() {
+    let served = Served::start().await;
+    let (cookie, token) = served.log_in().await;
+    let with = [("cookie", cookie.as_str())];
+    for _ in 0..2 {
+        let form = format!("token={token}");
+        let heard = served.form("/first-run/matching", &with, &form).await;
+        assert_eq!(heard.header("location"), Some("/first-run/go-live"));
+    }
+    let with = [("cookie", cookie.as_str()), ("x-form-token", &token)];
+    let place = "/api/v1/first-run/matching";
+    let heard = served.ask("POST", place, &with, "").await;
+    assert_eq!((heard.status, &*heard.body), (200, "{\"done\":true}"));
+    let history = served.get("/api/v1/history", &with).await;
+    let said = history.body.matches("Went on from matching").count();
+    assert_eq!(said, 1, "{}", history.body);
+}
+
 /// Sets out, and gives the state that the vendor is handed.
 async fn set_out(served: &Served, cookie: &str) -> String {
     let heard = served

@@ -77,7 +77,10 @@ async fn the_command_line_reads_and_commands() {
         .await
         .unwrap();
     assert_eq!(reached["reached"][0][0], "Account");
-    let who = format!("uid {}", rustix::process::geteuid().as_raw());
+    let who = match rustix::process::geteuid().as_raw() {
+        0 => "the command line (root)".to_owned(),
+        uid => format!("the command line (user {uid})"),
+    };
     let history = client.get_json("/api/v1/history?limit=5").await.unwrap();
     assert_eq!(history["rows"][0]["who"], who.as_str(), "{history}");
     local.stop.cancel();

@@ -6,8 +6,8 @@ use crate::choices::list_of;
 use crate::describe;
 use crate::settings::Settings;
 use crate::wire::lists::{Entry, List};
-use waybill_sdk::Host;
 use waybill_sdk::types::{Context, Failure, Problem};
+use waybill_sdk::{Host, date};
 
 /// Read-only proof; what was found, in words.
 pub fn probe(host: &dyn Host, ctx: &Context) -> Result<Vec<(String, String)>, Failure> {
@@ -17,7 +17,7 @@ pub fn probe(host: &dyn Host, ctx: &Context) -> Result<Vec<(String, String)>, Fa
     }
     let api = Api::new(host, settings)?;
     let statuses = api.get(List::OrderStatus.path())?;
-    let clock = statuses.date_ms.map(|theirs| theirs - host.now_ms());
+    let clock = statuses.date_ms.map(|at| date::clock(at, host.now_ms()));
     let mut told = Told {
         lists: vec![(
             List::OrderStatus,
@@ -42,8 +42,8 @@ pub fn probe(host: &dyn Host, ctx: &Context) -> Result<Vec<(String, String)>, Fa
     if let Some(left) = told.remaining {
         told.fact("calls left this minute", left.to_string());
     }
-    if let Some(ms) = clock {
-        told.fact("clock difference in ms", ms.to_string());
+    if let Some(difference) = clock {
+        told.fact("clock", difference);
     }
     told.verdict()
 }

@@ -26,7 +26,7 @@ pub(crate) fn probe(api: &Api<'_>) -> Result<Settings, Failure> {
     }
     let mut facts = vec![("reached".to_owned(), api.config.api_url.to_owned())];
     if let Some(at) = response.header("date").and_then(date::parse_http) {
-        facts.push(("clock-ms".to_owned(), at.to_string()));
+        facts.push(("clock".to_owned(), date::clock(at, api.host.now_ms())));
     }
     Ok(facts)
 }

@@ -60,6 +60,16 @@ pub fn format(ms: i64) -> String {
     }
 }
 
+/// How another clock differs from this machine's, for the facts of a probe. A difference below a second is none: that is
+/// what an HTTP header tells.
+pub fn clock(theirs: i64, ours: i64) -> String {
+    match (theirs - ours) / 1000 {
+        0 => "agrees with this machine's".to_owned(),
+        ahead @ 1.. => format!("{ahead} s ahead of this machine's"),
+        behind => format!("{} s behind this machine's", -behind),
+    }
+}
+
 /// `2025-11-21`, in UTC.
 pub fn format_day(ms: i64) -> String {
     let (year, month, day) = civil(ms.div_euclid(DAY_MS));
@@ -155,6 +165,20 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_is_compared_in_words() {
+        for (difference, words) in [
+            (0, "agrees with this machine's"),
+            (999, "agrees with this machine's"),
+            (-999, "agrees with this machine's"),
+            (3_400, "3 s ahead of this machine's"),
+            (-61_000, "61 s behind this machine's"),
+        ] {
+            let ours = 1_763_710_215_000;
+            assert_eq!(clock(ours + difference, ours), words);
+        }
+    }
 
     #[test]
     fn reads_offsets_and_writes_utc() {

@@ -192,7 +192,9 @@ impl<'a> Check<'a> {
                             host, connection.name.value
                         ),
                     )
-                    .hint("Add `private-addresses = true` to the connection if that is meant."),
+                    .hint(
+                        "If that is meant, allow it: tick \"Private addresses\" under More settings of the connection, or set `private-addresses = true` for it in the file.",
+                    ),
                 );
             }
         }

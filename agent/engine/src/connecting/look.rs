@@ -51,9 +51,8 @@ impl Handle {
             ))
         })?;
         let usable = choices.into_iter().filter(|choice| !choice.disabled);
-        let offered: Vec<(String, String)> = usable
-            .map(|choice| (choice.value, choice.label))
-            .collect();
+        let offered: Vec<(String, String)> =
+            usable.map(|choice| (choice.value, choice.label)).collect();
         if let Err(error) = keep_offers(self, &slot, key, &offered).await {
             tracing::warn!(connection, key, %error, "A list could not be kept for rehearsals.");
         }

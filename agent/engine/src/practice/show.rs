@@ -218,7 +218,7 @@ fn view(
         .collect();
     let said = in_words(rx, &desk)?;
     let all = rx.jobs_in("practised", usize::MAX)?;
-    let undecided = undecided(rx, &all)?;
+    let undecided = undecided(rx, &all)?.len() as u64;
     let older = all
         .iter()
         .rev()
@@ -251,35 +251,53 @@ fn view(
     })
 }
 
-fn undecided(rows: &dyn Read, jobs: &[JobRow]) -> Result<u64, StoreError> {
-    let mut undecided = 0;
+/// Those of the practised jobs that a person decides about, since their flow is live.
+fn undecided<'j>(rows: &dyn Read, jobs: &'j [JobRow]) -> Result<Vec<&'j JobRow>, StoreError> {
+    let mut undecided = Vec::new();
     for job in jobs {
-        undecided += u64::from(!rule::says(rows, job)?);
+        if !rule::says(rows, job)? {
+            undecided.push(job);
+        }
     }
     Ok(undecided)
+}
+
+/// "3 steps of 2 orders were only practised, and their flow is live now."
+fn left_over(steps: usize, orders: usize, flows: usize, more: bool) -> String {
+    let more_than = if more { "More than " } else { "" };
+    // Where not all were counted, nobody knows of how many orders they are.
+    let of = match orders {
+        n if more || n == 0 => String::new(),
+        1 => " of 1 order".to_owned(),
+        n => format!(" of {n} orders"),
+    };
+    let (step, was, whose) = if steps == 1 {
+        ("step", "was", "its")
+    } else {
+        ("steps", "were", "their")
+    };
+    let are_live = if flows == 1 {
+        "flow is live"
+    } else {
+        "flows are live"
+    };
+    format!("{more_than}{steps} {step}{of} {was} only practised, and {whose} {are_live} now.")
 }
 
 /// What was practised and waits for a person, since its flow is live.
 pub(crate) fn alarms(rx: &Rx) -> Result<Vec<AlarmView>, StoreError> {
     let some = rx.jobs_in("practised", LOOK_AT)?;
-    let more = if some.len() == LOOK_AT {
-        "more than "
-    } else {
-        ""
-    };
-    let orders: BTreeSet<_> = some.iter().map(|job| job.order).collect();
-    let text = match undecided(rx, &some)? {
-        0 => return Ok(Vec::new()),
-        1 => "1 step was only practised, and its flow is live now.".to_owned(),
-        n => format!(
-            "{more}{n} steps of {} orders were only practised, and their flows are live now.",
-            orders.len()
-        ),
-    };
+    let steps = undecided(rx, &some)?;
+    if steps.is_empty() {
+        return Ok(Vec::new());
+    }
+    let orders: BTreeSet<_> = steps.iter().filter_map(|job| job.order).collect();
+    let flows: BTreeSet<_> = steps.iter().map(|job| flow::of_job(job).0).collect();
+    let more = some.len() == LOOK_AT;
     Ok(vec![AlarmView {
-        text,
+        text: left_over(steps.len(), orders.len(), flows.len(), more),
         as_of: None,
-        hint: "Apply or discard them on the page Practice, or with `waybill practice`: until then nothing of them is sent."
+        hint: "Apply or discard that on the page Practice, or with `waybill practice`: until then nothing of it is sent."
             .to_owned(),
     }])
 }
@@ -303,5 +321,53 @@ impl Handle {
             job.map(|job| would_send(&desk, rx, &job)).transpose()
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::left_over;
+
+    #[test]
+    fn what_is_left_over_is_said_in_the_right_number() {
+        for (steps, orders, flows, more, said) in [
+            (
+                1,
+                1,
+                1,
+                false,
+                "1 step of 1 order was only practised, and its flow is live now.",
+            ),
+            (
+                2,
+                1,
+                1,
+                false,
+                "2 steps of 1 order were only practised, and their flow is live now.",
+            ),
+            (
+                5,
+                3,
+                2,
+                false,
+                "5 steps of 3 orders were only practised, and their flows are live now.",
+            ),
+            (
+                2,
+                0,
+                1,
+                false,
+                "2 steps were only practised, and their flow is live now.",
+            ),
+            (
+                480,
+                99,
+                2,
+                true,
+                "More than 480 steps were only practised, and their flows are live now.",
+            ),
+        ] {
+            assert_eq!(left_over(steps, orders, flows, more), said);
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::view::{
     LimitsView, RefusedView, TrialView, UseView, WaitingView,
 };
 use crate::core::Core;
-use crate::status;
+use crate::limits;
 use crate::view::Tone;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -107,12 +107,7 @@ fn connector(
             .map(|connection| UseView {
                 name: connection.name.clone(),
                 title: connection.title.clone(),
-                budgets: core
-                    .connectors
-                    .budgets(connection.id)
-                    .into_iter()
-                    .map(status::budget)
-                    .collect(),
+                budgets: limits::budgets(core, connection.id),
                 longest_ms: core.watch.longest(row.current.generation, connection.id),
             })
             .collect(),

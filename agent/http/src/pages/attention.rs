@@ -4,13 +4,14 @@ use super::layout::Base;
 use super::orders::Row;
 use super::{base, render};
 use crate::answer::{Answer, Failure};
-use crate::html::{Icon, Times, count, icon, set_by};
+use crate::html::{Icon, Times, coded, count, icon, set_by};
 use crate::session::Notice;
 use crate::site::Asked;
 use askama::Template;
 use hyper::StatusCode;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use waybill_engine::view::{CardKind, CardView, CellView, DeadlineKind, SuggestionView};
+use waybill_model::crosswalk::ITEMS;
 use waybill_model::ids::Millis;
 
 /// A cause with less time than that is marked as urgent.
@@ -308,12 +309,21 @@ fn choices(cell: &CellView) -> Vec<Choice> {
         .iter()
         .map(|(key, label)| Choice {
             key: key.clone(),
-            label: label.clone(),
+            label: coded(key, label),
             suggested: is_suggested(key),
         })
         .collect();
     choices.sort_by_key(|choice| !choice.suggested);
     choices
+}
+
+/// What is suggested, as the list says it; a product is said by what people know it by, its key means nothing to them.
+fn suggestions(cell: &CellView) -> Vec<SuggestionView> {
+    let mut suggestions = cell.suggestions.clone();
+    for suggestion in suggestions.iter_mut().filter(|_| cell.gap.table != ITEMS) {
+        suggestion.label = coded(&suggestion.key, &suggestion.label);
+    }
+    suggestions
 }
 
 fn compose_card(at: usize, card: &CardView, times: &Times, now: Millis) -> Card {
@@ -363,8 +373,8 @@ fn compose_card(at: usize, card: &CardView, times: &Times, now: Millis) -> Card 
             label: cell.label.clone(),
             value: cell.gap.value.clone(),
             choices: choices(cell),
-            suggestions: cell.suggestions.clone(),
-            is_item: cell.gap.table == "items",
+            suggestions: suggestions(cell),
+            is_item: cell.gap.table == ITEMS,
             retailer: cell.gap.retailer.as_ref().map(|code| {
                 let named = card.orders.iter().find(|order| &order.retailer == code);
                 named.map_or_else(|| code.clone(), super::orders::retailer)

@@ -9,6 +9,8 @@ use waybill_model::job::Priority;
 pub(crate) struct Budget {
     /// The host it holds for.
     pub(crate) host: String,
+    /// Which of the host's calls, where they have several limits; else empty.
+    pub(crate) group: String,
     /// "61 of 200 calls in the last minute".
     pub(crate) sentence: String,
     /// What for, what is kept in reserve, and the vendor's own count.
@@ -102,6 +104,7 @@ impl Budget {
         };
         Budget {
             host: of.host.clone(),
+            group: of.group.clone(),
             sentence,
             details,
             words,

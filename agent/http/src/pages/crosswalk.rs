@@ -4,7 +4,7 @@ use super::layout::Base;
 use super::matching::{Tab, bad, tables};
 use super::{base, render};
 use crate::answer::{Answer, Failure};
-use crate::html::{Mark, Times, count, grouped, id};
+use crate::html::{Mark, Times, coded, count, grouped, id};
 use crate::session::Notice;
 use crate::site::Asked;
 use askama::Template;
@@ -206,6 +206,14 @@ fn why(row: &ValueView, times: &Times) -> Mark {
     }
 }
 
+/// A suggestion by name and code, as the list says it.
+fn said(suggestion: &SuggestionView) -> SuggestionView {
+    SuggestionView {
+        label: coded(&suggestion.key, &suggestion.label),
+        ..suggestion.clone()
+    }
+}
+
 fn line(at: usize, way: &str, row: &ValueView, creates: bool, times: &Times) -> Row {
     let customer = row.retailer.as_ref() == Some(&row.value);
     Row {
@@ -235,7 +243,7 @@ fn line(at: usize, way: &str, row: &ValueView, creates: bool, times: &Times) -> 
             1 => "1 document waits".to_owned(),
             n => format!("{} wait", count(n, "document", "documents")),
         },
-        suggestions: row.suggestions.clone(),
+        suggestions: row.suggestions.iter().map(said).collect(),
         create: creates && row.code.is_none() && !(row.created && row.waiting == 0),
     }
 }
@@ -244,6 +252,7 @@ fn direction(at: usize, view: &CrosswalkView, one: &DirectionView, times: &Times
     let (_, of, asks, _, empty) = words(&view.table);
     let name = id(&format!("way-{}", at + 1));
     let rows = one.rows.iter().enumerate();
+    let choices = one.choices.iter();
     Way {
         from: one.from.to_string(),
         to: one.to.to_string(),
@@ -256,7 +265,9 @@ fn direction(at: usize, view: &CrosswalkView, one: &DirectionView, times: &Times
             .map(|(n, row)| line(n, &name, row, view.creates, times))
             .collect(),
         more: one.more,
-        choices: one.choices.clone(),
+        choices: choices
+            .map(|(key, name)| (key.clone(), coded(key, name)))
+            .collect(),
         id: name,
     }
 }

@@ -105,7 +105,7 @@ fn a_value_that_one_retailer_alone_uses_says_so_and_a_short_list_is_offered() {
     let html = html(&view);
     for words in [
         "Harbor &#38; Pine only",
-        "<option value=\"7\">UPS Ground</option>",
+        "<option value=\"7\">UPS Ground, code 7</option>",
         "1 open",
     ] {
         assert!(html.contains(words), "{words} is missing in {html}");

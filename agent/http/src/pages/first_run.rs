@@ -14,7 +14,7 @@ use hyper::StatusCode;
 use waybill_engine::connecting::{
     Beginning, ConnectorChoice, Draft, Form, FormField, Kind, Saved, Which,
 };
-use waybill_engine::matching::ItemsQuery;
+use waybill_engine::matching::{ItemsQuery, ItemsView};
 use waybill_model::crosswalk::Standing;
 use waybill_model::document::Entity;
 use waybill_model::practice::PRACTICE;
@@ -76,7 +76,6 @@ struct MatchingPage {
     steps: Vec<Step>,
     readings: Vec<Reading>,
     percent: Option<String>,
-    next: &'static str,
 }
 
 #[derive(Template)]
@@ -98,7 +97,22 @@ struct Progress {
     rehearsed: bool,
     /// It cannot be rehearsed here, which keeps nobody from going on.
     unable: bool,
+    /// A person went on from matching, or nothing of it is open.
+    matched: bool,
     begun: bool,
+}
+
+/// Where it is kept that a person went on from matching.
+const MATCHING_SEEN: &str = "first-run/matching-seen";
+
+/// How many items orders name, and how many of them are matched.
+fn matched(items: &ItemsView) -> (u64, u64) {
+    let all = items.counts.iter().map(|(_, n)| n).sum();
+    let done = items
+        .counts
+        .iter()
+        .filter(|(standing, _)| matches!(standing, Standing::ByHand | Standing::Automatic));
+    (all, done.map(|(_, n)| n).sum())
 }
 
 impl Progress {
@@ -113,12 +127,15 @@ impl Progress {
             }
         }
         let rehearsal = handle.rehearsal().await?;
+        let (items, done) = matched(&handle.items(ItemsQuery::default()).await?);
+        let seen = handle.meta(MATCHING_SEEN).await?.is_some();
         Ok(Self {
             choices: handle.connector_choices().await?,
             beginnings,
             chosen,
             rehearsed: rehearsal.report.is_some_and(|report| report.is_good()),
             unable: rehearsal.unable.is_some(),
+            matched: seen || items > 0 && items == done,
             begun: handle.possible_flows().iter().any(|flow| flow.begun),
         })
     }
@@ -163,7 +180,7 @@ impl Progress {
             (
                 "Matching".to_owned(),
                 MATCHING.to_owned(),
-                connected && self.read(),
+                connected && self.read() && self.matched,
             ),
             ("Rehearsal".to_owned(), REHEARSAL.to_owned(), self.rehearsed),
             ("Go live".to_owned(), GO_LIVE.to_owned(), self.begun),
@@ -306,12 +323,7 @@ pub(crate) async fn matching(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let beginnings = handle.beginnings().await?;
     let readings = beginnings.iter().filter(|b| !b.reads.is_empty());
     let items = handle.items(ItemsQuery::default()).await?;
-    let all: u64 = items.counts.iter().map(|(_, n)| n).sum();
-    let matched = items
-        .counts
-        .iter()
-        .filter(|(standing, _)| matches!(standing, Standing::ByHand | Standing::Automatic));
-    let matched: u64 = matched.map(|(_, n)| n).sum();
+    let (all, matched) = matched(&items);
     let (base, _) = base(asked, MATCHING, "Set-up, matching").await?;
     let page = MatchingPage {
         steps: steps(asked, MATCHING).await?,
@@ -327,22 +339,46 @@ pub(crate) async fn matching(asked: &Asked<'_>) -> Result<Answer, Failure> {
             let items = count(all, "item", "items");
             format!("{percent} % matched: {matched} of {items} that orders name.")
         }),
-        next: REHEARSAL,
     };
     render(StatusCode::OK, &page)
+}
+
+/// Keeps that a person has seen what is matched.
+pub(crate) async fn see_matching(asked: &Asked<'_>) -> Result<(), Failure> {
+    let handle = &asked.site.handle;
+    if handle.meta(MATCHING_SEEN).await?.is_none() {
+        let done = (&*asked.who, "Went on from matching", "in the set-up");
+        let kept = handle.put_meta_audited(MATCHING_SEEN, b"1".to_vec(), done);
+        kept.await?;
+    }
+    Ok(())
+}
+
+/// Goes on to the rehearsal.
+pub(crate) async fn matching_seen(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    see_matching(asked).await?;
+    Ok(answer::see_other(REHEARSAL))
 }
 
 /// What begins, and what is not ready for it.
 pub(crate) async fn go_live(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let handle = &asked.site.handle;
     let flows = handle.possible_flows();
-    let standing = Progress::of(asked).await?;
-    let steps = standing.steps(GO_LIVE);
+    let progress = Progress::of(asked).await?;
+    let steps = progress.steps(GO_LIVE);
     let undone = steps
         .iter()
         .filter(|step| !step.done && step.href != GO_LIVE)
-        .filter(|step| !(standing.unable && step.href == REHEARSAL));
-    let lacking = undone.map(|step| format!("{}. {}", step.number, step.word));
+        .filter(|step| !(progress.unable && step.href == REHEARSAL));
+    let lacking = undone.map(|step| {
+        let reads = step.href == MATCHING && progress.matched && !progress.read();
+        let why = if reads {
+            ", where not everything is read yet"
+        } else {
+            ""
+        };
+        format!("{}. {}{why}", step.number, step.word)
+    });
     let (base, _) = base(asked, GO_LIVE, "Set-up, go live").await?;
     let page = LivePage {
         base,
@@ -391,4 +427,48 @@ pub(crate) async fn begin(asked: &Asked<'_>) -> Result<Answer, Failure> {
         }
         Err(error) => asked.say(GO_LIVE, not_done(error)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Beginning, MATCHING, Progress};
+    use waybill_engine::connecting::FirstRead;
+    use waybill_model::document::Entity;
+
+    fn side(takes_orders: bool, done_at: Option<i64>) -> Beginning {
+        Beginning {
+            name: "side".to_owned(),
+            title: "Side".to_owned(),
+            connector: "side".to_owned(),
+            gives_orders: !takes_orders,
+            takes_orders,
+            reached: true,
+            paused: false,
+            reads: vec![FirstRead {
+                entity: Entity::Item,
+                taken: 3,
+                done_at,
+                failures: 0,
+            }],
+        }
+    }
+
+    fn is_matching_done(matched: bool, read_at: Option<i64>) -> bool {
+        let progress = Progress {
+            choices: Vec::new(),
+            beginnings: vec![side(true, read_at), side(false, Some(1))],
+            chosen: true,
+            matched,
+            begun: false,
+        };
+        let steps = progress.steps("");
+        steps.iter().any(|step| step.href == MATCHING && step.done)
+    }
+
+    #[test]
+    fn matching_is_done_once_it_was_read_and_somebody_went_on_from_it() {
+        assert!(!is_matching_done(false, Some(1)), "nobody looked at it");
+        assert!(!is_matching_done(true, None), "it is still read");
+        assert!(is_matching_done(true, Some(1)));
+    }
 }

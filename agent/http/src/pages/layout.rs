@@ -40,7 +40,7 @@ pub(crate) struct Side {
 
 /// The layout's part of a page.
 pub(crate) struct Base {
-    /// The merchant's name.
+    /// The merchant's name; empty while there is none.
     pub(crate) store: String,
     /// The agent's version.
     pub(crate) version: String,
@@ -71,6 +71,9 @@ pub(crate) struct Base {
     /// Who looks may look only: the page says so instead of offering what would be refused.
     pub(crate) looks_only: bool,
 }
+
+/// What an agent is called whose merchant gave no name.
+const PRODUCT: &str = "Waybill";
 
 /// An address and its word.
 type Entry = (&'static str, &'static str);
@@ -177,7 +180,11 @@ impl Base {
             Mark::of(Tone::Ok, "Live")
         };
         Self {
-            store: frame.store.clone(),
+            store: if frame.store == PRODUCT {
+                String::new()
+            } else {
+                frame.store.clone()
+            },
             version: frame.version.clone(),
             title: title.to_owned(),
             menu,

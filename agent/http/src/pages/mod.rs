@@ -41,6 +41,7 @@ use hyper::StatusCode;
 use layout::Base;
 
 pub(crate) use approval::redirect;
+pub(crate) use first_run::see_matching;
 pub(crate) use layout::failure;
 
 const STYLE: &[u8] = include_bytes!("../../assets/waybill.css");
@@ -136,6 +137,7 @@ async fn set_up(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::FirstRehearsal => rehearsal::show(asked).await,
         Route::Rehearse => rehearsal::begin(asked).await,
         Route::FillRehearsed => rehearsal::fill(asked).await,
+        Route::MatchingSeen => first_run::matching_seen(asked).await,
         Route::FirstLive => first_run::go_live(asked).await,
         Route::BeginFlows => first_run::begin(asked).await,
         Route::Leave => approval::leave(asked).await,

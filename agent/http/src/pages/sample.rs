@@ -41,6 +41,7 @@ pub(crate) fn frame() -> FrameView {
         calls: (61, Some(200)),
         budgets: vec![BudgetView {
             host: "api.erp.example".to_owned(),
+            group: String::new(),
             per_minute: Some(200),
             per_second: None,
             used: 61,

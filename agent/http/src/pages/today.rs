@@ -87,7 +87,8 @@ struct TodayPage {
     recent: Vec<Event>,
     /// The set-up is not over.
     unfinished: bool,
-    budgets: Vec<(String, Budget)>,
+    /// Limits of a minute, by the title of their connection.
+    calls: Vec<(String, Vec<Budget>)>,
     chart: Option<Chart>,
     as_of: String,
 }
@@ -99,18 +100,22 @@ pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let today = asked.site.handle.today().await?;
     let frame = asked.site.handle.frame().await?;
     let mut page = compose(base, &today, &times, now);
-    page.budgets = budgets(&frame, &times);
+    page.calls = calls(&frame, &times);
     page.unfinished = !frame.begun;
     render(StatusCode::OK, &page)
 }
 
 /// The limits that a minute's calls can reach, by the title of their connection.
-fn budgets(frame: &FrameView, times: &Times) -> Vec<(String, Budget)> {
+fn calls(frame: &FrameView, times: &Times) -> Vec<(String, Vec<Budget>)> {
     let mut out = Vec::new();
     for connection in &frame.connections {
         let limited = connection.budgets.iter();
-        for budget in limited.filter(|b| b.per_minute.is_some()) {
-            out.push((connection.title.clone(), Budget::of(budget, times)));
+        let limited: Vec<Budget> = limited
+            .filter(|budget| budget.per_minute.is_some())
+            .map(|budget| Budget::of(budget, times))
+            .collect();
+        if !limited.is_empty() {
+            out.push((connection.title.clone(), limited));
         }
     }
     out
@@ -282,7 +287,7 @@ fn compose(base: Base, today: &TodayView, times: &Times, now: Millis) -> TodayPa
                 text: note.text.clone(),
             })
             .collect(),
-        budgets: Vec::new(),
+        calls: Vec::new(),
         chart: chart(&days, times),
         as_of: times.clock_seconds(now),
         base,
@@ -318,12 +323,25 @@ mod tests {
             &sample::times(),
             NOW,
         );
-        page.budgets = budgets(&sample::frame(), &sample::times());
+        let mut frame = sample::frame();
+        let budgets = &mut frame.connections[0].budgets;
+        budgets.push(budgets[0].clone());
+        budgets[0].group = "all other calls".to_owned();
+        budgets[1].group = "order-search".to_owned();
+        page.calls = calls(&frame, &sample::times());
         let html = with_symbols(&page.render().unwrap());
         sample::sound(&html);
-        assert!(html.contains("Calls to Ledgerworks this minute"));
+        let title = &frame.connections[0].title;
+        let head = format!("Calls to {title} this minute");
+        assert_eq!(
+            html.matches(&head).count(),
+            1,
+            "one panel for all its limits"
+        );
         for words in [
             "61 of 200 calls in the last minute",
+            "<h3>all other calls</h3>",
+            "<h3>order-search</h3>",
             "Today, Friday 20 November, 14:06",
             "5 orders wait for you, from 2 causes.",
             "Needs you</p>",
