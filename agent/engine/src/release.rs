@@ -299,6 +299,9 @@ pub(crate) fn ignore_card(
     };
     tx.ignore_card(id, reason)?;
     for job in jobs {
+        if attend::is_card(&job) {
+            attend::left_alone(tx, &job, now)?;
+        }
         let Some(row) = job.order.map(|o| tx.order(o)).transpose()?.flatten() else {
             continue;
         };

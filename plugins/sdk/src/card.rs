@@ -8,7 +8,8 @@ use crate::types::Problem;
 /// deletes it as well: what has no card then is to be looked at again.
 pub const CARD: &str = "card/";
 
-/// Shows a card, or gives one that is shown its newest words. `key` begins with [`CARD`].
+/// Shows a card, or gives one that is shown its newest words. `key` begins with [`CARD`]. Fifty of a connection are shown
+/// at a time, and one that counts the others; above 500 the agent deletes a key, as Retry does.
 pub fn show(host: &dyn Core, key: &str, problem: &Problem) {
     let text = serde_json::json!({
         "code": problem.code,
