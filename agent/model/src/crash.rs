@@ -72,6 +72,8 @@ pub const POINTS: &[&str] = &[
     "compare.committed",
     "flow.before-commit",
     "flow.committed",
+    "practice.before-commit",
+    "practice.committed",
     "ensure.answered",
     "swap.copied",
     "swap.before-commit",

@@ -19,17 +19,20 @@ pub(crate) enum Beside {
     Compares,
     /// A person pauses a flow and lets it go on.
     Flows,
+    /// A person practises shipments, and goes live with what was practised.
+    Practice,
     /// Builds of connectors are dropped into the folder.
     Builds(Kind),
 }
 
 /// By how a point's name begins; the first that fits.
-const BESIDE: [(&str, Beside); 8] = [
+const BESIDE: [(&str, Beside); 9] = [
     ("crosswalk.", Beside::Cells),
     ("apply.", Beside::Plans),
     ("backfill.", Beside::Backfills),
     ("compare.", Beside::Compares),
     ("flow.", Beside::Flows),
+    ("practice.", Beside::Practice),
     ("swap.undo", Beside::Builds(Kind::Trap)),
     ("swap.blamed", Beside::Builds(Kind::Trap)),
     ("swap.", Beside::Builds(Kind::Good)),

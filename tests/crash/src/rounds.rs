@@ -91,11 +91,14 @@ impl Rounds {
                 self.right_builds().await?;
             }
         }
-        if point.beside == Beside::Flows {
-            // What a person paused stays so, whatever dies.
+        if matches!(point.beside, Beside::Flows | Beside::Practice) {
+            // What a person paused or practised stays so, whatever dies.
             let mut agent = self.place.start(&[])?;
             self.place.wait_until_up(&mut agent).await?;
-            self.flow("resume").await?;
+            match point.beside {
+                Beside::Flows => self.flow("resume").await?,
+                _ => self.go_live().await?,
+            }
             agent.kill().await?;
         }
         Ok(hit)
@@ -103,7 +106,10 @@ impl Rounds {
 
     /// Lets the agent work until it has killed itself; false when it did not.
     async fn live(&mut self, agent: &mut Agent, beside: Beside) -> anyhow::Result<bool> {
-        let acts = matches!(beside, Beside::Cells | Beside::Plans | Beside::Flows);
+        let acts = matches!(
+            beside,
+            Beside::Cells | Beside::Plans | Beside::Flows | Beside::Practice
+        );
         let step = Duration::from_millis(if acts { 150 } else { 400 });
         let round = match beside {
             Beside::Builds(_) => BUILD_ROUND,
@@ -151,6 +157,7 @@ impl Rounds {
                 let what = ["pause", "resume"][usize::from(self.round.is_multiple_of(2))];
                 drop(self.flow(what).await);
             }
+            Beside::Practice => drop(self.practise().await),
             Beside::Builds(kind) => self.swap(kind).await?,
         }
         Ok(())
@@ -160,6 +167,25 @@ impl Rounds {
     async fn flow(&self, what: &str) -> anyhow::Result<()> {
         let flow = ["flows", what, "shipment", "erp", "network"];
         self.place.ask(&flow).await.map(drop)
+    }
+
+    /// A person practises shipments, sends some of what was practised, or goes live with all of it.
+    async fn practise(&self) -> anyhow::Result<()> {
+        let on = ["practice", "on", "--flow", "shipment"];
+        match self.round % 3 {
+            0 => self.place.ask(&on).await.map(drop),
+            1 => self
+                .place
+                .ask(&["practice", "apply", "--all"])
+                .await
+                .map(drop),
+            _ => self.go_live().await,
+        }
+    }
+
+    async fn go_live(&self) -> anyhow::Result<()> {
+        let live = ["practice", "live", "--flow", "shipment", "--apply"];
+        self.place.ask(&live).await.map(drop)
     }
 
     /// A person looks for orders from before, and takes what is found, while the same orders come by themselves.

@@ -9,9 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
-use waybill_engine::connectors::{Binding, CallsUsed, Connectors};
 use waybill_engine::ports::StorePorts;
-use waybill_engine::swap::{self, Build, Shelf};
+use waybill_engine::swap;
 use waybill_engine::{EngineOptions, EngineParts, FreeSpace, Handle};
 use waybill_host::connector::{Answer, Call, CallError, Connector, Mode};
 use waybill_host::ports::{Clock, Journal};
@@ -29,6 +28,7 @@ use crate::documents::level;
 pub use crate::documents::{billed, invoice, item, note, order, parcel, request, state};
 use crate::listing;
 use crate::practised::practised;
+use crate::sides::Sides;
 pub use crate::start::Start;
 use crate::start::{erp, network, set_up};
 
@@ -325,47 +325,6 @@ impl Connector for Side {
     }
 }
 
-struct Sides {
-    network: Arc<Side>,
-    erp: Arc<Side>,
-    erp_is_missing: Arc<AtomicBool>,
-    folder: Option<Arc<Folder>>,
-    builds: Mutex<BTreeMap<String, Arc<dyn Build>>>,
-}
-
-impl Connectors for Sides {
-    fn descriptors(&self) -> Vec<Descriptor> {
-        let builds = held(&self.builds);
-        let erp = builds
-            .get("erp")
-            .map_or(&self.erp.descriptor, |b| b.descriptor());
-        vec![self.network.descriptor.clone(), erp.clone()]
-    }
-    fn bind(&self, connector: &str, binding: Binding) -> Result<Arc<dyn Connector>, String> {
-        if let Some(build) = held(&self.builds).get(connector) {
-            return build.bind(binding);
-        }
-        match connector {
-            "network" => Ok(self.network.clone()),
-            "erp" if !self.erp_is_missing.load(Ordering::Relaxed) => Ok(self.erp.clone()),
-            other => Err(format!("no connector `{other}`")),
-        }
-    }
-    fn calls_used(&self, _: ConnectionId) -> CallsUsed {
-        CallsUsed::default()
-    }
-    fn shelf(&self) -> Option<Arc<dyn Shelf>> {
-        let folder: Arc<dyn Shelf> = self.folder.clone()?;
-        Some(folder)
-    }
-    fn install(&self, build: Arc<dyn Build>) {
-        held(&self.builds).insert(build.descriptor().id.clone(), build);
-    }
-    fn installed(&self) -> Vec<Arc<dyn Build>> {
-        held(&self.builds).values().cloned().collect()
-    }
-}
-
 /// The engine, its store and both sides.
 pub struct Bench {
     /// Its database.
@@ -392,7 +351,15 @@ impl Bench {
     /// # Panics
     /// When the store or the engine does not open.
     pub fn start(start: Start) -> Self {
-        let store = open(&SimDisk::new(1));
+        Self::on(&SimDisk::new(1), start)
+    }
+
+    /// The same on a disk that may lose its power.
+    ///
+    /// # Panics
+    /// When the store or the engine does not open.
+    pub fn on(disk: &SimDisk, start: Start) -> Self {
+        let store = open(disk);
         set_up(&store, start);
         let (clock, sides) = Self::sides(start, None);
         Self::run(store, clock, &sides)
@@ -452,6 +419,18 @@ impl Bench {
     pub fn again(self, start: Start) -> Self {
         let clock = self.clock.clone();
         let store = self.kill();
+        Self::anew(store, clock, start)
+    }
+
+    /// The same on what is left of its disk.
+    #[must_use]
+    pub fn again_on(self, disk: &SimDisk, start: Start) -> Self {
+        let clock = self.clock.clone();
+        drop(self.kill());
+        Self::anew(open(disk), clock, start)
+    }
+
+    fn anew(store: Store, clock: Arc<dyn Clock>, start: Start) -> Self {
         let sides = Self::sides_at(start, None, &clock);
         Self::run(store, clock, &sides)
     }

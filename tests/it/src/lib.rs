@@ -19,6 +19,7 @@ pub mod post;
 mod practised;
 mod set_up;
 pub mod ships;
+mod sides;
 pub mod simulation;
 pub mod start;
 pub mod stock;

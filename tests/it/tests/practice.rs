@@ -1,6 +1,7 @@
 //! Practice: what would be sent is recorded and nothing leaves, per flow and per retailer, whatever is killed; going live
 //! sends it once, or ends it with a reason.
 
+use std::cell::RefCell;
 use waybill_engine::practice::view::PracticeView;
 use waybill_engine::practice::{Switch, Then};
 use waybill_it::bench::{
@@ -10,6 +11,7 @@ use waybill_model::document::Entity;
 use waybill_model::job::{Ending, JobState, Work};
 use waybill_model::order_state::OrderStage;
 use waybill_store::Read;
+use waybill_store::sim_disk::SimDisk;
 
 const ALL: Start = Start {
     max_batch: 4,
@@ -55,9 +57,28 @@ fn written(bench: &Bench) -> usize {
     kinds.iter().map(all).sum()
 }
 
+thread_local! {
+    /// Where this test's disk loses its power.
+    static DIES: RefCell<Option<(&'static str, SimDisk)>> = const { RefCell::new(None) };
+}
+
+/// At a crash point.
+fn dies(point: &'static str, _: &str) {
+    DIES.with(|dies| {
+        if let Some((_, disk)) = dies.borrow().as_ref().filter(|(at, _)| *at == point) {
+            disk.freeze();
+        }
+    });
+}
+
 fn killed(bench: Bench, start: Start) -> Bench {
+    anew(bench, |bench| bench.again(start))
+}
+
+/// What the vendors know outlives the agent.
+fn anew(bench: Bench, start: impl FnOnce(Bench) -> Bench) -> Bench {
     let (network, erp) = (bench.network.clone(), bench.erp.clone());
-    let next = bench.again(start);
+    let next = start(bench);
     held(&next.network.documents).clone_from(&held(&network.documents));
     held(&next.erp.documents).clone_from(&held(&erp.documents));
     held(&next.erp.stock).clone_from(&held(&erp.stock));
@@ -384,4 +405,106 @@ fn a_newer_revision_is_practised_anew_and_what_was_begun_goes_on() {
         );
         bench.end().await;
     });
+}
+
+/// What a person does about practised steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    Apply,
+    ApplyByGoingLive,
+    Discard,
+    DiscardByGoingLive,
+}
+
+impl Deed {
+    const ALL: [Self; 4] = [
+        Self::Apply,
+        Self::ApplyByGoingLive,
+        Self::Discard,
+        Self::DiscardByGoingLive,
+    ];
+
+    const fn applies(self) -> bool {
+        matches!(self, Self::Apply | Self::ApplyByGoingLive)
+    }
+
+    /// What the disk lost is not known to whoever asked: the answer says nothing.
+    async fn press(self, bench: &Bench) {
+        let why = "entered by hand".to_owned();
+        let live = |then: Then| {
+            bench
+                .handle
+                .switch_practice(switch(None, false), then, "ann")
+        };
+        drop(match self {
+            Self::Apply => bench.handle.apply_practised(None, "ann").await,
+            Self::Discard => bench.handle.discard_practised(None, &why, "ann").await,
+            Self::ApplyByGoingLive => live(Then::Apply).await,
+            Self::DiscardByGoingLive => live(Then::Discard(why)).await,
+        });
+    }
+
+    fn said(self) -> &'static str {
+        if self.applies() {
+            "Applied what was practised"
+        } else {
+            "Discarded what was practised"
+        }
+    }
+}
+
+/// Two practised orders; the power goes at that point while a person decides; he looks again and decides what is left.
+async fn decided_without_power(deed: Deed, point: &'static str, seed: u64) {
+    let case = format!("{deed:?} at {point}, seed {seed}");
+    let disk = SimDisk::new(seed);
+    let bench = Bench::on(&disk, ALL);
+    bench.send(order("1", 1, |_| ()));
+    bench.send(order("2", 1, |_| ()));
+    bench.pass(60).await;
+    assert_eq!(view(&bench).await.practised, 4, "{case}");
+    DIES.with(|dies| *dies.borrow_mut() = Some((point, disk.clone())));
+    deed.press(&bench).await;
+    DIES.with(|dies| *dies.borrow_mut() = None);
+    assert!(disk.frozen(), "{case}: nobody comes by there");
+    assert_eq!(written(&bench), 0, "{case}");
+    let left = SimDisk::with_image(seed + 1, disk.crash());
+    let bench = anew(bench, |bench| bench.again_on(&left, ALL));
+    let shown = view(&bench).await;
+    let before = point.ends_with("before-commit");
+    assert_eq!(shown.practised, if before { 4 } else { 0 }, "{case}");
+    if before {
+        assert!(shown.all, "{case}: {}", shown.sentence);
+        deed.press(&bench).await;
+    }
+    bench.pass(120).await;
+    let pushes = held(&bench.erp.calls)
+        .iter()
+        .filter(|(what, _)| *what == "push")
+        .map(|(_, members)| members)
+        .sum::<usize>();
+    assert_eq!(pushes, if deed.applies() { 2 } else { 0 }, "{case}");
+    let stage = if deed.applies() {
+        OrderStage::Created
+    } else {
+        OrderStage::Refused
+    };
+    for key in ["1", "2"] {
+        assert_eq!(bench.order(key).stage, stage, "{case}");
+    }
+    let history = bench.handle.history(50).await.expect("it is shown");
+    let said = history.iter().filter(|row| row.what == deed.said()).count();
+    assert_eq!(said, 1, "{case}: said once, as it was done");
+    bench.end().await;
+}
+
+#[test]
+fn a_kill_beside_the_commit_of_a_decision_neither_loses_nor_doubles_it() {
+    waybill_model::crash::install(dies);
+    for deed in Deed::ALL {
+        for point in ["practice.before-commit", "practice.committed"] {
+            for seed in 0..4 {
+                in_simulated_time(decided_without_power(deed, point, seed));
+            }
+        }
+    }
 }

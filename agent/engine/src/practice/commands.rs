@@ -8,6 +8,7 @@ use crate::handle::{CommandError, Handle};
 use crate::{cancel, flow, invoice, order, words};
 use std::collections::BTreeSet;
 use waybill_model::contract::Problem;
+use waybill_model::crash;
 use waybill_model::document::Entity;
 use waybill_model::ids::{JobId, Millis};
 use waybill_model::job::{Ending, JobState, Work};
@@ -97,11 +98,13 @@ impl Handle {
             refuse_open(&open)?;
         }
         let (who, now, desk) = (who.to_owned(), self.now(), self.core.desk());
+        crash::point("practice.before-commit");
         let turned = self
             .core
             .store
             .write(move |tx| turn(tx, &desk, &switch, &then, &who, now))
             .await?;
+        crash::point("practice.committed");
         self.core.reload()?;
         self.core.wake(Event::Changed);
         Ok(turned)
@@ -136,6 +139,7 @@ impl Handle {
     ) -> Result<u64, CommandError> {
         let one = jobs.is_some();
         let (who, now, desk) = (who.to_owned(), self.now(), self.core.desk());
+        crash::point("practice.before-commit");
         let decided = self
             .core
             .store
@@ -147,6 +151,7 @@ impl Handle {
                 settle(tx, &desk, chosen, &then, &who, now)
             })
             .await?;
+        crash::point("practice.committed");
         if one && decided == 0 {
             return Err(refused(
                 "not-practised",
