@@ -1,6 +1,8 @@
 //! Rules for the amounts of an order: without any nothing changes; with them the sale gets what they say, and its total is
 //! held against the one that they name.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 use proptest::prelude::*;
 use waybill_model::amounts::{DIFFERS, Rules, TOTAL, WAITS, amount_settings};
 use waybill_model::decimal::Decimal;

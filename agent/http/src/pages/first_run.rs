@@ -458,6 +458,8 @@ mod tests {
             choices: Vec::new(),
             beginnings: vec![side(true, read_at), side(false, Some(1))],
             chosen: true,
+            rehearsed: false,
+            unable: false,
             matched,
             begun: false,
         };

@@ -160,7 +160,9 @@ mod tests {
         let back = cells(&[("12", "UPS|Ground|UPCG")]);
         let into = cells(&[("*", "11"), ("fecg", "13"), ("gcg", "11"), ("upcg", "12")]);
         let generic = ["GCG".to_owned()];
-        let best = |into: &BTreeMap<String, String>, back| best(into, back, &generic, "any");
+        let best = |into: &BTreeMap<String, String>, back: &BTreeMap<String, String>| {
+            best(into, back, &generic, "any")
+        };
         assert_eq!(best(&into, &back).as_deref(), Some("upcg"));
         assert_eq!(best(&into, &cells(&[])).as_deref(), Some("fecg"));
         assert_eq!(
