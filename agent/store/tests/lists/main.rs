@@ -1,203 +1,27 @@
 //! Lists, searches and small operations of every noun, as the engine and the page use them.
 
+mod jobs;
+mod orders;
+#[path = "../sample/mod.rs"]
 mod sample;
 
 use sample::{
-    SOURCE, TARGET, assert_sound, connection, deadline, in_memory, item, new_job, order_document,
-    order_row, problem, shipment, take_order, with_connections,
+    SOURCE, TARGET, assert_sound, connection, in_memory, item, new_job, order_row, take_order,
+    with_connections,
 };
 use waybill_model::contract::{Gap, KvWrite};
 use waybill_model::crosswalk::{ANY, Match};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::Entity;
-use waybill_model::ids::{ConnectionId, Generation, JobId, OrderId};
-use waybill_model::job::{JobState, Reason, Work};
+use waybill_model::ids::{ConnectionId, OrderId};
+use waybill_model::job::{JobState, Reason};
 use waybill_model::levels::{Derived, Rule};
-use waybill_model::order_state::OrderStage;
-use waybill_store::{
-    DeadlineKind, LevelRow, NoteKind, NoteRow, OrderQuery, Read, RouteRow, Scope, Store, StoreError,
-};
-
-fn numbers(rows: &[waybill_store::OrderRow]) -> Vec<u64> {
-    rows.iter().map(|o| o.id.0).collect()
-}
+use waybill_store::{LevelRow, Read, RouteRow, Scope, Store, StoreError};
 
 fn ready_store() -> Store {
     let store = in_memory();
     with_connections(&store);
     store
-}
-
-#[test]
-fn orders_are_listed_newest_first_by_stage_and_by_page() {
-    let store = ready_store();
-    store
-        .write_blocking(|tx| {
-            for n in 0..5 {
-                take_order(tx, &n.to_string(), 1_000 + n)?;
-            }
-            let mut row = tx.order(OrderId(2))?.unwrap();
-            row.stage = OrderStage::Waiting;
-            tx.put_order(&row)?;
-            Ok(())
-        })
-        .unwrap();
-    let list = |stage, before, limit| {
-        let query = OrderQuery {
-            stage,
-            before,
-            limit,
-        };
-        numbers(&store.read(|rx| rx.orders(query)).unwrap())
-    };
-    assert_eq!(list(None, None, 10), [5, 4, 3, 2, 1]);
-    assert_eq!(list(None, Some(OrderId(4)), 2), [3, 2]);
-    assert_eq!(list(Some(OrderStage::Received), None, 10), [5, 4, 3, 1]);
-    assert_eq!(list(Some(OrderStage::Received), Some(OrderId(4)), 1), [3]);
-    assert_eq!(list(Some(OrderStage::Waiting), None, 10), [2]);
-    assert_eq!(list(None, None, 0), [0_u64; 0]);
-    let counters = store.read(Read::counters).unwrap();
-    assert_eq!(counters.orders[&OrderStage::Received], 4);
-    assert_eq!(counters.orders[&OrderStage::Waiting], 1);
-    assert_eq!(counters.jobs["ready"], 5);
-    assert_sound(&store);
-}
-
-#[test]
-fn an_order_is_found_by_number_sale_tracking_and_item_code() {
-    let store = ready_store();
-    store
-        .write_blocking(|tx| {
-            let one = take_order(tx, "77", 1_000)?;
-            take_order(tx, "778", 1_000)?;
-            let mut row = tx.order(one)?.unwrap();
-            row.sale_number = Some("SO-900".to_owned());
-            row.sale_key = Some("900".to_owned());
-            tx.put_order(&row)?;
-            tx.link(SOURCE, Entity::Order, "77", TARGET, Entity::Order, "900")?;
-            tx.accept(TARGET, &shipment("s1", "900", "1Z999"), 1_100)?;
-            Ok(())
-        })
-        .unwrap();
-    let find = |text: &'static str| numbers(&store.read(|rx| rx.search(text, 10)).unwrap());
-    assert_eq!(find("po-77"), [1, 2], "the exact one is first");
-    assert_eq!(find(" PO-778 "), [2]);
-    assert_eq!(find("so-9"), [1]);
-    assert_eq!(find("1z999"), [1], "tracking, through the link of the sale");
-    assert_eq!(find("ab-1").len(), 2);
-    assert_eq!(find("nothing"), [0_u64; 0]);
-    assert_eq!(find("  "), [0_u64; 0]);
-    let documents = store
-        .read(|rx| rx.documents_of_order(OrderId(1), 9))
-        .unwrap();
-    assert_eq!(documents.len(), 2);
-    assert_sound(&store);
-}
-
-#[test]
-fn deadlines_close_when_their_work_is_done() {
-    use DeadlineKind::{Acknowledge, Invoice, Ship};
-    let store = ready_store();
-    store
-        .write_blocking(|tx| {
-            let accepted = tx
-                .accept(SOURCE, &order_document("a", "1", &[]), 1)?
-                .unwrap();
-            let mut row = order_row("a", accepted.document, 1_000);
-            row.acknowledge_by = Some(deadline(5_000));
-            row.ship_by = Some(deadline(4_000));
-            row.invoice_by = Some(deadline(9_000));
-            tx.put_order(&row)
-        })
-        .unwrap();
-    let kinds = |from| {
-        let rows = store.read(|rx| rx.deadlines(from, 10)).unwrap();
-        rows.into_iter()
-            .map(|(_, kind, _)| kind)
-            .collect::<Vec<_>>()
-    };
-    let change = |f: fn(&mut waybill_store::OrderRow)| {
-        store
-            .write_blocking(move |tx| {
-                let mut row = tx.order(OrderId(1))?.unwrap();
-                f(&mut row);
-                tx.put_order(&row)
-            })
-            .unwrap();
-    };
-    assert_eq!(kinds(0), [Ship, Acknowledge, Invoice]);
-    assert_eq!(kinds(4_001), [Acknowledge, Invoice]);
-    change(|row| row.acknowledged_at = Some(2_000));
-    assert_eq!(kinds(0), [Ship, Invoice]);
-    change(|row| row.stage = OrderStage::Shipped);
-    assert_eq!(kinds(0), [Invoice]);
-    change(|row| row.stage = OrderStage::Invoiced);
-    assert!(kinds(0).is_empty());
-    assert_sound(&store);
-}
-
-#[test]
-fn days_count_what_happened_on_them() {
-    let store = ready_store();
-    let day = 86_400_000;
-    store
-        .write_blocking(move |tx| {
-            take_order(tx, "a", 10 * day)?;
-            take_order(tx, "b", 10 * day + 5)?;
-            Ok(())
-        })
-        .unwrap();
-    for (stage, at) in [
-        (OrderStage::Created, 10),
-        (OrderStage::Waiting, 10),
-        (OrderStage::Created, 11),
-        (OrderStage::Shipped, 11),
-        (OrderStage::Shipped, 12),
-    ] {
-        store
-            .write_blocking(move |tx| {
-                let mut row = tx.order(OrderId(1))?.unwrap();
-                row.stage = stage;
-                row.sale_key = Some("501".to_owned());
-                tx.note(row.id, note("moved", at * day))?;
-                tx.put_order(&row)
-            })
-            .unwrap();
-    }
-    let days = store.read(|rx| rx.day_counts(5)).unwrap();
-    assert_eq!(days.len(), 2);
-    assert_eq!((days[0].day, days[0].shipped), (11, 1));
-    assert_eq!((days[1].day, days[1].received, days[1].created), (10, 2, 1));
-}
-
-fn note(text: &str, at: i64) -> NoteRow {
-    NoteRow {
-        at,
-        kind: NoteKind::Info,
-        icon: "box".to_owned(),
-        text: text.to_owned(),
-        words: None,
-    }
-}
-
-#[test]
-fn a_timeline_is_read_newest_first() {
-    let store = ready_store();
-    store
-        .write_blocking(|tx| {
-            for (n, order) in [(1, 1), (2, 2), (3, 1)] {
-                tx.note(OrderId(order), note(&format!("note {n}"), n))?;
-            }
-            Ok(())
-        })
-        .unwrap();
-    let texts: Vec<String> = store
-        .read(|rx| rx.timeline(OrderId(1), 10))
-        .unwrap()
-        .into_iter()
-        .map(|n| n.text)
-        .collect();
-    assert_eq!(texts, ["note 3", "note 1"]);
 }
 
 #[test]
@@ -213,116 +37,6 @@ fn a_key_or_name_in_use_is_a_conflict() {
     assert!(matches!(name, Err(StoreError::Conflict(_))));
     let busy = store.write_blocking(|tx| tx.remove_connection(TARGET));
     assert!(matches!(busy, Err(StoreError::Conflict(_))), "{busy:?}");
-    assert_sound(&store);
-}
-
-#[test]
-fn a_lane_gives_one_job_at_a_time_and_the_most_urgent_lane_goes_first() {
-    let store = ready_store();
-    let ids = store
-        .write_blocking(|tx| {
-            let mut ids = Vec::new();
-            for (key, lane, urgent_by) in [
-                ("a", "1", None),
-                ("b", "1", Some(5)),
-                ("c", "2", Some(9)),
-                ("d", "3", Some(7)),
-            ] {
-                let mut job = new_job(key, None, waybill_model::ids::DocumentId(1));
-                job.lane = lane.to_owned();
-                job.urgent_by = urgent_by;
-                ids.push(tx.create_job(job, 1)?);
-            }
-            Ok(ids)
-        })
-        .unwrap();
-    let ready = |store: &Store| {
-        let rows = store.read(|rx| rx.ready(TARGET, 10)).unwrap();
-        rows.into_iter().map(|j| j.id).collect::<Vec<JobId>>()
-    };
-    assert_eq!(ready(&store), [ids[3], ids[2], ids[0]]);
-    let (first, second) = (ids[0], ids[1]);
-    store
-        .write_blocking(move |tx| {
-            tx.create_batch(
-                TARGET,
-                Work::Push(Entity::Order),
-                Entity::Order,
-                &[first],
-                Generation(1),
-                2,
-            )
-        })
-        .unwrap();
-    assert_eq!(ready(&store), [ids[3], ids[2]]);
-    let held = store.write_blocking(move |tx| {
-        tx.create_batch(
-            TARGET,
-            Work::Push(Entity::Order),
-            Entity::Order,
-            &[second],
-            Generation(1),
-            2,
-        )
-    });
-    assert!(matches!(held, Err(StoreError::Conflict(_))));
-    // A parked job does not hold its lane.
-    store
-        .write_blocking(move |tx| {
-            tx.set_state(first, JobState::Parked(Reason::Problem(problem("x"))), 3)
-        })
-        .unwrap();
-    assert_eq!(ready(&store), [second, ids[3], ids[2]]);
-    assert_sound(&store);
-}
-
-#[test]
-fn two_sources_with_the_same_key_are_two_jobs() {
-    let store = ready_store();
-    let (one, two) = store
-        .write_blocking(|tx| {
-            let job = new_job("a", None, waybill_model::ids::DocumentId(1));
-            let mut other = job.clone();
-            other.from = ConnectionId(9);
-            Ok((tx.create_job(job, 1)?, tx.create_job(other, 1)?))
-        })
-        .unwrap();
-    assert_ne!(one, two);
-}
-
-#[test]
-fn an_ignored_card_comes_back_with_a_new_job() {
-    let store = ready_store();
-    let park = |key: &'static str| {
-        store
-            .write_blocking(move |tx| {
-                let order = take_order(tx, key, 1)?;
-                let job = tx.jobs_of_order(order)?[0].id;
-                let gap = Gap {
-                    table: "items".to_owned(),
-                    retailer: Some("r1".to_owned()),
-                    value: "AB-1".to_owned(),
-                };
-                tx.set_state(job, JobState::Parked(Reason::Gaps(vec![gap])), 2)
-            })
-            .unwrap();
-    };
-    park("a");
-    let card = store.read(|rx| rx.cards(5)).unwrap().remove(0);
-    assert_eq!((card.jobs, card.first_at), (1, 2));
-    let id = card.id.clone();
-    store
-        .write_blocking(move |tx| tx.ignore_card(&id, "known"))
-        .unwrap();
-    assert!(store.read(|rx| rx.cards(5)).unwrap().is_empty());
-    assert_eq!(store.read(Read::counters).unwrap().cards, 0);
-    let ignored = store.read(|rx| rx.card(&card.id)).unwrap().unwrap();
-    assert_eq!(ignored.0.ignored.as_deref(), Some("known"));
-    let left = store.read(|rx| rx.left_cards(5)).unwrap();
-    assert_eq!(left, [ignored.0]);
-    park("b");
-    let cards = store.read(|rx| rx.cards(5)).unwrap();
-    assert_eq!((cards[0].jobs, cards[0].ignored.clone()), (2, None));
     assert_sound(&store);
 }
 

@@ -1,12 +1,13 @@
 //! What must happen to a goods-out note when it is late, too much, not whole, refused or changed, one case at a time.
 
+mod late;
+mod refused;
+
 use std::sync::{Arc, Mutex};
 use waybill_it::bench::{Bench, ERP, NETWORK, Start, held, note, order, parcel, receipt};
-use waybill_model::contract::{Failure, Gap, Problem, Verdict};
+use waybill_model::contract::{Gap, Verdict};
 use waybill_model::decimal::Decimal;
-use waybill_model::document::{
-    Body, Document, Entity, Method, Order, OrderPhase, Part, Shipment, Stage,
-};
+use waybill_model::document::{Body, Document, Entity, Method, Order, OrderPhase, Part, Shipment};
 use waybill_model::ids::Millis;
 use waybill_model::job::{Ending, JobState, Priority, Work};
 use waybill_model::order_state::OrderStage;
@@ -39,13 +40,6 @@ fn whole(_: &mut Shipment) {}
 
 fn units(count: i64) -> impl FnOnce(&mut Shipment) {
     move |note| note.parcels[0].lines[0].quantity = Decimal::whole(count)
-}
-
-fn cancelled(order: &mut Order) {
-    order.phase = OrderPhase::Cancelled;
-    for line in &mut order.lines {
-        line.cancelled = line.quantity;
-    }
 }
 
 /// What the network was told: every shipment that came, newest last.
@@ -225,127 +219,6 @@ fn what_the_network_counts_itself_moves_the_order_too() {
 }
 
 #[test]
-fn a_note_before_the_retailers_trigger_waits_without_a_card() {
-    sold(|bench| async move {
-        let told = told(&bench);
-        let picked = bench.note("700", "1", |note| {
-            note.stage = Stage::Picked;
-            note.shipped_at = None;
-        });
-        bench.ship(picked);
-        bench.pass(30).await;
-        assert!(held(&told).is_empty());
-        assert!(bench.codes().is_empty());
-        assert!(matches!(
-            shipments(&bench)[0].state,
-            JobState::Resting { .. }
-        ));
-        let row = bench.order("1");
-        let detail = bench.handle.order(row.id).await.unwrap().unwrap();
-        assert_eq!(
-            detail.shipments[0].state,
-            "Waits until it is shipped; it is picked"
-        );
-        assert!(held(&bench.erp.stages).contains("shipped"));
-        // A shipped note of the same order does not wait behind it.
-        bench.ship(bench.note("701", "1", units(1)));
-        bench.pass(30).await;
-        assert_eq!(lines(&told), [line("701", "1", 1)]);
-        // The merchant reports at an earlier stage from now on: what waits is looked at again.
-        bench.set("shipments.trigger", "picked");
-        let hint = bench.store.read(|rx| rx.hint(ERP, Entity::Shipment, "700"));
-        assert!(hint.unwrap().is_some());
-        bench.pass(4 * 60).await;
-        assert_eq!(bench.codes(), ["above-open"]);
-        bench.end().await;
-    });
-}
-
-#[test]
-fn a_tracking_number_may_come_late_but_not_for_ever() {
-    sold(|bench| async move {
-        let told = told(&bench);
-        bench.set("shipments.tracking-grace-hours", "1");
-        let sale = bench.order("1").sale_key.unwrap();
-        let bare = |revision| note("700", &sale, revision, |n| n.parcels[0].tracking = None);
-        bench.ship(bare(1));
-        bench.pass(HOUR / 2).await;
-        assert!(bench.codes().is_empty());
-        assert!(timeline(&bench).contains("Waits for its tracking number"));
-        bench.pass(HOUR).await;
-        assert_eq!(bench.codes(), ["no-tracking"]);
-        assert_eq!(words(&bench), "No tracking number on goods-out note 700.");
-        bench.ship(note("700", &sale, 2, whole));
-        bench.pass(30).await;
-        assert!(bench.codes().is_empty());
-        assert_eq!(lines(&told), [line("700", "1", 5)]);
-        assert_eq!(bench.order("1").stage, OrderStage::Shipped);
-        bench.end().await;
-    });
-}
-
-#[test]
-fn a_waiting_note_is_read_again_by_itself() {
-    sold(|bench| async move {
-        let told = told(&bench);
-        let sale = bench.order("1").sale_key.unwrap();
-        bench.ship(note("700", &sale, 1, |n| n.parcels[0].tracking = None));
-        bench.pass(30).await;
-        // No poll shows the tracking number: only reading the note itself does.
-        let polled = held(&bench.erp.documents).len();
-        bench.erp.hide_after(polled);
-        bench.ship(note("700", &sale, 2, whole));
-        bench.pass(60).await;
-        assert!(held(&told).is_empty());
-        bench.pass(120).await;
-        assert!(bench.erp.count("fetch") > 0);
-        assert_eq!(lines(&told), [line("700", "1", 5)]);
-        bench.end().await;
-    });
-}
-
-#[test]
-fn a_note_that_is_gone_is_withdrawn_and_one_that_was_told_is_a_card() {
-    sold(|bench| async move {
-        let told = told(&bench);
-        bench.ship(bench.note("700", "1", |n| n.parcels[0].tracking = None));
-        bench.ship(bench.note("701", "1", units(2)));
-        bench.pass(30).await;
-        held(&bench.erp.gone).extend(["700".to_owned(), "701".to_owned()]);
-        bench.pass(4 * 60).await;
-        assert!(timeline(&bench).contains("Goods-out note 700 is gone"));
-        assert_eq!(
-            shipments(&bench)[0].state,
-            JobState::Done(Ending::Withdrawn)
-        );
-        assert!(bench.codes().is_empty());
-        let (erp, now) = (ERP, bench.clock.now_ms());
-        for _ in 0..2 {
-            bench
-                .store
-                .write_blocking(move |tx| tx.hint(erp, Entity::Shipment, "701", now))
-                .unwrap();
-            bench.pass(120).await;
-        }
-        assert_eq!(bench.codes(), ["gone-after-report"]);
-        assert_eq!(lines(&told), [line("701", "1", 2)]);
-        bench.end().await;
-    });
-}
-
-#[test]
-fn a_merchant_may_report_without_tracking() {
-    sold(|bench| async move {
-        let told = told(&bench);
-        bench.set("shipments.tracking", "send");
-        bench.ship(bench.note("700", "1", |n| n.parcels[0].tracking = None));
-        bench.pass(30).await;
-        assert_eq!(lines(&told), [line("700", "1", 5)]);
-        bench.end().await;
-    });
-}
-
-#[test]
 fn more_than_is_open_is_a_card_with_both_figures() {
     sold(|bench| async move {
         let told = told(&bench);
@@ -466,155 +339,6 @@ fn whole_kits_are_told_by_the_note_that_completes_them() {
             matches!(state, JobState::Done(Ending::Merged(_))),
             "{state:?}"
         );
-        bench.end().await;
-    });
-}
-
-#[test]
-fn a_refusal_is_a_card_with_the_vendors_words_and_a_new_revision_tries_again() {
-    sold(|bench| async move {
-        let refusing = Arc::new(Mutex::new(true));
-        let refuses = refusing.clone();
-        let told = answered(&bench, move |note| {
-            if *held(&refuses) {
-                let words = "Tracking number 1Z700 is not one of UPS.";
-                return Err(Failure::Rejected(Problem::new(
-                    "bad-tracking",
-                    words,
-                    "Correct it.",
-                )));
-            }
-            receipt(&format!("P{note}"))
-        });
-        bench.ship(bench.note("700", "1", whole));
-        bench.pass(30).await;
-        assert_eq!(bench.codes(), ["bad-tracking"]);
-        assert_eq!(words(&bench), "Tracking number 1Z700 is not one of UPS.");
-        // What was refused counts no more: nothing stands in the way of what follows.
-        *held(&refusing) = false;
-        let sale = bench.order("1").sale_key.unwrap();
-        bench.ship(note("700", &sale, 2, |n| {
-            n.parcels[0].tracking = Some("1Z9".to_owned());
-        }));
-        bench.pass(30).await;
-        assert!(bench.codes().is_empty());
-        assert_eq!(lines(&told), [line("700", "1", 5), line("700", "1", 5)]);
-        assert_eq!(bench.order("1").stage, OrderStage::Shipped);
-        bench.end().await;
-    });
-}
-
-#[test]
-fn a_refused_shipment_may_be_tried_again() {
-    sold(|bench| async move {
-        let refusing = Arc::new(Mutex::new(true));
-        let refuses = refusing.clone();
-        let told = answered(&bench, move |note| {
-            if std::mem::take(&mut *held(&refuses)) {
-                return Err(Failure::Rejected(Problem::new("refused", "No.", "Look.")));
-            }
-            receipt(&format!("P{note}"))
-        });
-        bench.ship(bench.note("700", "1", whole));
-        bench.pass(30).await;
-        let id = bench.cards()[0].id.clone();
-        bench.handle.retry_card(&id, "ann").await.unwrap();
-        bench.pass(30).await;
-        assert_eq!(held(&told).len(), 2);
-        assert_eq!(bench.order("1").stage, OrderStage::Shipped);
-        bench.end().await;
-    });
-}
-
-#[test]
-fn a_change_after_the_report_is_a_persons_to_carry_over() {
-    sold(|bench| async move {
-        let told = told(&bench);
-        let sale = bench.order("1").sale_key.unwrap();
-        bench.ship(note("700", &sale, 1, whole));
-        bench.pass(30).await;
-        // Nothing the network was told has changed.
-        bench.ship(note("700", &sale, 2, |n| n.warehouse = None));
-        bench.pass(30).await;
-        assert!(bench.codes().is_empty());
-        bench.ship(note("700", &sale, 3, |n| {
-            n.parcels[0].tracking = Some("1Z9".to_owned());
-        }));
-        bench.pass(30).await;
-        assert_eq!(bench.codes(), ["changed-after-report"]);
-        let text = words(&bench);
-        assert!(
-            text.contains("tracking number 1Z9 instead of 1Z700"),
-            "{text}"
-        );
-        let id = bench.cards()[0].id.clone();
-        assert!(bench.handle.retry_card(&id, "ann").await.is_err());
-        bench
-            .handle
-            .ignore_card(&id, "done there", "ann")
-            .await
-            .unwrap();
-        bench.pass(30).await;
-        assert!(bench.codes().is_empty());
-        assert_eq!(bench.order("1").stage, OrderStage::Shipped);
-        assert_eq!(held(&told).len(), 1);
-        // Back as it was, and changed again: one card each.
-        bench.ship(note("700", &sale, 4, units(4)));
-        bench.pass(30).await;
-        assert_eq!(bench.codes(), ["changed-after-report"]);
-        assert!(
-            words(&bench).contains("line 1: 4 instead of 5"),
-            "{}",
-            words(&bench)
-        );
-        bench.ship(note("700", &sale, 5, whole));
-        bench.pass(30).await;
-        assert!(bench.codes().is_empty());
-        let days = bench.store.read(|rx| rx.day_counts(1)).unwrap();
-        assert_eq!(days[0].shipped, 1);
-        bench.end().await;
-    });
-}
-
-#[test]
-fn nothing_cancelled_is_shipped_in_silence() {
-    sold(|bench| async move {
-        let told = told(&bench);
-        bench.send(order("1", 2, cancelled));
-        bench.pass(20).await;
-        bench.ship(bench.note("700", "1", whole));
-        bench.pass(30).await;
-        let mut found = bench.codes();
-        found.sort();
-        assert_eq!(found, ["cancelled-after-sale", "shipped-though-cancelled"]);
-        assert!(held(&told).is_empty());
-        for card in bench.cards() {
-            bench
-                .handle
-                .ignore_card(&card.id, "settled", "ann")
-                .await
-                .unwrap();
-        }
-        assert_eq!(bench.order("1").stage, OrderStage::Cancelled);
-        bench.end().await;
-    });
-}
-
-#[test]
-fn the_network_says_that_it_was_cancelled_first() {
-    sold(|bench| async move {
-        let told = answered(&bench, |_| {
-            Err(Failure::Withdrawn(Problem::new(
-                "order-cancelled",
-                "Order 1 is cancelled.",
-                "",
-            )))
-        });
-        bench.ship(bench.note("700", "1", whole));
-        bench.pass(30).await;
-        assert_eq!(bench.codes(), ["shipped-though-cancelled"]);
-        assert!(words(&bench).ends_with("Order 1 is cancelled."));
-        assert_eq!(held(&told).len(), 1);
         bench.end().await;
     });
 }
