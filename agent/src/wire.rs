@@ -61,7 +61,6 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
         tracing::warn!("{note}");
     }
     private_folder(&config.data_dir)?;
-    rehearsal::wipe(config);
     let page = bind(config.listen).await?;
     let hooks = match config.hooks {
         Some(address) => Some(bind(address).await?),
@@ -72,6 +71,8 @@ pub(crate) async fn build(config: &Config) -> Result<App, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let rng: Arc<dyn Rng> = Arc::new(SeededRng::from_machine()?);
     let store = open_store(config)?;
+    // Nobody else runs on this data: what is there was left behind.
+    rehearsal::wipe(config);
     let hosting = hosting(config, &store, &clock, &rng)?;
     let loader = loader(&machine, trust);
     let shelf = shelf(config, loader, &hosting);

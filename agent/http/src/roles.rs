@@ -70,6 +70,8 @@ pub(crate) const fn least(entry: &Entry) -> Role {
         | Route::PauseFlow
         | Route::ResumeFlow
         | Route::RunFlow
+        | Route::MatchingSeen
+        | Route::ApiMatchingSeen
         | Route::Rehearse
         | Route::FillRehearsed
         | Route::ApiRehearse

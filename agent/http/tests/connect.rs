@@ -189,7 +189,7 @@ async fn going_on_from_matching_is_kept_and_said_once() {
     for _ in 0..2 {
         let form = format!("token={token}");
         let heard = served.form("/first-run/matching", &with, &form).await;
-        assert_eq!(heard.header("location"), Some("/first-run/go-live"));
+        assert_eq!(heard.header("location"), Some("/first-run/rehearsal"));
     }
     let with = [("cookie", cookie.as_str()), ("x-form-token", &token)];
     let place = "/api/v1/first-run/matching";

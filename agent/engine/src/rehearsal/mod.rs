@@ -212,6 +212,20 @@ impl fmt::Debug for Theatre {
     }
 }
 
+/// The cell that the rehearsal of that beginning found empty, while it is the last one.
+fn empty_cell(report: Option<Report>, began: Millis) -> Result<Cell, CommandError> {
+    if report.as_ref().is_some_and(|report| report.began != began) {
+        return Err(CommandError::Refused(Problem::new(
+            "rehearsed-again",
+            "Another rehearsal has begun since this page was shown, and may ask for another field.",
+            "Look at what it asks for now, and fill that in.",
+        )));
+    }
+    let card = report.and_then(|report| report.end?.card);
+    card.and_then(|card| card.cell)
+        .ok_or_else(|| CommandError::NotFound("field that the last rehearsal asks for".to_owned()))
+}
+
 impl Handle {
     /// The last rehearsal, or the one that runs, and whether there can be one.
     pub async fn rehearsal(&self) -> Result<RehearsalView, CommandError> {
@@ -316,21 +330,21 @@ impl Handle {
         }))
     }
 
-    /// Fills in the cell that the last rehearsal found empty, for everybody.
+    /// Fills in the cell that the rehearsal of that beginning (UTC, milliseconds) found empty, for all retailers.
     ///
     /// # Errors
-    /// When it found none, or the code cannot stand there.
-    pub async fn fill_rehearsed(&self, code: &str, who: &str) -> Result<(), CommandError> {
+    /// When it found none, another one was rehearsed meanwhile, or the code cannot stand there.
+    pub async fn fill_rehearsed(
+        &self,
+        began: Millis,
+        code: &str,
+        who: &str,
+    ) -> Result<(), CommandError> {
         let report = match self.core.rehearsals.now() {
             (_, Some(report)) => Some(report),
             (_, None) => self.kept_report().await?,
         };
-        let card = report.and_then(|report| report.end?.card);
-        let Some(cell) = card.and_then(|card| card.cell) else {
-            return Err(CommandError::NotFound(
-                "field that the last rehearsal asks for".to_owned(),
-            ));
-        };
+        let cell = empty_cell(report, began)?;
         let from = self.connection(&cell.from).await?.id;
         let to = self.connection(&cell.to).await?.id;
         let gap = waybill_model::contract::Gap {

@@ -142,8 +142,9 @@ impl Handle {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Side;
+    use super::super::{Card, Cell, Side, empty_cell};
     use super::*;
+    use crate::handle::CommandError;
     use std::collections::BTreeMap;
 
     fn brief() -> Brief {
@@ -175,6 +176,41 @@ mod tests {
             sale: None,
             end: None,
         }
+    }
+
+    #[test]
+    fn a_field_is_filled_for_the_rehearsal_that_was_shown() {
+        let cell = Cell {
+            label: "Code".to_owned(),
+            from: "network".to_owned(),
+            to: "erp".to_owned(),
+            table: "shipping-methods".to_owned(),
+            retailer: None,
+            value: "gcg".to_owned(),
+            choices: Vec::new(),
+        };
+        let card = Card {
+            title: "No method".to_owned(),
+            text: "No method.".to_owned(),
+            hint: None,
+            cell: Some(cell.clone()),
+        };
+        let end = End {
+            good: false,
+            sentence: "It stopped.".to_owned(),
+            next: None,
+            card: Some(card),
+        };
+        let ended = Report {
+            end: Some(end),
+            ..report()
+        };
+        let found = empty_cell(Some(ended.clone()), ended.began).unwrap();
+        assert_eq!(found.value, cell.value);
+        let other = empty_cell(Some(ended.clone()), ended.began - 1);
+        assert!(matches!(other, Err(CommandError::Refused(_))));
+        let none = empty_cell(Some(report()), report().began);
+        assert!(matches!(none, Err(CommandError::NotFound(_))));
     }
 
     #[tokio::test]

@@ -30,6 +30,8 @@ struct Ended {
 
 /// One rehearsal.
 struct Played {
+    /// Names it, in UTC milliseconds.
+    began: i64,
     when: String,
     steps: Vec<Step>,
     asides: Vec<String>,
@@ -100,6 +102,7 @@ fn played(report: &Report, view: &RehearsalView, times: &Times) -> Played {
         cell: None,
     });
     Played {
+        began: report.began,
         when: format!("{}, {who}", times.when(report.began)),
         steps: taken(report, view.running, times),
         asides: report.asides.clone(),
@@ -153,10 +156,14 @@ pub(crate) async fn fill(asked: &Asked<'_>) -> Result<Answer, Failure> {
         };
         return Ok(asked.say(REHEARSAL, notice));
     };
-    let filled = asked.site.handle.fill_rehearsed(code, &asked.who).await;
+    let began = asked.form.get("began").and_then(|at| at.parse().ok());
+    let began =
+        began.ok_or_else(|| Failure::bad("the form does not say which rehearsal it is of"))?;
+    let handle = &asked.site.handle;
+    let filled = handle.fill_rehearsed(began, code, &asked.who).await;
     let notice = match filled {
         Ok(()) => Notice {
-            text: "Saved; it counts for real orders, too.".to_owned(),
+            text: "Saved for all retailers; it counts for real orders, too.".to_owned(),
             hint: Some("Now rehearse again.".to_owned()),
             ..Notice::default()
         },
