@@ -285,6 +285,11 @@ pub(crate) fn retry_card(
     })
 }
 
+/// Whether a person is asked whether it was told before a restore.
+fn may_be_reported(job: &JobRow) -> bool {
+    matches!(&job.state, JobState::Parked(Reason::Problem(problem)) if problem.code == restored::MAYBE_REPORTED)
+}
+
 /// Leaves a card alone. What was only a person's task, or belongs to a cancelled order, ends with it; a sale that was
 /// never made stays where it is, so that it can still be taken up.
 pub(crate) fn ignore_card(
@@ -313,13 +318,18 @@ pub(crate) fn ignore_card(
             // He sees to what it is over: nothing of it is sent under another number.
             tx.set_job_units(job.id, cancel::count::lines(&units))?;
         }
-        if cancel::count::is_cancel(&job) && cancel::count::is_answer(tx, &job)? {
+        let told = cancel::count::is_back(&job, &row) && may_be_reported(&job);
+        if told {
+            // A person says that it is there: its units count as told.
+            let ending = Ending::Written("told before the restore".to_owned());
+            tx.set_state(job.id, JobState::Done(ending), now)?;
+        } else if cancel::count::is_cancel(&job) && cancel::count::is_answer(tx, &job)? {
             // Nothing was taken off the sale: the order goes on.
             tx.set_job_units(job.id, Vec::new())?;
             let text = "The request to cancel is not accepted; only the button in the network's portal says no formally.";
             order::note(tx, row.id, now, NoteKind::Info, "x", text, None)?;
         }
-        if task || row.phase == OrderPhase::Cancelled {
+        if !told && (task || row.phase == OrderPhase::Cancelled) {
             let ending = Ending::Ignored(reason.to_owned());
             tx.set_state(job.id, JobState::Done(ending), now)?;
         }

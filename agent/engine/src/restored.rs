@@ -43,6 +43,30 @@ fn read_key(order: OrderId) -> String {
     format!("read-after-restore/{order}")
 }
 
+/// Where it is kept when that was asked for first.
+fn asked_key(order: OrderId) -> String {
+    format!("asked-after-restore/{order}")
+}
+
+fn time(tx: &Tx<'_>, key: &str) -> Result<Option<Millis>, StoreError> {
+    let at = tx.meta(key)?;
+    Ok(at.and_then(|at| std::str::from_utf8(&at).ok()?.parse().ok()))
+}
+
+/// When an order's reading was asked for first, for after `since`.
+pub(crate) fn asked(
+    tx: &Tx<'_>,
+    order: OrderId,
+    since: Millis,
+) -> Result<Option<Millis>, StoreError> {
+    Ok(time(tx, &asked_key(order))?.filter(|at| *at >= since))
+}
+
+/// An order's reading is asked for then.
+pub(crate) fn ask(tx: &mut Tx<'_>, order: OrderId, at: Millis) -> Result<(), StoreError> {
+    tx.put_meta(&asked_key(order), at.to_string().as_bytes())
+}
+
 /// Where it is kept that a person had it told, in spite of these very words.
 pub(crate) fn accepted_key(job: &JobRow) -> String {
     format!("reported-accepted/{}/{}/{}", job.from, job.to, job.key)
@@ -89,13 +113,12 @@ pub(crate) fn unread(
     let Telling {
         row, named, now, ..
     } = *telling;
-    let read = tx.meta(&read_key(row.id))?;
-    let read = read.and_then(|at| std::str::from_utf8(&at).ok()?.parse::<Millis>().ok());
+    let read = time(tx, &read_key(row.id))?;
     if read.is_some_and(|at| at >= since) {
         return Ok(None);
     }
-    let until = since.max(telling.came) + PATIENCE_MS;
-    if now >= until {
+    let until = asked(tx, row.id, since)?.map(|at| at.max(telling.came) + PATIENCE_MS);
+    if until.is_some_and(|until| now >= until) {
         let message = format!(
             "Order {} could not be read again at {}: the database was restored, and {named} may be reported already.",
             row.number,
@@ -106,7 +129,7 @@ pub(crate) fn unread(
     Ok(Some(Looked::Rest(Rest {
         why: WAITS.to_owned(),
         reads: Reads::Order(row.connection, row.key.clone(), since),
-        until: Some(until),
+        until,
         said: true,
     })))
 }

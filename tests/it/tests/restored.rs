@@ -344,6 +344,10 @@ fn where_the_network_cannot_be_asked_a_person_says_whether_a_cancel_was_told() {
             let once = [line("1", 2)];
             let wanted = if told_before { &once[..0] } else { &once[..] };
             assert_eq!(telling(&told), wanted);
+            // What the order shows of it is no other cancel.
+            bench.send(cancelled(2));
+            bench.pass(MINUTE).await;
+            assert_eq!(bench.erp.count("cancel"), 0, "taken off once more");
             assert!(bench.codes().is_empty());
             bench.end().await;
         });
@@ -454,4 +458,52 @@ fn an_invoice_from_before_waits_for_its_order_or_for_a_person() {
             bench.end().await;
         });
     }
+}
+
+#[test]
+fn what_comes_long_after_a_restore_is_read_before_a_person_is_asked() {
+    let start = Start {
+        invoices: true,
+        ..CANCELS
+    };
+    restored_as(start, |bench, told| async move {
+        bench.send(shown(5, &[("1Z700", 5)]));
+        bench.pass(180 * MINUTE).await;
+        let sale = bench.order("1").sale_key.unwrap();
+        bench.ship(invoice(&sale, "SI-1", vec![billed("1", 5, 950)]));
+        bench.pass(10 * MINUTE).await;
+        assert!(bench.codes().is_empty(), "nobody has asked for it yet");
+        assert_eq!(telling(&told), [line("SI-1", 5)]);
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_part_of_an_invoice_keeps_its_units_while_it_waits() {
+    let start = Start {
+        invoices: true,
+        ..CANCELS
+    };
+    restored_as(start, |bench, told| async move {
+        bench.set("invoices.policy", "shipment");
+        bench.send(shown(0, &[]));
+        bench.ship(bench.note("700", "1", units(2)));
+        bench.ship(bench.note("701", "1", units(3)));
+        bench.pass(SETTLED).await;
+        let notes = [line("700", 2), line("701", 3)];
+        assert_eq!(telling(&told), notes);
+        // Restored once more: both notes are known, the invoice is not.
+        let now = bench.clock.now_ms();
+        let mark = move |tx: &mut Tx<'_>| tx.mark_restored(now - 10_000, false, true, "test", now);
+        bench.store.write_blocking(mark).unwrap();
+        let sale = bench.order("1").sale_key.unwrap();
+        bench.ship(invoice(&sale, "SI-1", vec![billed("1", 5, 950)]));
+        bench.pass(10 * MINUTE).await;
+        assert_eq!(telling(&told), notes, "its order is read first");
+        bench.pass(SETTLED).await;
+        let parts = [line("SI-1-700", 2), line("SI-1-701", 3)];
+        assert_eq!(telling(&told)[2..], parts);
+        assert!(bench.codes().is_empty());
+        bench.end().await;
+    });
 }

@@ -1,15 +1,26 @@
 //! What the invoices of an order are over, counted from their jobs alone.
 
 use crate::shipment::count::{self as shipped, Units};
-use waybill_model::document::{Entity, Order};
+use waybill_model::document::{Body, Entity, Order};
 use waybill_model::ids::JobId;
 use waybill_model::job::{Ending, JobState, Work};
 use waybill_model::quantities;
-use waybill_store::JobRow;
+use waybill_store::{JobRow, Read as _, StoreError, Tx};
 
 /// Whether this is the job of an invoice.
 pub(crate) fn is_invoice(job: &JobRow) -> bool {
     job.work == Work::Push(Entity::Invoice)
+}
+
+/// Whether it is a part that was cut from an invoice: its units were given to it when it was cut.
+pub(crate) fn is_part(tx: &Tx<'_>, job: &JobRow) -> Result<bool, StoreError> {
+    if !is_invoice(job) {
+        return Ok(false);
+    }
+    let stored = tx.document(job.document)?;
+    Ok(stored.is_some_and(
+        |stored| matches!(stored.document.body, Body::Invoice(invoice) if invoice.number != job.key),
+    ))
 }
 
 /// Whether the source has it, or a person sees to it.

@@ -1,6 +1,7 @@
 //! Notes that wait by themselves: their job rests, and a hint has the note read again, less often the longer it lasts.
 
 use crate::order;
+use crate::restored;
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::JobState;
@@ -49,12 +50,9 @@ pub(crate) fn lay(
     let wait = (now - since).clamp(FIRST_MS, LONGEST_MS);
     // What a cancel tells, and of which state, stands from when it was made.
     let cancel = crate::cancel::count::is_cancel(job);
-    let said_before = |at: Millis| {
-        if cancel {
-            now >= at + AFTER_HINT_MS
-        } else {
-            job.last_failure.as_ref() == Some(&rest.why)
-        }
+    let asked = match (&rest.reads, job.order) {
+        (Reads::Order(_, _, since), Some(order)) => restored::asked(tx, order, *since)?,
+        _ => None,
     };
     let mut due = now + LONGEST_MS;
     let again = match &rest.reads {
@@ -62,18 +60,22 @@ pub(crate) fn lay(
         Reads::Note => Some((job.from, Entity::Shipment, &job.key, now + wait)),
         Reads::Sale(key) => Some((job.from, Entity::OrderState, key, now + wait)),
         // It was asked for before, and did not come.
-        Reads::Order(from, key, at) if now >= *at && said_before(*at) => {
+        Reads::Order(from, key, at) if now >= *at && asked.is_some() => {
             Some((*from, Entity::Order, key, now + wait))
         }
         Reads::Order(from, key, at) => Some((*from, Entity::Order, key, now.max(*at))),
     };
+    if let (Reads::Order(_, _, since), None, Some(order)) = (&rest.reads, asked, job.order) {
+        restored::ask(tx, order, now.max(*since))?;
+    }
     if let Some((from, entity, key, at)) = again {
         tx.hint(from, entity, key, at)?;
         due = at + AFTER_HINT_MS;
     }
-    let first = match &rest.reads {
-        Reads::Order(_, _, at) => !said_before(*at),
-        _ => job.last_failure.as_ref() != Some(&rest.why),
+    let first = if cancel {
+        asked.is_none()
+    } else {
+        job.last_failure.as_ref() != Some(&rest.why)
     };
     if rest.said
         && first
@@ -91,7 +93,8 @@ pub(crate) fn lay(
     }
     if !cancel {
         tx.set_attempt(job.id, job.attempt, Some(&rest.why))?;
-        if !job.units.is_empty() {
+        // The units of a part of an invoice stand nowhere else.
+        if !job.units.is_empty() && !crate::invoice::count::is_part(tx, job)? {
             tx.set_job_units(job.id, Vec::new())?;
         }
     }
