@@ -74,6 +74,8 @@ pub struct Sandbox {
     pub(crate) next_package: u64,
     pub(crate) catalogue: Vec<crate::catalogue::SeedProduct>,
     pub(crate) retailers: Vec<crate::catalogue::Retailer>,
+    /// Warehouses that may be named. Stock is told of the seeded ones only.
+    pub(crate) warehouses: Vec<crate::catalogue::Warehouse>,
     /// The file side, where it is switched on.
     pub(crate) folder: Option<super::folder::Folder>,
     tasks: BTreeMap<(i64, u64), Task>,
@@ -103,6 +105,7 @@ impl Sandbox {
             next_package: 70_001,
             catalogue,
             retailers: crate::catalogue::RETAILERS.to_vec(),
+            warehouses: crate::catalogue::WAREHOUSES.to_vec(),
             folder: None,
             tasks: BTreeMap::new(),
             next_task: 0,
@@ -130,6 +133,24 @@ impl Sandbox {
             status: "active",
             currency: crate::catalogue::kept(currency),
         });
+        self
+    }
+
+    /// With warehouses of somebody else's, code and name; of a code that is known already the first stays.
+    #[must_use]
+    pub fn with_warehouses(mut self, more: &[(String, String)]) -> Self {
+        for (code, name) in more {
+            if self.warehouses.iter().any(|known| known.code == code) {
+                continue;
+            }
+            let number = 5_000_000_001 + self.warehouses.len();
+            self.warehouses.push(crate::catalogue::Warehouse {
+                code: crate::catalogue::kept(code),
+                network_id: crate::catalogue::kept(&number.to_string()),
+                name: crate::catalogue::kept(name),
+                ..crate::catalogue::WAREHOUSES[0]
+            });
+        }
         self
     }
 

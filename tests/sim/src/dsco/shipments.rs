@@ -11,7 +11,7 @@ use super::order::{Activity, Order, Package, PackedLine};
 use super::sandbox::Sandbox;
 use super::settings::{FillKill, RetailerRules, SameTracking};
 use super::writes::{Deed, objects, text_or_number};
-use crate::catalogue::{SERVICES, WAREHOUSES};
+use crate::catalogue::{SERVICES, Warehouse};
 use crate::vendor::{Req, Resp};
 
 /// Codes that name a speed and no carrier.
@@ -67,7 +67,7 @@ impl Sandbox {
         let mut errors: Vec<Message> = missing_fields(object, parcels, &rules);
         let mut fresh = false;
         for parcel in parcels {
-            match read_parcel(order, parcel, &rules) {
+            match read_parcel(order, parcel, &rules, &self.warehouses) {
                 Ok((mut package, more)) => {
                     package.group = self.group_of(&packages, &package);
                     warnings.extend(more);
@@ -270,6 +270,7 @@ fn read_parcel(
     order: &Order,
     parcel: &Value,
     rules: &RetailerRules,
+    warehouses: &[Warehouse],
 ) -> Result<(Package, Vec<Message>), Vec<Message>> {
     let text = |name: &str| {
         parcel[name]
@@ -299,7 +300,7 @@ fn read_parcel(
         None if rules.require_warehouse => {
             errors.push(Message::error("warehouseCode is required"));
         }
-        Some(code) if !WAREHOUSES.iter().any(|w| w.code == code) => {
+        Some(code) if !warehouses.iter().any(|w| w.code == code) => {
             errors.push(Message::error(format!("warehouseCode {code} is not known")));
         }
         _ => {}

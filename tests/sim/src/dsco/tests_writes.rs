@@ -294,6 +294,29 @@ fn shipments_complete_an_order_step_by_step() {
 }
 
 #[test]
+fn a_warehouse_of_somebody_elses_is_listed_and_shipped_from() {
+    let mut sim = usual();
+    let id = sim.order(&lines(&[("TEE-BLK-S", 1)]));
+    ack(&mut sim, &id, "1");
+    let mut parcel = parcel("1Z1", &[("TEE-BLK-S", 1)]);
+    parcel["warehouseCode"] = json!("NJ-MAIN");
+    let body = json!({"dscoOrderId": id, "shipments": [parcel]});
+    let (status, refused) = sim.post("/order/singleShipment", &body);
+    assert_eq!(status, 400);
+    assert!(refused.to_string().contains("NJ-MAIN"), "{refused}");
+    let own = |code: &str| (code.to_owned(), "Newark".to_owned());
+    sim.sandbox = sim.sandbox.with_warehouses(&[own("NJ-MAIN"), own("WH01")]);
+    assert_eq!(sim.post("/order/singleShipment", &body).0, 201);
+    let (_, page) = sim.get("/warehouse/page");
+    let all = page["warehouses"].as_array().unwrap().iter();
+    let all: Vec<_> = all.map(|w| (&w["code"], &w["warehouseId"])).collect();
+    let ids = ["5000000001", "5000000002", "5000000003"].map(|id| json!(id));
+    let codes = ["WH01", "WH02", "NJ-MAIN"].map(|code| json!(code));
+    assert_eq!(all, codes.iter().zip(&ids).collect::<Vec<_>>());
+    assert_eq!(page["warehouses"][0]["name"], "Main warehouse");
+}
+
+#[test]
 fn one_unit_in_two_parcels_needs_the_span_flag() {
     let mut sim = usual();
     let id = sim.order(&lines(&[("RUG-BLK-S", 1)]));

@@ -1,10 +1,10 @@
-//! Owns `GET /warehouse/page`: a static list. Must not know orders.
+//! Owns `GET /warehouse/page`: the list of the sandbox. Must not know orders.
 
 use serde_json::{Value, json};
 
 use super::sandbox::Sandbox;
 use super::{answers, dates};
-use crate::catalogue::{SUPPLIER, WAREHOUSES};
+use crate::catalogue::SUPPLIER;
 use crate::vendor::{Req, Resp};
 
 /// When the merchant created them.
@@ -19,7 +19,8 @@ impl Sandbox {
             _ => return answers::plain(400, "idType and idValue are not valid"),
         };
         let active = req.param("status").is_none_or(|s| s == "active");
-        let found: Vec<Value> = WAREHOUSES
+        let found: Vec<Value> = self
+            .warehouses
             .iter()
             .filter(|_| active && req.param("scrollId").is_none())
             .filter(|w| req.param("name").is_none_or(|name| name == w.name))
