@@ -5,17 +5,19 @@
 use crate::apply::{At, ConnectionPlan, Mistake, Pair, Plan};
 use crate::attend;
 use crate::calls;
-use crate::connecting::look::list;
+use crate::connecting::Offer;
+use crate::connecting::look::{list, usable};
 use crate::connecting::save::unborn;
 use crate::connectors::Binding;
 use crate::core::{Core, Desk, Slot, is_callable};
 use crate::handle::{CommandError, Handle};
+use crate::rehearsal::to_keep;
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use waybill_host::connector::{CallError, Mode};
 use waybill_host::ports::EffectScope;
-use waybill_model::contract::{Choice, Descriptor, Failure, Field, Problem, Setting};
+use waybill_model::contract::{Descriptor, Failure, Field, Problem, Setting};
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::Priority;
@@ -123,6 +125,8 @@ pub(crate) struct Looked {
     pub(crate) wrong: Vec<Wrong>,
     /// Settings whose list did not come, and whether asking again soon is worth it.
     unread: BTreeMap<String, bool>,
+    /// What each whole list offers: value and words.
+    lists: BTreeMap<String, Vec<Offer>>,
 }
 
 /// Holds values against the lists that a vendor offers now.
@@ -145,7 +149,6 @@ pub(crate) async fn look(core: &Core, slot: &Slot, chosen: Vec<Chosen>) -> Looke
             None => continue,
         };
         let found = known.iter().find(|choice| choice.value == one.value);
-        let usable = |choice: &&Choice| !choice.disabled;
         match found {
             Some(choice) if !choice.disabled => {}
             None if !whole => {
@@ -153,15 +156,16 @@ pub(crate) async fn look(core: &Core, slot: &Slot, chosen: Vec<Chosen>) -> Looke
             }
             found => looked.wrong.push(Wrong {
                 hidden: found.map(|choice| choice.label.clone()),
-                offers: known
-                    .iter()
-                    .filter(usable)
-                    .map(|choice| (choice.value.clone(), choice.label.clone()))
-                    .collect(),
+                offers: usable(known),
                 chosen: one,
             }),
         }
     }
+    let whole = lists.into_iter().filter_map(|(key, list)| match list {
+        Ok((choices, true)) => Some((key, usable(&choices))),
+        _ => None,
+    });
+    looked.lists = whole.collect();
     looked
 }
 
@@ -296,6 +300,11 @@ pub(crate) async fn run(core: Arc<Core>, connection: ConnectionId) -> Result<(),
         let desk = Arc::downgrade(&desk);
         all.insert(connection, Standing { desk, chosen, next });
     });
+    let lists = looked.lists.into_iter();
+    let kept = core.store.read(|rx| {
+        let new = lists.map(|(key, offers)| to_keep(rx, slot, &key, (offers, true)));
+        new.collect::<Result<Vec<_>, _>>()
+    })?;
     let unread: BTreeSet<String> = looked.unread.into_keys().collect();
     let wrong: BTreeMap<String, Problem> = looked
         .wrong
@@ -305,6 +314,9 @@ pub(crate) async fn run(core: Arc<Core>, connection: ConnectionId) -> Result<(),
     core.observe(|| format!("values {connection} wrong={}", wrong.len()));
     let keep = move |tx: &mut Tx<'_>| {
         tx.remove_meta(&wish(connection))?;
+        for (place, bytes) in kept.iter().flatten() {
+            tx.put_meta(place, bytes)?;
+        }
         // Of no feed: it may be of any kind.
         let feed = (connection, Entity::Order);
         for key in cards(tx, connection)? {

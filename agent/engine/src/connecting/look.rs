@@ -44,20 +44,27 @@ impl Handle {
         if let Some(why) = missing {
             return Err(refused(why));
         }
-        let (choices, _) = list(&self.core, &slot, key).await.map_err(|error| {
+        let (choices, whole) = list(&self.core, &slot, key).await.map_err(|error| {
             refused(error.map_or_else(
                 || "the list did not come in time".to_owned(),
                 |error| crate::calls::sentence(&error),
             ))
         })?;
-        let usable = choices.into_iter().filter(|choice| !choice.disabled);
-        let offered: Vec<(String, String)> =
-            usable.map(|choice| (choice.value, choice.label)).collect();
-        if let Err(error) = keep_offers(self, &slot, key, &offered).await {
+        let offered = usable(&choices);
+        let kept = keep_offers(&self.core, &slot, key, (offered.clone(), whole)).await;
+        if let Err(error) = kept {
             tracing::warn!(connection, key, %error, "A list could not be kept for rehearsals.");
         }
         Ok(offered)
     }
+}
+
+/// Value and words of those that are not hidden.
+pub(crate) fn usable(choices: &[Choice]) -> Vec<Offer> {
+    let usable = choices.iter().filter(|choice| !choice.disabled);
+    usable
+        .map(|choice| (choice.value.clone(), choice.label.clone()))
+        .collect()
 }
 
 /// A vendor's list, hidden entries too, and whether that is all of it. No error: it did not come in time.

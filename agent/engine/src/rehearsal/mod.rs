@@ -21,8 +21,8 @@ use waybill_model::contract::Problem;
 use waybill_model::ids::Millis;
 use waybill_store::Read as _;
 
-pub(crate) use brief::keep_offers;
-pub use brief::{Brief, Item, Retailer, Side};
+pub use brief::{Brief, InForce, Item, Retailer, Side};
+pub(crate) use brief::{keep_offers, to_keep};
 pub(crate) use run::Rehearsals;
 
 /// Where the last report is kept.

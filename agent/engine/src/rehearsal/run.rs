@@ -145,7 +145,7 @@ mod tests {
     use super::super::{Card, Cell, Side, empty_cell};
     use super::*;
     use crate::handle::CommandError;
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     fn brief() -> Brief {
         let side = |name: &str| Side {
@@ -153,6 +153,7 @@ mod tests {
             title: name.to_owned(),
             connector: name.to_owned(),
             lists: BTreeMap::new(),
+            cut: BTreeSet::new(),
             warehouses: Vec::new(),
             methods: Vec::new(),
         };
@@ -162,6 +163,8 @@ mod tests {
             to: side("erp"),
             retailer: None,
             item: None,
+            looked_at: 0,
+            builds: Vec::new(),
         }
     }
 

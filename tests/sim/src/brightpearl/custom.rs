@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::Op;
 use super::envelope::{Refusal, integer};
+use crate::catalogue::kept;
 
 /// Values by code.
 pub(super) type Values = BTreeMap<String, Value>;
@@ -20,12 +21,28 @@ enum Kind {
 }
 
 /// A field.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Field {
     id: i64,
     code: &'static str,
     name: &'static str,
     kind: Kind,
+}
+
+impl Field {
+    /// One that holds text.
+    pub(super) fn text(id: i64, code: &str, name: &str) -> Self {
+        Self {
+            id,
+            code: kept(code),
+            name: kept(name),
+            kind: Kind::Text,
+        }
+    }
+
+    pub(super) const fn code(&self) -> &'static str {
+        self.code
+    }
 }
 
 /// Fields of sales.
@@ -56,7 +73,7 @@ pub(super) const OF_ORDERS: &[Field] = &[
     },
 ];
 
-/// Fields of products.
+/// Fields of products that are seeded.
 pub(super) const OF_PRODUCTS: &[Field] = &[
     Field {
         id: 41,

@@ -1,4 +1,4 @@
-//! Owns how an account comes to hold what somebody else's does: lists, one product, contacts, staff. Only before it is
+//! Owns how an account comes to hold what somebody else's does: lists, products and their custom fields, contacts, staff. Only before it is
 //! served. It must not know why.
 
 use std::collections::BTreeMap;
@@ -8,11 +8,17 @@ use serde_json::{Value, json};
 
 use super::account::Brightpearl;
 use super::contacts::Contact;
+use super::custom::Field;
 use super::products::Product;
 use super::reference::{STATUS_NEW, Status};
 
 /// Nominal code of rows that name none.
 const USUAL_NOMINAL: &str = "4000";
+
+/// Id of the first custom field that is not seeded.
+const FIRST_FIELD: i64 = 1001;
+/// How the kind of an identifier begins that is a custom field.
+const CUSTOM: &str = "custom:";
 
 /// A product.
 #[derive(Debug, Clone, Default)]
@@ -21,7 +27,8 @@ pub struct Goods {
     pub id: i64,
     /// Its name.
     pub name: String,
-    /// Kind (`sku`, `ean`, `upc`, `isbn`, `mpn`, `barcode`) and value; others are passed over.
+    /// Kind (`sku`, `ean`, `upc`, `isbn`, `mpn`, `barcode`, `custom:` and the code of a custom field) and value; others are
+    /// passed over.
     pub identifiers: Vec<(String, String)>,
 }
 
@@ -34,8 +41,10 @@ pub struct Furniture {
     pub goods: Vec<Goods>,
     /// Contacts that are there already.
     pub contacts: Vec<i64>,
-    /// Contacts who may look after a sale.
-    pub staff: Vec<i64>,
+    /// Contacts who may look after a sale, with their names.
+    pub staff: Vec<(i64, String)>,
+    /// Custom fields of products, code and name, beside the seeded ones.
+    pub product_fields: Vec<(String, String)>,
 }
 
 impl Brightpearl {
@@ -56,8 +65,22 @@ impl Brightpearl {
             let contact = Contact::blank(*id, "Contact", &id.to_string(), "");
             self.contacts.all.entry(*id).or_insert(contact);
         }
-        self.lists.staff.extend(&with.staff);
+        for (id, name) in &with.staff {
+            let contact = Contact::blank(*id, name, "", "");
+            let contact = self.contacts.all.entry(*id).or_insert(contact);
+            contact.is_staff = true;
+            self.lists.staff.push(*id);
+        }
+        self.take_product_fields(&with.product_fields);
         self
+    }
+
+    fn take_product_fields(&mut self, with: &[(String, String)]) {
+        let fields = &mut self.products.fields;
+        for (number, (code, name)) in (FIRST_FIELD..).zip(with) {
+            fields.retain(|known| known.code() != code);
+            fields.push(Field::text(number, code, name));
+        }
     }
 
     fn take_statuses(&mut self, entries: &[(String, String)]) {
@@ -141,6 +164,10 @@ fn product(goods: &Goods) -> Product {
         ..Product::plain(goods.id, &goods.name)
     };
     for (kind, value) in &goods.identifiers {
+        if let Some(code) = kind.strip_prefix(CUSTOM) {
+            product.custom.insert(code.to_owned(), json!(value));
+            continue;
+        }
         let slot = match kind.as_str() {
             "sku" => &mut product.sku,
             "ean" => &mut product.ean,

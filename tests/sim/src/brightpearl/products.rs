@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::account::Brightpearl;
 use super::call::{Call, operations};
 use super::clock::Zone;
-use super::custom::{self, OF_PRODUCTS, Values};
+use super::custom::{self, Field, OF_PRODUCTS, Values};
 use super::envelope::{Answer, Refusal, Reply, fixed, number};
 use super::idset::{IdSet, compact};
 use super::search::{Cell, Column, Kind, Table};
@@ -78,6 +78,8 @@ impl Product {
 #[derive(Debug)]
 pub(super) struct Products {
     pub(super) all: BTreeMap<i64, Product>,
+    /// Their custom fields.
+    pub(super) fields: Vec<Field>,
 }
 
 impl Products {
@@ -105,7 +107,8 @@ impl Products {
             };
             all.insert(seed.id, product);
         }
-        Self { all }
+        let fields = OF_PRODUCTS.to_vec();
+        Self { all, fields }
     }
 
     pub(super) fn get(&self, id: i64) -> Option<&Product> {
@@ -274,7 +277,8 @@ impl Brightpearl {
             .map(|product| {
                 let mut view = self.products.view(product, self.zone());
                 if nulls || call.includes("customFields") {
-                    view["customFields"] = custom::view(OF_PRODUCTS, &product.custom, nulls);
+                    view["customFields"] =
+                        custom::view(&self.products.fields, &product.custom, nulls);
                 }
                 view
             })
@@ -321,7 +325,7 @@ impl Brightpearl {
         let ids = ids_of(set, MAX_IDS)?;
         let entry = |id: &i64| {
             let values = self.products.get(*id).map(|p| &p.custom);
-            let view = values.map_or(json!({}), |v| custom::view(OF_PRODUCTS, v, false));
+            let view = values.map_or(json!({}), |v| custom::view(&self.products.fields, v, false));
             (id.to_string(), view)
         };
         Ok(Reply::ok(ids.iter().map(entry).collect::<Map<_, _>>()))
@@ -329,16 +333,17 @@ impl Brightpearl {
 
     /// `GET|PATCH product/{id}/custom-field`.
     pub(super) fn product_custom_field(&mut self, now: i64, id: &str, call: &Call) -> Answer {
+        let Products { all, fields } = &mut self.products;
         let product = id
             .parse()
             .ok()
-            .and_then(|id: i64| self.products.all.get_mut(&id))
+            .and_then(|id: i64| all.get_mut(&id))
             .ok_or_else(|| Refusal::missing("No Product Found"))?;
         if call.method == "PATCH" {
-            custom::patch(OF_PRODUCTS, &mut product.custom, &operations(call)?)?;
+            custom::patch(fields, &mut product.custom, &operations(call)?)?;
             product.updated_on = Some(now);
         }
-        Ok(Reply::ok(custom::view(OF_PRODUCTS, &product.custom, false)))
+        Ok(Reply::ok(custom::view(fields, &product.custom, false)))
     }
 
     /// `GET product-price/{set}`.

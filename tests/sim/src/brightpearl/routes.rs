@@ -142,7 +142,7 @@ impl Brightpearl {
             }
             ("GET", ["brand", rest @ ..]) => return self.list("brand", "get-brand", rest),
             ("GET", ["product", "custom-field-meta-data", ..]) => {
-                let fields = super::custom::meta_data(super::custom::OF_PRODUCTS);
+                let fields = super::custom::meta_data(&self.products.fields);
                 ("get-custom-field-meta-data", Ok(Reply::ok(fields)))
             }
             ("GET", ["product", set]) => ("product-get", self.product_get(set, call)),

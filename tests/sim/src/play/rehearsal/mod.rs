@@ -19,7 +19,7 @@ mod run;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -48,6 +48,8 @@ pub struct Brief {
     pub retailer: Option<Retailer>,
     /// A product that is ordered; `None`: an invented one.
     pub item: Option<Item>,
+    /// Products that were looked at for it.
+    pub looked_at: usize,
 }
 
 /// One connection.
@@ -61,6 +63,8 @@ pub struct Side {
     pub connector: String,
     /// What its vendor last offered for a setting, by the setting's key.
     pub lists: BTreeMap<String, Vec<Entry>>,
+    /// Those of these lists that are longer than what is handed over.
+    pub cut: BTreeSet<String>,
     /// Its warehouses.
     pub warehouses: Vec<Entry>,
     /// Its shipping methods.

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 /// Identifiers that the ERP's sandbox keeps.
 const KEPT: [&str; 6] = ["sku", "ean", "upc", "isbn", "mpn", "barcode"];
+/// How those of custom fields begin, which it keeps as well.
+const CUSTOM: &str = "custom:";
 /// What an invented item is called.
 const INVENTED: &str = "REHEARSAL-1";
 /// Codes that stand for no one method, where the merchant named none.
@@ -37,14 +39,12 @@ pub(super) fn item(settings: &Settings, brief: &Brief, retailer: &Retailer) -> I
         .clone()
         .filter(|item| item.key.parse::<i64>().is_ok());
     usable.unwrap_or_else(|| {
-        aside(
-            "No product with the number that is compared was read yet: an invented one is ordered.",
-        );
         let kind = |key: &str| {
             let value = settings.value(None, &retailer.code, key);
             value.unwrap_or("sku").to_owned()
         };
         let target = kind("items.target-id");
+        aside(&invented(brief.looked_at, &target));
         Item {
             key: "1001".to_owned(),
             title: "Rehearsal item".to_owned(),
@@ -56,9 +56,19 @@ pub(super) fn item(settings: &Settings, brief: &Brief, retailer: &Retailer) -> I
     })
 }
 
+/// Why an invented item is ordered.
+fn invented(looked_at: usize, target: &str) -> String {
+    if looked_at == 0 {
+        return "No product was read yet: an invented one is ordered.".to_owned();
+    }
+    format!(
+        "No single product in stock keeping among the {looked_at} that were looked at can be named by its `{target}` without doubt: the order is for an invented product. See Matching."
+    )
+}
+
 /// The cell that matches the item, where the sandbox does not keep the identifier that would.
 pub(super) fn matched(item: &Item) -> Option<(&str, &str)> {
-    let kept = KEPT.contains(&item.target.as_str());
+    let kept = KEPT.contains(&item.target.as_str()) || item.target.starts_with(CUSTOM);
     (!kept).then_some((item.value.as_str(), item.key.as_str()))
 }
 
@@ -192,10 +202,21 @@ mod tests {
             (&json!("TEE"), &json!("400"))
         );
         assert_eq!(matched(&item), None);
-        let custom = Item {
-            target: "custom:PCF_X".to_owned(),
-            ..item
+        let of = |target: &str| Item {
+            target: target.to_owned(),
+            ..item.clone()
         };
-        assert_eq!(matched(&custom), Some(("400", "1001")));
+        assert_eq!(matched(&of("custom:PCF_X")), None);
+        assert_eq!(matched(&of("gtin")), Some(("400", "1001")));
+    }
+
+    #[test]
+    fn an_invented_item_says_why_and_where_to_look() {
+        let none = invented(0, "ean");
+        assert!(none.contains("No product was read yet"), "{none}");
+        let unsure = invented(1200, "ean");
+        for word in ["1200", "`ean`", "See Matching"] {
+            assert!(unsure.contains(word), "`{word}` is not in {unsure}");
+        }
     }
 }

@@ -164,6 +164,22 @@ impl Settings {
         cells
     }
 
+    /// Whether anything of a connection goes by files.
+    pub(super) fn goes_by_files(&self, of: &Side) -> bool {
+        let value = |key: &str| self.value(Some(of), "", key);
+        let Some(within) = self.connection(&of.name) else {
+            return false;
+        };
+        let mut ways = section(within, "settings").into_iter().flatten();
+        let is_file =
+            |(key, by): (&String, &Value)| key.ends_with("-by") && by.as_str() == Some("files");
+        match value("transport") {
+            Some("files") => true,
+            Some("each") => ways.any(is_file),
+            _ => false,
+        }
+    }
+
     /// The provisioning of the rehearsal. `addresses`: of both sandboxes. `matched`: how the ordered item is matched,
     /// where its identifiers alone do not say it.
     pub(super) fn provisioning(
@@ -352,6 +368,7 @@ title = "Net"
 [connection.settings]
 api-url = "https://api.live.example/api/v3"
 sftp-host = "sftp.live.example"
+transport = "each"
 orders-by = "files"
 ship-warehouse = "true"
 [[connection]]
@@ -385,6 +402,7 @@ X = "9"
             title: name.to_owned(),
             connector: connector.to_owned(),
             lists: BTreeMap::new(),
+            cut: BTreeSet::new(),
             warehouses: Vec::new(),
             methods: Vec::new(),
         }
@@ -397,6 +415,7 @@ X = "9"
             to: side("shop", "brightpearl"),
             retailer: None,
             item: None,
+            looked_at: 0,
         }
     }
 
@@ -404,6 +423,7 @@ X = "9"
     fn nothing_of_the_live_systems_is_left_and_nothing_holds_the_order_up() {
         let brief = brief();
         let settings = Settings::read(FILE).unwrap();
+        assert!(settings.goes_by_files(&brief.from) && !settings.goes_by_files(&brief.to));
         let addresses = ("http://127.0.0.1:1", "http://127.0.0.1:2");
         let file = settings
             .provisioning(&brief, addresses, Some(("SKU", "1001")))
@@ -415,6 +435,7 @@ X = "9"
         }
         let made: Table = file.parse().unwrap();
         let made = Settings(made);
+        assert!(!made.goes_by_files(&brief.from));
         assert_eq!(made.value(None, "7", "items.source-id"), Some("upc"));
         assert_eq!(made.value(None, "7", "invoices.policy"), Some("shipment"));
         assert_eq!(made.value(Some(&brief.to), "7", "warehouse"), Some("5"));

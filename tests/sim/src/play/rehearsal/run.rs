@@ -87,7 +87,14 @@ async fn play(brief: &Brief, place: &Place) -> anyhow::Result<End> {
     let currency = currency(&settings, brief, &retailer.code);
     let vendor = Sandbox::with_settings(1, &serde_json::from_str(HURRY)?)
         .map_err(|why| anyhow::anyhow!(why))?
-        .with_retailer(&retailer.code, &retailer.name, &currency);
+        .with_retailer(&retailer.code, &retailer.name, &currency)
+        .with_warehouses(&account::network_warehouses(&settings, brief));
+    if settings.goes_by_files(&brief.from) {
+        aside(&format!(
+            "{} is asked by API here: names, columns and folders of its files are not rehearsed.",
+            brief.from.title
+        ));
+    }
     let network = Server::start(vendor, ServeOptions::default()).await?;
     let options = Options {
         products: 0,
@@ -470,11 +477,13 @@ impl Stage<'_> {
     /// The sale as it stands, in the account's own words where they are known.
     fn show(&self, sale: &Value) {
         let words = |list: &str, value: &Value| match value.as_i64() {
-            Some(id) if id > 0 => in_words(self.brief, list, &id.to_string()),
+            Some(id) if id > 0 => in_words(&self.settings, self.brief, list, &id.to_string()),
             _ => "none".to_owned(),
         };
         let row = &sale["rows"][0];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let code =
+            |list: &str, value: &Value| in_words(&self.settings, self.brief, list, &text(value));
         let customer = sale["delivery"]["address"]["addressFullName"].as_str();
         let fields = json!([
             ["Status", words("order-status", &sale["statusId"])],
@@ -486,14 +495,8 @@ impl Stage<'_> {
                 words("shipping-method", &sale["delivery"]["shippingMethodId"])
             ],
             ["Lead source", words("lead-source", &sale["leadSourceId"])],
-            [
-                "Tax code",
-                in_words(self.brief, "tax-code", &text(&row["taxCode"]))
-            ],
-            [
-                "Nominal code",
-                in_words(self.brief, "nominal-code", &text(&row["nominalCode"]))
-            ],
+            ["Tax code", code("tax-code", &row["taxCode"])],
+            ["Nominal code", code("nominal-code", &row["nominalCode"])],
             ["Customer", format!("contact {}", sale["customerId"])],
             [
                 "Ships to",
