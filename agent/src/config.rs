@@ -26,6 +26,8 @@ pub(crate) const WAYBILL_COMPILE: &str = "WAYBILL_COMPILE";
 #[cfg(any(feature = "crash-points", debug_assertions))]
 pub(crate) const WAYBILL_CRASH: &str = "WAYBILL_CRASH";
 
+/// In the folder of a rehearsal: the connectors that it plays with.
+pub(crate) const REHEARSED_CONNECTORS: &str = "connectors";
 /// Read where no file is named, if it exists.
 const DEFAULT_FILE: &str = "/etc/waybill/agent.toml";
 /// Longest path of a socket that every system takes.
@@ -89,9 +91,10 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// The same connectors and the same trust in a folder of its own, with nothing else that leads outside.
+    /// The same trust in a folder of its own, which holds the builds in force, with nothing else that leads outside.
     pub(crate) fn rehearse_in(&mut self, folder: &Path) {
         folder.clone_into(&mut self.data_dir);
+        self.connectors_dir = folder.join(REHEARSED_CONNECTORS);
         self.socket = folder.join("s");
         self.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         self.hooks = None;

@@ -1,9 +1,11 @@
 //! Plays rehearsals by the sandbox program beside this one: starts it with a folder below the data folder, hands it the brief
-//! and reads what it sees. Connectors and the code they were compiled to are this agent's. Its end is never waited for: dropped, it is killed, and the agent it started ends with it, since
-//! each child holds the reading end of a pipe whose other end dies with its parent. Knows no vendor and no page.
+//! and reads what it sees. Connectors are the builds in force of this agent, whatever lies in its connectors folder, and the
+//! code they were compiled to is shared. Its end is never waited for: dropped, it is killed, and the agent it started ends
+//! with it, since each child holds the reading end of a pipe whose other end dies with its parent. Knows no vendor and no page.
 
-use crate::config::{Config, environment};
+use crate::config::{Config, REHEARSED_CONNECTORS, environment};
 use crate::run::SANDBOX;
+use anyhow::Context as _;
 use async_trait::async_trait;
 use std::fmt::Display;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -14,7 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
-use waybill_engine::rehearsal::{Brief, Said, Stage, Theatre};
+use waybill_engine::rehearsal::{Brief, InForce, Said, Stage, Theatre};
 use waybill_model::contract::Problem;
 
 /// Below the data folder: everything of a rehearsal.
@@ -31,6 +33,8 @@ struct SandboxStage {
     sandbox: PathBuf,
     config: Option<PathBuf>,
     folder: PathBuf,
+    /// Copies of the builds that were accepted.
+    builds: PathBuf,
     plays: OnceCell<Vec<String>>,
     played: AtomicU32,
 }
@@ -44,6 +48,7 @@ pub(crate) fn theatre(config: &Config) -> Option<Theatre> {
             own,
             config: config.trust.file.clone(),
             folder: config.data_dir.join(FOLDER),
+            builds: config.builds_dir(),
             plays: OnceCell::new(),
             played: AtomicU32::new(0),
         }))
@@ -102,6 +107,26 @@ impl SandboxStage {
         Ok(Fleeting(folder))
     }
 
+    /// Puts the builds in force where the other agent looks for its connectors.
+    fn give_builds(&self, brief: &Brief, folder: &Path) -> anyhow::Result<()> {
+        let given = folder.join(REHEARSED_CONNECTORS);
+        std::fs::DirBuilder::new().mode(0o700).create(&given)?;
+        for InForce { connector, hash } in &brief.builds {
+            let copy = self.builds.join(hash).with_extension("wasm");
+            let file = given.join(format!("{connector}.wasm"));
+            // The same file under another name, where the file system can.
+            if std::fs::hard_link(&copy, &file).is_err() {
+                std::fs::copy(&copy, &file).with_context(|| {
+                    format!(
+                        "the build in force of `{connector}`, `{}`, cannot be copied",
+                        copy.display()
+                    )
+                })?;
+            }
+        }
+        Ok(())
+    }
+
     fn start(&self, folder: &Path) -> std::io::Result<Child> {
         let log = std::fs::File::create(folder.join("sandbox.log"))?;
         let mut command = self.command();
@@ -152,6 +177,8 @@ impl Stage for SandboxStage {
     ) -> Result<(), Problem> {
         let cannot = |error| failed("could not begin", error);
         let folder = self.make_folder().map_err(cannot)?;
+        self.give_builds(brief, &folder.0)
+            .map_err(|error| failed("could not begin", format!("{error:#}")))?;
         let mut child = self.start(&folder.0).map_err(cannot)?;
         let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(failed("could not begin", "its program has no pipes"));

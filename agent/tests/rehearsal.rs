@@ -220,6 +220,48 @@ fn what_would_stop_a_real_order_is_said_word_for_word() {
 }
 
 #[test]
+fn his_own_warehouse_staff_and_product_field_are_known_to_the_stand_ins() {
+    let (town, shop) = (town(), Shop::nothing());
+    let plan = town.plan(None);
+    let own = "owner = \"77\"\ncustom-id-field = \"PCF_NET\"\nnominal-tax = \"2200\"\n";
+    let plan = plan
+        .replace("WH01 = \"2\"\nWH02 = \"3\"\n", "NJ-MAIN = \"2\"\n")
+        .replace(
+            "[settings]\n",
+            "[settings]\n\"items.target-id\" = \"custom:PCF_NET\"\n",
+        )
+        .replace("warehouse = \"2\"\n", &format!("warehouse = \"2\"\n{own}"));
+    for word in ["NJ-MAIN", "nominal-tax", "custom:PCF_NET"] {
+        assert!(plan.contains(word), "`{word}` is not in the plan:\n{plan}");
+    }
+    assert!(!plan.contains("WH01"), "{plan}");
+    shop.applied(&plan, &waybill_sim::play::provisioning::SECRETS);
+    // Nothing can be read of either system: the settings alone say what is there.
+    shop.forget_credentials();
+    // The builds are accepted; the folder holds none of them afterwards.
+    shop.start().end(Signal::TERM);
+    std::fs::create_dir(shop.path("none")).unwrap();
+    shop.with_connectors(&shop.path("none"));
+    let agent = shop.start();
+    let output = shop.run(&["rehearse"]);
+    let told = last(&shop);
+    assert!(output.status.success(), "{}{told:#}", stdout(&output));
+    let steps = list(&told["report"]["steps"]).iter();
+    let mut steps = steps.filter(|step| step["step"] == "shipment");
+    let shipment = steps.next().unwrap()["text"].as_str().unwrap();
+    assert!(shipment.contains("NJ-MAIN"), "{shipment}");
+    let asides = told["report"]["asides"].to_string();
+    for words in [
+        "members of staff",
+        "custom fields of products",
+        "No product was read yet",
+    ] {
+        assert!(asides.contains(words), "`{words}` is not in {asides}");
+    }
+    agent.end(Signal::TERM);
+}
+
+#[test]
 fn a_method_without_a_counterpart_names_its_cell() {
     let (town, shop) = (town(), Shop::nothing());
     let plan = town.plan(None);
