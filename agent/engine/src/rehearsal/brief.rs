@@ -395,10 +395,10 @@ mod tests {
         // Beyond the first page: the only one with the number that is compared that is in stock keeping.
         let fill = |tx: &mut Tx<'_>| {
             for number in 0..=LISTED + 20 {
-                let kind = if number < 10 || number > LISTED + 10 {
-                    "sku"
-                } else {
+                let kind = if (10..=LISTED + 10).contains(&number) {
                     "ean"
+                } else {
+                    "sku"
                 };
                 tx.accept(TO, &product(number, kind, number > 10), 1)?;
             }
