@@ -8,7 +8,6 @@ mod shop;
 use serde_json::{Value, json};
 use shop::{Shop, json as answer, list, stdout, town, wait};
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use waybill_sim::play::provisioning::{self, HURRY, INVOICES, Pace, SECRETS, Scene};
 
 /// Orders are read at once; what comes back is read when the agent starts, and not again today.
@@ -54,15 +53,9 @@ fn found(report: &Value) -> BTreeSet<(String, String, String)> {
         .collect()
 }
 
-/// One test at a time: two agents of one town would sell each other's orders.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[test]
 fn what_no_feed_brought_is_taken_and_strange_sales_are_said() {
-    let _turn = turn();
+    let _turn = shop::turn();
     let town = town();
     town.hurry();
     let shop = Shop::new();
@@ -147,7 +140,7 @@ fn what_no_feed_brought_is_taken_and_strange_sales_are_said() {
 
 #[test]
 fn stock_is_listed_and_explained_on_the_command_line() {
-    let _turn = turn();
+    let _turn = shop::turn();
     let town = town();
     let shop = Shop::new();
     let agent = shop.start();

@@ -12,7 +12,6 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The steps of an order that goes all the way.
 const STEPS: [&str; 8] = [
@@ -49,12 +48,6 @@ fn read_everything(shop: &Shop) {
         let all = ["item", "shipping-method", "retailer"];
         all.iter().all(|entity| read(entity)).then_some(())
     });
-}
-
-/// One test at a time: they share the live sandboxes, whose calls are counted.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// All calls that both live sandboxes answered.
@@ -140,7 +133,7 @@ fn quiet(shop: &Shop) -> shop::Agent {
 
 #[test]
 fn an_order_goes_all_the_way_and_nothing_of_it_reaches_anybody() {
-    let _turn = turn();
+    let _turn = shop::turn();
     let (town, shop) = (town(), Shop::new());
     let agent = quiet(&shop);
     let before = calls(town);
@@ -210,7 +203,7 @@ fn look_at_list(shop: &Shop, setting: &str) {
 
 #[test]
 fn what_would_stop_a_real_order_is_said_word_for_word() {
-    let _turn = turn();
+    let _turn = shop::turn();
     let shop = Shop::new();
     let agent = shop.start();
     read_everything(&shop);
@@ -233,7 +226,7 @@ fn what_would_stop_a_real_order_is_said_word_for_word() {
 
 #[test]
 fn his_own_warehouse_staff_and_product_field_are_known_to_the_stand_ins() {
-    let _turn = turn();
+    let _turn = shop::turn();
     let (town, shop) = (town(), Shop::nothing());
     let plan = town.plan(None);
     let own = "owner = \"77\"\ncustom-id-field = \"PCF_NET\"\nnominal-tax = \"2200\"\n";
@@ -276,7 +269,7 @@ fn his_own_warehouse_staff_and_product_field_are_known_to_the_stand_ins() {
 
 #[test]
 fn a_method_without_a_counterpart_names_its_cell() {
-    let _turn = turn();
+    let _turn = shop::turn();
     let (town, shop) = (town(), Shop::nothing());
     let plan = town.plan(None);
     let mut parts = plan.split("[[crosswalk]]");
@@ -310,7 +303,7 @@ fn a_method_without_a_counterpart_names_its_cell() {
 
 #[test]
 fn a_kill_in_the_middle_leaves_no_process_and_the_next_one_works() {
-    let _turn = turn();
+    let _turn = shop::turn();
     let shop = Shop::new();
     let agent = quiet(&shop);
     let child = begun(&shop);
@@ -331,7 +324,7 @@ fn a_kill_in_the_middle_leaves_no_process_and_the_next_one_works() {
 
 #[test]
 fn without_the_sandbox_program_it_is_said_and_nothing_else_fails() {
-    let _turn = turn();
+    let _turn = shop::turn();
     let beside = Path::new(WAYBILL).parent().unwrap();
     let folder = tempfile::tempdir_in(beside).unwrap();
     let alone = folder.path().join("waybill");

@@ -10,7 +10,7 @@ use waybill_host::connector::Connector;
 use waybill_model::contract::Role;
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Millis};
-use waybill_store::{Read, StoreError};
+use waybill_store::{Rx, StoreError};
 
 impl Engine {
     /// Whether orders of a connection are being read, page or document.
@@ -31,7 +31,7 @@ impl Engine {
 pub(crate) fn look(
     core: &Core,
     desk: &Desk,
-    rx: &dyn Read,
+    rx: &Rx,
     now: Millis,
 ) -> Result<Vec<(CallKey, Millis)>, StoreError> {
     let mut found = Vec::new();

@@ -177,9 +177,7 @@ impl Reader<'_> {
             }
             return Ok(());
         }
-        if self.table == crosswalk::SHIPPING_METHODS {
-            value = value.to_lowercase();
-        }
+        value = crosswalk::spelled(self.table, &value);
         let retailer = Some(row.get("retailer"))
             .filter(|r| !r.is_empty() && *r != "*")
             .map(str::to_owned);

@@ -4,30 +4,29 @@
 
 use crate::apply::{At, ConnectionPlan, Mistake, Pair, Plan};
 use crate::attend;
-use crate::calls;
 use crate::connecting::Offer;
 use crate::connecting::look::{list, usable};
 use crate::connecting::save::unborn;
-use crate::connectors::Binding;
 use crate::core::{Core, Desk, Slot, is_callable};
 use crate::handle::{CommandError, Handle};
 use crate::rehearsal::to_keep;
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use waybill_host::connector::{CallError, Mode};
-use waybill_host::ports::EffectScope;
+use waybill_host::connector::CallError;
 use waybill_model::contract::{Descriptor, Failure, Field, Problem, Setting};
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Millis};
-use waybill_model::job::Priority;
+use waybill_model::job::Work;
 use waybill_model::settings::Values;
-use waybill_store::{ConnectionRow, Read, SettingRow, StoreError, Tx};
+use waybill_store::{ConnectionRow, Lists, Read, Rx, SettingRow, StoreError, Tx};
 
 /// Code: the vendor does not offer what a setting says.
 pub(crate) const CODE: &str = "setting-not-offered";
 /// How keys of such cards begin: the setting follows, and the retailer where it is one's own.
 const CARD: &str = "card/setting/";
+/// Such a card is of no feed: its kind may be any, and is always this.
+const OF_NO_FEED: Entity = Entity::Order;
 /// They are looked at again that much later.
 const EVERY_MS: Millis = 86_400_000;
 /// A list that did not come is asked for again that much later.
@@ -244,18 +243,17 @@ pub(crate) fn again(
 }
 
 /// Keys of the cards that are open.
-fn cards(rx: &dyn Read, connection: ConnectionId) -> Result<Vec<String>, StoreError> {
-    let jobs = rx.jobs_in("parked", usize::MAX)?.into_iter();
-    let own = jobs
-        .filter(|job| attend::is_card(job) && job.from == connection && job.key.starts_with(CARD));
-    Ok(own.map(|job| job.key).collect())
+fn cards(rx: &impl Lists, connection: ConnectionId) -> Result<Vec<String>, StoreError> {
+    let open = rx.open_jobs(Work::Attend, connection, connection, OF_NO_FEED)?;
+    let keys = open.into_iter().map(|job| job.key);
+    Ok(keys.filter(|key| key.starts_with(CARD)).collect())
 }
 
 /// When the values of a connection are looked at next; `None`: there are none.
 pub(crate) fn due(
     core: &Core,
     slot: &Slot,
-    rx: &dyn Read,
+    rx: &Rx,
     now: Millis,
 ) -> Result<Option<Millis>, StoreError> {
     let id = slot.row.id;
@@ -317,8 +315,7 @@ pub(crate) async fn run(core: Arc<Core>, connection: ConnectionId) -> Result<(),
         for (place, bytes) in kept.iter().flatten() {
             tx.put_meta(place, bytes)?;
         }
-        // Of no feed: it may be of any kind.
-        let feed = (connection, Entity::Order);
+        let feed = (connection, OF_NO_FEED);
         for key in cards(tx, connection)? {
             let setting = key.strip_prefix(CARD).unwrap_or_default();
             let setting = setting.split('/').next().unwrap_or_default();
@@ -438,43 +435,12 @@ impl Handle {
         Ok(mistakes)
     }
 
-    /// A connection as it would be under these settings.
-    fn thought_of(&self, row: ConnectionRow, mut values: Values) -> Slot {
-        let descriptors = self.core.connectors.descriptors();
-        let own = descriptors.into_iter().find(|d| d.id == row.connector);
-        for setting in own.into_iter().flat_map(|descriptor| descriptor.settings) {
-            if let Some(default) = setting.default {
-                values.entry(setting.key).or_insert(default);
-            }
-        }
-        let connector = self
-            .core
-            .connectors
-            .bind(&row.connector, Binding::of(&row, &values));
-        Slot {
-            row,
-            settings: values,
-            connector,
-        }
-    }
-
     /// What the connector itself says of settings that are in a file, each at its place.
     async fn refused(&self, row: &ConnectionRow, values: Values, given: &[Pair]) -> Vec<Mistake> {
-        let slot = self.thought_of(row.clone(), values);
-        let (Some(connector), false) = (slot.connector(), given.is_empty()) else {
+        if given.is_empty() {
             return Vec::new();
-        };
-        let scope = EffectScope::Setup("validate".to_owned());
-        let priority = Priority::NearDeadline;
-        let call = self.core.call(&slot, scope, priority, Mode::ReadOnly, 1);
-        let problems = match connector.validate(call).await.value {
-            Ok(problems) => problems,
-            Err(error) => {
-                let why = calls::sentence(&error);
-                tracing::warn!(connection = %row.name, reason = %why, "Settings could not be validated.");
-                return Vec::new();
-            }
-        };
+        }
+        let problems = self.validate(&self.thought_of(row.clone(), values)).await;
         let at = |problem: Problem| {
             let pair = given.iter().find(|pair| pair.key.value == problem.code)?;
             let message = problem.message.trim_end_matches('.').to_owned();

@@ -308,11 +308,6 @@ impl Ruled<'_> {
         self.whole != Whole::Nothing
     }
 
-    /// Whether a rule says of some amount what becomes of it.
-    pub const fn is_changed(&self) -> bool {
-        matches!(self.counted, Cow::Owned(_))
-    }
-
     /// Whether the sale comes to what it must, and nobody wants to be asked. What it comes to, or the difference and the
     /// amounts in words.
     ///

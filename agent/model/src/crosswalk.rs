@@ -13,6 +13,15 @@ pub const ITEMS: &str = "items";
 pub const CUSTOMERS: &str = "customers";
 /// Table: the order's service code (or `carrier|method`) -> key of the shipping method.
 pub const SHIPPING_METHODS: &str = "shipping-methods";
+/// A value as its table has it: shipping methods are looked up in lower case, since vendors do not agree on case.
+pub fn spelled(table: &str, value: &str) -> String {
+    if table == SHIPPING_METHODS {
+        value.to_lowercase()
+    } else {
+        value.to_owned()
+    }
+}
+
 /// Table: warehouse code -> key of the warehouse.
 pub const WAREHOUSES: &str = "warehouses";
 /// Table: the reason a merchant cancels for (a status, or `line`) -> the network's reason code.

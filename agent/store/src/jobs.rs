@@ -2,7 +2,7 @@
 //! follows from its lane: the first ready job of each lane that no other job holds. Knows no rule of when to retry.
 
 use crate::access::{Access, Entry, Tx};
-use crate::codec::{Key, Parts, Span, corrupt, tail_u64};
+use crate::codec::{Key, Parts, Span, corrupt, tail_u64, value_u64};
 use crate::crosswalk::gap_key;
 use crate::error::StoreError;
 use crate::rows::{JobRow, NewJob};
@@ -34,12 +34,15 @@ fn work_word(work: Work) -> String {
 }
 
 fn open_key(work: Work, from: ConnectionId, to: ConnectionId, entity: Entity, key: &str) -> Key {
+    open_prefix(work, from, to, entity).text(key)
+}
+
+fn open_prefix(work: Work, from: ConnectionId, to: ConnectionId, entity: Entity) -> Key {
     Key::new()
         .text(&work_word(work))
         .u32(from.0)
         .u32(to.0)
         .text(entity.word())
-        .text(key)
 }
 
 fn lane_key(to: ConnectionId, lane: &str) -> Key {
@@ -244,6 +247,22 @@ pub(crate) fn open_id(
 ) -> Result<Option<JobId>, StoreError> {
     let key = open_key(work, from, to, entity, key);
     Ok(a.number(Tab::JobOpen, &key.0)?.map(JobId))
+}
+
+pub(crate) fn open(
+    a: &dyn Access,
+    work: Work,
+    from: ConnectionId,
+    to: ConnectionId,
+    entity: Entity,
+) -> Result<Vec<JobRow>, StoreError> {
+    let span = Span::prefix(open_prefix(work, from, to, entity));
+    let mut ids = Vec::new();
+    a.scan(Tab::JobOpen, &span, &mut |key, value| {
+        ids.push(value_u64(Tab::JobOpen.name(), key, value)?);
+        Ok(true)
+    })?;
+    a.named(Tab::Jobs, &ids)
 }
 
 impl Tx<'_> {

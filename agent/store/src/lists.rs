@@ -5,10 +5,12 @@ use crate::access::Access;
 use crate::error::StoreError;
 use crate::places::{FlowPage, FlowQuery};
 use crate::retailers::RetailerRow;
-use crate::rows::{AnnouncedRow, OrderRow, SettingRow};
-use crate::{announced, crosswalk, places, retailers, settings};
+use crate::rows::{AnnouncedRow, JobRow, OrderRow, SettingRow};
+use crate::{announced, crosswalk, jobs, places, retailers, settings};
 use waybill_model::contract::Gap;
+use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Millis, OrderId, RetailerId};
+use waybill_model::job::Work;
 
 type Answer<T> = Result<T, StoreError>;
 
@@ -21,6 +23,16 @@ pub trait Lists: Access {
     /// How many of them there are, counted up to `most`.
     fn flow_count(&self, query: &FlowQuery<'_>, most: usize) -> Answer<usize> {
         places::count(self.dynamic(), query, most)
+    }
+    /// Jobs of the same work, route and kind that are not done, by their keys.
+    fn open_jobs(
+        &self,
+        work: Work,
+        from: ConnectionId,
+        to: ConnectionId,
+        entity: Entity,
+    ) -> Answer<Vec<JobRow>> {
+        jobs::open(self.dynamic(), work, from, to, entity)
     }
     /// Every value of a setting that is of no connection: agent-wide, then by retailer.
     fn agent_rows(&self) -> Answer<Vec<SettingRow>> {

@@ -13,13 +13,20 @@ use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::runtime::Runtime;
 use waybill_sim::play::house::House;
 use waybill_sim::play::provisioning::{self, SECRETS, SHIPPED, Scene};
 use waybill_store::{Options, Place, Read as _, Scope, SealKey, Store, StoreError, Tx};
 
 pub(crate) const WAYBILL: &str = env!("CARGO_BIN_EXE_waybill");
+
+/// One test at a time: the tests of a process share a town, where calls are counted and two agents would sell each other's
+/// orders.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What every test of this process shares.
 pub(crate) struct Town {

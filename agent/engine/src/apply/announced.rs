@@ -6,7 +6,7 @@ use super::parse::File;
 use super::plan::{AnnouncedCode, AnnouncedPlan};
 use super::reader::{Reader, Section};
 use std::collections::{BTreeMap, BTreeSet};
-use waybill_model::crosswalk::SHIPPING_METHODS;
+use waybill_model::crosswalk;
 use waybill_store::AnnouncedRow;
 
 /// Codes that are named where some are taken off.
@@ -36,13 +36,7 @@ pub(super) fn read(file: &mut File<'_>, section: &Section<'_>) -> Option<Announc
     let mut codes: Vec<AnnouncedCode> = Vec::new();
     for (key, required) in [("required", true), ("optional", false)] {
         for pair in file.reader.pairs(section, key) {
-            let value = pair.key.value.trim();
-            // Shipping methods are looked up in lower case, since vendors do not agree on case.
-            let value = if name == SHIPPING_METHODS {
-                value.to_lowercase()
-            } else {
-                value.to_owned()
-            };
+            let value = crosswalk::spelled(name, pair.key.value.trim());
             let place = pair.key.place;
             if value.is_empty() {
                 let mistake = Mistake::new(place, "a code of a list must not be empty");

@@ -5,7 +5,7 @@ use super::parse::File;
 use super::plan::{Cell, CrosswalkPlan};
 use super::reader::{Reader, Section};
 use std::collections::BTreeMap;
-use waybill_model::crosswalk::SHIPPING_METHODS;
+use waybill_model::crosswalk;
 
 /// One row of a CSV file as it is handed in.
 type Row = (String, String, Option<String>);
@@ -59,15 +59,9 @@ pub(super) fn read(file: &mut File<'_>, section: &Section<'_>, table: &str) -> V
     cells
 }
 
-/// Shipping methods are looked up in lower case, since vendors do not agree on case.
 fn cell(table: &str, value: &str, code: &str, label: Option<String>, place: Place) -> Cell {
-    let value = value.trim();
     Cell {
-        value: if table == SHIPPING_METHODS {
-            value.to_lowercase()
-        } else {
-            value.to_owned()
-        },
+        value: crosswalk::spelled(table, value.trim()),
         code: code.trim().to_owned(),
         label,
         place,

@@ -3,6 +3,7 @@
 
 use super::form::{descriptor, stored};
 use crate::apply::{self, quoted};
+use crate::calls;
 use crate::connectors::Binding;
 use crate::core::Slot;
 use crate::handle::{CommandError, Handle};
@@ -14,7 +15,7 @@ use waybill_host::ports::EffectScope;
 use waybill_model::contract::{Descriptor, Problem};
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::Priority;
-use waybill_model::settings::connection_settings;
+use waybill_model::settings::{Values, connection_settings};
 use waybill_store::{ConnectionRow, Read};
 
 /// A secret that was typed in.
@@ -218,7 +219,7 @@ impl Handle {
         }
         let mut values = effective;
         values.extend(settings);
-        let wrong = self.validated(&draft, row, &descriptor, values).await;
+        let wrong = self.validated(&draft, row, values).await;
         if !wrong.is_empty() {
             return Ok(Saved::Mistakes(wrong));
         }
@@ -237,42 +238,48 @@ impl Handle {
         &self,
         draft: &Draft,
         row: Option<ConnectionRow>,
-        descriptor: &Descriptor,
-        mut values: BTreeMap<String, String>,
+        values: BTreeMap<String, String>,
     ) -> Vec<FieldMistake> {
-        for setting in &descriptor.settings {
-            if let Some(default) = &setting.default {
-                values
-                    .entry(setting.key.clone())
-                    .or_insert_with(|| default.clone());
-            }
-        }
         let mut row = row.unwrap_or_else(|| unborn(&draft.name, &draft.connector, self.now()));
         row.allow_private = draft.private.unwrap_or(row.allow_private);
-        let bound = self
+        let problems = self.validate(&self.thought_of(row, values)).await;
+        problems.into_iter().map(FieldMistake::from).collect()
+    }
+
+    /// A connection as it would be under these settings; defaults fill what they leave out.
+    pub(crate) fn thought_of(&self, row: ConnectionRow, mut values: Values) -> Slot {
+        let descriptors = self.core.connectors.descriptors();
+        let own = descriptors.into_iter().find(|d| d.id == row.connector);
+        for setting in own.into_iter().flat_map(|descriptor| descriptor.settings) {
+            if let Some(default) = setting.default {
+                values.entry(setting.key).or_insert(default);
+            }
+        }
+        let connector = self
             .core
             .connectors
             .bind(&row.connector, Binding::of(&row, &values));
-        let slot = Slot {
+        Slot {
             row,
             settings: values,
-            connector: bound,
-        };
+            connector,
+        }
+    }
+
+    /// What a connector says of its settings. One that cannot be asked says nothing, which is shown on its page; settings may
+    /// be just what mends it.
+    pub(crate) async fn validate(&self, slot: &Slot) -> Vec<Problem> {
         let Some(connector) = slot.connector() else {
             return Vec::new();
         };
         let scope = EffectScope::Setup("validate".to_owned());
-        let call = self
-            .core
-            .call(&slot, scope, Priority::NearDeadline, Mode::ReadOnly, 1);
-        match connector.validate(call).await.value {
-            Ok(problems) => problems.into_iter().map(FieldMistake::from).collect(),
-            // One that cannot be asked is shown on its page; settings may be just what mends it.
-            Err(error) => {
-                tracing::warn!(connector = %descriptor.id, error = ?error, "Settings could not be validated.");
-                Vec::new()
-            }
-        }
+        let priority = Priority::NearDeadline;
+        let call = self.core.call(slot, scope, priority, Mode::ReadOnly, 1);
+        connector.validate(call).await.value.unwrap_or_else(|error| {
+            let why = calls::sentence(&error);
+            tracing::warn!(connection = %slot.row.name, reason = %why, "Settings could not be validated.");
+            Vec::new()
+        })
     }
 }
 

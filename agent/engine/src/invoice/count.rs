@@ -1,26 +1,20 @@
 //! What the invoices of an order are over, counted from their jobs alone.
 
 use crate::shipment::count::{self as shipped, Units};
-use waybill_model::document::{Body, Entity, Order};
+use waybill_model::document::{Body, Document, Entity, Order};
 use waybill_model::ids::JobId;
 use waybill_model::job::{Ending, JobState, Work};
 use waybill_model::quantities;
-use waybill_store::{JobRow, Read as _, StoreError, Tx};
+use waybill_store::JobRow;
 
 /// Whether this is the job of an invoice.
 pub(crate) fn is_invoice(job: &JobRow) -> bool {
     job.work == Work::Push(Entity::Invoice)
 }
 
-/// Whether it is a part that was cut from an invoice: its units were given to it when it was cut.
-pub(crate) fn is_part(tx: &Tx<'_>, job: &JobRow) -> Result<bool, StoreError> {
-    if !is_invoice(job) {
-        return Ok(false);
-    }
-    let stored = tx.document(job.document)?;
-    Ok(stored.is_some_and(
-        |stored| matches!(stored.document.body, Body::Invoice(invoice) if invoice.number != job.key),
-    ))
+/// Whether a job with this document is a part that was cut from an invoice: its units were given to it when it was cut.
+pub(crate) fn is_part(job: &JobRow, document: &Document) -> bool {
+    is_invoice(job) && matches!(&document.body, Body::Invoice(invoice) if invoice.number != job.key)
 }
 
 /// Whether the source has it, or a person sees to it.

@@ -46,7 +46,8 @@ pub(crate) fn lay(
     rest: &Rest,
     now: Millis,
 ) -> Result<(), StoreError> {
-    let since = tx.document(job.document)?.map_or(now, |d| d.stored_at);
+    let stored = tx.document(job.document)?;
+    let since = stored.as_ref().map_or(now, |d| d.stored_at);
     let wait = (now - since).clamp(FIRST_MS, LONGEST_MS);
     // What a cancel tells, and of which state, stands from when it was made.
     let cancel = crate::cancel::count::is_cancel(job);
@@ -94,7 +95,8 @@ pub(crate) fn lay(
     if !cancel {
         tx.set_attempt(job.id, job.attempt, Some(&rest.why))?;
         // The units of a part of an invoice stand nowhere else.
-        if !job.units.is_empty() && !crate::invoice::count::is_part(tx, job)? {
+        let part = stored.is_some_and(|d| crate::invoice::count::is_part(job, &d.document));
+        if !part && !job.units.is_empty() {
             tx.set_job_units(job.id, Vec::new())?;
         }
     }

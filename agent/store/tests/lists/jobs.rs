@@ -6,7 +6,7 @@ use waybill_model::contract::Gap;
 use waybill_model::document::Entity;
 use waybill_model::ids::{ConnectionId, Generation, JobId};
 use waybill_model::job::{JobState, Reason, Work};
-use waybill_store::{Read, Store, StoreError};
+use waybill_store::{Lists as _, Read, Store, StoreError};
 
 #[test]
 fn a_lane_gives_one_job_at_a_time_and_the_most_urgent_lane_goes_first() {
@@ -116,4 +116,38 @@ fn an_ignored_card_comes_back_with_a_new_job() {
     let cards = store.read(|rx| rx.cards(5)).unwrap();
     assert_eq!((cards[0].jobs, cards[0].ignored.clone()), (2, None));
     assert_sound(&store);
+}
+
+#[test]
+fn jobs_that_are_not_done_are_listed_by_their_keys() {
+    let store = ready_store();
+    let first = store
+        .write_blocking(|tx| {
+            let mut ids = Vec::new();
+            for key in ["b", "a", "c"] {
+                let job = new_job(key, None, waybill_model::ids::DocumentId(1));
+                ids.push(tx.create_job(job, 1)?);
+            }
+            Ok(ids[0])
+        })
+        .unwrap();
+    let open = |entity| {
+        let (work, from) = (
+            Work::Push(Entity::Order),
+            new_job("", None, waybill_model::ids::DocumentId(1)).from,
+        );
+        let rows = store
+            .read(|rx| rx.open_jobs(work, from, TARGET, entity))
+            .unwrap();
+        rows.into_iter().map(|job| job.key).collect::<Vec<_>>()
+    };
+    assert_eq!(open(Entity::Order), ["a", "b", "c"]);
+    assert!(open(Entity::Invoice).is_empty());
+    store
+        .write_blocking(move |tx| {
+            let done = JobState::Done(waybill_model::job::Ending::Recorded);
+            tx.set_state(first, done, 2)
+        })
+        .unwrap();
+    assert_eq!(open(Entity::Order), ["a", "c"]);
 }
