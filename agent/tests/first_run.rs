@@ -173,8 +173,10 @@ impl Story<'_> {
         self.rehearsed();
         let card = self
             .browser
-            .value("document.querySelector('#card').innerText");
-        assert!(card.unwrap().as_str().unwrap().contains("11"));
+            .value("document.querySelector('#card')?.innerText ?? ''")
+            .unwrap();
+        let named = card.as_str().is_some_and(|card| card.contains("11"));
+        assert!(named, "{}", self.browser.text());
         self.browser.fill(&[("#code", "UPS|Ground|UPCG")]);
         self.browser.press("#fill button.go");
         self.browser.words("Now rehearse again");

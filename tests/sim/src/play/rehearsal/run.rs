@@ -252,28 +252,29 @@ impl Stage<'_> {
         )))
     }
 
-    /// Waits until the agent has read what orders are matched with.
+    /// Waits until the agent has read what orders are matched with, and follows the network's orders: one placed while its
+    /// stream is being made is found by the search a minute later only.
     async fn read(&self) -> anyhow::Result<Option<End>> {
-        let mut sentence = String::new();
+        let needed = [(&self.brief.to, "item"), (&self.brief.from, "order")];
+        let mut behind = (needed[0].0, String::new());
         for _ in 0..BEGINNINGS {
             let status = self.ask(&["status"]).await?.unwrap_or_default();
-            let all = status["frame"]["connections"].as_array();
-            let own = all.into_iter().flatten();
-            for of in own.filter(|of| of["name"] == self.brief.to.name.as_str()) {
-                let mut feeds = of["feeds"].as_array().into_iter().flatten();
-                if feeds.any(|feed| feed["entity"] == "item" && !feed["caught_up_at"].is_null()) {
-                    return Ok(None);
-                }
-                of["sentence"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .clone_into(&mut sentence);
-            }
+            let unread = needed.iter().find_map(|(side, entity)| {
+                let sentence = unread(&status, &side.name, entity)?;
+                Some((*side, sentence))
+            });
+            let Some(unread) = unread else {
+                return Ok(None);
+            };
+            behind = unread;
             tokio::time::sleep(LOOK).await;
         }
-        let title = &self.brief.to.title;
+        let (side, sentence) = behind;
         Ok(Some(End::bad(
-            format!("The stand-in of {title} could not be read: {sentence}"),
+            format!(
+                "The stand-in of {} could not be read: {sentence}",
+                side.title
+            ),
             "Look at the settings of the connection, then rehearse again.",
         )))
     }
@@ -519,6 +520,16 @@ impl Stage<'_> {
             .collect();
         say(&json!({"sale": {"fields": fields, "lines": lines}}));
     }
+}
+
+/// How a connection stands whose feed was not read to its end yet.
+fn unread(status: &Value, name: &str, entity: &str) -> Option<String> {
+    let all = status["frame"]["connections"].as_array();
+    let own = all.into_iter().flatten().find(|of| of["name"] == name);
+    let of = own.unwrap_or(&Value::Null);
+    let mut feeds = of["feeds"].as_array().into_iter().flatten();
+    let read = feeds.any(|feed| feed["entity"] == entity && !feed["caught_up_at"].is_null());
+    (!read).then(|| of["sentence"].as_str().unwrap_or_default().to_owned())
 }
 
 /// The sentences of a refused command.
