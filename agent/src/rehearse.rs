@@ -38,6 +38,11 @@ pub(crate) async fn run(agent: &Agent, args: &Rehearse) -> Result<(), Failure> {
             .out
             .line("It was cut short: the agent stopped. Rehearse again.");
     }
+    if view["outdated"] == true && view["running"] != true {
+        agent
+            .out
+            .line("Settings or matches have changed since: rehearse again.");
+    }
     if report["end"]["good"] == true {
         Ok(())
     } else {

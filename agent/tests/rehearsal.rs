@@ -185,6 +185,15 @@ fn an_order_goes_all_the_way_and_nothing_of_it_reaches_anybody() {
     assert_eq!(players(&shop), Vec::<String>::new());
     assert_eq!(files(&shop.data().join("rehearsal")), Vec::<PathBuf>::new());
     agent.end(Signal::TERM);
+    let outdated = || {
+        let agent = shop.start();
+        let outdated = last(&shop)["outdated"].clone();
+        agent.end(Signal::TERM);
+        outdated
+    };
+    assert_eq!(outdated(), false, "nothing has changed since");
+    shop.set("erp", "channel", "4");
+    assert_eq!(outdated(), true);
 }
 
 /// Asks for a list of the account, as the page of the defaults does.

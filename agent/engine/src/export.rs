@@ -8,6 +8,7 @@ use crate::core::{Core, Slot};
 use crate::handle::{CommandError, Handle};
 use crate::in_force;
 use crate::mapping_rows::ANNOUNCES;
+use crate::pull;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use waybill_model::contract::Setting;
@@ -193,7 +194,8 @@ fn tables(from: &Slot, to: &Slot) -> BTreeSet<String> {
     own.into_iter().chain(named).collect()
 }
 
-fn everything(core: &Core, rx: &Rx) -> Result<String, StoreError> {
+/// The file; without `left_out`, where a table is named.
+fn everything(core: &Core, rx: &Rx, left_out: Option<&str>) -> Result<String, StoreError> {
     let desk = core.desk();
     let mut file = File(String::new());
     file.line("# Everything that is set, without secrets. `waybill settings import` reads it.");
@@ -221,7 +223,8 @@ fn everything(core: &Core, rx: &Rx) -> Result<String, StoreError> {
     }
     for from in desk.slots.values() {
         for to in desk.slots.values().filter(|to| to.row.id != from.row.id) {
-            for table in tables(from, to) {
+            let named = tables(from, to).into_iter();
+            for table in named.filter(|table| left_out != Some(table)) {
                 cells(&mut file, rx, (from, to), &table)?;
             }
             for table in ANNOUNCES {
@@ -232,9 +235,14 @@ fn everything(core: &Core, rx: &Rx) -> Result<String, StoreError> {
     Ok(file.0)
 }
 
+/// Stands for everything that is set but the single items, of which there may be very many.
+pub(crate) fn mark(core: &Core, rx: &Rx) -> Result<String, StoreError> {
+    Ok(pull::mark(everything(core, rx, Some(ITEMS))?.as_bytes()))
+}
+
 impl Handle {
     /// Everything that is set, as a provisioning file without secrets.
     pub async fn export_settings(&self) -> Result<String, CommandError> {
-        self.read(everything).await
+        self.read(|core, rx| everything(core, rx, None)).await
     }
 }

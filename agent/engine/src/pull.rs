@@ -149,13 +149,13 @@ async fn page(
 }
 
 fn poll_scope(entity: Entity, cursor: Option<&[u8]>) -> String {
-    format!("pull/{entity}/{}", cursor_mark(cursor))
+    format!("pull/{entity}/{}", mark(cursor.unwrap_or_default()))
 }
 
-/// A short mark of where a reading stands.
-pub(crate) fn cursor_mark(cursor: Option<&[u8]>) -> String {
+/// Stands for something long, such as the place where a reading stands.
+pub(crate) fn mark(of: &[u8]) -> String {
     use sha2::{Digest, Sha256};
-    let hash = Sha256::digest(cursor.unwrap_or_default());
+    let hash = Sha256::digest(of);
     let short = hash
         .iter()
         .take(8)

@@ -431,7 +431,7 @@ const fn answer(route: Route) -> &'static str {
         Route::ApiRestoreSettings => "changed: how many, sentence",
         Route::ApiCards => "cards",
         Route::ApiRehearsal => {
-            "running, unable: why there can be none, retailers, cut_short, report: began, ended, who, retailer, steps: step, text, at; asides, sale: fields, lines; end: good, sentence, next, card"
+            "running, unable: why there can be none, retailers, cut_short, outdated: something has changed since, report: began, ended, who, retailer, steps: step, text, at; asides, sale: fields, lines; end: good, sentence, next, card"
         }
         Route::ApiComparisons => {
             "running, next, rows: id, who, began, from, ended, seen, equal, taken, over, differs, unknown, not_compared, left, problem, lines: source, entity, key, order, number, finding, card, text"

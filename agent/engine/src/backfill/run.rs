@@ -59,7 +59,7 @@ async fn page(core: &Arc<Core>, connection: ConnectionId) -> Result<(), StoreErr
     if core.store.read(|rx| waits(rx, &row))? {
         return Ok(());
     }
-    let mark = pull::cursor_mark(row.cursor.as_deref());
+    let mark = pull::mark(row.cursor.as_deref().unwrap_or_default());
     let scope = EffectScope::Poll(format!("backfill/{}/{mark}", row.id));
     let call = core.call(
         slot,

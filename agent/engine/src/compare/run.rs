@@ -215,7 +215,7 @@ enum Answered {
 
 /// One call of a step; several may be needed for its keys.
 fn call(core: &Core, slot: &Slot, run: &Comparison, part: usize) -> Result<Call, StoreError> {
-    let mark = pull::cursor_mark(run.cursor.as_deref());
+    let mark = pull::mark(run.cursor.as_deref().unwrap_or_default());
     let left = run.steps.len();
     let scope = EffectScope::Poll(format!("compare/{}/{left}/{mark}/{part}", run.id));
     let mode = core.reading(slot.row.id, Entity::Order)?;

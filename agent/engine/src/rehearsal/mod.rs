@@ -12,6 +12,7 @@
 mod brief;
 mod run;
 
+use crate::export;
 use crate::handle::{CommandError, Handle};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -147,6 +148,9 @@ pub struct Report {
     pub sale: Option<Sale>,
     /// How it ended.
     pub end: Option<End>,
+    /// Stands for the settings and matches it was played with.
+    #[serde(default)]
+    pub mark: String,
 }
 
 impl Report {
@@ -181,6 +185,15 @@ pub struct RehearsalView {
     pub report: Option<Report>,
     /// The last one was cut short: the agent stopped while it ran.
     pub cut_short: bool,
+    /// Settings or matches have changed since the last one began; single items are not looked at.
+    pub outdated: bool,
+}
+
+impl RehearsalView {
+    /// Whether an order went all the way with the settings and matches as they are.
+    pub fn is_good(&self) -> bool {
+        !self.outdated && self.report.as_ref().is_some_and(Report::is_good)
+    }
 }
 
 /// What plays rehearsals.
@@ -231,6 +244,7 @@ impl Handle {
     pub async fn rehearsal(&self) -> Result<RehearsalView, CommandError> {
         let unable = self.unable_to_rehearse().await?;
         let retailers = self.read(brief::retailers).await?;
+        let mark = self.read(export::mark).await?;
         let (running, report) = self.core.rehearsals.now();
         let report = match report {
             Some(report) => Some(report),
@@ -240,6 +254,7 @@ impl Handle {
             running,
             unable,
             retailers,
+            outdated: report.as_ref().is_some_and(|report| report.mark != mark),
             cut_short: !running && report.as_ref().is_some_and(|report| report.ended.is_none()),
             report,
         })
@@ -263,6 +278,7 @@ impl Handle {
         let settings = self.export_settings().await?;
         let brief = self.read(move |core, rx| brief::of(core, rx, settings, chosen.as_deref()));
         let brief = brief.await?.map_err(CommandError::Refused)?;
+        let mark = self.read(export::mark).await?;
         let report = Report {
             began: self.now(),
             ended: None,
@@ -275,6 +291,7 @@ impl Handle {
             asides: Vec::new(),
             sale: None,
             end: None,
+            mark,
         };
         if !self.core.rehearsals.ask(brief, report.clone()) {
             return Err(CommandError::Refused(Problem::new(

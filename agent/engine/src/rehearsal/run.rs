@@ -178,6 +178,7 @@ mod tests {
             asides: Vec::new(),
             sale: None,
             end: None,
+            mark: String::new(),
         }
     }
 

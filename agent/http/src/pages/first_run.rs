@@ -126,6 +126,7 @@ impl Progress {
                 chosen |= fields.any(|f| f.kind == Kind::Lookup && f.value.is_some());
             }
         }
+        let begun = handle.possible_flows().iter().any(|flow| flow.begun);
         let rehearsal = handle.rehearsal().await?;
         let (items, done) = matched(&handle.items(ItemsQuery::default()).await?);
         let seen = handle.meta(MATCHING_SEEN).await?.is_some();
@@ -133,10 +134,12 @@ impl Progress {
             choices: handle.connector_choices().await?,
             beginnings,
             chosen,
-            rehearsed: rehearsal.report.is_some_and(|report| report.is_good()),
+            // Going live is a change, too.
+            rehearsed: rehearsal.is_good()
+                || begun && rehearsal.report.is_some_and(|report| report.is_good()),
             unable: rehearsal.unable.is_some(),
             matched: seen || items > 0 && items == done,
-            begun: handle.possible_flows().iter().any(|flow| flow.begun),
+            begun,
         })
     }
 

@@ -37,6 +37,8 @@ struct Played {
     asides: Vec<String>,
     sale: Option<Sale>,
     ended: Option<Ended>,
+    /// Something has changed since.
+    outdated: bool,
 }
 
 #[derive(Template)]
@@ -108,6 +110,7 @@ fn played(report: &Report, view: &RehearsalView, times: &Times) -> Played {
         asides: report.asides.clone(),
         sale: report.sale.clone(),
         ended: ended.or(cut),
+        outdated: view.outdated && !view.running,
     }
 }
 
@@ -192,6 +195,7 @@ mod tests {
             asides: Vec::new(),
             sale: None,
             end,
+            mark: String::new(),
         }
     }
 
@@ -201,6 +205,7 @@ mod tests {
             unable: None,
             retailers: Vec::new(),
             cut_short: !running && report.ended.is_none(),
+            outdated: false,
             report: Some(report.clone()),
         }
     }
