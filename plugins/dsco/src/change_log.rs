@@ -1,6 +1,7 @@
 //! The change log: what became of queued writes, by request or by date. Knows entries, not what follows from them.
 
 use crate::api::{Api, encode};
+use crate::queue::ENOUGH_MS;
 use crate::told::{Scope, Told, What};
 use crate::wire::log::{Entry, Log};
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ pub(crate) struct Read {
     pub(crate) entries: Vec<Entry>,
     /// More entries follow, which were not asked for.
     pub(crate) cut: bool,
-    /// It was too long to be read to its end: what it does not name may be in the rest.
+    /// It was too long to be read to its end, or to be read in time: what it does not name may be in the rest.
     pub(crate) unread: bool,
 }
 
@@ -142,6 +143,9 @@ fn pages(
         if is_enough {
             read.cut = true;
             return Ok(Some(read));
+        }
+        if api.host.remaining_ms() < ENOUGH_MS {
+            break;
         }
         let path = format!("{log}?scrollId={}", encode(&scroll));
         let next: Option<Log> = patiently(|| api.find(&path))?;

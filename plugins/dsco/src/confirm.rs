@@ -235,7 +235,8 @@ pub(crate) fn confirm(api: &Api<'_>, handles: &[String]) -> Result<Vec<Verdict>,
     for ((request, sent), group) in by_request {
         let answers = match (&stopped, request) {
             (Some(failure), _) => Err(Failure::clone(failure)),
-            _ if missed.is_some() && api.host.remaining_ms() < ENOUGH_MS => {
+            // What is known by then is kept.
+            _ if (answered || missed.is_some()) && api.host.remaining_ms() < ENOUGH_MS => {
                 Err(Failure::Retry(Some(0)))
             }
             (None, Some(request)) => of_request(api, &request, &group, &mut looks),

@@ -1,7 +1,7 @@
 //! What DSCO holds of invoices, and what its refusals of them mean. Sends nothing that changes anything.
 
 use crate::api::{Api, encode};
-use crate::lookup::{Found, Shown};
+use crate::lookup::{Found, LOOK_MS, Shown};
 use crate::queue::{ENOUGH_MS, Member};
 use crate::told::{Bill, Told, What};
 use crate::wire::invoice::{Invoice, Invoices};
@@ -25,14 +25,18 @@ pub(crate) fn cents(amount: Decimal) -> Option<i64> {
     }
 }
 
-/// The invoices of these numbers as DSCO has them, for whoever compares. Their lines are left out: nobody needs them.
-pub(crate) fn listed(api: &Api<'_>, numbers: &[String]) -> Result<Vec<Document>, Failure> {
+/// The invoices of these numbers as DSCO has them, for whoever compares, and how many numbers there was time for. Their
+/// lines are left out: nobody needs them.
+pub(crate) fn listed(api: &Api<'_>, numbers: &[String]) -> Result<(Vec<Document>, usize), Failure> {
     let mut all = Vec::new();
-    for number in numbers {
+    for (looked, number) in numbers.iter().enumerate() {
+        if looked > 0 && api.host.remaining_ms() < ENOUGH_MS {
+            return Ok((all, looked));
+        }
         let found = of_number(api, number)?;
         all.extend(found.into_iter().next().map(|one| document(number, one)));
     }
-    Ok(all)
+    Ok((all, numbers.len()))
 }
 
 fn document(number: &str, one: Invoice) -> Document {
@@ -104,13 +108,15 @@ fn is_same(one: &Invoice, told: &Told, bill: &Bill) -> bool {
 /// What DSCO has of these members. One that is missing is not there; those that could not be looked for are tried again.
 pub(crate) fn all(api: &Api<'_>, members: &[&Member]) -> Result<Found, Failure> {
     let mut found = Found::new();
-    for (looked, member) in members.iter().enumerate() {
+    let mut looked = 0;
+    for member in members {
         let What::Invoiced(bill) = &member.told.what else {
             continue;
         };
-        let verdict = if looked >= LOOKS || api.host.remaining_ms() < ENOUGH_MS {
+        let verdict = if looked >= LOOKS || (looked > 0 && api.host.remaining_ms() < LOOK_MS) {
             Some(Err(Failure::Retry(Some(0))))
         } else {
+            looked += 1;
             shown(api, &member.told, bill)?
         };
         if let Some(verdict) = verdict {

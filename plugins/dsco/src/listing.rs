@@ -56,13 +56,15 @@ fn by_keys(
     };
     let end = (done + most).min(keys.len());
     let keys_now = &keys[done..end];
+    let (documents, looked) = match entity {
+        Entity::Order => (orders(api, keys_now)?, keys_now.len()),
+        // DSCO lists no invoices by date: it is asked for each that it confirmed.
+        Entity::Invoice => invoice_look::listed(api, keys_now)?,
+        _ => (source::fetch(api, entity, keys_now)?, keys_now.len()),
+    };
+    let end = done + looked;
     Ok(Page {
-        documents: match entity {
-            Entity::Order => orders(api, keys_now)?,
-            // DSCO lists no invoices by date: it is asked for each that it confirmed.
-            Entity::Invoice => invoice_look::listed(api, keys_now)?,
-            _ => source::fetch(api, entity, keys_now)?,
-        },
+        documents,
         cursor: cursor::write(&ListCursor::Keys(end)),
         more: end < keys.len(),
     })

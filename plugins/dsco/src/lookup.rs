@@ -8,7 +8,7 @@ use crate::confirm::Handle;
 use crate::cursor::Window;
 use crate::invoice_look;
 use crate::line::contents;
-use crate::queue::Member;
+use crate::queue::{ENOUGH_MS, Member};
 use crate::refusal;
 use crate::source::order_by_key;
 use crate::told::{Match, Scope, Told, What};
@@ -21,6 +21,9 @@ use waybill_sdk::types::{Failure, Verdict};
 
 /// Orders looked at one by one in a call; more of them are searched together.
 pub(crate) const SINGLE_READS: usize = 20;
+/// Nothing more is looked at with less time than this: what was seen by then is kept, and what was proven to be absent can
+/// still be sent.
+pub(crate) const LOOK_MS: u32 = 2 * ENOUGH_MS;
 /// Pages of such a search; orders beyond them are looked at one by one.
 const PAGES: usize = 20;
 /// How long after a call its entries in the log are looked for at most: the vendor may take minutes.
@@ -339,8 +342,14 @@ pub(crate) fn on_orders(
     Ok((found, whole))
 }
 
+/// Looks at their orders, at one in any case. Those that there is no time for are looked at in another call.
 fn one_by_one(api: &Api<'_>, members: &[&Member], found: &mut Found) -> Result<(), Failure> {
-    for member in members {
+    for (number, member) in members.iter().enumerate() {
+        if number > 0 && api.host.remaining_ms() < LOOK_MS {
+            let later = Shown::Verdict(Err(Failure::Retry(Some(0))));
+            found.insert(member.index, later);
+            continue;
+        }
         let shown = match order_by_key(api, &member.told.order) {
             Ok(Some(order)) => shows(&member.told, &order),
             Ok(None) => Shown::Nothing,
@@ -355,7 +364,7 @@ fn one_by_one(api: &Api<'_>, members: &[&Member], found: &mut Found) -> Result<(
     Ok(())
 }
 
-/// Whether all that changed since then was seen, in so many pages.
+/// Whether all that changed since then was seen, in so many pages and in time.
 fn searched(
     api: &Api<'_>,
     members: &[&Member],
@@ -372,10 +381,13 @@ fn searched(
         until: backfill::latest(api),
         scroll: None,
     });
-    for _ in 0..pages {
+    for number in 0..pages {
         let Some(next) = window.filter(|window| window.since < window.until) else {
             return Ok(true);
         };
+        if number > 0 && api.host.remaining_ms() < LOOK_MS {
+            return Ok(false);
+        }
         let page = change_log::patiently(|| backfill::page(api, &next, &[]))?;
         for order in &page.orders {
             let key = order.dsco_order_id.as_deref().unwrap_or_default();

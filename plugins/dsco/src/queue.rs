@@ -69,6 +69,25 @@ pub(crate) fn send_all(api: &Api<'_>, call: Call, members: &[Member], verdicts: 
     }
 }
 
+/// Sends one half and then the other, as far as there is time for them. What there is none for waits for another call, to
+/// which those that are settled by then do not come.
+pub(crate) fn halves<T>(
+    api: &Api<'_>,
+    members: &[T],
+    mut send: impl FnMut(&[T]) -> Vec<Verdict>,
+) -> Vec<Verdict> {
+    let (front, back) = members.split_at(members.len() / 2);
+    let mut verdicts = Vec::with_capacity(members.len());
+    for half in [front, back] {
+        if api.host.remaining_ms() < ENOUGH_MS {
+            verdicts.extend(for_all(half.len(), &Err(Failure::Retry(Some(0)))));
+        } else {
+            verdicts.extend(send(half));
+        }
+    }
+    verdicts
+}
+
 /// Puts a verdict in its place.
 pub(crate) fn put(verdicts: &mut [Verdict], index: u32, verdict: Verdict) {
     let place = usize::try_from(index).ok();
@@ -124,10 +143,7 @@ fn answered(
                 let verdict = refusal::verdict(api, &one.told, &said, &mut 1);
                 return vec![verdict.unwrap_or(Err(Failure::Retry(None)))];
             }
-            let (front, back) = members.split_at(members.len() / 2);
-            let mut verdicts = send(api, call, front);
-            verdicts.extend(send(api, call, back));
-            verdicts
+            halves(api, members, |half| send(api, call, half))
         }
         Err(fault) => for_all(members.len(), &fault.verdict(refused)),
     }
@@ -208,10 +224,7 @@ fn again(api: &Api<'_>, call: Call, absent: &[Member]) -> Vec<Verdict> {
     match post(api, call, absent, true) {
         // Some of them have an answer that is kept: alone, it is handed out; the others are sent.
         Err(Fault::InDoubt(age)) if age > 0 && absent.len() > 1 => {
-            let (front, back) = absent.split_at(absent.len() / 2);
-            let mut verdicts = again(api, call, front);
-            verdicts.extend(again(api, call, back));
-            verdicts
+            halves(api, absent, |half| again(api, call, half))
         }
         // Sent again just now, and lost again: the next attempt looks it up.
         Err(Fault::InDoubt(_)) => {

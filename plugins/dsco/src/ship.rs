@@ -5,7 +5,7 @@ use crate::api::Api;
 use crate::bindings::exports::waybill::connector::sink::Delivery;
 use crate::files::sheet::SHIPMENTS;
 use crate::files::upload;
-use crate::lookup::{self, Shown};
+use crate::lookup::{self, LOOK_MS, Shown};
 use crate::order;
 use crate::parcel::{self, Source};
 use crate::queue::{self, Call, Member, put};
@@ -100,6 +100,9 @@ fn origin(api: &Api<'_>, key: &str, looks: &mut usize) -> Result<Document, Failu
         return Err(no_api());
     }
     *looks = looks.checked_sub(1).ok_or(Failure::Retry(Some(0)))?;
+    if api.host.remaining_ms() < LOOK_MS {
+        return Err(Failure::Retry(Some(0)));
+    }
     let order = order_by_key(api, key)?;
     let order = order.and_then(|order| order::document(api, &order, &order::Names::default()));
     order.ok_or_else(|| {

@@ -6,7 +6,7 @@
 use crate::api::{Api, words};
 use crate::bindings::exports::waybill::connector::levels::Level;
 use crate::bindings::exports::waybill::connector::sink::Delivery;
-use crate::queue::{ENOUGH_MS, is_about_content, parts, put};
+use crate::queue::{ENOUGH_MS, halves, is_about_content, parts, put};
 use crate::settings::Flow;
 use crate::stock_file;
 use crate::stock_log::{Handle, refused};
@@ -109,10 +109,10 @@ fn tell(api: &Api<'_>, items: &[Item<'_>], mut verdicts: Vec<Verdict>) -> Vec<Ve
     let mut calls = CALLS;
     let by_file = api.config.by_files(Flow::Stock);
     for (number, part) in (1..).zip(parts(items, Item::bytes)) {
-        let answers = if by_file {
-            stock_file::send(api, number, part)
-        } else if number > 1 && api.host.remaining_ms() < ENOUGH_MS {
+        let answers = if number > 1 && api.host.remaining_ms() < ENOUGH_MS {
             for_all(part.len(), &Err(Failure::Retry(Some(0))))
+        } else if by_file {
+            stock_file::send(api, number, part)
         } else {
             send(api, number, part, &mut calls)
         };
@@ -286,10 +286,7 @@ fn send(api: &Api<'_>, number: usize, items: &[Item<'_>], calls: &mut usize) -> 
         let one = |item: &Item<'_>| Err(refused(item.sku, &item.codes(), &said));
         return items.iter().map(one).collect();
     }
-    let (front, back) = items.split_at(items.len() / 2);
-    let mut verdicts = send(api, number, front, calls);
-    verdicts.extend(send(api, number, back, calls));
-    verdicts
+    halves(api, items, |half| send(api, number, half, calls))
 }
 
 /// The tickets of an answer below 300, or the vendor's words where it is a refusal all the same.

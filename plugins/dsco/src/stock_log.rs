@@ -4,6 +4,7 @@ use crate::api::{Api, encode};
 use crate::change_log::{self, INVENTORY, Read};
 use crate::confirm::{WAITS, WHOLE_MS};
 use crate::files::verdict::{Seen, Stage, key};
+use crate::queue::ENOUGH_MS;
 use crate::wire::log::Entry;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -134,6 +135,12 @@ pub(crate) fn confirm(
         by_request.entry(key).or_default().push((index, handle));
     }
     for ((request, sent), group) in by_request {
+        // What is known by then is kept.
+        if !verdicts.is_empty() && api.host.remaining_ms() < ENOUGH_MS {
+            let later = Err(Failure::Retry(Some(0)));
+            verdicts.extend(group.iter().map(|(index, _)| (*index, later.clone())));
+            continue;
+        }
         match request {
             Some(request) => of_request(api, &request, group, &mut verdicts)?,
             None => of_time(api, sent, group, &mut verdicts)?,

@@ -73,6 +73,9 @@ struct Expected {
 #[derive(Debug, Default)]
 pub struct TestHost {
     now: Cell<i64>,
+    /// What of the call's time is used up, and how much of it each request uses.
+    spent_ms: Cell<u32>,
+    takes_ms: u32,
     script: RefCell<VecDeque<Expected>>,
     sent: RefCell<Vec<Request>>,
     retracted: RefCell<Vec<(String, Vec<u32>)>>,
@@ -135,6 +138,13 @@ impl TestHost {
         self
     }
 
+    /// Each request takes so many of the call's 60,000 milliseconds.
+    #[must_use]
+    pub fn slow(mut self, takes_ms: u32) -> Self {
+        self.takes_ms = takes_ms;
+        self
+    }
+
     /// With a value in the private space.
     #[must_use]
     pub fn with_kv(self, key: &str, value: &[u8]) -> Self {
@@ -192,7 +202,7 @@ impl Core for TestHost {
         self.now.get()
     }
     fn remaining_ms(&self) -> u32 {
-        60_000
+        60_000_u32.saturating_sub(self.spent_ms.get())
     }
     fn kv_get(&self, keys: &[String]) -> Vec<Option<Vec<u8>>> {
         let kv = self.kv.borrow();
@@ -247,6 +257,8 @@ impl Host for TestHost {
             let sent: Value = serde_json::from_slice(&request.body).unwrap_or_default();
             assert_eq!(sent, body, "another body than scripted, for {line}");
         }
+        self.spent_ms
+            .set(self.spent_ms.get().saturating_add(self.takes_ms));
         self.sent.borrow_mut().push(request.clone());
         match expected.answer {
             Answer::Response(response) => Ok(response),

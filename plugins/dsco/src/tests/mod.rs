@@ -7,6 +7,7 @@ mod disk;
 mod files;
 mod files_feed;
 mod files_sent;
+mod in_time;
 mod invoice;
 mod order;
 mod partners;

@@ -12,11 +12,11 @@ use waybill_sdk::effects::IoError;
 use waybill_sdk::replay::{Answer, TestHost};
 use waybill_sdk::types::{Failure, Outcome, Verdict};
 
-fn post() -> String {
+pub(super) fn post() -> String {
     format!("POST {API}/order/shipment/batch/small")
 }
 
-fn get(id: &str) -> String {
+pub(super) fn get(id: &str) -> String {
     format!("GET {API}/order/?orderKey=dscoOrderId&value={id}")
 }
 
@@ -100,13 +100,13 @@ fn change(delivery: &mut Delivery, with: impl FnOnce(&mut Shipment)) {
     with(shipment);
 }
 
-fn run(host: &TestHost, attempt: u32, batch: &[Delivery]) -> Vec<Verdict> {
+pub(super) fn run(host: &TestHost, attempt: u32, batch: &[Delivery]) -> Vec<Verdict> {
     let verdicts = with_api(host, &[], |api| push(api, attempt, batch));
     host.finish();
     verdicts
 }
 
-fn handle(verdict: &Verdict) -> Value {
+pub(super) fn handle(verdict: &Verdict) -> Value {
     let Ok(Outcome::Pending(ticket)) = verdict else {
         panic!("not pending: {verdict:?}");
     };
@@ -120,7 +120,7 @@ fn code(verdict: &Verdict) -> &str {
     }
 }
 
-fn queued() -> Answer {
+pub(super) fn queued() -> Answer {
     Answer::json(202, &json!({"status": "pending", "requestId": "r-1"}))
 }
 
