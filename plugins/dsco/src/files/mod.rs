@@ -1,10 +1,12 @@
 //! DSCO's files: tables of text, read by the names of their columns and written the same way, and the server they lie on.
-//! `feed.rs` reads orders, `upload.rs` writes what goes back, `verdict.rs` tells how far it came.
+//! `feed.rs` reads orders, `upload.rs` writes what goes back and `look.rs` finds it again, `verdict.rs` tells how far it came.
 
 mod depot;
 pub(crate) mod describe;
 mod feed;
 mod followed;
+mod look;
+mod named;
 mod orders;
 pub(crate) mod sheet;
 mod table;

@@ -1,43 +1,44 @@
-//! Putting what a batch tells into one file, under a name that a second attempt makes again; and looking for it before
-//! anything is sent twice. Whose rows are in a file is read in the file itself. Knows no column.
+//! Putting what a batch tells into one file, under a name that a second attempt makes again. Before anything is sent
+//! twice it is looked for: `look.rs` says where it is, what follows from that is here. Knows no column.
 
-use super::depot::{Depot, File, NotPut, Reading, refused, split};
+use super::depot::{Depot, NotPut, refused, split};
+use super::look::in_part;
 use super::orders::hash;
 use super::sheet::{CODE, Cells, Sheet, is_unfit};
-use super::table::Table;
 use super::write::table;
 use crate::api::Api;
 use crate::bindings::exports::waybill::connector::sink::Delivery;
 use crate::confirm::Handle;
-use crate::lookup::{self, Shown};
-use crate::queue::{Member, put};
+use crate::queue::{ENOUGH_MS, Member, put};
 use crate::stream::rest_secs;
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_sdk::commerce::{Body, Document};
 use waybill_sdk::date;
 use waybill_sdk::effect::effect;
 use waybill_sdk::problem::for_all;
-use waybill_sdk::types::{Failure, Problem, Verdict};
+use waybill_sdk::types::{Failure, Verdict};
 
 /// Attempts after which a refusal of the server is a person's: it may have been the line.
-const TRIES: u32 = 3;
+pub(super) const TRIES: u32 = 3;
 
 /// A member with its rows.
-struct Part<'a> {
-    member: &'a Member,
+pub(super) struct Part<'a> {
+    pub(super) member: &'a Member,
     document: &'a Document,
-    rows: Vec<Cells>,
+    /// When its order was placed, where that is known: nothing was told of it before.
+    pub(super) placed: Option<i64>,
+    pub(super) rows: Vec<Cells>,
 }
 
 /// One call's work on one kind of file.
-struct Upload<'a> {
-    api: &'a Api<'a>,
-    depot: Depot<'a>,
-    sheet: Sheet,
+pub(super) struct Upload<'a> {
+    pub(super) api: &'a Api<'a>,
+    pub(super) depot: Depot<'a>,
+    pub(super) sheet: Sheet,
     /// Folder, and how names begin.
-    dir: String,
-    prefix: &'a str,
-    attempt: u32,
+    pub(super) dir: String,
+    pub(super) prefix: &'a str,
+    pub(super) attempt: u32,
 }
 
 /// Sends by file what can be, and hands back what files have no column for, which the API takes where it is connected.
@@ -106,23 +107,33 @@ fn send(
         let Some(delivery) = batch.get(member.index as usize) else {
             continue;
         };
-        let po = match delivery.origin.as_ref().map(|origin| &origin.body) {
-            Some(Body::Order(order)) => order.number.as_str(),
-            _ => member.body["poNumber"]
-                .as_str()
-                .unwrap_or(&member.told.order),
+        let order = match delivery.origin.as_ref().map(|origin| &origin.body) {
+            Some(Body::Order(order)) => Some(order),
+            _ => None,
         };
+        let po = order.map_or_else(
+            || {
+                let own = member.body["poNumber"].as_str();
+                own.unwrap_or(&member.told.order)
+            },
+            |order| order.number.as_str(),
+        );
         let part = Part {
             member,
             document: &delivery.document,
+            placed: order.and_then(|order| order.placed_at),
             rows: (sheet.rows)(&member.body, po),
         };
         // One that was in doubt before is looked for where it was put then.
         let known = upload.doubted(&part).unwrap_or_else(|| name.clone());
         parts.entry(known).or_default().push(part);
     }
-    for (name, parts) in parts {
-        let answers = upload.tell(&name, &parts);
+    for (number, (name, parts)) in parts.into_iter().enumerate() {
+        let answers = if number > 0 && api.host.remaining_ms() < ENOUGH_MS {
+            for_all(parts.len(), &Err(Failure::Retry(Some(0))))
+        } else {
+            upload.tell(&name, &parts)
+        };
         for (part, verdict) in parts.iter().zip(answers) {
             put(verdicts, part.member.index, verdict);
         }
@@ -212,7 +223,7 @@ impl Upload<'_> {
             // Sent again just now, and lost again: the next attempt looks for it.
             Err(NotPut::InDoubt(_)) => {
                 for part in parts {
-                    self.api.host.kv_set(&self.key(part), name.as_bytes());
+                    self.remember(name, part);
                 }
                 Err(Failure::Retry(Some(rest_secs(self.api.config.settle_ms))))
             }
@@ -230,7 +241,7 @@ impl Upload<'_> {
     }
 
     /// It is in that file since then. What the log says of it from before is of another attempt.
-    fn sent(&self, name: &str, part: &Part<'_>, since: i64) -> Verdict {
+    pub(super) fn sent(&self, name: &str, part: &Part<'_>, since: i64) -> Verdict {
         self.api.host.kv_delete(&self.key(part));
         Handle::new(None, &part.member.told, since)
             .by_file(name)
@@ -241,15 +252,13 @@ impl Upload<'_> {
     /// file that was on its way must have arrived.
     fn look(&self, name: &str, parts: &[Part<'_>], age: u64) -> Vec<Verdict> {
         let every: Vec<&Part<'_>> = parts.iter().collect();
-        let found = locate(self.depot, &self.dir).and_then(|all| match all.get(name) {
-            Some(file) => self.identities(file, &every).map(Some),
-            None => Ok(None),
-        });
-        let there = match found {
-            Ok(there) => there.unwrap_or_default(),
+        let found = match self.found(name, &every) {
+            Ok(found) => found,
             // That a look failed says nothing of what was looked for.
-            Err(failure) => return self.not_seen(name, &every, failure),
+            Err(failure) => return self.not_seen(name, &every, &failure),
         };
+        let taken = found.is_some();
+        let there = found.unwrap_or_default();
         let mut absent = Vec::new();
         let mut verdicts = Vec::new();
         for (at, part) in parts.iter().enumerate() {
@@ -265,23 +274,24 @@ impl Upload<'_> {
         if absent.is_empty() {
             return verdicts;
         }
-        let rest = self.again(name, parts, &absent, age, !there.is_empty());
+        let rest = self.again(name, parts, &absent, age, taken);
         for (at, verdict) in absent.into_iter().zip(rest) {
             verdicts[at] = verdict;
         }
         verdicts
     }
 
-    /// The verdicts where a look failed: the next attempt looks for the same file.
-    fn not_seen(&self, name: &str, parts: &[&Part<'_>], failure: Failure) -> Vec<Verdict> {
+    /// The next attempt looks for the same file.
+    fn remember(&self, name: &str, part: &Part<'_>) {
+        self.api.host.kv_set(&self.key(part), name.as_bytes());
+    }
+
+    /// The verdicts where a look failed.
+    fn not_seen(&self, name: &str, parts: &[&Part<'_>], failure: &Failure) -> Vec<Verdict> {
         for part in parts {
-            self.api.host.kv_set(&self.key(part), name.as_bytes());
+            self.remember(name, part);
         }
-        let verdict = match failure {
-            Failure::Rejected(problem) if problem.code == BROKEN => Err(Failure::InDoubt(problem)),
-            _ => Err(Failure::Retry(None)),
-        };
-        for_all(parts.len(), &verdict)
+        for_all(parts.len(), &Err(failure.clone()))
     }
 
     /// Sends members that are in no file.
@@ -295,29 +305,33 @@ impl Upload<'_> {
     ) -> Vec<Verdict> {
         let age = i64::try_from(age).unwrap_or(i64::MAX);
         let wait = self.api.config.settle_ms - age;
-        if wait > 0 {
-            for at in absent {
-                self.api
-                    .host
-                    .kv_set(&self.key(&parts[*at]), name.as_bytes());
-            }
-            return for_all(absent.len(), &Err(Failure::Retry(Some(rest_secs(wait)))));
-        }
         let all: Vec<&Part<'_>> = absent.iter().map(|at| &parts[*at]).collect();
+        if wait > 0 {
+            return self.not_seen(name, &all, &Failure::Retry(Some(rest_secs(wait))));
+        }
         let known = match self.elsewhere(name, &all, age) {
             Ok(known) => known,
-            Err(failure) => return self.not_seen(name, &all, failure),
+            Err(failure) => return self.not_seen(name, &all, &failure),
         };
-        let unknown = all.iter().zip(&known).filter(|(_, known)| known.is_none());
-        let left: Vec<Part<'_>> = unknown
-            .map(|(part, _)| Part {
-                member: part.member,
-                document: part.document,
-                rows: part.rows.clone(),
-            })
-            .collect();
+        let mut left = Vec::new();
+        for (part, known) in all.iter().zip(&known) {
+            match known {
+                None => left.push(Part {
+                    rows: part.rows.clone(),
+                    ..**part
+                }),
+                Some(Err(failure)) if !matches!(failure, Failure::Withdrawn(_)) => {
+                    self.remember(name, part);
+                }
+                Some(_) => {}
+            }
+        }
         let mut sent = Vec::new();
-        if !left.is_empty() {
+        if self.api.host.remaining_ms() < ENOUGH_MS {
+            // Cut off in the middle it would be in doubt once more.
+            let left: Vec<&Part<'_>> = left.iter().collect();
+            sent = self.not_seen(name, &left, &Failure::Retry(Some(0)));
+        } else if !left.is_empty() {
             sent = self.resend(name, &left, taken);
         }
         let mut sent = sent.into_iter();
@@ -347,66 +361,7 @@ impl Upload<'_> {
         }
     }
 
-    /// What is known of members that are not in the file they may have been put in. After a restore that may have been
-    /// another: one that DSCO has not taken yet is looked into, whatever its name. What it has taken, the orders and invoices
-    /// themselves show, where the API is connected.
-    fn elsewhere(
-        &self,
-        name: &str,
-        parts: &[&Part<'_>],
-        age: i64,
-    ) -> Result<Vec<Option<Verdict>>, Failure> {
-        let mut known: Vec<Option<Verdict>> = vec![None; parts.len()];
-        let processing = format!("{}/processing", self.depot.transfer.folder_in);
-        for dir in [&self.dir, &processing] {
-            let mut files = self.depot.files(dir)?;
-            files.retain(|file| file.name != name && self.is_ours(&file.name));
-            for file in files {
-                let there = self.identities(&file, parts)?;
-                for (known, part) in known.iter_mut().zip(parts) {
-                    match self.rows_in(&there, part) {
-                        0 => {}
-                        some if some < part.rows.len() => *known = Some(Err(in_part(&file.name))),
-                        _ => *known = Some(self.sent(&file.name, part, self.begun_at(age))),
-                    }
-                }
-            }
-        }
-        if self.api.config.api {
-            self.on_orders(parts, age, &mut known)?;
-        }
-        Ok(known)
-    }
-
-    fn on_orders(
-        &self,
-        parts: &[&Part<'_>],
-        age: i64,
-        known: &mut [Option<Verdict>],
-    ) -> Result<(), Failure> {
-        let unknown = parts.iter().zip(known.iter());
-        let unknown = unknown.filter(|(_, known)| known.is_none());
-        let members: Vec<&Member> = unknown.map(|(part, _)| part.member).collect();
-        let mut found = BTreeMap::new();
-        for some in members.chunks(lookup::SINGLE_READS) {
-            found.extend(lookup::on_orders(self.api, some, self.begun_at(age), 0)?.0);
-        }
-        for (known, part) in known.iter_mut().zip(parts) {
-            match found.remove(&part.member.index) {
-                Some(Shown::Verdict(verdict)) => *known = Some(verdict),
-                Some(Shown::Refused(failure)) => *known = Some(Err(failure)),
-                Some(Shown::Parcels(_)) => *known = Some(Err(shown_in_part())),
-                Some(Shown::Nothing) | None => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn is_ours(&self, name: &str) -> bool {
-        name.starts_with(self.prefix) && name.ends_with(&self.depot.transfer.ending())
-    }
-
-    fn begun_at(&self, age: i64) -> i64 {
+    pub(super) fn begun_at(&self, age: i64) -> i64 {
         self.api.host.now_ms().saturating_sub(age)
     }
 
@@ -415,44 +370,19 @@ impl Upload<'_> {
     }
 
     /// How many rows of a member are among those of a file.
-    fn rows_in(&self, there: &BTreeSet<String>, part: &Part<'_>) -> usize {
+    pub(super) fn rows_in(&self, there: &BTreeSet<String>, part: &Part<'_>) -> usize {
+        let rows = self.identities(part);
+        rows.filter(|row| there.contains(row)).count()
+    }
+
+    /// What tells the rows of a member.
+    pub(super) fn identities(&self, part: &Part<'_>) -> impl Iterator<Item = String> {
         let rows = part.rows.iter();
-        rows.filter(|cells| {
-            let cell = |column: &str| cells.get(column).map(String::as_str);
-            there.contains(&self.identity(cell))
-        })
-        .count()
+        rows.map(|cells| self.identity(|column| cells.get(column).map(String::as_str)))
     }
 
-    /// What tells whose rows a file has.
-    fn identities(&self, file: &File, parts: &[&Part<'_>]) -> Result<BTreeSet<String>, Failure> {
-        let step = format!("look {}", self.sheet.step);
-        let members = parts.iter().map(|part| part.member.index);
-        let spool = self.depot.read(&file.path, &effect(&step, members))?;
-        let broken = |why: String| {
-            Failure::rejected(
-                BROKEN,
-                format!(
-                    "The file `{}` on DSCO's server is not whole: {why}.",
-                    file.name
-                ),
-                "Look in the DSCO portal which of its rows were imported, then press Done or Retry.",
-            )
-        };
-        let pieces = Reading::new(&*spool, 0);
-        let mut table = Table::open(pieces, self.depot.transfer.delimiter(), &[])
-            .map_err(|mistake| broken(mistake.to_string()))?;
-        let mut all = BTreeSet::new();
-        while let Some(row) = table
-            .next()
-            .map_err(|mistake| broken(mistake.to_string()))?
-        {
-            all.insert(self.identity(|column| row.get(column)));
-        }
-        Ok(all)
-    }
-
-    fn identity<'c>(&self, cell: impl Fn(&str) -> Option<&'c str>) -> String {
+    /// What tells whose a row is.
+    pub(super) fn identity<'c>(&self, cell: impl Fn(&str) -> Option<&'c str>) -> String {
         let cells = self.sheet.identity.iter();
         let cells: Vec<&str> = cells
             .map(|column| cell(column).unwrap_or_default().trim())
@@ -461,42 +391,8 @@ impl Upload<'_> {
     }
 }
 
-fn in_part(name: &str) -> Failure {
-    Failure::InDoubt(Problem::new(
-        BROKEN,
-        format!("The file `{name}` on DSCO's server holds this in part only."),
-        "Look in the DSCO portal which of its rows were imported, then press Done or Retry.",
-    ))
-}
-
-fn shown_in_part() -> Failure {
-    Failure::InDoubt(Problem::new(
-        "shown-in-part",
-        "DSCO shows some of the parcels of this shipment on its order, and no file of ours holds the others.",
-        "Look at the order in the DSCO portal: enter what is missing there and press Done, or press Retry where nothing of it is there.",
-    ))
-}
-
-const BROKEN: &str = "file-not-whole";
-
 /// `20251121093000` of a time.
 pub(crate) fn stamp(ms: i64) -> String {
     let text = date::format(ms);
     text.chars().filter(char::is_ascii_digit).collect()
-}
-
-/// Our files wherever DSCO may have put them, by name. Only all folders together show that one is nowhere.
-pub(crate) fn locate(depot: Depot<'_>, dir: &str) -> Result<BTreeMap<String, File>, Failure> {
-    let imports = depot.transfer.folder_in;
-    let mut all = BTreeMap::new();
-    // In the order in which a file wanders: one that moves meanwhile is seen twice, never missed.
-    for dir in [
-        dir,
-        &format!("{imports}/processing"),
-        &format!("{imports}/archive"),
-    ] {
-        let files = depot.files(dir)?;
-        all.extend(files.into_iter().map(|file| (file.name.clone(), file)));
-    }
-    Ok(all)
 }

@@ -2,7 +2,7 @@
 //! no more. Sends nothing.
 
 use super::depot::{Depot, SERVER};
-use super::upload::locate;
+use super::look::locate;
 use crate::confirm::WAITS;
 use std::collections::BTreeMap;
 use waybill_sdk::types::{Failure, Problem};
@@ -25,10 +25,12 @@ pub(crate) struct Seen(BTreeMap<String, String>);
 impl Seen {
     /// Looks once, for all kinds of files. That nobody can look now is no verdict on what was sent.
     pub(crate) fn look(depot: Depot<'_>) -> Result<Self, Failure> {
-        let all = locate(depot, depot.transfer.folder_in).map_err(|failure| match failure {
-            Failure::Rejected(problem) if problem.code == SERVER => Failure::Retry(None),
-            other => other,
-        })?;
+        let folder = depot.transfer.folder_in;
+        let all =
+            locate(folder, folder, |dir| depot.files(dir)).map_err(|failure| match failure {
+                Failure::Rejected(problem) if problem.code == SERVER => Failure::Retry(None),
+                other => other,
+            })?;
         Ok(Self(
             all.into_iter()
                 .map(|(name, file)| (name, file.path))

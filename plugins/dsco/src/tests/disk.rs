@@ -30,6 +30,13 @@ pub(super) struct Disk {
     pub(super) reads: Cell<u32>,
     /// Whether reading a whole export moves it.
     pub(super) archives: Cell<bool>,
+    /// How much of a call's 60,000 milliseconds is left, and how much of it each request and each file takes.
+    remaining: Cell<u32>,
+    pub(super) takes: Cell<u32>,
+    /// The folders that the server does not list.
+    pub(super) closed: RefCell<Vec<&'static str>>,
+    /// With which status the API refuses to show an order that it is not told to show.
+    pub(super) refusal: Cell<Option<u16>>,
     /// The next listings and readings fail.
     pub(super) broken: Cell<u32>,
     /// What becomes of the next puts.
@@ -69,6 +76,10 @@ impl Disk {
             logs: RefCell::default(),
             reads: Cell::new(0),
             archives: Cell::new(true),
+            remaining: Cell::new(60_000),
+            takes: Cell::default(),
+            closed: RefCell::default(),
+            refusal: Cell::default(),
             broken: Cell::new(0),
             fates: RefCell::default(),
             stock_log: RefCell::default(),
@@ -131,6 +142,7 @@ impl Disk {
         run: impl FnOnce(&Api<'_>, Depot<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let before = self.kv.borrow().clone();
+        self.remaining.set(60_000);
         let pairs = settings(pairs);
         let config = Config::read(&pairs);
         let result = run(
@@ -154,7 +166,7 @@ impl Core for Disk {
         self.now.get()
     }
     fn remaining_ms(&self) -> u32 {
-        60_000
+        self.remaining.get()
     }
     fn kv_get(&self, keys: &[String]) -> Vec<Option<Vec<u8>>> {
         let kv = self.kv.borrow();
@@ -195,13 +207,18 @@ impl Host for Disk {
             });
         }
         let asked = request.url.split_once("orderKey=dscoOrderId&value=");
-        if let Some(order) = asked.and_then(|(_, id)| self.orders.borrow().get(id).cloned()) {
-            return Ok(Response {
-                status: 200,
-                headers: Vec::new(),
-                body: order.to_string().into_bytes(),
-                replayed: false,
-            });
+        if let Some((_, id)) = asked {
+            self.spend();
+            let order = self.orders.borrow().get(id).cloned();
+            let refusal = self.refusal.get().filter(|_| order.is_none());
+            if order.is_some() || refusal.is_some() {
+                return Ok(Response {
+                    status: refusal.unwrap_or(200),
+                    headers: Vec::new(),
+                    body: order.unwrap_or_default().to_string().into_bytes(),
+                    replayed: false,
+                });
+            }
         }
         panic!("nobody asked the API: {} {}", request.method, request.url)
     }
@@ -220,6 +237,12 @@ impl Spool for Held {
 }
 
 impl Disk {
+    fn spend(&self) {
+        let left = self.remaining.get().checked_sub(self.takes.get());
+        self.remaining
+            .set(left.filter(|left| *left > 0).expect("the call was stopped"));
+    }
+
     fn broke(&self) -> Result<(), IoError> {
         match self.broken.get() {
             0 => Ok(()),
@@ -235,6 +258,9 @@ impl Files for Disk {
     fn entries(&self, credential: &str, dir: &str) -> Result<Vec<Entry>, IoError> {
         assert_eq!(credential, "sftp");
         self.broke()?;
+        if self.closed.borrow().contains(&dir) {
+            return Err(IoError::Refused(format!("the server refused `{dir}`")));
+        }
         let files = self.files.borrow();
         let inside = files.iter().filter(|(path, _)| {
             path.strip_prefix(dir)
@@ -253,6 +279,7 @@ impl Files for Disk {
     fn get(&self, _: &str, path: &str, effect: &Effect) -> Result<Box<dyn Spool>, IoError> {
         assert!(effect.step.len() <= 200);
         self.broke()?;
+        self.spend();
         self.reads.set(self.reads.get() + 1);
         if path.contains("_locked") {
             return Err(IoError::Refused(format!("the server refused `{path}`")));
@@ -317,6 +344,7 @@ impl Files for Disk {
         if !effect.verified_absent && self.files.borrow().contains_key(path) {
             return Err(IoError::Refused(format!("`{path}` is there already")));
         }
+        self.spend();
         let fate = self.fates.borrow_mut().pop();
         if fate == Some(Fate::Nothing) {
             return Err(IoError::Refused("connection lost: cut".to_owned()));

@@ -16,13 +16,14 @@ use waybill_sdk::types::{Failure, Outcome, Receipt, Verdict};
 const FILES: [(&str, &str); 1] = [("transport", "files")];
 
 /// Shipments by files, and the API beside them.
-const SHIPPED_BY_FILES: [(&str, &str); 2] = [("transport", "each"), ("shipments-by", "files")];
+pub(super) const SHIPPED_BY_FILES: [(&str, &str); 2] =
+    [("transport", "each"), ("shipments-by", "files")];
 
-fn push(disk: &Disk, attempt: u32, jobs: &[u64], commit: bool) -> Vec<Verdict> {
+pub(super) fn push(disk: &Disk, attempt: u32, jobs: &[u64], commit: bool) -> Vec<Verdict> {
     push_as(disk, &FILES, attempt, jobs, commit)
 }
 
-fn push_as(
+pub(super) fn push_as(
     disk: &Disk,
     pairs: &[(&str, &str)],
     attempt: u32,
@@ -43,7 +44,7 @@ fn push_as(
         .unwrap()
 }
 
-fn handles(verdicts: &[Verdict]) -> Vec<String> {
+pub(super) fn handles(verdicts: &[Verdict]) -> Vec<String> {
     let handle = |verdict: &Verdict| match verdict {
         Ok(Outcome::Pending(ticket)) => ticket.handle.clone(),
         other => panic!("not queued: {other:?}"),
@@ -80,7 +81,7 @@ fn rows(disk: &Disk) -> Vec<BTreeMap<String, String>> {
 }
 
 /// How often each parcel's line is in a file.
-fn told(disk: &Disk) -> BTreeMap<(String, String), usize> {
+pub(super) fn told(disk: &Disk) -> BTreeMap<(String, String), usize> {
     let mut all = BTreeMap::new();
     for row in rows(disk) {
         let key = (
@@ -92,13 +93,13 @@ fn told(disk: &Disk) -> BTreeMap<(String, String), usize> {
     all
 }
 
-fn once(jobs: &[u64]) -> BTreeMap<(String, String), usize> {
+pub(super) fn once(jobs: &[u64]) -> BTreeMap<(String, String), usize> {
     let lines = |job: &u64| ["1", "2"].map(|line| ((format!("1Z{job}"), line.to_owned()), 1));
     jobs.iter().flat_map(lines).collect()
 }
 
 /// DSCO has imported everything.
-fn import(disk: &Disk) {
+pub(super) fn import(disk: &Disk) {
     let mut files = disk.files.borrow_mut();
     let paths: Vec<String> = files
         .keys()
@@ -267,7 +268,10 @@ fn what_a_lost_database_sent_and_dsco_took_is_seen_on_its_order() {
 }
 
 /// An order as the API shows it, by its id.
-fn origin_as_shown(id: &str, packages: &serde_json::Value) -> (String, serde_json::Value) {
+pub(super) fn origin_as_shown(
+    id: &str,
+    packages: &serde_json::Value,
+) -> (String, serde_json::Value) {
     let changes = json!({"dscoOrderId": id, "packages": packages});
     (id.to_owned(), value(&with(CREATED, changes)))
 }

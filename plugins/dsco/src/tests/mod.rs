@@ -6,6 +6,7 @@ mod describe;
 mod disk;
 mod files;
 mod files_feed;
+mod files_look;
 mod files_sent;
 mod in_time;
 mod invoice;
