@@ -1,7 +1,8 @@
 //! Cards that a connector asks for: what it found while it read a feed and cannot settle itself. One for each key of its
 //! private space that begins with `card/`, whose value is the problem: a job that is never sent, which comes and goes in the
 //! commit of the page. A connection has so many places for cards; one more card counts what has none, and a place that
-//! becomes free is taken by the next. Must not know what any of them is about.
+//! becomes free is taken by the next. A key that begins with `card/lost/` is about what is gone: no connector finds that
+//! again, so it takes a place first, and nobody forgets it who did not see it. Must not know what any of them is about.
 
 use crate::offered;
 use serde::{Deserialize, Serialize};
@@ -14,11 +15,13 @@ use waybill_store::{Cause, JobRow, NewJob, Read, StoreError, Tx};
 
 /// How keys of cards begin.
 const CARD: &str = "card/";
+/// How those begin that no connector finds again.
+const LOST: &str = "card/lost/";
 /// The card that counts the others: no connector's, whose keys begin otherwise.
 const MORE: &str = "more";
 /// Cards of a connection that are shown at a time; those that were left alone take no place.
 const PLACES: usize = 50;
-/// Cards of a connection that are kept. What comes above that is forgotten, and found again by the connector.
+/// Cards of a connection that are kept. What comes above that is forgotten, what is found again before what is lost.
 const KEPT: usize = 500;
 /// Bytes of a card that are kept, and letters of each of its texts.
 const LONGEST: usize = 4_096;
@@ -264,7 +267,9 @@ impl Board {
         let taken = self.cards.len().saturating_sub(self.left(tx)?);
         let mut free = PLACES.saturating_sub(taken);
         let mut hidden = Vec::new();
-        for (key, value) in tx.kv_scan(feed.0, CARD, None, usize::MAX)? {
+        let mut all = tx.kv_scan(feed.0, CARD, None, usize::MAX)?;
+        all.sort_by_key(|(key, _)| !key.starts_with(LOST));
+        for (key, value) in all {
             if self.cards.contains_key(&key) {
                 continue;
             }
@@ -324,7 +329,7 @@ fn parked(tx: &Tx<'_>, id: JobId) -> Result<Option<JobRow>, StoreError> {
 }
 
 /// A person wants it looked at again: the connector finds no card of its own any more, and the feed is due. With the card
-/// that counts the others, those that are not shown, of whatever feed.
+/// that counts the others, those that are not shown, of whatever feed, but for what is lost.
 pub(crate) fn again(
     tx: &mut Tx<'_>,
     job: &JobRow,
@@ -335,7 +340,7 @@ pub(crate) fn again(
     let counts = job.key == MORE;
     if counts {
         let mut all = tx.kv_scan(job.from, CARD, None, usize::MAX)?;
-        all.retain(|(key, _)| !board.cards.contains_key(key));
+        all.retain(|(key, _)| !board.cards.contains_key(key) && !key.starts_with(LOST));
         forget(tx, job.from, all.into_iter().map(|(key, _)| key))?;
         board.more = None;
     } else {
@@ -401,7 +406,7 @@ mod tests {
         }
 
         fn words(&self) -> Vec<String> {
-            let cards = self.store.read(|rx| rx.cards(10)).unwrap();
+            let cards = self.store.read(|rx| rx.cards(1_000)).unwrap();
             let words = cards.into_iter().map(|card| match card.cause {
                 Cause::Problem { problem, .. } => problem.message,
                 other => panic!("{other:?}"),
@@ -484,11 +489,7 @@ mod tests {
     impl Desk {
         /// Cards by rows, and what the one that counts says.
         fn shown(&self) -> (usize, Option<String>) {
-            let cards = self.store.read(|rx| rx.cards(1_000)).unwrap();
-            let words = cards.into_iter().map(|card| match card.cause {
-                Cause::Problem { problem, .. } => problem.message,
-                other => panic!("{other:?}"),
-            });
+            let words = self.words().into_iter();
             let (rows, mut more): (Vec<_>, Vec<_>) = words.partition(|w| w.starts_with("row "));
             assert!(more.len() < 2, "{more:?}");
             let more = more.pop().map(|words| {
@@ -582,5 +583,18 @@ mod tests {
         // What is still wrong comes back.
         desk.page(numbered(PLACES..PLACES + 2)).await;
         assert_eq!(desk.shown(), (PLACES, Some("And 2 more".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn what_is_lost_is_not_forgotten_by_trying_the_rest_again() {
+        let desk = Desk::new();
+        desk.page(numbered(0..PLACES + 9)).await;
+        let lost = [write("card/lost/a", Some("row lost"))];
+        desk.page(lost.into()).await;
+        desk.press("And 10 more", false).await;
+        assert_eq!(desk.shown(), (PLACES, Some("And 1 more".to_owned())));
+        desk.page(numbered(PLACES..KEPT + PLACES)).await;
+        desk.page(vec![write("card/0000", None)]).await;
+        assert!(desk.words().contains(&"row lost".to_owned()));
     }
 }
