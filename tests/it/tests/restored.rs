@@ -507,3 +507,27 @@ fn a_part_of_an_invoice_keeps_its_units_while_it_waits() {
         bench.end().await;
     });
 }
+
+#[test]
+fn an_invoice_whose_date_lies_ahead_waits_for_its_order_too() {
+    let start = Start {
+        invoices: true,
+        ..CANCELS
+    };
+    restored_as(start, |bench, told| async move {
+        bench.send(shown(5, &[("1Z700", 5)]));
+        bench.pass(MINUTE).await;
+        let sale = bench.order("1").sale_key.unwrap();
+        let mut ahead = invoice(&sale, "SI-1", vec![billed("1", 5, 950)]);
+        if let Body::Invoice(made) = &mut ahead.body {
+            made.issued_at += 86_400_000;
+        }
+        bench.ship(ahead);
+        bench.pass(10 * MINUTE).await;
+        assert_eq!(telling(&told), [], "its order is read first");
+        bench.pass(SETTLED).await;
+        assert_eq!(telling(&told), [line("SI-1", 5)]);
+        assert!(bench.codes().is_empty());
+        bench.end().await;
+    });
+}

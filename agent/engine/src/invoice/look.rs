@@ -191,7 +191,10 @@ impl Case {
         desk: &Desk,
         now: Millis,
     ) -> Result<Option<Looked>, StoreError> {
-        let Some(restored) = restored::before(tx, self.invoice.issued_at)? else {
+        // Its own date may lie ahead: it was made at the earliest when its order was placed, and at the latest when it came.
+        let placed = self.row.placed_at.unwrap_or_default();
+        let earliest = self.invoice.issued_at.min(placed).min(self.came);
+        let Some(restored) = restored::before(tx, earliest)? else {
             return Ok(None);
         };
         let telling = Telling {
