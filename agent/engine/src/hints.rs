@@ -4,7 +4,7 @@
 use crate::calls;
 use crate::core::{Core, Desk, Slot};
 use crate::event::Event;
-use crate::{intake, pull, restored, shipment, stock};
+use crate::{cancel, intake, pull, restored, shipment, stock};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use waybill_host::connector::CallError;
@@ -245,6 +245,9 @@ async fn take(
             let taken = intake::documents(tx, &desk, connection, &documents, now)?;
             if entity == Entity::Order {
                 restored::read(tx, &desk, connection, &documents, asked_at, now)?;
+            }
+            if entity == Entity::OrderState {
+                cancel::restored::read(tx, &desk, connection, &documents, asked_at, now)?;
             }
             let came: BTreeSet<&str> = documents.iter().map(|d| d.key.as_str()).collect();
             for row in rows.iter().filter(|row| !came.contains(row.key.as_str())) {

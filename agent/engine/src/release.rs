@@ -318,8 +318,10 @@ pub(crate) fn ignore_card(
             // He sees to what it is over: nothing of it is sent under another number.
             tx.set_job_units(job.id, cancel::count::lines(&units))?;
         }
-        let told = cancel::count::is_back(&job, &row) && may_be_reported(&job);
-        if told {
+        let told = cancel::count::is_cancel(&job) && may_be_reported(&job);
+        if told && !cancel::count::is_back(&job, &row) {
+            cancel::restored::is_off(tx, &job, &row, now)?;
+        } else if told {
             // A person says that it is there: its units count as told.
             let ending = Ending::Written("told before the restore".to_owned());
             tx.set_state(job.id, JobState::Done(ending), now)?;

@@ -1,7 +1,7 @@
 //! Owns waiting for what an order's source shows after a restore: a note, an invoice or a cancel from before may have been
 //! told although this database knows nothing of it, so that none of them leaves before its order was read once more. Where
-//! an order cannot be read, as nobody answers for files, a person says whether it was told. Must not know what is shown,
-//! nor what follows from it.
+//! an order cannot be read, as nobody answers for files, a person says whether it was told. What waits for its sale is in
+//! `cancel/restored.rs`. Must not know what is shown, nor what follows from it.
 
 use crate::cancel;
 use crate::core::Desk;
@@ -21,7 +21,7 @@ pub(crate) const MAYBE_REPORTED: &str = "maybe-reported";
 /// What was told last before the loss is shown after so long at the latest.
 pub(crate) const SETTLES_MS: Millis = 15 * 60_000;
 /// An order that cannot be read for so long is a person's to look at.
-const PATIENCE_MS: Millis = 3_600_000;
+pub(crate) const PATIENCE_MS: Millis = 3_600_000;
 
 /// Why it waits, for people.
 pub(crate) const WAITS: &str =
@@ -103,6 +103,34 @@ pub(crate) fn read(
     Ok(())
 }
 
+/// Whether an order was read once more.
+pub(crate) enum Seen {
+    Yes,
+    /// It waits for that.
+    Not(Rest),
+    /// For so long that a person is asked.
+    Overdue,
+}
+
+/// Whether the order was read, asked for after `since`.
+pub(crate) fn seen(telling: &Telling<'_>, tx: &Tx<'_>, since: Millis) -> Result<Seen, StoreError> {
+    let Telling { row, now, .. } = *telling;
+    let read = time(tx, &read_key(row.id))?;
+    if read.is_some_and(|at| at >= since) {
+        return Ok(Seen::Yes);
+    }
+    let until = asked(tx, row.id, since)?.map(|at| at.max(telling.came) + PATIENCE_MS);
+    if until.is_some_and(|until| now >= until) {
+        return Ok(Seen::Overdue);
+    }
+    Ok(Seen::Not(Rest {
+        why: WAITS.to_owned(),
+        reads: Reads::Order(row.connection, row.key.clone(), since),
+        until,
+        said: true,
+    }))
+}
+
 /// Waits until the order was read, asked for after `since`.
 pub(crate) fn unread(
     telling: &Telling<'_>,
@@ -110,28 +138,19 @@ pub(crate) fn unread(
     desk: &Desk,
     since: Millis,
 ) -> Result<Option<Looked>, StoreError> {
-    let Telling {
-        row, named, now, ..
-    } = *telling;
-    let read = time(tx, &read_key(row.id))?;
-    if read.is_some_and(|at| at >= since) {
-        return Ok(None);
+    match seen(telling, tx, since)? {
+        Seen::Yes => Ok(None),
+        Seen::Not(rest) => Ok(Some(Looked::Rest(rest))),
+        Seen::Overdue => {
+            let message = format!(
+                "Order {} could not be read again at {}: the database was restored, and {} may be reported already.",
+                telling.row.number,
+                desk.title(telling.row.connection),
+                telling.named
+            );
+            unless_accepted(telling, tx, desk, message)
+        }
     }
-    let until = asked(tx, row.id, since)?.map(|at| at.max(telling.came) + PATIENCE_MS);
-    if until.is_some_and(|until| now >= until) {
-        let message = format!(
-            "Order {} could not be read again at {}: the database was restored, and {named} may be reported already.",
-            row.number,
-            desk.title(row.connection)
-        );
-        return unless_accepted(telling, tx, desk, message);
-    }
-    Ok(Some(Looked::Rest(Rest {
-        why: WAITS.to_owned(),
-        reads: Reads::Order(row.connection, row.key.clone(), since),
-        until,
-        said: true,
-    })))
 }
 
 /// The card, unless a person read these very words and had it told.
@@ -141,15 +160,25 @@ pub(crate) fn unless_accepted(
     desk: &Desk,
     message: String,
 ) -> Result<Option<Looked>, StoreError> {
-    let accepted = tx.meta(&accepted_key(telling.job))?;
-    if accepted.as_deref() == Some(message.as_bytes()) {
-        return Ok(None);
-    }
     let hint = format!(
         "Compare the order at {} with {}. Where it is not there, press Retry to report it; where it is, leave this card with a reason.",
         desk.title(telling.job.to),
         telling.named
     );
+    unless_read(tx, telling.job, message, hint)
+}
+
+/// The same with a hint of its own.
+pub(crate) fn unless_read(
+    tx: &Tx<'_>,
+    job: &JobRow,
+    message: String,
+    hint: String,
+) -> Result<Option<Looked>, StoreError> {
+    let accepted = tx.meta(&accepted_key(job))?;
+    if accepted.as_deref() == Some(message.as_bytes()) {
+        return Ok(None);
+    }
     let problem = Problem::new(MAYBE_REPORTED, message, hint);
     Ok(Some(Looked::Park(Reason::Problem(problem))))
 }

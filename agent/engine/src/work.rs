@@ -251,7 +251,8 @@ fn set_aside(tx: &mut Tx<'_>, job: &JobRow, looked: Looked, now: Millis) -> Resu
             if let Some(order) = job.order {
                 crate::order::note(tx, order, now, NoteKind::Info, "x", &why, None)?;
             }
-            tx.set_state(job.id, JobState::Done(ending), now)?;
+            tx.set_state(job.id, JobState::Done(ending.clone()), now)?;
+            cancel::restored::ended(tx, job, &ending, now)?;
         }
     }
     match job.order {

@@ -1,7 +1,7 @@
 //! What is cancelled of an order, line by line: at its source, in its sale, and by us on the way between them. Counted
 //! from documents and jobs alone.
 
-use crate::restored::MAYBE_REPORTED;
+use crate::restored::{self, MAYBE_REPORTED};
 use crate::shipment::count::{self as shipped, Units};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{
@@ -10,7 +10,7 @@ use waybill_model::document::{
 use waybill_model::ids::{ConnectionId, JobId, OrderId};
 use waybill_model::job::{Ending, JobState, Reason, Work};
 use waybill_model::quantities::{self, LineCount};
-use waybill_store::{JobRow, OrderRow, Read, StoreError, Tx};
+use waybill_store::{JobRow, OrderRow, Read, Restored, StoreError, Tx};
 
 /// Whether this is the job of a cancellation.
 pub(crate) fn is_cancel(job: &JobRow) -> bool {
@@ -43,7 +43,7 @@ pub(crate) fn leads(
 
 /// Whether a cancel waits for what its order's source shows after a restore, or for a person who knows: it may have been
 /// told.
-fn waits_after_restore(job: &JobRow) -> bool {
+pub(super) fn waits_after_restore(job: &JobRow) -> bool {
     match &job.state {
         JobState::Resting { .. } => !job.units.is_empty(),
         JobState::Parked(Reason::Problem(problem)) => problem.code == MAYBE_REPORTED,
@@ -61,6 +61,8 @@ pub(crate) struct Sight {
     pub(crate) jobs: Vec<JobRow>,
     /// What its source was told, or may have been.
     back: Vec<Told>,
+    /// Cancels on their way to the sale, or there.
+    inward: Vec<Taken>,
 }
 
 /// A cancel on its way to the order's source, or there.
@@ -71,6 +73,49 @@ struct Told {
     own: bool,
     /// The source confirmed it.
     confirmed: bool,
+}
+
+/// A cancel on its way to the sale, or there.
+struct Taken {
+    job: JobId,
+    /// Units that it takes off, or took.
+    units: Vec<LineQuantity>,
+    /// Units that were off before a restore, and are its own.
+    before: Vec<LineQuantity>,
+    /// It has ended, by us or by a person at our asking.
+    ended: bool,
+    /// It is on its way.
+    leaves: bool,
+    /// It waits until its sale is read after a restore.
+    waits: bool,
+    /// The retailer asked for it; known after a restore.
+    asked: bool,
+}
+
+impl Taken {
+    fn of(tx: &Tx<'_>, job: &JobRow, restored: Option<Restored>) -> Result<Self, StoreError> {
+        let mut taken = Self {
+            job: job.id,
+            units: job.units.clone(),
+            before: Vec::new(),
+            ended: matches!(
+                &job.state,
+                JobState::Done(Ending::Written(_) | Ending::Recorded | Ending::Ignored(_))
+            ),
+            leaves: matches!(
+                job.state,
+                JobState::Running(_) | JobState::Waiting { .. } | JobState::Pending { .. }
+            ),
+            waits: false,
+            asked: false,
+        };
+        if let Some(restored) = restored {
+            taken.before = super::restored::off(tx, job)?;
+            taken.waits = super::restored::waits(tx, job, restored)?;
+            taken.asked = is_answer(tx, job)?;
+        }
+        Ok(taken)
+    }
 }
 
 fn sum<'a>(all: impl Iterator<Item = &'a Told>) -> Units {
@@ -110,12 +155,19 @@ impl Sight {
                 });
             }
         }
+        let restored = restored::before(tx, row.placed_at.unwrap_or_default())?;
+        let inward = jobs
+            .iter()
+            .filter(|job| is_cancel(job) && !is_back(job, &row))
+            .map(|job| Taken::of(tx, job, restored))
+            .collect::<Result<_, _>>()?;
         Ok(Some(Self {
             row,
             newest,
             sold,
             jobs,
             back,
+            inward,
         }))
     }
 
@@ -126,18 +178,25 @@ impl Sight {
 
     /// Units taken off the sale, by us or by a person at our asking.
     fn taken_off(&self) -> Units {
-        let done = |job: &&JobRow| {
-            let ended = matches!(
-                &job.state,
-                JobState::Done(Ending::Written(_) | Ending::Recorded | Ending::Ignored(_))
-            );
-            is_cancel(job) && !is_back(job, &self.row) && ended
-        };
         let mut units = Units::new();
-        for job in self.jobs.iter().filter(done) {
-            quantities::add(&mut units, &job.units);
+        for taken in self.inward.iter().filter(|taken| taken.ended) {
+            quantities::add(&mut units, &taken.units);
         }
         units
+    }
+
+    /// Units that were off the sale before a restore, and belong to cancels that are known.
+    fn off_before(&self) -> Units {
+        let mut units = Units::new();
+        for taken in &self.inward {
+            quantities::add(&mut units, &taken.before);
+        }
+        units
+    }
+
+    /// Whether a cancel waits until the sale is read after a restore: what the sale shows may be that cancel.
+    pub(crate) fn waits_for_sale(&self) -> bool {
+        self.inward.iter().any(|taken| taken.waits)
     }
 
     /// Units that the source was told of, or may have been, but for one job's.
@@ -157,7 +216,13 @@ impl Sight {
     fn off(&self) -> Units {
         let mut off = self.taken_off();
         quantities::add(&mut off, &lines(&self.dropped_before(None)));
+        quantities::add(&mut off, &lines(&self.off_before()));
         off
+    }
+
+    /// How much of what is off a line of the sale nothing here took off.
+    pub(crate) fn unexplained_in_sale(&self, line: &str, gone: Decimal) -> Decimal {
+        less(gone, units_of(&self.off(), line))
     }
 
     /// Units that stand in the sale, line by line.
@@ -232,16 +297,21 @@ impl Sight {
         })
     }
 
-    /// What a request asks for and can still be had: open at the source, and not taken off the sale before.
-    pub(crate) fn asked(&self, request: &Cancellation) -> Units {
+    /// What a request asks for and can still be had: open at the source, and not taken off the sale before, be it for this
+    /// very job.
+    pub(crate) fn asked(&self, request: &Cancellation, job: Option<JobId>) -> Units {
         let in_sale = self.in_sale();
+        let mut own = Units::new();
+        for taken in self.inward.iter().filter(|taken| Some(taken.job) == job) {
+            quantities::add(&mut own, &taken.before);
+        }
         let mut units = Units::new();
         for line in self.counted(None) {
             let left = less(units_of(&in_sale, &line.line), line.shipped);
             let most = line.open.min(left);
             let named = request.lines.iter().find(|l| l.line == line.line);
             let wanted = match named {
-                Some(named) => named.quantity.min(most),
+                Some(named) => less(named.quantity, units_of(&own, &line.line)).min(most),
                 None if request.lines.is_empty() => most,
                 None => Decimal::ZERO,
             };
@@ -254,7 +324,8 @@ impl Sight {
 
     /// What the merchant took off the sale by himself and the source does not know of.
     pub(crate) fn dropped(&self, state: &OrderState, but: Option<JobId>) -> Units {
-        let (off, told) = (self.taken_off(), self.dropped_before(but));
+        let (mut off, told) = (self.taken_off(), self.dropped_before(but));
+        quantities::add(&mut off, &lines(&self.off_before()));
         let mut units = Units::new();
         for line in self.counted(but) {
             let sold = self.sold.lines.iter().find(|l| l.line == line.line);
@@ -278,22 +349,38 @@ impl Sight {
 
     /// Units that the source shows as cancelled and that nothing here explains, but for one job's.
     pub(crate) fn unexplained(&self, but: JobId) -> Units {
-        let (told, mut off) = (self.told(Some(but)), self.taken_off());
-        let inward = |job: &&JobRow| is_cancel(job) && !is_back(job, &self.row);
-        for job in self.jobs.iter().filter(inward) {
+        let mut off = self.cancelled_by_retailer();
+        for taken in self.inward.iter().filter(|taken| !taken.asked) {
+            quantities::add(&mut off, &taken.before);
+        }
+        self.cancelled_beyond(&self.told(Some(but)), &off)
+    }
+
+    /// Units that the source shows as cancelled, though it was not told of them and a cancel of the retailer's that came here
+    /// did not take them off.
+    pub(crate) fn cancelled_there(&self) -> Units {
+        self.cancelled_beyond(&self.told(None), &self.cancelled_by_retailer())
+    }
+
+    /// Units that the retailer cancelled without asking, and that were taken off the sale for it, or are about to be. For
+    /// what he asked for, the source shows our answer.
+    fn cancelled_by_retailer(&self) -> Units {
+        let mut off = Units::new();
+        for taken in self.inward.iter().filter(|taken| !taken.asked) {
             // One that has not left yet is worked out anew once this is known.
-            if matches!(
-                job.state,
-                JobState::Running(_) | JobState::Waiting { .. } | JobState::Pending { .. }
-            ) {
-                quantities::add(&mut off, &job.units);
+            if taken.ended || taken.leaves {
+                quantities::add(&mut off, &taken.units);
             }
         }
+        off
+    }
+
+    fn cancelled_beyond(&self, told: &Units, off: &Units) -> Units {
         let mut unknown = Units::new();
         for line in &self.newest.lines {
             let before = self.sold.lines.iter().find(|l| l.line == line.line);
             let before = before.map_or(Decimal::ZERO, |l| l.cancelled);
-            let known = [units_of(&told, &line.line), units_of(&off, &line.line)];
+            let known = [units_of(told, &line.line), units_of(off, &line.line)];
             let left = known
                 .into_iter()
                 .fold(less(line.cancelled, before), |left, known| {

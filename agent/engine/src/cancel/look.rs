@@ -2,6 +2,7 @@
 //! has left, and under which code. Never more than is open.
 
 use super::count::{self, Sight};
+use super::restored::Inward;
 use super::retailer;
 use crate::again;
 use crate::core::Desk;
@@ -19,6 +20,8 @@ use waybill_model::job::{Ending, JobState, Reason};
 use waybill_model::settings::{self, CANCEL_FILL_KILL, CANCEL_NOTE, CANCEL_REQUESTS};
 use waybill_store::{JobRow, OrderRow, Read, StoreError, Tx};
 
+/// Why a cancel waits for its order's sale, for people.
+pub(crate) const SALE_UNKNOWN: &str = "Waits until it is known whether the sale was made";
 /// Code: the retailer takes no cancel of a part.
 const PARTIAL: &str = "cancel-partial";
 
@@ -50,13 +53,25 @@ pub(crate) fn look(
     {
         return Ok(looked);
     }
+    let inward = Inward {
+        tx,
+        desk,
+        job,
+        sight: &sight,
+        request: None,
+        came: stored.stored_at,
+        now,
+    };
     match stored.document.body {
         Body::OrderState(state) => back(tx, desk, job, &sight, Some(&state)),
         Body::Cancellation(_) if count::is_back(job, &sight.row) => {
             back(tx, desk, job, &sight, None)
         }
-        Body::Cancellation(request) => to_sale(tx, desk, job, &sight, Some(&request), now),
-        Body::Order(_) => to_sale(tx, desk, job, &sight, None, now),
+        Body::Cancellation(request) => to_sale(&Inward {
+            request: Some(&request),
+            ..inward
+        }),
+        Body::Order(_) => to_sale(&inward),
         _ => Ok(Looked::Park(translate::missing_document())),
     }
 }
@@ -71,20 +86,22 @@ fn ended(why: &str, text: String) -> Looked {
 }
 
 /// A cancel on its way to the sale.
-fn to_sale(
-    tx: &Tx<'_>,
-    desk: &Desk,
-    job: &JobRow,
-    sight: &Sight,
-    request: Option<&Cancellation>,
-    now: Millis,
-) -> Result<Looked, StoreError> {
+fn to_sale(inward: &Inward<'_, '_>) -> Result<Looked, StoreError> {
+    let Inward {
+        tx,
+        desk,
+        job,
+        sight,
+        request,
+        now,
+        ..
+    } = *inward;
     let row = &sight.row;
     let Some(sale) = row.sale_key.clone() else {
         let making = sight.push().is_some_and(|push| !push.state.is_done());
         return Ok(if making {
             Looked::Rest(Rest {
-                why: "Waits until it is known whether the sale was made".to_owned(),
+                why: SALE_UNKNOWN.to_owned(),
                 reads: Reads::Nothing,
                 until: Some(now + LONGEST_MS),
                 said: false,
@@ -94,11 +111,8 @@ fn to_sale(
         });
     };
     let begun = tx.has_effects(job.id)?;
-    if request.is_none()
-        && !begun
-        && let Some(rest) = state_unread(tx, row, now)?
-    {
-        return Ok(Looked::Rest(rest));
+    if !begun && let Some(looked) = inward.after_restore()? {
+        return Ok(looked);
     }
     let accepted = tx.meta(&accepted_key(job))?.is_some();
     let units = if begun {
@@ -108,7 +122,7 @@ fn to_sale(
     } else {
         match request {
             None => sight.due(),
-            Some(request) => sight.asked(request),
+            Some(request) => sight.asked(request, Some(job.id)),
         }
     };
     if units.is_empty() {
@@ -233,19 +247,6 @@ fn back(
         links: Vec::new(),
         settings: translate::delivery_settings(tx, desk, job.to, &row.retailer)?,
     })))
-}
-
-/// What the source cancelled may be off the sale since before a restore, or may be the merchant's own cancel that was told
-/// then: its sale's state is read first, as all of them are.
-fn state_unread(tx: &Tx<'_>, row: &OrderRow, now: Millis) -> Result<Option<Rest>, StoreError> {
-    let restored = restored::before(tx, row.placed_at.unwrap_or_default())?;
-    let until = restored.map_or(0, |restored| restored.at + SETTLES_MS);
-    Ok((now < until).then(|| Rest {
-        why: "Waits until its sale is read once more, since the database was restored".to_owned(),
-        reads: Reads::Nothing,
-        until: Some(until),
-        said: true,
-    }))
 }
 
 /// What a cancel waits for after a restore, or whether it was told before it: a cancel by so many units that is told twice

@@ -102,7 +102,7 @@ pub(crate) fn consider(
         return Ok(());
     };
     // A cancel on its way to the sale is what the state may show: its end looks again.
-    if look::is_under_way(&sight.jobs, row) {
+    if look::is_under_way(&sight.jobs, row) || sight.waits_for_sale() {
         return Ok(());
     }
     let Some(stored) = tx.latest_document(push.to, Entity::OrderState, sale)? else {

@@ -3,11 +3,14 @@
 
 use super::count::{self, Sight};
 use crate::order;
+use crate::restored;
+use crate::shipment::count::Units;
 use waybill_model::contract::Problem;
 use waybill_model::crash;
 use waybill_model::document::{Body, CancelPhase, Cancellation, Entity};
 use waybill_model::ids::{DocumentId, Millis};
 use waybill_model::job::{Ending, JobState, Reason, Work};
+use waybill_model::quantities;
 use waybill_store::{JobRow, NewJob, NoteKind, OrderRow, Read, StoreError, Tx};
 
 /// Code: a request waits for the merchant's word.
@@ -139,7 +142,9 @@ pub(crate) fn requested(
     let unsold = row.sale_key.is_none() && !order::has_begun(tx, push)?;
     let back = count::leads(tx, push.to, push.from)?;
     let accepts = super::look::setting(tx, row, waybill_model::settings::CANCEL_REQUESTS)?;
-    if unsold && back && accepts != "ask" {
+    // A sale that was made after the backup is not known yet: it is looked for first, and cancelled then.
+    let known = restored::before(tx, row.placed_at.unwrap_or_default())?.is_none();
+    if unsold && known && back && accepts != "ask" {
         return unsold_requested(tx, row, push, request, document.id, &told, now);
     }
     let id = tx.create_job(job(push, row, document.id, false), now)?;
@@ -169,7 +174,7 @@ fn unsold_requested(
     let Some(sight) = Sight::of(tx, row.id)? else {
         return Ok(());
     };
-    let units = sight.asked(request);
+    let units = sight.asked(request, None);
     if units.is_empty() {
         return Ok(());
     }
@@ -196,13 +201,17 @@ pub(crate) fn answer(
         let text = "Tell the retailer in the network's portal: nothing leads there from here.";
         return order::note(tx, row.id, now, NoteKind::You, "you", text, None);
     }
+    // With what was off the sale before a restore.
+    let mut units = Units::new();
+    quantities::add(&mut units, &accepted.units);
+    quantities::add(&mut units, &super::restored::off(tx, accepted)?);
     let mut push = accepted.clone();
     push.work = Work::Push(Entity::Order);
     let id = tx.create_job(job(&push, row, accepted.document, true), now)?;
     crash::point("cancel.answered");
     let open = tx.job(id)?;
     if open.is_some_and(|open| open.document == accepted.document) {
-        tx.set_job_units(id, accepted.units.clone())?;
+        tx.set_job_units(id, count::lines(&units))?;
         tx.set_attempt(id, 0, accepted.last_failure.as_deref())?;
     }
     Ok(())
@@ -234,7 +243,11 @@ pub(crate) fn taken_back(tx: &mut Tx<'_>, row: &OrderRow, now: Millis) -> Result
     for job in tx.jobs_of_order(row.id)? {
         let waits = matches!(
             job.state,
-            JobState::Parked(_) | JobState::Ready | JobState::Held { .. } | JobState::Practised
+            JobState::Parked(_)
+                | JobState::Ready
+                | JobState::Resting { .. }
+                | JobState::Held { .. }
+                | JobState::Practised
         );
         if !count::is_cancel(&job) || !waits || !count::is_answer(tx, &job)? {
             continue;
@@ -263,7 +276,7 @@ pub(crate) fn shipped(tx: &mut Tx<'_>, row: &OrderRow, now: Millis) -> Result<()
         let Some(sight) = Sight::of(tx, row.id)? else {
             continue;
         };
-        if sight.asked(&request).is_empty() {
+        if sight.asked(&request, Some(job.id)).is_empty() {
             super::verdict::refuse(tx, row, &job, "it has shipped", now)?;
         }
     }

@@ -2,6 +2,8 @@
 
 use super::{Common, State, common};
 use crate::cancel::count;
+use crate::cancel::look::SALE_UNKNOWN;
+use crate::cancel::restored::{BOTH_WAIT, WAITS as SALE_WAITS};
 use crate::cancel::verdict::REFUSED;
 use crate::core::Desk;
 use crate::restored::WAITS;
@@ -83,6 +85,7 @@ pub(super) fn line(desk: &Desk, rx: &Rx, job: &JobRow) -> Result<CancelLine, Sto
             }
         },
     );
+    let sold = row.as_ref().and_then(|row| row.sale_key.as_ref());
     let by = match wanted {
         Wanted::ByRetailer => format!("{retailer} cancelled"),
         Wanted::AskedByRetailer => format!("{retailer} asks to cancel"),
@@ -101,8 +104,15 @@ pub(super) fn line(desk: &Desk, rx: &Rx, job: &JobRow) -> Result<CancelLine, Sto
         job.units.clone()
     };
     let mut common = common(desk, rx, job, &done)?;
-    if back && matches!(job.state, JobState::Resting { .. }) {
-        WAITS.clone_into(&mut common.state);
+    if matches!(job.state, JobState::Resting { .. }) {
+        let sold = sold.is_some();
+        let why = match wanted {
+            _ if back => WAITS,
+            Wanted::AskedByRetailer if sold => BOTH_WAIT,
+            _ if sold => SALE_WAITS,
+            _ => SALE_UNKNOWN,
+        };
+        why.clone_into(&mut common.state);
     }
     if let JobState::Done(Ending::Ignored(why)) = &job.state
         && let Some(why) = why.strip_prefix(REFUSED)

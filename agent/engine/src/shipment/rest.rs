@@ -22,6 +22,8 @@ pub(crate) enum Reads {
     Note,
     /// The state of its sale.
     Sale(String),
+    /// The sale that a cancel is for, at that connection under that key.
+    State(ConnectionId, String),
     /// Its order, at that connection under that key, not before then.
     Order(ConnectionId, String, Millis),
 }
@@ -53,6 +55,7 @@ pub(crate) fn lay(
     let cancel = crate::cancel::count::is_cancel(job);
     let asked = match (&rest.reads, job.order) {
         (Reads::Order(_, _, since), Some(order)) => restored::asked(tx, order, *since)?,
+        (Reads::State(..), _) => crate::cancel::restored::asked(tx, job)?,
         _ => None,
     };
     let mut due = now + LONGEST_MS;
@@ -60,6 +63,10 @@ pub(crate) fn lay(
         Reads::Nothing => None,
         Reads::Note => Some((job.from, Entity::Shipment, &job.key, now + wait)),
         Reads::Sale(key) => Some((job.from, Entity::OrderState, key, now + wait)),
+        Reads::State(at, key) => {
+            let wait = asked.map_or(0, |asked| (now - asked).clamp(FIRST_MS, LONGEST_MS));
+            Some((*at, Entity::OrderState, key, now + wait))
+        }
         // It was asked for before, and did not come.
         Reads::Order(from, key, at) if now >= *at && asked.is_some() => {
             Some((*from, Entity::Order, key, now + wait))
@@ -68,6 +75,9 @@ pub(crate) fn lay(
     };
     if let (Reads::Order(_, _, since), None, Some(order)) = (&rest.reads, asked, job.order) {
         restored::ask(tx, order, now.max(*since))?;
+    }
+    if let (Reads::State(..), None) = (&rest.reads, asked) {
+        crate::cancel::restored::ask(tx, job, now)?;
     }
     if let Some((from, entity, key, at)) = again {
         tx.hint(from, entity, key, at)?;
