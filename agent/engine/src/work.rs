@@ -191,7 +191,11 @@ fn choose(
             }
             other => {
                 moved = true;
+                let later = matches!(other, Looked::Hold(_) | Looked::Unacknowledged);
                 set_aside(tx, &job, other, now)?;
+                if !later {
+                    shipment::intake::counts_no_more(tx, desk, &job, now)?;
+                }
                 cancel::merchant::after(tx, desk, &job, now)?;
             }
         }

@@ -181,6 +181,25 @@ pub(crate) fn wake(
     again::wake(tx, desk, id, now, &kind)
 }
 
+/// A note that was tried, and so counted, is not sent after all: nothing is told by it, and others may tell it.
+pub(crate) fn counts_no_more(
+    tx: &mut Tx<'_>,
+    desk: &Desk,
+    job: &JobRow,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let counts = count::is_shipment(job) && !job.units.is_empty();
+    let Some(order) = job.order.filter(|_| counts) else {
+        return Ok(());
+    };
+    // What may have left goes on counting.
+    if tx.has_effects(job.id)? {
+        return Ok(());
+    }
+    tx.set_job_units(job.id, Vec::new())?;
+    wake(tx, desk, order, now)
+}
+
 /// A note was read again and is as it was: one that waits for a person over its tracking number is read again later.
 pub(crate) fn seen(
     tx: &mut Tx<'_>,

@@ -5,7 +5,7 @@ mod refused;
 
 use std::sync::{Arc, Mutex};
 use waybill_it::bench::{Bench, ERP, NETWORK, Start, held, note, order, parcel, receipt};
-use waybill_model::contract::{Gap, Verdict};
+use waybill_model::contract::{Failure, Gap, Verdict};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{Body, Document, Entity, Method, Order, OrderPhase, Part, Shipment};
 use waybill_model::ids::Millis;
@@ -339,6 +339,49 @@ fn whole_kits_are_told_by_the_note_that_completes_them() {
             matches!(state, JobState::Done(Ending::Merged(_))),
             "{state:?}"
         );
+        bench.end().await;
+    });
+}
+
+#[test]
+fn a_kit_that_was_tried_by_a_note_is_told_by_another_one() {
+    sold(|bench| async move {
+        let tries = Arc::new(Mutex::new(0));
+        let tried = tries.clone();
+        let told = answered(&bench, move |note| {
+            if note == "700" {
+                *held(&tried) += 1;
+                return Err(Failure::Retry(Some(60)));
+            }
+            receipt(&format!("P{note}"))
+        });
+        let later = |by: i64, then: Box<dyn FnOnce(&mut Shipment)>| {
+            move |note: &mut Shipment| {
+                note.shipped_at = note.shipped_at.map(|at| at + by);
+                then(note);
+            }
+        };
+        bench.ship(bench.note("702", "1", later(2_000, Box::new(component("B", 1)))));
+        bench.pass(30).await;
+        bench.ship(bench.note("700", "1", |note| {
+            component("A", 1)(note);
+            let mut other = note.parcels[0].lines[0].clone();
+            other.part = Some(part("B", 1, 2));
+            note.parcels[0].lines.push(other);
+        }));
+        bench.pass(5).await;
+        assert_eq!(*held(&tries), 1);
+        // The kit of 700 counts: 702 makes another one with what lies in 701.
+        bench.ship(bench.note("701", "1", later(1_000, Box::new(component("A", 1)))));
+        bench.pass(30).await;
+        // By its date 701 completes what is left, once 700 is looked at again.
+        bench.pass(60).await;
+        let all = lines(&told).into_iter();
+        let all: Vec<_> = all.filter(|(note, ..)| note != "700").collect();
+        assert_eq!(all, [line("702", "1", 1), line("701", "1", 1)]);
+        let first = shipments(&bench).remove(1);
+        let merged = JobState::Done(Ending::Merged("701".to_owned()));
+        assert_eq!((first.state, first.units), (merged, Vec::new()));
         bench.end().await;
     });
 }
