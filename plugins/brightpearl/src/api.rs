@@ -417,37 +417,48 @@ pub fn refusal(status: u16, list: &[Complaint]) -> Problem {
     }
 }
 
+const STATUS: &str = "Check Status of new sales for Brightpearl (Connections, Set up), then retry.";
+
 /// Words of refusals (without blanks, in lower case) and where to look.
 const HINTS: [(&str, &str); 14] = [
     (
         "taxcode",
-        "Check the settings `tax-code` and `charge-tax-code`, then retry.",
+        "Check Tax code and Tax code of charges for Brightpearl (Connections, Set up), then retry.",
     ),
+    ("orderstatus", STATUS),
+    ("statusid", STATUS),
     (
-        "orderstatus",
-        "Check the setting `order-status`, then retry.",
+        "channel",
+        "Check Channel for Brightpearl (Connections, Set up), then retry.",
     ),
-    ("statusid", "Check the setting `order-status`, then retry."),
-    ("channel", "Check the setting `channel`, then retry."),
     (
         "warehouse",
-        "Check the setting `warehouse` and Matching, warehouses, then retry.",
+        "Check Warehouse for Brightpearl (Connections, Set up) and Matching, Warehouses, then retry.",
     ),
-    ("pricelist", "Check the setting `price-list`, then retry."),
+    (
+        "pricelist",
+        "Check Price list for Brightpearl (Connections, Set up), then retry.",
+    ),
     (
         "shippingmethod",
-        "Check the setting `shipping-method` and Matching, shipping methods, then retry.",
+        "Check Shipping method for Brightpearl (Connections, Set up) and Matching, Shipping methods, then retry.",
     ),
     (
         "nominal",
-        "Check the nominal codes in Settings for Brightpearl, then retry.",
+        "Check the nominal codes for Brightpearl (Connections, Set up), then retry.",
     ),
     (
         "currency",
-        "Check the setting `currency`, and that the account has that currency, then retry.",
+        "Check Currency for Brightpearl (Connections, Set up), and that the account has that currency, then retry.",
     ),
-    ("leadsource", "Check the setting `lead-source`, then retry."),
-    ("project", "Check the setting `project`, then retry."),
+    (
+        "leadsource",
+        "Check Lead source for Brightpearl (Connections, Set up), then retry.",
+    ),
+    (
+        "project",
+        "Check Project for Brightpearl (Connections, Set up), then retry.",
+    ),
     (
         "product",
         "Check in Matching, items, which product this line stands for, then retry.",
@@ -499,12 +510,12 @@ mod tests {
             tax.message,
             "Brightpearl refused this: The tax code 'X' is not known (ORDC-041)."
         );
-        assert!(tax.hint.unwrap().contains("`tax-code`"));
+        assert!(tax.hint.unwrap().contains("Check Tax code and"));
         assert!(
             of("Invalid statusId: 9")
                 .hint
                 .unwrap()
-                .contains("`order-status`")
+                .contains("Status of new sales")
         );
         assert!(
             of("Something new")

@@ -112,7 +112,7 @@ impl Case<'_> {
             return Err(Failure::rejected(
                 "cancel-status",
                 "No status is chosen for cancelled sales.",
-                "Choose `cancel-status` in Settings for Brightpearl, then retry.",
+                "Choose Status of cancelled sales for Brightpearl (Connections, Set up), then retry.",
             ));
         };
         if self.sale.paid {

@@ -125,11 +125,11 @@ fn untranslated(table: &str, value: &str) -> Problem {
     )
 }
 
-fn missing(key: &str, message: &str) -> Problem {
+fn missing(key: &str, label: &str, message: &str) -> Problem {
     Problem::new(
         key,
         message,
-        format!("Choose `{key}` in Settings for Brightpearl, then retry."),
+        format!("Choose {label} for Brightpearl (Connections, Set up), then retry."),
     )
 }
 
@@ -141,7 +141,7 @@ fn currency(order: &Order, settings: Settings<'_>) -> Result<String, Problem> {
         .filter(|c| !c.is_empty())
         .or_else(|| settings.get("currency"))
         .map(str::to_ascii_uppercase)
-        .ok_or_else(|| missing("currency", "The order names no currency."))
+        .ok_or_else(|| missing("currency", "Currency", "The order names no currency."))
 }
 
 fn delivery_date(order: &Order, settings: Settings<'_>) -> Option<String> {
@@ -164,9 +164,13 @@ fn reference(number: &str) -> (Cow<'_, str>, bool) {
 }
 
 fn rows<'a>(order: &'a Order, settings: Settings<'a>) -> Result<Vec<SaleRow<'a>>, Problem> {
-    let tax_code = settings
-        .get("tax-code")
-        .ok_or_else(|| missing("tax-code", "No tax code is chosen for new sales."))?;
+    let tax_code = settings.get("tax-code").ok_or_else(|| {
+        missing(
+            "tax-code",
+            "Tax code",
+            "No tax code is chosen for new sales.",
+        )
+    })?;
     let nominal_code = settings.get("nominal-code");
     let mut asked = amount::Sum::default();
     let mut sent = amount::Sum::default();

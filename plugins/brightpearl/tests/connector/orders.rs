@@ -214,7 +214,7 @@ fn a_refusal_is_told_in_the_vendors_words() {
             .message
             .contains("The tax code 'X' is unknown (ORDC-041)")
     );
-    assert!(problem.hint.unwrap().contains("`tax-code`"));
+    assert!(problem.hint.unwrap().contains("Check Tax code and"));
 }
 
 #[test]
@@ -385,10 +385,10 @@ fn what_is_missing_or_wrong_is_named() {
         assert!(problem.message.contains(words), "{}", problem.message);
         assert!(problem.hint.is_some());
     }
-    assert_eq!(
-        refused_locally(order(), &[("tax-code", "")]).code,
-        "tax-code"
-    );
+    let without = refused_locally(order(), &[("tax-code", "")]);
+    assert_eq!(without.code, "tax-code");
+    let hint = without.hint.unwrap();
+    assert!(hint.starts_with("Choose Tax code for"), "{hint}");
     let no_currency = with(|o| o.currency = None);
     assert_eq!(
         refused_locally(no_currency, &[("currency", "")]).code,
