@@ -74,7 +74,7 @@ pub(crate) const CONNECT: &[Entry] = &[
         "/first-run/defaults",
         Route::SaveDefaults,
         Access::User,
-        "Save the defaults of a connection.",
+        "Save the defaults of both sides, and go on.",
     ),
     get(
         "/first-run/matching",

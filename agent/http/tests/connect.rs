@@ -182,6 +182,36 @@ async fn the_api_saves_on_the_same_way() {
 }
 
 #[tokio::test]
+async fn defaults_are_saved_by_going_on_and_what_is_needed_is_named() {
+    let served = Served::start().await;
+    // A connection can be made before its lists can be read.
+    let (cookie, token) = filled_in(&served, "token").await;
+    let with = [("cookie", cookie.as_str())];
+    let page = served.get("/first-run/defaults", &with).await.body;
+    assert!(page.contains("The tax (needed)"), "{page}");
+    assert!(page.contains("Save and go on to Matching"), "{page}");
+    let save = async |value: &str| {
+        let form = format!("token={token}&s.desk.tax={value}");
+        let heard = served.form("/first-run/defaults", &with, &form).await;
+        let there = heard.header("location").unwrap().to_owned();
+        (served.get(&there, &with).await.body, there)
+    };
+    let (page, there) = save("").await;
+    assert_eq!(there, "/first-run/defaults");
+    assert!(page.contains("Still empty: The tax."), "{page}");
+    let rehearsal = served.get("/first-run/rehearsal", &with).await.body;
+    assert!(rehearsal.contains("Still empty: The tax."), "{rehearsal}");
+    assert!(rehearsal.contains("href=\"/first-run/defaults\""));
+    let (page, there) = save("Z").await;
+    assert_eq!(there, "/first-run/matching");
+    assert!(page.contains("The defaults are saved."), "{page}");
+    let page = served.get("/first-run/defaults", &with).await.body;
+    assert!(page.contains("value=\"Z\""), "{page}");
+    let rehearsal = served.get("/first-run/rehearsal", &with).await.body;
+    assert!(!rehearsal.contains("Still empty"), "{rehearsal}");
+}
+
+#[tokio::test]
 async fn going_on_from_matching_is_kept_and_said_once() {
     let served = Served::start().await;
     let (cookie, token) = served.log_in().await;

@@ -461,11 +461,14 @@ fn money_settings() -> Vec<Setting> {
             "For orders that name none, for example USD.",
             Field::Text,
         ),
-        lookup(
-            "tax-code",
-            "Tax code",
-            "Needed: every row of a sale has one. Wholesale orders are mostly exempt.",
-        ),
+        Setting {
+            required: true,
+            ..lookup(
+                "tax-code",
+                "Tax code",
+                "Every row of a sale has one. Wholesale orders are mostly exempt.",
+            )
+        },
         lookup(
             "charge-tax-code",
             "Tax code of charges",

@@ -206,14 +206,15 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// Addresses lead to the vendor; what is required gets some value.
+/// Addresses lead to the vendor; what is required gets some value, unless only the vendor's own list has one.
 fn guessed(descriptor: &Descriptor, vendor: &str) -> Pairs {
     let value = |field: &Field| match field {
         Field::Url => Some(vendor.to_owned()),
         Field::OneOf(choices) => choices.first().map(|c| c.value.clone()),
         Field::Integer | Field::Decimal => Some("1".to_owned()),
         Field::Toggle => Some("true".to_owned()),
-        Field::Text | Field::Lookup => Some("contract".to_owned()),
+        Field::Text => Some("contract".to_owned()),
+        Field::Lookup => None,
     };
     let needed = |s: &&waybill_model::contract::Setting| {
         matches!(s.field, Field::Url) || (s.required && s.default.is_none())

@@ -4,6 +4,7 @@
 use super::address::{Address, address_of};
 use super::mistake::{At, Mistake, suggest};
 use super::plan::{AnnouncedPlan, ConnectionPlan, CrosswalkPlan, Pair, Plan, RoutePlan};
+use crate::connecting::is_required_at_once;
 use crate::mapping_rows::ANNOUNCES;
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::alerts::{self, alert_settings};
@@ -225,7 +226,7 @@ impl<'a> Check<'a> {
                 .settings
                 .iter()
                 .any(|p| p.key.value == setting.key && !p.value.value.is_empty());
-            if setting.required && setting.default.is_none() && !given {
+            if is_required_at_once(setting) && setting.default.is_none() && !given {
                 self.mistakes.push(
                     Mistake::new(
                         connection.name.place,

@@ -58,6 +58,8 @@ pub struct FormField {
     pub group: String,
     /// Nothing works without it.
     pub required: bool,
+    /// Nothing is sent without it: it is chosen from the vendor's own list, once that can be read.
+    pub needed: bool,
     /// How it is entered.
     pub kind: Kind,
     /// What may be chosen: value and words.
@@ -131,6 +133,11 @@ pub struct Form {
     pub redirect: Option<String>,
 }
 
+/// Whether a connection cannot be made without it. What is chosen from the vendor's own list can only be chosen later.
+pub(crate) const fn is_required_at_once(setting: &Setting) -> bool {
+    setting.required && !matches!(setting.field, Field::Lookup)
+}
+
 /// The setting whose choices are slots: it says which credential is in use.
 pub(super) fn chooser(descriptor: &Descriptor) -> Option<&Setting> {
     let is_slot = |value: &str| descriptor.credentials.iter().any(|c| c.slot == value);
@@ -172,7 +179,8 @@ fn field(setting: &Setting, values: &BTreeMap<String, String>) -> FormField {
         label: setting.label.clone(),
         help: setting.help.clone(),
         group: setting.group.clone(),
-        required: setting.required,
+        required: is_required_at_once(setting),
+        needed: setting.required && setting.default.is_none() && !is_required_at_once(setting),
         kind,
         choices,
         default: setting.default.clone(),

@@ -12,6 +12,7 @@ pub(crate) mod look;
 pub(crate) mod save;
 
 pub(crate) use begin::{read_and_idle, read_on};
+pub(crate) use form::is_required_at_once;
 
 pub use begin::{Beginning, FirstRead, PossibleFlow, Which};
 pub use form::{ConnectorChoice, CredentialField, Form, FormField, Kind, SecretField, Way};

@@ -1,7 +1,7 @@
 //! Saving what was filled in: it becomes a provisioning file of one connection, so that there is one way to check, commit and
 //! note it. The connector itself is asked before anything is written. Every mistake is told with the field it is in.
 
-use super::form::{descriptor, stored};
+use super::form::{descriptor, is_required_at_once, stored};
 use crate::apply::{self, quoted};
 use crate::calls;
 use crate::connectors::Binding;
@@ -156,7 +156,8 @@ fn named(
         };
         settings.insert(key.clone(), value);
     }
-    for setting in descriptor.settings.iter().filter(|s| s.required) {
+    let required = descriptor.settings.iter();
+    for setting in required.filter(|s| is_required_at_once(s)) {
         if let Some(value) = stored.get(&setting.key) {
             settings
                 .entry(setting.key.clone())
@@ -171,7 +172,7 @@ fn missing(descriptor: &Descriptor, settings: &BTreeMap<String, String>) -> Vec<
     let required = descriptor
         .settings
         .iter()
-        .filter(|s| s.required && s.default.is_none());
+        .filter(|s| is_required_at_once(s) && s.default.is_none());
     let empty = required.filter(|s| settings.get(&s.key).is_none_or(String::is_empty));
     empty
         .map(|setting| FieldMistake {

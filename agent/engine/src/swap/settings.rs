@@ -2,6 +2,7 @@
 //! are asked for, and nothing is dropped: a build one goes back to finds its own keys as they were.
 
 use crate::apply::misfit;
+use crate::connecting::is_required_at_once;
 use waybill_model::contract::{Descriptor, Setting};
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::settings::Values;
@@ -38,8 +39,8 @@ pub(crate) fn fit(
     for setting in &descriptor.settings {
         let given = values.get(&setting.key).or(setting.default.as_ref());
         match given {
-            None if setting.required => asked.push(ask(setting, setting.help.clone())),
-            Some(value) if setting.required && value.is_empty() => {
+            None if is_required_at_once(setting) => asked.push(ask(setting, setting.help.clone())),
+            Some(value) if is_required_at_once(setting) && value.is_empty() => {
                 asked.push(ask(setting, setting.help.clone()));
             }
             Some(value) => {

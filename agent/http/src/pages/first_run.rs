@@ -2,18 +2,17 @@
 //! follows from what is stored: a set-up that was left is gone on with where it stands. Over once a flow has begun.
 
 use super::beginning::{self, Begun};
-use super::connecting::{entered, place};
-use super::layout::{Base, not_done, sentence};
+use super::connecting::place;
+use super::first_defaults::Chosen;
+use super::layout::{Base, not_done};
 use super::{base, render};
 use crate::answer::{self, Answer, Failure};
-use crate::html::{count, encoded, id};
+use crate::html::{count, encoded};
 use crate::session::Notice;
 use crate::site::Asked;
 use askama::Template;
 use hyper::StatusCode;
-use waybill_engine::connecting::{
-    Beginning, ConnectorChoice, Draft, Form, FormField, Kind, Saved, Which,
-};
+use waybill_engine::connecting::{Beginning, ConnectorChoice, Which};
 use waybill_engine::matching::{ItemsQuery, ItemsView};
 use waybill_model::crosswalk::Standing;
 use waybill_model::document::Entity;
@@ -29,40 +28,10 @@ pub(super) struct Step {
 }
 
 /// Where each step is.
-const DEFAULTS: &str = "/first-run/defaults";
-const MATCHING: &str = "/first-run/matching";
+pub(super) const DEFAULTS: &str = "/first-run/defaults";
+pub(super) const MATCHING: &str = "/first-run/matching";
 pub(super) const REHEARSAL: &str = "/first-run/rehearsal";
 pub(super) const GO_LIVE: &str = "/first-run/go-live";
-
-struct Choice {
-    value: String,
-    words: String,
-    chosen: bool,
-}
-
-struct Field {
-    id: String,
-    name: String,
-    label: String,
-    help: String,
-    value: String,
-    choices: Vec<Choice>,
-}
-
-struct Side {
-    name: String,
-    title: String,
-    fields: Vec<Field>,
-}
-
-#[derive(Template)]
-#[template(path = "first_defaults.html")]
-struct DefaultsPage {
-    base: Base,
-    steps: Vec<Step>,
-    sides: Vec<Side>,
-    next: &'static str,
-}
 
 struct Reading {
     title: String,
@@ -93,7 +62,7 @@ struct LivePage {
 struct Progress {
     choices: Vec<ConnectorChoice>,
     beginnings: Vec<Beginning>,
-    chosen: bool,
+    chosen: Chosen,
     rehearsed: bool,
     /// It cannot be rehearsed here, which keeps nobody from going on.
     unable: bool,
@@ -119,11 +88,10 @@ impl Progress {
     async fn of(asked: &Asked<'_>) -> Result<Self, Failure> {
         let handle = &asked.site.handle;
         let beginnings = handle.beginnings().await?;
-        let mut chosen = false;
+        let mut chosen = Chosen::default();
         for of in beginnings.iter().filter(|b| b.takes_orders) {
             if let Ok(form) = handle.form(&of.name).await {
-                let mut fields = form.fields.iter();
-                chosen |= fields.any(|f| f.kind == Kind::Lookup && f.value.is_some());
+                chosen.add(&form.fields);
             }
         }
         let begun = handle.possible_flows().iter().any(|flow| flow.begun);
@@ -178,7 +146,7 @@ impl Progress {
             (
                 "Defaults".to_owned(),
                 DEFAULTS.to_owned(),
-                connected && self.chosen,
+                connected && self.chosen.is_done(),
             ),
             (
                 "Matching".to_owned(),
@@ -210,6 +178,11 @@ pub(super) async fn steps(asked: &Asked<'_>, here: &str) -> Result<Vec<Step>, Fa
     Ok(standing.steps(here))
 }
 
+/// Labels of what is still to be chosen under Defaults, since nothing can be sent without it.
+pub(super) async fn lacking(asked: &Asked<'_>) -> Result<Vec<String>, Failure> {
+    Ok(Progress::of(asked).await?.chosen.lacking)
+}
+
 /// Where a set-up goes on.
 pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let standing = Progress::of(asked).await?;
@@ -220,104 +193,6 @@ pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let mut undone = steps.iter().filter(|step| !step.done);
     let next = undone.find(|step| !(standing.unable && step.href == REHEARSAL));
     Ok(answer::see_other(next.map_or("/today", |step| &step.href)))
-}
-
-/// What a sale or a message cannot be made without, or would be made of blindly: values of the vendor's own lists.
-fn is_default(field: &FormField) -> bool {
-    field.group != "connection" && field.kind == Kind::Lookup
-}
-
-fn field(of: &str, field: &FormField, offered: Vec<(String, String)>) -> Field {
-    let value = field.value.clone().unwrap_or_default();
-    let known = offered.iter().any(|(offer, _)| *offer == value);
-    let mut choices = Vec::new();
-    if !offered.is_empty() {
-        let nothing = (String::new(), "Left empty".to_owned());
-        let other = (!value.is_empty() && !known).then(|| (value.clone(), value.clone()));
-        let all = std::iter::once(nothing).chain(other).chain(offered);
-        choices.extend(all.map(|(offer, words)| Choice {
-            chosen: offer == value,
-            value: offer,
-            words,
-        }));
-    }
-    Field {
-        id: format!("s-{}-{}", id(of), id(&field.key)),
-        name: format!("s.{}", field.key),
-        label: field.label.clone(),
-        help: field.help.clone(),
-        value,
-        choices,
-    }
-}
-
-async fn side(asked: &Asked<'_>, form: Form) -> Side {
-    let handle = &asked.site.handle;
-    let fields: Vec<&FormField> = form.fields.iter().filter(|f| is_default(f)).collect();
-    let keys: Vec<String> = fields.iter().map(|f| f.key.clone()).collect();
-    let offered = handle.offered_for(&form.name, &keys).await;
-    let fields = fields.into_iter().zip(offered);
-    Side {
-        fields: fields
-            .map(|(f, offers)| field(&form.name, f, offers))
-            .collect(),
-        name: form.name,
-        title: form.title,
-    }
-}
-
-/// Defaults, chosen from the vendors' own lists.
-pub(crate) async fn defaults(asked: &Asked<'_>) -> Result<Answer, Failure> {
-    let handle = &asked.site.handle;
-    let mut sides = Vec::new();
-    for of in handle.beginnings().await?.iter().filter(|b| b.reached) {
-        let form = handle.form(&of.name).await?;
-        if form.fields.iter().any(is_default) {
-            sides.push(side(asked, form).await);
-        }
-    }
-    let (base, _) = base(asked, DEFAULTS, "Set-up, defaults").await?;
-    let page = DefaultsPage {
-        steps: steps(asked, DEFAULTS).await?,
-        base,
-        sides,
-        next: MATCHING,
-    };
-    render(StatusCode::OK, &page)
-}
-
-/// Saves the defaults of one connection.
-pub(crate) async fn save_defaults(asked: &Asked<'_>) -> Result<Answer, Failure> {
-    let handle = &asked.site.handle;
-    let form = handle
-        .form(asked.form.filled("connection").unwrap_or_default())
-        .await?;
-    let (settings, _) = entered(asked, &form);
-    let draft = Draft {
-        name: form.name,
-        connector: form.connector,
-        title: None,
-        private: None,
-        settings,
-        secrets: Vec::new(),
-    };
-    let notice = match handle.save_connection(draft, &asked.who).await {
-        Ok(Saved::Done(_)) => Notice {
-            text: format!("The defaults of {} are saved.", form.title),
-            ..Notice::default()
-        },
-        Ok(Saved::Mistakes(mistakes)) => Notice {
-            bad: true,
-            text: mistakes.first().map_or_else(
-                || "Nothing was saved.".to_owned(),
-                |m| format!("Nothing was saved. {}", sentence(&m.message)),
-            ),
-            hint: mistakes.into_iter().next().and_then(|m| m.hint),
-            ..Notice::default()
-        },
-        Err(error) => not_done(error),
-    };
-    Ok(asked.say(DEFAULTS, notice))
 }
 
 /// What was read, and how much of what orders name is matched.
@@ -434,7 +309,7 @@ pub(crate) async fn begin(asked: &Asked<'_>) -> Result<Answer, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Beginning, MATCHING, Progress};
+    use super::{Beginning, Chosen, MATCHING, Progress};
     use waybill_engine::connecting::FirstRead;
     use waybill_model::document::Entity;
 
@@ -460,7 +335,7 @@ mod tests {
         let progress = Progress {
             choices: Vec::new(),
             beginnings: vec![side(true, read_at), side(false, Some(1))],
-            chosen: true,
+            chosen: Chosen::default(),
             rehearsed: false,
             unable: false,
             matched,

@@ -11,6 +11,7 @@ mod connecting;
 mod connections;
 mod connectors;
 mod crosswalk;
+mod first_defaults;
 mod first_run;
 mod flows;
 mod history;
@@ -131,8 +132,8 @@ async fn set_up(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::Connection => connecting::show(asked).await,
         Route::AddConnection | Route::ChangeConnection => connecting::save(asked).await,
         Route::FirstRun => first_run::show(asked).await,
-        Route::FirstDefaults => first_run::defaults(asked).await,
-        Route::SaveDefaults => first_run::save_defaults(asked).await,
+        Route::FirstDefaults => first_defaults::show(asked).await,
+        Route::SaveDefaults => first_defaults::save(asked).await,
         Route::FirstMatching => first_run::matching(asked).await,
         Route::FirstRehearsal => rehearsal::show(asked).await,
         Route::Rehearse => rehearsal::begin(asked).await,

@@ -1,7 +1,7 @@
 //! The step Rehearsal: one invented order with the merchant's settings and matches, step by step as it happens, the sale as
 //! it would stand, and how it ended. Decides nothing about it.
 
-use super::first_run::{GO_LIVE, REHEARSAL, Step as WizardStep, steps};
+use super::first_run::{DEFAULTS, GO_LIVE, REHEARSAL, Step as WizardStep, lacking, steps};
 use super::layout::{Base, not_done};
 use super::{base, render};
 use crate::answer::{Answer, Failure};
@@ -51,6 +51,9 @@ struct RehearsalPage {
     unable: Option<(String, Option<String>)>,
     retailers: Vec<Retailer>,
     played: Option<Played>,
+    /// What no sale can be made without, still to be chosen.
+    lacking: Vec<String>,
+    defaults: &'static str,
     next: &'static str,
 }
 
@@ -128,6 +131,8 @@ pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
             .map(|report| played(report, &view, &times)),
         unable: view.unable.map(|why| (why.message, why.hint)),
         retailers: view.retailers,
+        lacking: lacking(asked).await?,
+        defaults: DEFAULTS,
         next: GO_LIVE,
     };
     render(StatusCode::OK, &page)

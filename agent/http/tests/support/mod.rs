@@ -209,6 +209,10 @@ fn asking() -> Descriptor {
                     Field::OneOf(vec![choice("token"), choice("approval")]),
                 )
             },
+            Setting {
+                group: "orders".to_owned(),
+                ..setting("tax", true, Field::Lookup)
+            },
         ],
         ..descriptor("desk", "Deskbook")
     }
