@@ -130,7 +130,7 @@ impl Story<'_> {
     }
 
     fn defaults(&mut self) {
-        self.browser.press("#next");
+        self.browser.press("#go-on");
         self.browser
             .wait("document.querySelector('#s-erp-order-status')");
         self.narrow();

@@ -40,6 +40,8 @@ pub(crate) struct Notice {
     pub(crate) text: String,
     /// What to do next.
     pub(crate) hint: Option<String>,
+    /// Where to go on: address and words.
+    pub(crate) next: Option<(String, String)>,
     /// Details, such as what a probe reached.
     pub(crate) pairs: Vec<(String, String)>,
 }

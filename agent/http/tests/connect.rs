@@ -9,7 +9,8 @@
 mod support;
 
 use serde_json::json;
-use support::Served;
+use support::{Agent, Served};
+use waybill_http::Limit;
 
 const SECRET: &str = "a-key-nobody-may-see";
 
@@ -209,6 +210,30 @@ async fn defaults_are_saved_by_going_on_and_what_is_needed_is_named() {
     assert!(page.contains("value=\"Z\""), "{page}");
     let rehearsal = served.get("/first-run/rehearsal", &with).await.body;
     assert!(!rehearsal.contains("Still empty"), "{rehearsal}");
+}
+
+#[tokio::test]
+async fn the_set_up_goes_on_from_the_banner_and_says_what_it_waits_for() {
+    let empty = || async {
+        let agent = Agent::open_in(tempfile::tempdir().unwrap(), false);
+        Served::with(agent, Limit::default()).await
+    };
+    let served = empty().await;
+    let (cookie, _) = filled_in(&served, "token").await;
+    let with = [("cookie", cookie.as_str())];
+    let page = served.get("/connections/desk", &with).await.body;
+    let button = "id=\"go-on\" href=\"/first-run\">Go on with the set-up</a>";
+    assert!(page.contains(button), "{page}");
+    // One that was not approved yet has not answered: pressing the button says so.
+    let served = empty().await;
+    let (cookie, _) = filled_in(&served, "approval").await;
+    let with = [("cookie", cookie.as_str())];
+    served.get("/connections/desk", &with).await;
+    let heard = served.get("/first-run", &with).await;
+    assert_eq!(heard.header("location"), Some("/connections/desk"));
+    let page = served.get("/connections/desk", &with).await.body;
+    let said = "Deskbook has not let us in yet: the set-up goes on once it has.";
+    assert!(page.contains(said), "{page}");
 }
 
 #[tokio::test]

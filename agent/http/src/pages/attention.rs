@@ -154,7 +154,7 @@ fn refused(failure: Failure) -> Notice {
         bad: true,
         text: super::layout::sentence(&failure.message),
         hint: failure.hint,
-        pairs: Vec::new(),
+        ..Notice::default()
     }
 }
 
@@ -183,7 +183,7 @@ pub(crate) async fn fill(asked: &Asked<'_>) -> Result<Answer, Failure> {
             bad: true,
             text: format!("\"{}\" is still empty.", cell.label),
             hint: Some("Fill it in, then save.".to_owned()),
-            pairs: Vec::new(),
+            ..Notice::default()
         };
         return Ok(asked.say("/attention", notice));
     };
@@ -252,7 +252,7 @@ pub(crate) async fn retry_many(asked: &Asked<'_>) -> Result<Answer, Failure> {
             bad: true,
             text: "No cause is marked.".to_owned(),
             hint: Some("Mark the causes to try again, or try all of them.".to_owned()),
-            pairs: Vec::new(),
+            ..Notice::default()
         };
         return Ok(asked.say(&back, notice));
     }

@@ -294,8 +294,8 @@ async fn tested(asked: &Asked<'_>, name: &str) -> Result<Notice, Failure> {
     Ok(match handle.probe(name).await {
         Ok(pairs) => Notice {
             text: "Saved, and the test succeeded.".to_owned(),
-            hint: (!handle.frame().await?.begun)
-                .then(|| "Next: Go on with the set-up, at the end of this page.".to_owned()),
+            next: (!handle.frame().await?.begun)
+                .then(|| ("/first-run".to_owned(), "Go on with the set-up".to_owned())),
             pairs,
             ..Notice::default()
         },

@@ -14,6 +14,7 @@ fn each_side_shows_what_it_answers_and_what_can_be_done() {
         bad: false,
         text: "The test of erp succeeded.".to_owned(),
         hint: None,
+        next: Some(("/first-run".to_owned(), "Go on".to_owned())),
         pairs: vec![("Account".to_owned(), "northfold <1>".to_owned())],
     });
     let page = compose(base, &frame, &flows(), &sample::times());
@@ -21,6 +22,7 @@ fn each_side_shows_what_it_answers_and_what_can_be_done() {
     sample::sound(&html);
     for words in [
         "Northfold &#60;Goods&#62;",
+        "href=\"/first-run\">Go on</a>",
         "5 orders, 2 causes",
         "<dt>Paused</dt>",
         "<span>Live</span>",

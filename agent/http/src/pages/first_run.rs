@@ -183,6 +183,15 @@ pub(super) async fn lacking(asked: &Asked<'_>) -> Result<Vec<String>, Failure> {
     Ok(Progress::of(asked).await?.chosen.lacking)
 }
 
+fn not_reached(title: &str) -> Notice {
+    Notice {
+        bad: true,
+        text: format!("{title} has not let us in yet: the set-up goes on once it has."),
+        hint: Some("Put right what is wrong below, then press Test.".to_owned()),
+        ..Notice::default()
+    }
+}
+
 /// Where a set-up goes on.
 pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let standing = Progress::of(asked).await?;
@@ -192,7 +201,13 @@ pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let steps = standing.steps("");
     let mut undone = steps.iter().filter(|step| !step.done);
     let next = undone.find(|step| !(standing.unable && step.href == REHEARSAL));
-    Ok(answer::see_other(next.map_or("/today", |step| &step.href)))
+    let next = next.map_or("/today", |step| step.href.as_str());
+    // A step that is there and does not work must not look as if nothing had been pressed.
+    let waits = |of: &&Beginning| !of.reached && place(&of.name) == next;
+    if let Some(of) = standing.beginnings.iter().find(waits) {
+        return Ok(asked.say(next, not_reached(&of.title)));
+    }
+    Ok(answer::see_other(next))
 }
 
 /// What was read, and how much of what orders name is matched.

@@ -256,7 +256,7 @@ pub(crate) fn failed(failure: Failure) -> Notice {
         bad: true,
         text: sentence(&failure.message),
         hint: failure.hint,
-        pairs: Vec::new(),
+        ..Notice::default()
     }
 }
 

@@ -162,7 +162,7 @@ pub(super) fn bad(failure: Failure) -> Notice {
         bad: true,
         text: sentence(&failure.message),
         hint: failure.hint,
-        pairs: Vec::new(),
+        ..Notice::default()
     }
 }
 
@@ -189,7 +189,7 @@ pub(crate) async fn fill(asked: &Asked<'_>) -> Result<Answer, Failure> {
             bad: true,
             text: format!("No product was chosen for {value}."),
             hint: Some("Type its SKU or number, then save.".to_owned()),
-            pairs: Vec::new(),
+            ..Notice::default()
         };
         return Ok(asked.say(&back(asked), notice));
     };

@@ -62,7 +62,7 @@ pub(crate) async fn check(asked: &Asked<'_>) -> Result<Answer, Failure> {
             bad: true,
             text: "No file was chosen.".to_owned(),
             hint: Some("Choose a CSV file, then check it.".to_owned()),
-            pairs: Vec::new(),
+            ..Notice::default()
         };
         return Ok(asked.say(&place(table), notice));
     };
@@ -71,7 +71,7 @@ pub(crate) async fn check(asked: &Asked<'_>) -> Result<Answer, Failure> {
             bad: true,
             text: format!("{} is not written in UTF-8.", file.name),
             hint: Some("Save it as \"CSV UTF-8\" in your spreadsheet program.".to_owned()),
-            pairs: Vec::new(),
+            ..Notice::default()
         };
         return Ok(asked.say(&place(table), notice));
     };
@@ -113,7 +113,7 @@ pub(crate) async fn apply(asked: &Asked<'_>) -> Result<Answer, Failure> {
             bad: true,
             text: "This file is not kept any more. Nothing was changed.".to_owned(),
             hint: Some("Choose it and check it again.".to_owned()),
-            pairs: Vec::new(),
+            ..Notice::default()
         };
         return Ok(asked.say(&place(table), notice));
     };
@@ -137,7 +137,7 @@ pub(crate) async fn apply(asked: &Asked<'_>) -> Result<Answer, Failure> {
             text: "What can be matched changed meanwhile, and rows of the file do not fit any more. Nothing was changed."
                 .to_owned(),
             hint: Some("Check the file again; it names the rows.".to_owned()),
-            pairs: Vec::new(),
+            ..Notice::default()
         }
     };
     Ok(asked.say(&place(table), notice))
