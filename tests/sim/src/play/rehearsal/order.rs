@@ -2,7 +2,7 @@
 //! merchant has matched is used. Must not know how the order fares.
 
 use super::plan::Settings;
-use super::{Brief, Item, Retailer, aside};
+use super::{Brief, Entry, Item, Retailer, aside};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -119,10 +119,11 @@ pub(super) fn wish(
     let method = chosen("shipping-methods", "upcg");
     let warehouse = chosen("warehouses", "WH01");
     if method.is_none() {
-        aside(&format!(
-            "No shipping method of {} is matched yet: the order asks for none. The first real one that asks for one waits for you.",
-            brief.from.title
-        ));
+        aside(&unmatched("shipping method", &brief.from.title, &[]));
+    }
+    if warehouse.is_none() {
+        let there = &brief.from.warehouses;
+        aside(&unmatched("warehouse", &brief.from.title, there));
     }
     let service = match method.as_deref().map(|method| method.split_once('|')) {
         Some(Some((carrier, name))) => json!({"carrier": carrier, "method": name}),
@@ -135,6 +136,30 @@ pub(super) fn wish(
         "po": number, "retailer": retailer.code, "order_type": kind, "service": service,
         "warehouse": warehouse.unwrap_or_default(), "lines": [line(item)],
     })
+}
+
+/// What the rehearsal does not show, since nothing of that kind is matched.
+fn unmatched(what: &str, title: &str, there: &[Entry]) -> String {
+    let codes: Vec<&str> = there
+        .iter()
+        .take(3)
+        .map(|(code, _)| code.as_str())
+        .collect();
+    let such = if codes.is_empty() {
+        String::new()
+    } else {
+        format!(" (such as {})", codes.join(", "))
+    };
+    format!(
+        "No {what} of {title}{such} is matched yet: the order asks for none. The first real one that asks for one waits for you. Match them now under Matching, {}s.",
+        capital(what)
+    )
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }
 
 /// One line of two units.
@@ -163,6 +188,29 @@ mod tests {
     fn cells(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         let own = |(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned());
         pairs.iter().map(own).collect()
+    }
+
+    #[test]
+    fn what_is_not_rehearsed_is_said_with_the_place_to_match_it() {
+        let there = [("WH01".to_owned(), "Main".to_owned())];
+        let said = unmatched("warehouse", "Network", &there);
+        assert!(
+            said.starts_with("No warehouse of Network (such as WH01) is matched yet"),
+            "{said}"
+        );
+        assert!(
+            said.ends_with("Match them now under Matching, Warehouses."),
+            "{said}"
+        );
+        let said = unmatched("shipping method", "Network", &[]);
+        assert!(
+            said.starts_with("No shipping method of Network is"),
+            "{said}"
+        );
+        assert!(
+            said.ends_with("under Matching, Shipping methods."),
+            "{said}"
+        );
     }
 
     #[test]
