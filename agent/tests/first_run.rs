@@ -165,11 +165,22 @@ impl Story<'_> {
                 .wait("new Promise(done => setTimeout(() => done(true), 1000))");
         }
         self.browser.words("The last rehearsal");
+        // It came without a reload: no word of the beginning stays, and each icon is there.
+        let whole = "!document.querySelector('#notice, #begun') && \
+             [...document.querySelectorAll('use')].every(u => document.querySelector(u.getAttribute('href')))";
+        self.browser.wait(whole);
         self.narrow();
     }
 
     /// An invented order stops where a real one would; what is missing is filled in, and it goes all the way.
     fn rehearse(&mut self) {
+        self.go("/first-run/matching");
+        self.browser.words("not matched yet");
+        // What was read can be matched before any order is routed.
+        self.go("/matching/shipping-methods");
+        self.browser
+            .wait("document.querySelector('datalist option[value=\"UPS|Ground|UPCG\"]')");
+        self.narrow();
         self.go("/first-run/matching");
         self.browser.press("#next");
         self.browser.words("One invented order");
@@ -181,9 +192,13 @@ impl Story<'_> {
             .unwrap();
         let named = card.as_str().is_some_and(|card| card.contains("11"));
         assert!(named, "{}", self.browser.text());
+        self.browser.fill(&[("#code", "Generic Ground")]);
+        self.browser.press("#fill button.go");
+        self.browser.words("Write it as UPS|Ground|UPCG");
         self.browser.fill(&[("#code", "UPS|Ground|UPCG")]);
         self.browser.press("#fill button.go");
         self.browser.words("Now rehearse again");
+        self.browser.words("Saved as UPS|Ground|UPCG");
         self.rehearsed();
         self.browser.words("The order went all the way");
         self.browser.words("Shipment reported and accepted");

@@ -154,7 +154,7 @@ fn likeness(one: &str, other: &str) -> usize {
 }
 
 /// The records of a list whose names come nearest to a text.
-fn nearest(list: &[(String, String)], text: &str) -> Vec<(String, String)> {
+pub(crate) fn nearest(list: &[(String, String)], text: &str) -> Vec<(String, String)> {
     let mut scored: Vec<(usize, &(String, String))> = list
         .iter()
         .map(|pair| (likeness(&pair.1, text), pair))

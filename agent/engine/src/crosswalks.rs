@@ -9,7 +9,7 @@ use crate::handle::{CommandError, Handle};
 use crate::mapping_rows::ANNOUNCES;
 use crate::matching::order_route;
 use crate::view::SuggestionView;
-use crate::{order, release, retailers, translate};
+use crate::{methods, order, release, retailers, translate};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::contract::{Gap, Problem};
@@ -91,6 +91,10 @@ pub struct DirectionView {
     pub more: bool,
     /// The other side's records, where they are few enough to choose from: key and name.
     pub choices: Vec<(String, String)>,
+    /// Codes that are known there, with their words; others may be typed in.
+    pub known: Vec<(String, String)>,
+    /// How a code is written, where that is not plain.
+    pub example: Option<String>,
 }
 
 /// A crosswalk.
@@ -249,6 +253,8 @@ impl Look<'_> {
             rows,
             more,
             choices: catalogue::choices(self.rx, self.to, self.table)?,
+            known: Vec::new(),
+            example: None,
         })
     }
 }
@@ -442,8 +448,20 @@ impl Handle {
     /// `NotFound`: no table of [`TABLES`].
     pub async fn crosswalk(&self, table: &str) -> Result<CrosswalkView, CommandError> {
         known_table(table)?;
-        let table = table.to_owned();
-        self.read(move |core, rx| view(core, rx, &table)).await
+        let of = table.to_owned();
+        let mut view = self.read(move |core, rx| view(core, rx, &of)).await?;
+        let back = view.directions.iter_mut().skip(1);
+        for way in back.filter(|way| table == SHIPPING_METHODS && way.choices.is_empty()) {
+            way.example = Some(methods::EXAMPLE.to_owned());
+            way.known = self.known_methods(way.to).await;
+            for row in &mut way.rows {
+                let open = row.code.is_none() && row.follows.is_none();
+                if let (Some(name), true) = (&row.name, open && row.suggestions.is_empty()) {
+                    row.suggestions = methods::suggested(&way.known, name);
+                }
+            }
+        }
+        Ok(view)
     }
 
     /// Has the customer of a retailer created with the first sale that needs it, whatever the setting was, and lets what

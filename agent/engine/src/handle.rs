@@ -5,6 +5,7 @@ use crate::catalogue;
 use crate::core::Core;
 use crate::disk::Room;
 use crate::event::Event;
+use crate::methods;
 use crate::release::{self, Filled};
 use crate::status;
 use crate::swap;
@@ -183,8 +184,13 @@ impl Handle {
         }
         let cell = gap.clone();
         let found = self
-            .read(move |_, rx| {
-                catalogue::resolve(rx, to, &cell.table, cell.retailer.as_deref(), &code)
+            .read(move |core, rx| {
+                let retailer = cell.retailer.as_deref();
+                let desk = core.desk();
+                let back = methods::is_back(&desk, from, to);
+                let found = catalogue::resolve(rx, to, &cell.table, retailer, &code)?;
+                let title = desk.title(to);
+                Ok(found.and_then(|found| methods::written(found, &cell.table, back, &title)))
             })
             .await?
             .map_err(CommandError::Refused)?;

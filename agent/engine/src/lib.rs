@@ -41,6 +41,7 @@ pub mod lists;
 mod mapping_rows;
 pub mod mappings;
 pub mod matching;
+mod methods;
 mod of_sale;
 mod offered;
 mod order;

@@ -5,6 +5,7 @@ use crate::catalogue;
 use crate::core::Desk;
 use crate::mappings::{MappingsView, PAGE, RowChange, RowEffect, RowMistake};
 use crate::matching::order_route;
+use crate::methods;
 use csv::{ReaderBuilder, StringRecord, Trim};
 use std::collections::BTreeMap;
 use waybill_model::contract::Gap;
@@ -307,7 +308,9 @@ impl Reader<'_> {
             checked.view.taken_back += 1;
             (RowEffect::TakenBack, None, None)
         } else {
-            match catalogue::resolve(self.rows, to, self.table, retailer, code)? {
+            let back = (to, from) == self.route;
+            let found = catalogue::resolve(self.rows, to, self.table, retailer, code)?;
+            match found.and_then(|found| methods::written(found, self.table, back, "that side")) {
                 Err(problem) => {
                     let message = problem.message.trim_end_matches('.').to_owned();
                     checked.wrong(row.line, "code", message, problem.hint.as_deref());

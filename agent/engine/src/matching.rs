@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::handle::{CommandError, Handle};
 use crate::view::SuggestionView;
 use serde::Serialize;
-use waybill_model::contract::{Gap, Problem};
+use waybill_model::contract::{Descriptor, Gap, Problem};
 use waybill_model::crosswalk::{self, Standing};
 use waybill_model::document::{Entity, Order};
 use waybill_model::ids::{ConnectionId, Millis};
@@ -83,10 +83,23 @@ pub struct ItemsView {
     pub next: Option<(String, String)>,
 }
 
-/// The route that orders take; the first one where there are several.
+/// The route that orders take; the first one where there are several. Before there is any, the one they would take: what is
+/// read in the set-up can be matched then.
 pub(crate) fn order_route(desk: &Desk) -> Option<(ConnectionId, ConnectionId)> {
     let mut routes = desk.routes.iter().filter(|r| r.entity == Entity::Order);
-    routes.next().map(|r| (r.from, r.to))
+    let routed = routes.next().map(|r| (r.from, r.to));
+    routed.or_else(|| {
+        let described = || {
+            desk.slots
+                .iter()
+                .filter_map(|(id, of)| Some((*id, of.descriptor()?)))
+        };
+        let takes = |d: &Descriptor| d.intake(Entity::Order).is_some();
+        let gives = |d: &Descriptor| d.feed(Entity::Order).is_some() && !takes(d);
+        let (from, _) = described().find(|(_, d)| gives(d))?;
+        let (to, _) = described().find(|(_, d)| takes(d))?;
+        Some((from, to))
+    })
 }
 
 /// Names the items of an order that came in.

@@ -483,7 +483,7 @@ fn gap_card(
         suggestions,
     };
     let hint = if back && gap.table == crosswalk::SHIPPING_METHODS {
-        "Fill in carrier|method|code; a part you do not know may be empty. The shipments go on by themselves."
+        "Write it as carrier|method|code, for example UPS|Ground|UPCG; a part you do not know may be empty. The shipments go on by themselves."
     } else {
         "Fill in the field; the orders go on by themselves."
     };

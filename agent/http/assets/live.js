@@ -10,6 +10,10 @@
       if (!answer.ok) throw answer.status;
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (sentence(fresh) !== sentence(document)) say(sentence(fresh));
+      // What is new may use icons that were not on the page before.
+      for (const icon of fresh.querySelectorAll("symbol")) {
+        if (!document.getElementById(icon.id)) document.querySelector("body > svg").append(icon);
+      }
       for (const part of document.querySelectorAll("[data-live]")) {
         const next = fresh.getElementById(part.id);
         if (next && next.innerHTML !== part.innerHTML) part.replaceWith(next);

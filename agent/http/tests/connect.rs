@@ -237,6 +237,22 @@ async fn the_set_up_goes_on_from_the_banner_and_says_what_it_waits_for() {
 }
 
 #[tokio::test]
+async fn the_set_up_leads_to_the_codes_that_can_be_matched() {
+    let served = Served::start().await;
+    let (cookie, _) = served.log_in().await;
+    let with = [("cookie", cookie.as_str())];
+    let page = served.get("/first-run/matching", &with).await.body;
+    for words in [
+        "href=\"/matching/shipping-methods\">Match shipping methods",
+        "1 not matched yet",
+        "href=\"/matching/warehouses\">Match warehouses",
+        "Nothing was read yet",
+    ] {
+        assert!(page.contains(words), "{words}\n{page}");
+    }
+}
+
+#[tokio::test]
 async fn going_on_from_matching_is_kept_and_said_once() {
     let served = Served::start().await;
     let (cookie, token) = served.log_in().await;

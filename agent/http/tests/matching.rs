@@ -310,6 +310,42 @@ fn kept(page: &str) -> String {
 }
 
 #[tokio::test]
+async fn a_row_without_an_answer_is_named() {
+    let (served, cookie, token) = served().await;
+    let with = [("cookie", cookie.as_str())];
+    let form = format!("token={token}&from=1&to=2&retailer=HP&value=GSIG&code=");
+    let place = "/matching/shipping-methods";
+    let heard = served.form(place, &with, &form).await;
+    assert_eq!(heard.header("location"), Some(place), "{}", heard.body);
+    let page = served.get(place, &with).await.body;
+    assert!(
+        page.contains("The field for GSIG is still empty."),
+        "{page}"
+    );
+    assert!(page.contains("Fill it in, then save."), "{page}");
+    assert!(!page.contains("leave the card"), "{page}");
+}
+
+#[tokio::test]
+async fn a_method_of_the_network_is_written_as_one() {
+    let (served, cookie, token) = served().await;
+    let with = [("cookie", cookie.as_str())];
+    let place = "/matching/shipping-methods";
+    let list = "direction,value,code\nback,12,Generic Ground\n";
+    let page = upload_to(&served, "shipping-methods", &cookie, &token, list).await;
+    assert!(page.contains("Write it as UPS|Ground|UPCG"), "{page}");
+    for (code, words) in [
+        ("Generic+Ground", "Write it as UPS|Ground|UPCG"),
+        ("UPS|Ground|UPCG", "12 is matched by you now."),
+    ] {
+        let form = format!("token={token}&from=2&to=1&retailer=&value=12&code={code}");
+        served.form(place, &with, &form).await;
+        let page = served.get(place, &with).await.body;
+        assert!(page.contains(words), "{words}\n{page}");
+    }
+}
+
+#[tokio::test]
 async fn a_list_of_codes_is_announced_with_those_that_are_required() {
     let (served, cookie, token) = served().await;
     let with = [("cookie", cookie.as_str())];

@@ -9,6 +9,7 @@
 //! | running | the report so far as it began: no end; the other agent's folder | the other agent ends with this one, its folder goes at the next start, the report says it was cut short |
 //! | ended | the report, whole; the folder is gone | nothing |
 
+mod asked;
 mod brief;
 mod run;
 
@@ -22,6 +23,7 @@ use waybill_model::contract::Problem;
 use waybill_model::ids::Millis;
 use waybill_store::Read as _;
 
+pub use asked::Asked;
 pub use brief::{Brief, InForce, Item, Retailer, Side};
 pub(crate) use brief::{keep_offers, to_keep};
 pub(crate) use run::Rehearsals;
@@ -187,6 +189,8 @@ pub struct RehearsalView {
     pub cut_short: bool,
     /// Settings or matches have changed since the last one began; single items are not looked at.
     pub outdated: bool,
+    /// What is known of the field that the last one found empty.
+    pub asked: Option<Asked>,
 }
 
 impl RehearsalView {
@@ -255,6 +259,7 @@ impl Handle {
             unable,
             retailers,
             outdated: report.as_ref().is_some_and(|report| report.mark != mark),
+            asked: self.asked(report.as_ref()).await?,
             cut_short: !running && report.as_ref().is_some_and(|report| report.ended.is_none()),
             report,
         })

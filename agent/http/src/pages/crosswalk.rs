@@ -42,12 +42,13 @@ struct Way {
     /// What a row is.
     of: &'static str,
     /// What is asked for.
-    asks: &'static str,
+    asks: String,
     target: String,
     empty: &'static str,
     rows: Vec<Row>,
     more: bool,
     choices: Vec<(String, String)>,
+    known: Vec<(String, String)>,
 }
 
 #[derive(Template)]
@@ -145,7 +146,15 @@ pub(crate) async fn fill(asked: &Asked<'_>) -> Result<Answer, Failure> {
             .map(|()| format!("The match for {value} is taken back. What was sent with it stays."))
     } else {
         let code = asked.form.filled("take").or(asked.form.filled("code"));
-        let code = code.unwrap_or_default().to_owned();
+        let Some(code) = code.map(str::to_owned) else {
+            let notice = Notice {
+                bad: true,
+                text: format!("The field for {value} is still empty."),
+                hint: Some("Fill it in, then save.".to_owned()),
+                ..Notice::default()
+            };
+            return Ok(asked.say(&path(table), notice));
+        };
         let filled = handle.fill_cell(from, to, gap, false, code, &asked.who);
         filled.await.map(|steps| matched(&value, steps))
     };
@@ -258,7 +267,11 @@ fn direction(at: usize, view: &CrosswalkView, one: &DirectionView, times: &Times
         to: one.to.to_string(),
         head: format!("From {} to {}", one.source, one.target),
         of,
-        asks,
+        asks: one.example.as_ref().map_or_else(
+            || asks.to_owned(),
+            |example| format!("carrier|method|code, such as {example}"),
+        ),
+        known: one.known.clone(),
         target: one.target.clone(),
         empty,
         rows: rows

@@ -59,6 +59,8 @@ fn view() -> CrosswalkView {
             rows: vec![waits, matched, created],
             more: false,
             choices: Vec::new(),
+            known: Vec::new(),
+            example: None,
         }],
     }
 }

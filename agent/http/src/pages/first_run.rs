@@ -7,14 +7,16 @@ use super::first_defaults::Chosen;
 use super::layout::{Base, not_done};
 use super::{base, render};
 use crate::answer::{self, Answer, Failure};
-use crate::html::{count, encoded};
+use crate::html::{Mark, count, encoded};
 use crate::session::Notice;
 use crate::site::Asked;
 use askama::Template;
 use hyper::StatusCode;
 use waybill_engine::connecting::{Beginning, ConnectorChoice, Which};
+use waybill_engine::crosswalks::CrosswalkView;
 use waybill_engine::matching::{ItemsQuery, ItemsView};
-use waybill_model::crosswalk::Standing;
+use waybill_engine::view::Tone;
+use waybill_model::crosswalk::{SHIPPING_METHODS, Standing, WAREHOUSES};
 use waybill_model::document::Entity;
 use waybill_model::practice::PRACTICE;
 
@@ -38,6 +40,13 @@ struct Reading {
     begun: Begun,
 }
 
+/// How far a table of codes is.
+struct Codes {
+    mark: Mark,
+    href: String,
+    words: &'static str,
+}
+
 #[derive(Template)]
 #[template(path = "first_matching.html")]
 struct MatchingPage {
@@ -45,6 +54,7 @@ struct MatchingPage {
     steps: Vec<Step>,
     readings: Vec<Reading>,
     percent: Option<String>,
+    codes: Vec<Codes>,
 }
 
 #[derive(Template)]
@@ -210,6 +220,22 @@ pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
     Ok(answer::see_other(next))
 }
 
+/// What is open of a table, both ways.
+fn codes(words: &'static str, view: &CrosswalkView) -> Codes {
+    let rows = || view.directions.iter().flat_map(|way| &way.rows);
+    let open = rows().filter(|row| row.code.is_none() && row.follows.is_none());
+    let mark = match open.count() {
+        _ if rows().next().is_none() => Mark::of(Tone::Quiet, "Nothing was read yet"),
+        0 => Mark::of(Tone::Ok, "All matched"),
+        open => Mark::of(Tone::Soon, format!("{open} not matched yet")),
+    };
+    Codes {
+        mark,
+        href: format!("/matching/{}", view.table),
+        words,
+    }
+}
+
 /// What was read, and how much of what orders name is matched.
 pub(crate) async fn matching(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let handle = &asked.site.handle;
@@ -217,8 +243,14 @@ pub(crate) async fn matching(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let readings = beginnings.iter().filter(|b| !b.reads.is_empty());
     let items = handle.items(ItemsQuery::default()).await?;
     let (all, matched) = matched(&items);
+    let methods = handle.crosswalk(SHIPPING_METHODS).await?;
+    let warehouses = handle.crosswalk(WAREHOUSES).await?;
     let (base, _) = base(asked, MATCHING, "Set-up, matching").await?;
     let page = MatchingPage {
+        codes: vec![
+            codes("shipping methods", &methods),
+            codes("warehouses", &warehouses),
+        ],
         steps: steps(asked, MATCHING).await?,
         base,
         readings: readings

@@ -4,13 +4,15 @@
 use super::first_run::{DEFAULTS, GO_LIVE, REHEARSAL, Step as WizardStep, lacking, steps};
 use super::layout::{Base, not_done};
 use super::{base, render};
-use crate::answer::{Answer, Failure};
+use crate::answer::{self, Answer, Failure};
 use crate::html::{Mark, Times};
 use crate::session::Notice;
 use crate::site::Asked;
 use askama::Template;
 use hyper::StatusCode;
-use waybill_engine::rehearsal::{Cell, End, RehearsalView, Report, Retailer, STEPS, Sale};
+use waybill_engine::rehearsal::{
+    Asked as Field, Cell, End, RehearsalView, Report, Retailer, STEPS, Sale,
+};
 use waybill_engine::view::Tone;
 
 /// One step.
@@ -26,6 +28,10 @@ struct Ended {
     end: End,
     /// The field to fill in, where one is empty.
     cell: Option<Cell>,
+    /// What is known of it.
+    field: Field,
+    /// What stands in it on the page: what was saved, else what probably belongs there.
+    value: String,
 }
 
 /// One rehearsal.
@@ -33,6 +39,8 @@ struct Played {
     /// Names it, in UTC milliseconds.
     began: i64,
     when: String,
+    /// Code of the retailer who ordered; empty: an invented one, or one that is gone.
+    retailer: String,
     steps: Vec<Step>,
     asides: Vec<String>,
     sale: Option<Sale>,
@@ -87,7 +95,12 @@ fn played(report: &Report, view: &RehearsalView, times: &Times) -> Played {
         Some(retailer) => format!("ordered by {retailer}"),
         None => "ordered by an invented retailer".to_owned(),
     };
+    let field = view.asked.clone().unwrap_or_default();
+    let first = field.suggestions.first().map(|first| first.key.clone());
+    let value = field.kept.clone().or(first).unwrap_or_default();
     let ended = report.end.clone().map(|mut end| Ended {
+        field,
+        value,
         mark: if end.good {
             Mark::of(Tone::Ok, "All the way")
         } else {
@@ -105,8 +118,13 @@ fn played(report: &Report, view: &RehearsalView, times: &Times) -> Played {
             card: None,
         },
         cell: None,
+        field: Field::default(),
+        value: String::new(),
     });
+    let named = |retailer: &&Retailer| Some(&retailer.name) == report.retailer.as_ref();
+    let retailer = view.retailers.iter().find(named);
     Played {
+        retailer: retailer.map(|of| of.code.clone()).unwrap_or_default(),
         began: report.began,
         when: format!("{}, {who}", times.when(report.began)),
         steps: taken(report, view.running, times),
@@ -142,15 +160,11 @@ pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
 pub(crate) async fn begin(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let retailer = asked.form.filled("retailer");
     let begun = asked.site.handle.rehearse(retailer, &asked.who).await;
-    let notice = match begun {
-        Ok(()) => Notice {
-            text: "The rehearsal has begun.".to_owned(),
-            hint: Some("It takes about a minute, and this page shows each step.".to_owned()),
-            ..Notice::default()
-        },
-        Err(error) => not_done(error),
-    };
-    Ok(asked.say(REHEARSAL, notice))
+    Ok(match begun {
+        // The page itself says so while it runs: a notice would stay beside the end.
+        Ok(()) => answer::see_other(REHEARSAL),
+        Err(error) => asked.say(REHEARSAL, not_done(error)),
+    })
 }
 
 /// Fills in the cell that the last one found empty.
@@ -183,8 +197,12 @@ pub(crate) async fn fill(asked: &Asked<'_>) -> Result<Answer, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::html::with_symbols;
+    use crate::pages::sample;
     use jiff::tz::TimeZone;
+    use waybill_engine::rehearsal::Card;
     use waybill_engine::rehearsal::Step as Seen;
+    use waybill_engine::view::SuggestionView;
 
     fn report(end: Option<End>) -> Report {
         Report {
@@ -211,8 +229,107 @@ mod tests {
             retailers: Vec::new(),
             cut_short: !running && report.ended.is_none(),
             outdated: false,
+            asked: None,
             report: Some(report.clone()),
         }
+    }
+
+    fn html(view: &RehearsalView) -> String {
+        let page = RehearsalPage {
+            base: sample::base(REHEARSAL, "Set-up, rehearsal"),
+            steps: Vec::new(),
+            running: view.running,
+            unable: None,
+            retailers: view.retailers.clone(),
+            played: view
+                .report
+                .as_ref()
+                .map(|report| played(report, view, &sample::times())),
+            lacking: Vec::new(),
+            defaults: DEFAULTS,
+            next: GO_LIVE,
+        };
+        let html = with_symbols(&page.render().unwrap());
+        sample::sound(&html);
+        html
+    }
+
+    fn stopped() -> End {
+        End {
+            good: false,
+            sentence: "It stopped.".to_owned(),
+            next: None,
+            card: Some(Card {
+                title: "Shipping method not matched: 12".to_owned(),
+                text: "A shipment left by 12.".to_owned(),
+                hint: None,
+                cell: Some(Cell {
+                    from: "erp".to_owned(),
+                    to: "network".to_owned(),
+                    table: "shipping-methods".to_owned(),
+                    retailer: None,
+                    value: "12".to_owned(),
+                    label: "Network shipping method for 12".to_owned(),
+                    choices: Vec::new(),
+                }),
+            }),
+        }
+    }
+
+    #[test]
+    fn a_missing_code_comes_with_an_example_and_stays_once_it_is_saved() {
+        let ground = ("UPS|Ground|UPCG".to_owned(), "UPS Ground (UPCG)".to_owned());
+        let asked = Field {
+            name: Some("UPS Ground".to_owned()),
+            kept: None,
+            suggestions: vec![SuggestionView {
+                key: ground.0.clone(),
+                label: ground.1.clone(),
+                why: "Names alike".to_owned(),
+            }],
+            known: vec![ground],
+            example: Some("UPS|Ground|UPCG".to_owned()),
+        };
+        let mut view = RehearsalView {
+            asked: Some(asked.clone()),
+            ..view(false, &report(Some(stopped())))
+        };
+        let page = html(&view);
+        for words in [
+            "Network shipping method for 12, UPS Ground",
+            "such as UPS|Ground|UPCG",
+            "value=\"UPS|Ground|UPCG\" autocomplete",
+            "Suggested: UPS Ground (UPCG). Names alike: please check it.",
+            "<option value=\"UPS|Ground|UPCG\">",
+        ] {
+            assert!(page.contains(words), "{words}\n{page}");
+        }
+        view.asked = Some(Field {
+            kept: Some("FECG".to_owned()),
+            ..asked
+        });
+        let page = html(&view);
+        assert!(page.contains("value=\"FECG\" autocomplete"), "{page}");
+        assert!(page.contains("Saved as <span class=\"no\">FECG"), "{page}");
+        assert!(!page.contains("Suggested:"), "{page}");
+    }
+
+    #[test]
+    fn what_runs_says_so_itself_and_what_has_ended_is_rehearsed_again_by_a_button() {
+        let begun = "The rehearsal has begun.";
+        assert!(html(&view(true, &report(None))).contains(begun));
+        let mut ended = view(false, &report(Some(stopped())));
+        ended.retailers = vec![Retailer {
+            code: "R7".to_owned(),
+            name: "Harbour Home".to_owned(),
+        }];
+        let page = html(&ended);
+        assert!(!page.contains(begun), "{page}");
+        let (_, again) = page.split_once("id=\"again\"").unwrap();
+        assert!(
+            again.contains("name=\"retailer\" value=\"R7\"><button>"),
+            "{again}"
+        );
     }
 
     #[test]
