@@ -246,6 +246,9 @@ impl Story<'_> {
         self.narrow();
         self.browser.fill(&[("select[name=then]", "apply")]);
         self.browser.press("button[value=live]");
+        self.browser.words("will write to");
+        self.narrow();
+        self.browser.press("#question button.go");
         self.browser
             .wait("fetch('/api/v1/frame').then(a => a.json()).then(f => f.practice === false)");
         self.narrow();

@@ -253,6 +253,19 @@ pub(crate) fn known(
     Ok(known)
 }
 
+/// Their names by code; a code stands for itself where no name is known.
+pub(crate) fn names(
+    desk: &Desk,
+    rx: &(impl Read + Lists),
+) -> Result<BTreeMap<String, String>, StoreError> {
+    let known = known(desk, rx)?.into_iter();
+    let named = known.map(|((_, code), (_, name))| {
+        let name = if name.is_empty() { &code } else { &name };
+        (code.clone(), name.clone())
+    });
+    Ok(named.collect())
+}
+
 fn list(core: &Core, rx: &Rx, since: Since) -> Result<Vec<RetailerView>, StoreError> {
     let desk = core.desk();
     let look = Look::new(core, &desk, rx, since)?;

@@ -41,7 +41,7 @@ pub(crate) fn frame(core: &Core, rx: &Rx) -> Result<FrameView, StoreError> {
         .iter()
         .map(|row| connection(core, &desk, rx, row, &feeds, now))
         .collect::<Result<Vec<_>, StoreError>>()?;
-    let practised = practice::in_words(rx, &desk)?;
+    let practised = practice::practised(rx, &desk)?.words();
     Ok(FrameView {
         store: store_name(core, rx)?,
         version: core.options.version.clone(),

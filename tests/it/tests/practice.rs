@@ -273,6 +273,19 @@ fn flows_and_retailers_are_switched_apart() {
             retailer: Some("other".to_owned()),
             ..switch(None, true)
         };
+        let unknown = set(own.clone()).await.unwrap_err().to_string();
+        assert!(
+            unknown.contains("No retailer has the code other"),
+            "{unknown}"
+        );
+        bench.send(order("0", 1, |order| order.retailer = "other".to_owned()));
+        bench.pass(60).await;
+        let then = Then::Discard("by hand".to_owned());
+        let lost = bench.handle.switch_practice(own.clone(), then, "ann");
+        assert!(
+            lost.await.is_err(),
+            "nothing goes live, so nothing is discarded"
+        );
         set(own).await.unwrap();
         let stock = Switch {
             retailer: Some("other".to_owned()),
@@ -296,7 +309,11 @@ fn flows_and_retailers_are_switched_apart() {
         let frame = bench.handle.frame().await.unwrap();
         assert_eq!(
             frame.practising,
-            ["shipments", "invoices", "other: orders, cancellations"]
+            [
+                "shipments",
+                "invoices",
+                "Retailer R1: orders, cancellations"
+            ]
         );
         // Live again without a word about what was practised: a person decides, and is told so.
         set(switch(Some(Entity::Shipment), false)).await.unwrap();

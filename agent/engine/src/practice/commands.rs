@@ -5,7 +5,7 @@ use crate::core::Desk;
 use crate::crosswalks::{refuse_open, required_open};
 use crate::event::Event;
 use crate::handle::{CommandError, Handle};
-use crate::{cancel, flow, invoice, order, words};
+use crate::{cancel, flow, invoice, order, retailers, words};
 use std::collections::BTreeSet;
 use waybill_model::contract::Problem;
 use waybill_model::crash;
@@ -66,16 +66,12 @@ const fn translates(flow: Option<Entity>) -> bool {
 }
 
 impl Handle {
-    /// Switches practice on, or goes live. How many practised steps were applied or discarded.
+    /// Whether this may be switched; changes nothing.
     ///
     /// # Errors
-    /// Stock of one retailer: a network holds one number for all. Going live while a required code has no match.
-    pub async fn switch_practice(
-        &self,
-        switch: Switch,
-        then: Then,
-        who: &str,
-    ) -> Result<u64, CommandError> {
+    /// A retailer nobody knows. Stock of one retailer: a network holds one number for all. Going live while a required
+    /// code has no match. Something to be done with what was practised where nothing goes live, or without a reason.
+    pub async fn may_switch(&self, switch: &Switch, then: &Then) -> Result<(), CommandError> {
         if switch.flow.is_some_and(|flow| !FLOWS.contains(&flow)) {
             return Err(CommandError::NotFound("such a flow".to_owned()));
         }
@@ -86,10 +82,19 @@ impl Handle {
                 "A network holds one number for all retailers: switch it for everybody.",
             ));
         }
-        let then = match then {
-            Then::Discard(why) => Then::Discard(reason(&why)?),
-            other => other,
-        };
+        if let Some(code) = &switch.retailer {
+            self.known_retailer(code).await?;
+        }
+        if switch.practice && *then != Then::Keep {
+            return Err(refused(
+                "nothing-goes-live",
+                "What was practised is sent or discarded only when something goes live.",
+                "To practise only, let it stay until you decide; or decide about it on the page Practice.",
+            ));
+        }
+        if let Then::Discard(why) = then {
+            reason(why)?;
+        }
         if !switch.practice && translates(switch.flow) {
             let retailer = switch.retailer.clone();
             let open = self
@@ -97,6 +102,52 @@ impl Handle {
                 .await?;
             refuse_open(&open)?;
         }
+        Ok(())
+    }
+
+    async fn known_retailer(&self, code: &str) -> Result<(), CommandError> {
+        let wanted = code.to_owned();
+        let names = self
+            .read(move |core, rx| {
+                let own = rule::retailers(rx)?.contains(&wanted);
+                let names = retailers::names(&core.desk(), rx)?;
+                Ok((!own && !names.contains_key(&wanted)).then_some(names))
+            })
+            .await?;
+        let Some(names) = names else {
+            return Ok(());
+        };
+        let some = names.iter().take(NAMED);
+        let some: Vec<String> = some
+            .map(|(code, name)| format!("{code} ({name})"))
+            .collect();
+        let hint = if some.is_empty() {
+            "No retailer is known yet: they come with the first orders. Leave it out to switch all retailers.".to_owned()
+        } else {
+            format!(
+                "Known are: {}. Leave it out to switch all retailers.",
+                some.join(", ")
+            )
+        };
+        let message = format!("No retailer has the code {code}.");
+        Err(refused("unknown-retailer", &message, &hint))
+    }
+
+    /// Switches practice on, or goes live. How many practised steps were applied or discarded.
+    ///
+    /// # Errors
+    /// What [`Handle::may_switch`] refuses.
+    pub async fn switch_practice(
+        &self,
+        switch: Switch,
+        then: Then,
+        who: &str,
+    ) -> Result<u64, CommandError> {
+        self.may_switch(&switch, &then).await?;
+        let then = match then {
+            Then::Discard(why) => Then::Discard(reason(&why)?),
+            other => other,
+        };
         let (who, now, desk) = (who.to_owned(), self.now(), self.core.desk());
         crash::point("practice.before-commit");
         let turned = self

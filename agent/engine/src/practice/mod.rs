@@ -22,7 +22,7 @@ pub mod view;
 
 pub use commands::{Switch, Then};
 pub(crate) use rule::{is_on, is_unacknowledged, mode, of, reading, rests};
-pub(crate) use show::{alarms, in_words};
+pub(crate) use show::{alarms, practised};
 
 use crate::core::Desk;
 use crate::{order, words};

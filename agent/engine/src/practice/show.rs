@@ -7,8 +7,8 @@ use crate::flow::show::plural;
 use crate::handle::{CommandError, Handle};
 use crate::translate::STAND_IN;
 use crate::view::AlarmView;
-use crate::{flow, words};
-use std::collections::BTreeSet;
+use crate::{flow, retailers, words};
+use std::collections::{BTreeMap, BTreeSet};
 use waybill_model::contract::Moment;
 use waybill_model::document::Entity;
 use waybill_model::ids::JobId;
@@ -33,56 +33,112 @@ fn led(desk: &Desk) -> Vec<Entity> {
     }
 }
 
-/// What is in practice, in words; `None`: nothing is, and an empty list: everything.
-pub(crate) fn in_words(rows: &dyn Read, desk: &Desk) -> Result<Option<Vec<String>>, StoreError> {
+/// What all flows are called, where a retailer is live all the same.
+const EVERYTHING: &str = "everything else";
+
+/// What is in practice, in words.
+#[derive(Default)]
+pub(crate) struct Practised {
+    /// Flows of everybody, where not all are.
+    flows: Vec<String>,
+    /// All flows are.
+    all: bool,
+    /// "Harbor & Pine: orders", where those are live for everybody else.
+    own: Vec<String>,
+    /// The same where they are live for this retailer alone.
+    live: Vec<String>,
+}
+
+impl Practised {
+    fn any(&self) -> bool {
+        self.all || !self.flows.is_empty() || !self.own.is_empty()
+    }
+
+    /// Everything is, without an exception.
+    fn whole(&self) -> bool {
+        self.all && self.live.is_empty()
+    }
+
+    /// One by one; `None`: nothing is, and an empty list: everything.
+    pub(crate) fn words(self) -> Option<Vec<String>> {
+        if !self.any() {
+            return None;
+        }
+        if self.whole() {
+            return Some(Vec::new());
+        }
+        let all = self.all.then(|| EVERYTHING.to_owned());
+        let live = self.live.iter().map(|words| format!("{words} live"));
+        let words = all.into_iter().chain(self.flows).chain(self.own);
+        Some(words.chain(live).collect())
+    }
+
+    fn sentence(&self) -> String {
+        if !self.any() {
+            return "Live: what is ready is sent.".to_owned();
+        }
+        if self.whole() {
+            return "Practice: everything is read and worked out, and nothing is sent.".to_owned();
+        }
+        let practised: Vec<&str> = self
+            .flows
+            .iter()
+            .chain(&self.own)
+            .map(String::as_str)
+            .collect();
+        let live = self.live.join("; ");
+        match (self.all, live.is_empty()) {
+            (true, _) => format!("Live for {live}. Everything else stays in practice."),
+            (false, true) => format!("Practice for {}; the rest is live.", practised.join("; ")),
+            (false, false) => format!(
+                "Practice for {}, but live for {live}; the rest is live.",
+                practised.join("; ")
+            ),
+        }
+    }
+}
+
+/// What is in practice.
+pub(crate) fn practised(rx: &Rx, desk: &Desk) -> Result<Practised, StoreError> {
     let flows = led(desk);
-    let mut own = Vec::new();
+    let mut found = Practised::default();
     let mut everybody = Vec::new();
     for flow in &flows {
-        if rule::is_on(rows, *flow, None)? {
+        if rule::is_on(rx, *flow, None)? {
             everybody.push(*flow);
         }
     }
-    let mut differ = false;
-    for retailer in rule::retailers(rows)? {
-        let mut practised = Vec::new();
-        let mut live = Vec::new();
+    let own = rule::retailers(rx)?;
+    let names = if own.is_empty() {
+        BTreeMap::new()
+    } else {
+        retailers::names(desk, rx)?
+    };
+    for retailer in own {
+        let (mut practised, mut live) = (Vec::new(), Vec::new());
         for flow in flows.iter().filter(|f| **f != Entity::InventoryLevel) {
-            let on = rule::is_on(rows, *flow, Some(&retailer))?;
+            let on = rule::is_on(rx, *flow, Some(&retailer))?;
             match (on, everybody.contains(flow)) {
                 (true, false) => practised.push(plural(*flow).to_lowercase()),
                 (false, true) => live.push(plural(*flow).to_lowercase()),
                 _ => {}
             }
         }
-        differ |= !live.is_empty();
+        let name = names.get(&retailer).unwrap_or(&retailer);
+        let told = |flows: &[String]| format!("{name}: {}", flows.join(", "));
         if !practised.is_empty() {
-            own.push(format!("{retailer}: {}", practised.join(", ")));
+            found.own.push(told(&practised));
         }
         if !live.is_empty() {
-            own.push(format!("{retailer}: {} live", live.join(", ")));
+            found.live.push(told(&live));
         }
     }
-    if everybody.is_empty() && own.is_empty() {
-        return Ok(None);
+    found.all = everybody.len() == flows.len();
+    if !found.all {
+        let words = everybody.iter().map(|f| plural(*f).to_lowercase());
+        found.flows = words.collect();
     }
-    if everybody.len() == flows.len() && !differ {
-        return Ok(Some(Vec::new()));
-    }
-    let mut said: Vec<String> = everybody
-        .iter()
-        .map(|f| plural(*f).to_lowercase())
-        .collect();
-    said.extend(own);
-    Ok(Some(said))
-}
-
-fn sentence(said: Option<&[String]>) -> String {
-    match said {
-        None => "Live: what is ready is sent.".to_owned(),
-        Some([]) => "Practice: everything is read and worked out, and nothing is sent.".to_owned(),
-        Some(some) => format!("Practice for {}; the rest is live.", some.join("; ")),
-    }
+    Ok(found)
 }
 
 /// Whose word holds for a flow.
@@ -216,7 +272,7 @@ fn view(
         .copied()
         .filter(|f| *f != Entity::InventoryLevel)
         .collect();
-    let said = in_words(rx, &desk)?;
+    let said = practised(rx, &desk)?;
     let all = rx.jobs_in("practised", usize::MAX)?;
     let undecided = undecided(rx, &all)?.len() as u64;
     let older = all
@@ -227,18 +283,21 @@ fn view(
     let shown = page.iter().take(limit);
     let rows = shown.clone().map(|job| would_send(&desk, rx, job));
     let (stock, stock_waiting) = stock(&desk, rx)?;
+    let names = retailers::names(&desk, rx)?;
     let retailers = rule::retailers(rx)?.into_iter().map(|code| {
         Ok(RetailerSwitch {
             flows: switches(rx, &own, Some(&code))?,
+            name: names.get(&code).unwrap_or(&code).clone(),
             code,
         })
     });
     Ok(PracticeView {
-        sentence: sentence(said.as_deref()),
-        any: said.is_some(),
-        all: said.as_ref().is_some_and(Vec::is_empty),
+        sentence: said.sentence(),
+        any: said.any(),
+        all: said.whole(),
         flows: switches(rx, &flows, None)?,
         retailers: retailers.collect::<Result<_, StoreError>>()?,
+        known: names.into_iter().collect(),
         practised: all.len() as u64,
         undecided,
         rows: rows.collect::<Result<_, _>>()?,
@@ -326,7 +385,36 @@ impl Handle {
 
 #[cfg(test)]
 mod tests {
-    use super::left_over;
+    use super::{Practised, left_over};
+
+    #[test]
+    fn what_is_live_is_said_and_nothing_more() {
+        let words = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        let mut said = Practised {
+            all: true,
+            ..Practised::default()
+        };
+        assert!(said.sentence().ends_with("nothing is sent."));
+        said.live = words(&["Harbor & Pine: orders"]);
+        assert_eq!(
+            said.sentence(),
+            "Live for Harbor & Pine: orders. Everything else stays in practice."
+        );
+        assert_eq!(
+            said.words().unwrap(),
+            ["everything else", "Harbor & Pine: orders live"]
+        );
+        let said = Practised {
+            flows: words(&["orders", "invoices"]),
+            live: words(&["Harbor & Pine: orders"]),
+            ..Practised::default()
+        };
+        assert_eq!(
+            said.sentence(),
+            "Practice for orders; invoices, but live for Harbor & Pine: orders; the rest is live."
+        );
+        assert!(Practised::default().words().is_none());
+    }
 
     #[test]
     fn what_is_left_over_is_said_in_the_right_number() {

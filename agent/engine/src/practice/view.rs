@@ -17,6 +17,8 @@ pub struct PracticeView {
     pub flows: Vec<FlowSwitch>,
     /// Retailers with a word of their own.
     pub retailers: Vec<RetailerSwitch>,
+    /// Code and name of each retailer that may have one.
+    pub known: Vec<(String, String)>,
     /// Steps that were practised.
     pub practised: u64,
     /// Those of them whose flow is live by now: a person decides.
@@ -51,6 +53,8 @@ pub struct FlowSwitch {
 pub struct RetailerSwitch {
     /// Its code.
     pub code: String,
+    /// Its name, or its code where no name is known.
+    pub name: String,
     /// Each flow; stock is nobody's own.
     pub flows: Vec<FlowSwitch>,
 }

@@ -171,7 +171,9 @@ impl Base {
         let sending = if frame.practice {
             let of = match frame.practising.as_slice() {
                 [] => "Practice: nothing is sent".to_owned(),
-                some => format!("Practice for {}", some.join("; ")),
+                [one] => format!("Practice for {one}"),
+                // One line on every page; the page Practice says what is live.
+                _ => "Partly practice".to_owned(),
             };
             Mark::of(Tone::Hold, of)
         } else if !frame.begun {
@@ -224,6 +226,13 @@ impl Base {
                 group.links.retain(|link| link.href != "/users");
             }
         }
+    }
+
+    /// Titles of the sides, each once.
+    pub(crate) fn sides_named(&self) -> Vec<String> {
+        let mut titles: Vec<String> = self.sides.iter().map(|side| side.title.clone()).collect();
+        titles.dedup();
+        titles
     }
 
     /// An icon, for the templates.

@@ -13,6 +13,7 @@ use hyper::StatusCode;
 use waybill_engine::practice::view::{FlowSwitch, PracticeView, WouldField, WouldSend, WouldTell};
 use waybill_engine::practice::{Switch, Then};
 use waybill_engine::view::Tone;
+use waybill_model::document::Entity;
 use waybill_model::ids::JobId;
 
 /// Steps on one page.
@@ -28,7 +29,7 @@ struct Flow {
 
 /// A retailer with a word of its own.
 struct Retailer {
-    code: String,
+    name: String,
     says: String,
 }
 
@@ -51,10 +52,24 @@ struct Step {
     body: String,
 }
 
+/// Going live, before it is done: what will write from then on, and what was chosen.
+struct Question {
+    head: String,
+    writes: String,
+    /// What becomes of what was practised, and of everything else.
+    rest: Vec<String>,
+    flow: String,
+    retailer: String,
+    then: String,
+    reason: String,
+}
+
 #[derive(Template)]
 #[template(path = "practice.html")]
 struct PracticePage {
     base: Base,
+    question: Option<Question>,
+    known: Vec<(String, String)>,
     sentence: String,
     mark: Mark,
     any: bool,
@@ -72,10 +87,88 @@ struct PracticePage {
 pub(crate) async fn show(asked: &Asked<'_>) -> Result<Answer, Failure> {
     let (base, times) = base(asked, "/practice", "Practice").await?;
     let view = asked.site.handle.practice(before(asked)?, STEPS).await?;
-    render(StatusCode::OK, &compose(base, &view, &times))
+    render(StatusCode::OK, &compose(base, &view, None, &times))
 }
 
-fn compose(base: Base, view: &PracticeView, times: &Times) -> PracticePage {
+/// Asks once more before anything goes live.
+async fn ask(asked: &Asked<'_>, switch: &Switch, then: &Then) -> Result<Answer, Failure> {
+    let (base, times) = base(asked, "/practice", "Practice").await?;
+    let view = asked.site.handle.practice(None, STEPS).await?;
+    let mut question = question(&view, switch, then, &base.sides_named());
+    let given = |name: &str| asked.form.get(name).unwrap_or_default().to_owned();
+    (question.flow, question.retailer) = (given("flow"), given("retailer"));
+    (question.then, question.reason) = (given("then"), given("reason"));
+    render(
+        StatusCode::OK,
+        &compose(base, &view, Some(question), &times),
+    )
+}
+
+/// Who goes live, in words; nothing for everybody.
+fn whose(view: &PracticeView, switch: &Switch) -> String {
+    let Some(code) = &switch.retailer else {
+        return String::new();
+    };
+    let name = view.known.iter().find(|(known, _)| known == code);
+    match name.filter(|(code, name)| code != name) {
+        Some((_, name)) => format!(" for {name} ({code})"),
+        None => format!(" for {code}"),
+    }
+}
+
+/// What stays as it is.
+fn rest(view: &PracticeView, switch: &Switch) -> Option<&'static str> {
+    let narrow = switch.flow.is_some() || switch.retailer.is_some();
+    match (narrow, view.all) {
+        (true, true) => Some("Everything else stays in practice."),
+        (true, false) => Some("Everything else stays as it is."),
+        (false, _) if !view.retailers.is_empty() => {
+            Some("Retailers of their own stay as they are.")
+        }
+        _ => None,
+    }
+}
+
+fn question(view: &PracticeView, switch: &Switch, then: &Then, sides: &[String]) -> Question {
+    let chosen = view.flows.iter().filter(|flow| match switch.flow {
+        Some(one) => flow.flow == one,
+        None => switch.retailer.is_none() || flow.flow != Entity::InventoryLevel,
+    });
+    let titles: Vec<String> = chosen.map(|flow| flow.title.to_lowercase()).collect();
+    let flows = count(titles.len() as u64, "flow", "flows");
+    let whose = whose(view, switch);
+    let practised = match then {
+        _ if view.practised == 0 => None,
+        Then::Keep => Some("What was practised so far stays below until you decide.".to_owned()),
+        Then::Apply => {
+            Some("What was practised so far of it is sent, as it stands then.".to_owned())
+        }
+        Then::Discard(why) => Some(format!(
+            "What was practised so far of it is discarded: {why}."
+        )),
+    };
+    let rest = rest(view, switch).map(str::to_owned);
+    Question {
+        head: format!("Go live{whose}?"),
+        writes: format!(
+            "{flows} will write to {} from now on{whose}: {}.",
+            sides.join(" and "),
+            titles.join(", ")
+        ),
+        rest: practised.into_iter().chain(rest).collect(),
+        flow: String::new(),
+        retailer: String::new(),
+        then: String::new(),
+        reason: String::new(),
+    }
+}
+
+fn compose(
+    base: Base,
+    view: &PracticeView,
+    question: Option<Question>,
+    times: &Times,
+) -> PracticePage {
     let word = match (view.any, view.all) {
         (false, _) => Mark::of(Tone::Ok, "Live"),
         (_, true) => Mark::of(Tone::Hold, "Practice"),
@@ -83,6 +176,8 @@ fn compose(base: Base, view: &PracticeView, times: &Times) -> PracticePage {
     };
     PracticePage {
         base,
+        question,
+        known: view.known.clone(),
         sentence: view.sentence.clone(),
         mark: word,
         any: view.any,
@@ -91,7 +186,11 @@ fn compose(base: Base, view: &PracticeView, times: &Times) -> PracticePage {
             .retailers
             .iter()
             .map(|retailer| Retailer {
-                code: retailer.code.clone(),
+                name: if retailer.name == retailer.code {
+                    retailer.code.clone()
+                } else {
+                    format!("{} ({})", retailer.name, retailer.code)
+                },
                 says: says(&retailer.flows),
             })
             .collect(),
@@ -193,25 +292,44 @@ pub(crate) async fn command(asked: &Asked<'_>) -> Result<Answer, Failure> {
             let steps = handle.discard_practised(jobs(asked)?, reason, who).await;
             steps.map(|n| format!("{} discarded.", count(n, "step was", "steps were")))
         }
-        _ => {
-            let practice = asked.form.get("to") == Some("practice");
-            let then = if practice {
-                Then::Keep
-            } else {
-                then(asked.form.filled("then"), reason)?
-            };
-            let switch = Switch {
-                flow: flow(asked.form.filled("flow"))?,
-                retailer: asked.form.filled("retailer").map(str::to_owned),
-                practice,
-            };
-            let steps = handle.switch_practice(switch, then.clone(), who).await;
-            steps.map(|n| turned(practice, &then, n))
-        }
+        _ => return turn(asked).await,
     };
     let notice = match done {
         Ok(text) => Notice {
             text,
+            ..Notice::default()
+        },
+        Err(error) => not_done(error),
+    };
+    Ok(asked.say("/practice", notice))
+}
+
+/// Switches practice on; goes live once that was asked and answered.
+async fn turn(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let (handle, who) = (&asked.site.handle, asked.who.as_str());
+    let practice = asked.form.get("to") == Some("practice");
+    let reason = asked.form.get("reason").unwrap_or_default();
+    let then = then(asked.form.filled("then"), reason)?;
+    let switch = Switch {
+        flow: flow(asked.form.filled("flow"))?,
+        retailer: asked.form.filled("retailer").map(str::to_owned),
+        practice,
+    };
+    if let Err(error) = handle.may_switch(&switch, &then).await {
+        return Ok(asked.say("/practice", not_done(error)));
+    }
+    if !practice && asked.form.get("sure").is_none() {
+        return ask(asked, &switch, &then).await;
+    }
+    let view = handle.practice(None, 1).await?;
+    let rest = rest(&view, &switch)
+        .filter(|_| !practice)
+        .unwrap_or_default();
+    let notice = match handle.switch_practice(switch, then.clone(), who).await {
+        Ok(steps) => Notice {
+            text: format!("{} {rest}", turned(practice, &then, steps))
+                .trim()
+                .to_owned(),
             ..Notice::default()
         },
         Err(error) => not_done(error),

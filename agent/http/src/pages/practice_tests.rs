@@ -54,8 +54,10 @@ fn view() -> PracticeView {
         ],
         retailers: vec![RetailerSwitch {
             code: "1001".to_owned(),
+            name: "Harbor & Pine".to_owned(),
             flows: vec![flow(Entity::Order, "Orders", false)],
         }],
+        known: vec![("1001".to_owned(), "Harbor & Pine".to_owned())],
         practised: 21,
         undecided: 1,
         rows: vec![sale()],
@@ -71,9 +73,14 @@ fn view() -> PracticeView {
 }
 
 fn shown(view: &PracticeView) -> String {
+    asked(view, None)
+}
+
+fn asked(view: &PracticeView, question: Option<Question>) -> String {
     let page = compose(
         sample::base("/practice", "Practice"),
         view,
+        question,
         &sample::times(),
     );
     let html = with_symbols(&page.render().unwrap());
@@ -94,6 +101,7 @@ fn a_step_says_what_is_there_and_what_would_be() {
         "Send all 21 for real",
         "href=\"/practice?before=7\"",
         "Live: orders",
+        "<option value=\"1001\">Harbor &#38; Pine (1001)</option>",
         "3 items would be told anew",
     ] {
         assert!(html.contains(words), "{words}\n{html}");
@@ -128,4 +136,47 @@ fn a_record_that_is_kept_no_longer_says_so() {
     view.rows[0].request = None;
     view.rows[0].fields.clear();
     assert!(shown(&view).contains("kept no longer"));
+}
+
+#[test]
+fn going_live_says_what_will_write_before_it_is_done() {
+    let all = PracticeView {
+        all: true,
+        flows: vec![
+            flow(Entity::Order, "Orders", true),
+            flow(Entity::Shipment, "Shipments", true),
+            flow(Entity::InventoryLevel, "Stock", true),
+        ],
+        retailers: Vec::new(),
+        ..view()
+    };
+    let sides = ["ERP".to_owned(), "Network".to_owned()];
+    let of = |retailer: Option<&str>| Switch {
+        flow: None,
+        retailer: retailer.map(str::to_owned),
+        practice: false,
+    };
+    let why = Then::Discard("entered by hand".to_owned());
+    let one = question(&all, &of(Some("1001")), &why, &sides);
+    assert_eq!(
+        one.writes,
+        "2 flows will write to ERP and Network from now on for Harbor & Pine (1001): orders, shipments."
+    );
+    let html = asked(&all, Some(one));
+    for words in [
+        "Go live for Harbor &#38; Pine (1001)?",
+        "Everything else stays in practice.",
+        "is discarded: entered by hand.",
+        "name=\"sure\"",
+    ] {
+        assert!(html.contains(words), "{words}\n{html}");
+    }
+    let everybody = question(&all, &of(None), &Then::Keep, &sides);
+    assert!(
+        everybody
+            .writes
+            .starts_with("3 flows will write to ERP and Network from now on: ")
+    );
+    assert_eq!(everybody.rest.len(), 1, "nothing else is left");
+    assert!(!shown(&all).contains("name=\"sure\""));
 }
