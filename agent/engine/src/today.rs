@@ -1,6 +1,7 @@
 //! The Today page: one sentence that is true, the next deadlines, the last days.
 
 use crate::core::{Core, Desk};
+use crate::practice;
 use crate::status::{
     cards, connection, deadline_kind, deadlines_of, note_view, order_view, orders_in, stages,
 };
@@ -43,7 +44,14 @@ pub(crate) fn today(core: &Core, rx: &Rx) -> Result<TodayView, StoreError> {
         .iter()
         .map(|row| connection(core, &desk, rx, row, &feeds, now))
         .collect::<Result<_, StoreError>>()?;
+    let practised = practice::practised(rx, &desk)?.words();
     let (verdict, tone, stamp) = verdict(&Known {
+        sending: match practised {
+            _ if rx.routes()?.is_empty() => Sending::NotYet,
+            None => Sending::Live,
+            Some(some) if some.is_empty() => Sending::Practice,
+            Some(_) => Sending::Partly,
+        },
         connections: &connections,
         waiting: orders_in(&counters, OrderStage::Waiting).saturating_sub(left),
         left,
@@ -106,8 +114,19 @@ fn next_deadlines(desk: &Desk, rx: &Rx, now: Millis) -> Result<Vec<DeadlineView>
     Ok(deadlines)
 }
 
+/// Whether what is ready leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    /// No flow has begun.
+    NotYet,
+    Practice,
+    Partly,
+    Live,
+}
+
 /// What today's sentence is made of.
 struct Known<'a> {
+    sending: Sending,
     connections: &'a [ConnectionView],
     /// Orders that wait for a person, without those left alone.
     waiting: u64,
@@ -162,9 +181,14 @@ fn verdict(known: &Known<'_>) -> (String, Tone, &'static str) {
         parts.push(format!("{}: {}", c.title, ended(&c.sentence)));
     }
     let disturbed = !parts.is_empty();
+    match known.sending {
+        Sending::NotYet => parts.push("Nothing runs yet.".to_owned()),
+        Sending::Practice => parts.push("Practice: nothing is sent.".to_owned()),
+        Sending::Partly | Sending::Live => {}
+    }
     if !disturbed && known.orders == 0 {
         parts.push("Connected. No order has come in yet.".to_owned());
-    } else if !disturbed && known.on_their_way == 0 {
+    } else if !disturbed && known.on_their_way == 0 && known.sending == Sending::Live {
         parts.push("Everything is in step. Nothing waits for you.".to_owned());
     } else if !needs {
         parts.push("Nothing waits for you.".to_owned());
@@ -186,7 +210,12 @@ fn verdict(known: &Known<'_>) -> (String, Tone, &'static str) {
     } else if disturbed {
         (Tone::Soon, "Disturbed")
     } else {
-        (Tone::Ok, "In step")
+        match known.sending {
+            Sending::NotYet => (Tone::Hold, "Not live yet"),
+            Sending::Practice => (Tone::Hold, "Practice"),
+            Sending::Partly => (Tone::Hold, "Partly practice"),
+            Sending::Live => (Tone::Ok, "In step"),
+        }
     };
     (parts.join(" "), stamp.0, stamp.1)
 }
@@ -246,8 +275,18 @@ mod tests {
         counts: [u64; 5],
         flows: &[String],
     ) -> (String, &'static str) {
+        told(Sending::Live, connections, counts, flows)
+    }
+
+    fn told(
+        sending: Sending,
+        connections: &[ConnectionView],
+        counts: [u64; 5],
+        flows: &[String],
+    ) -> (String, &'static str) {
         let [waiting, left, causes, on_their_way, orders] = counts;
         let (text, _, stamp) = verdict(&Known {
+            sending,
             connections,
             waiting,
             left,
@@ -257,6 +296,42 @@ mod tests {
             flows,
         });
         (text, stamp)
+    }
+
+    #[test]
+    fn nothing_is_in_step_that_does_not_send() {
+        let good = [side("ERP", "OK", Tone::Ok)];
+        let of = |sending, orders| told(sending, &good, [0, 0, 0, 0, orders], &[]);
+        for (sending, orders, text, stamp) in [
+            (
+                Sending::NotYet,
+                0,
+                "Nothing runs yet. Connected. No order has come in yet.",
+                "Not live yet",
+            ),
+            (
+                Sending::Practice,
+                0,
+                "Practice: nothing is sent. Connected. No order has come in yet.",
+                "Practice",
+            ),
+            (
+                Sending::Practice,
+                9,
+                "Practice: nothing is sent. Nothing waits for you.",
+                "Practice",
+            ),
+            (
+                Sending::Partly,
+                9,
+                "Nothing waits for you.",
+                "Partly practice",
+            ),
+        ] {
+            assert_eq!(of(sending, orders), (text.to_owned(), stamp));
+        }
+        let (_, stamp) = told(Sending::Practice, &good, [2, 0, 1, 0, 9], &[]);
+        assert_eq!(stamp, "Needs you");
     }
 
     #[test]

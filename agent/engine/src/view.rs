@@ -523,7 +523,8 @@ pub struct DisconnectedView {
 pub struct TodayView {
     /// One sentence.
     pub verdict: String,
-    /// Its tone, and the stamp's word: "In step", "Needs you", "Paused", "Disturbed", "Not set up".
+    /// Its tone, and the stamp's word: "In step", "Needs you", "Paused", "Disturbed", "Practice", "Partly
+    /// practice", "Not live yet", "Not set up".
     pub stamp: (Tone, String),
     /// Orders by state.
     pub stages: StageCounts,
