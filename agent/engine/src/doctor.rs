@@ -152,20 +152,20 @@ async fn connection(core: &Core, slot: &Slot, wishes: Wishes) -> Vec<Finding> {
     let sound = settings(core, slot, connector, &mut findings).await;
     if wishes.vendors {
         let knocks = connector.knock().await;
-        let reached = knocks.iter().all(|knock| knock.outcome.is_ok());
-        findings.extend(knocks.iter().map(address));
-        findings.extend(clock(&knocks));
-        if sound && reached {
+        // One way may stand for another: an address that was entered, for that of the account.
+        let reached = knocks.is_empty() || knocks.iter().any(|knock| knock.outcome.is_ok());
+        let (login, values) = if sound && reached {
             let login = login(core, slot, connector).await;
             let values = values(core, slot, &login).await;
-            findings.push(login);
-            findings.extend(values);
+            (login, values)
         } else {
-            findings.push(Finding::skipped(
-                Check::Login,
-                "Not tried: what is named above comes first.",
-            ));
-        }
+            let words = "Not tried: what is named above comes first.";
+            (Finding::skipped(Check::Login, words), Vec::new())
+        };
+        findings.extend(addresses(&knocks, &login));
+        findings.extend(clock(&knocks));
+        findings.push(login);
+        findings.extend(values);
     } else {
         findings.push(Finding::skipped(
             Check::Address,
@@ -234,7 +234,19 @@ fn stopped(check: Check, error: &CallError) -> Finding {
         .next("Install a build of the connector that works; `waybill connectors list` names the one in use.")
 }
 
-/// The vendor's door.
+/// The vendor's doors. One that stays shut is none of this connection's where the login went in by another.
+fn addresses(knocks: &[Knock], login: &Finding) -> Vec<Finding> {
+    let found = knocks.iter().map(|knock| {
+        if knock.outcome.is_err() && login.state == State::Ok {
+            let words = "It does not answer, and the login works without it.";
+            return Finding::skipped(Check::Address, words).at(&knock.address);
+        }
+        address(knock)
+    });
+    found.collect()
+}
+
+/// One door.
 fn address(knock: &Knock) -> Finding {
     let silence = match &knock.outcome {
         Ok(Heard { status, .. }) => {
@@ -506,6 +518,23 @@ mod tests {
             "This machine's clock is 3600 s behind the vendor's."
         );
         assert!(off.next.unwrap().contains("timedatectl"));
+    }
+
+    #[test]
+    fn an_address_that_another_stands_for_is_no_problem_where_the_login_works() {
+        let open = knocked(Ok(Heard {
+            status: 404,
+            clock_ms: None,
+        }));
+        let knocks = [open, knocked(Err(Silence::NoName("x".to_owned())))];
+        let states = |login: &Finding| {
+            let found = addresses(&knocks, login).into_iter();
+            found.map(|finding| finding.state).collect::<Vec<_>>()
+        };
+        let signed_in = Finding::ok(Check::Login, "Signed in.");
+        assert_eq!(states(&signed_in), [State::Ok, State::Skipped]);
+        let refused = Finding::problem(Check::Login, "Refused.");
+        assert_eq!(states(&refused), [State::Ok, State::Problem]);
     }
 
     #[test]
