@@ -16,6 +16,9 @@ use waybill_sim::ports::{free_address, free_port};
 use waybill_sim::serve::{ServeOptions, TlsOptions, serve};
 use waybill_sim::{brightpearl, check, client, dsco, sftp};
 
+/// What both say once they listen.
+const SAID: &str = "Once it listens, it prints one line of JSON: the addresses, and under `enter` what to fill in on the page of a connection to it, credentials included. The credentials are the same every time.";
+
 #[derive(Debug, Parser)]
 #[command(
     name = "waybill-sandbox",
@@ -29,6 +32,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the DSCO sandbox
+    #[command(after_help = SAID)]
     Dsco {
         #[command(flatten)]
         serving: Serving,
@@ -40,6 +44,7 @@ enum Command {
         files: Option<PathBuf>,
     },
     /// Start the Brightpearl sandbox
+    #[command(after_help = SAID)]
     Brightpearl {
         #[command(flatten)]
         serving: Serving,

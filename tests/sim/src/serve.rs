@@ -106,6 +106,7 @@ pub struct Server {
     /// Base address of the control side.
     pub control: String,
     sftp: Option<SocketAddr>,
+    entered: Value,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -137,6 +138,7 @@ impl Server {
             format!("{scheme}://{}", api.local_addr()?),
             format!("http://{}", control.local_addr()?),
         );
+        let entered = vendor.entered(&addresses.0);
         let core = Arc::new(Mutex::new(Core {
             vendor,
             faults: Faults::default(),
@@ -154,13 +156,15 @@ impl Server {
             api: addresses.0,
             control: addresses.1,
             sftp: options.sftp,
+            entered,
             tasks,
         })
     }
 
-    /// The readiness line.
+    /// The readiness line: where it is, and what is entered to reach it.
     pub fn ready_line(&self) -> String {
-        json!({"api": self.api, "control": self.control, "sftp": self.sftp}).to_string()
+        json!({"api": self.api, "control": self.control, "sftp": self.sftp, "enter": self.entered})
+            .to_string()
     }
 }
 

@@ -345,3 +345,38 @@ async fn webhooks_are_sent_and_their_fate_is_told() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_first_line_says_what_to_enter_and_it_holds() {
+    let network = start().await;
+    let told: Value = serde_json::from_str(&network.ready_line()).unwrap();
+    let enter = |name: &str| told["enter"][name].as_str().unwrap().to_owned();
+    let form = format!(
+        "grant_type=client_credentials&client_id={}&client_secret={}",
+        enter("Client id"),
+        enter("Client secret")
+    );
+    let headers = [(
+        "content-type".to_owned(),
+        "application/x-www-form-urlencoded".to_owned(),
+    )];
+    let address = format!("{}/oauth2/token", enter("API address"));
+    let reply = client::call("POST", &address, &headers, form.into_bytes())
+        .await
+        .unwrap();
+    assert_eq!(reply.status, 200);
+
+    let erp = crate::brightpearl::Brightpearl::new(crate::brightpearl::Options::default());
+    let erp = Server::start(erp, ServeOptions::default()).await.unwrap();
+    let told: Value = serde_json::from_str(&erp.ready_line()).unwrap();
+    let enter = |name: &str| told["enter"][name].as_str().unwrap().to_owned();
+    let headers = [
+        ("brightpearl-app-ref".to_owned(), enter("App reference")),
+        ("brightpearl-staff-token".to_owned(), enter("Token")),
+    ];
+    let address = format!("{}/order-service/order-status", enter("API address"));
+    let reply = client::call("GET", &address, &headers, Vec::new())
+        .await
+        .unwrap();
+    assert_eq!(reply.status, 200);
+}

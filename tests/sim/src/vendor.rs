@@ -172,6 +172,11 @@ pub trait Vendor: Send + 'static {
     /// Everything an invariant check needs, as JSON; served at `GET /_sim/truth`.
     fn truth(&self) -> Value;
 
+    /// What a connection to it is filled in with where its API is at that address, by the fields of the page.
+    fn entered(&self, _api: &str) -> Value {
+        Value::Null
+    }
+
     /// A dump for people, served at `GET /_sim/state`.
     fn state(&self) -> Value {
         self.truth()

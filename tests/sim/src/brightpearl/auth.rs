@@ -10,6 +10,9 @@ use url::form_urlencoded;
 use crate::dice::Dice;
 use crate::vendor::{Req, Resp};
 
+/// Token of a member of staff of the private app.
+pub(super) const STAFF_TOKEN: &str = "sim-staff-token";
+
 /// How long an authorisation code lives.
 const CODE_LIFE_MS: i64 = 600_000;
 
@@ -99,7 +102,7 @@ impl Auth {
             }
             return Ok(());
         }
-        let staff = req.header("brightpearl-staff-token") == Some("sim-staff-token");
+        let staff = req.header("brightpearl-staff-token") == Some(STAFF_TOKEN);
         let account = req.header("brightpearl-account-token") == Some("sim-account-token");
         if (staff || account) && app == self.app_ref {
             return Ok(());

@@ -1,10 +1,10 @@
 //! Owns what happens to one request before and after its handler: account, sign-in endpoints, throttle, tokens, headers.
 //! It must not know any resource.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::account::{Brightpearl, INSTANCE_ID};
-use super::auth::Auth;
+use super::auth::{Auth, STAFF_TOKEN};
 use super::call::{Call, stable};
 use super::envelope::{Reply, render};
 use super::throttle::Quota;
@@ -15,6 +15,17 @@ pub(super) const TOO_MANY: &str =
     "You have sent too many requests. Please wait before sending another request";
 
 impl Vendor for Brightpearl {
+    fn entered(&self, api: &str) -> Value {
+        let account = &self.settings.account;
+        json!({
+            "Account code": account,
+            "API address": format!("{api}/public-api/{account}"),
+            "App reference": self.settings.app_ref,
+            "Token": STAFF_TOKEN,
+            "Private addresses": "ticked",
+        })
+    }
+
     fn handle(&mut self, now_ms: i64, req: &Req) -> Resp {
         if let Some(resp) = self.auth.handle(now_ms, req) {
             return resp;

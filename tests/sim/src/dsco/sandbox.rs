@@ -267,6 +267,15 @@ impl Sandbox {
 }
 
 impl Vendor for Sandbox {
+    fn entered(&self, api: &str) -> Value {
+        json!({
+            "API address": format!("{api}/api/v3"),
+            "Client id": self.settings.client_id,
+            "Client secret": self.settings.client_secret,
+            "Private addresses": "ticked",
+        })
+    }
+
     fn handle(&mut self, now_ms: i64, req: &Req) -> Resp {
         let route = Route::of(req);
         if route == Route::Unknown {
