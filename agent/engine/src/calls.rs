@@ -4,7 +4,7 @@ use crate::core::Core;
 use waybill_host::connector::CallError;
 use waybill_model::contract::{Failure, Problem, Verdict};
 use waybill_model::ids::{ConnectionId, Millis};
-use waybill_store::{Read, StoreError, Tx};
+use waybill_store::{FeedRow, Read, StoreError, Tx};
 
 /// Good contact is noted at most that often: it is not worth a page write each time.
 const CONTACT_GRAIN_MS: Millis = 5_000;
@@ -42,9 +42,43 @@ pub(crate) fn mark_ok(
     }
     row.last_ok = Some(now);
     row.last_error = None;
-    row.unauthorized = None;
+    if row.unauthorized.take().is_some() {
+        // It waited for that alone.
+        row.hold_until = None;
+    }
     row.hold_until = row.hold_until.filter(|until| *until > now);
     tx.put_connection(&row).map(drop)
+}
+
+/// A test succeeded: what failed before is over, so that waiting for it is, too.
+pub(crate) fn mark_tested(
+    tx: &mut Tx<'_>,
+    connection: ConnectionId,
+    now: Millis,
+) -> Result<(), StoreError> {
+    mark_ok(tx, connection, now)?;
+    for feed in tx.feeds()? {
+        if feed.connection == connection && feed.failures > 0 {
+            tx.put_feed(&FeedRow {
+                failures: 0,
+                next_due: now,
+                ..feed
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// What a person is told of a test that failed.
+pub(crate) fn refused_test(error: &CallError) -> Problem {
+    let own = match error {
+        CallError::Failure(Failure::Rejected(p) | Failure::Unauthorized(p)) => p.hint.clone(),
+        _ => None,
+    };
+    let hint = own.unwrap_or_else(|| {
+        "Check address and credentials of the connection, and that the other side is up.".to_owned()
+    });
+    Problem::new("probe-failed", sentence(error), hint)
 }
 
 /// No good answer. A refused login pauses the connection until its credentials change or it is tried again.
@@ -142,5 +176,59 @@ pub(crate) fn member_failure(error: &CallError) -> Failure {
         | CallError::TimedOut
         | CallError::OutOfMemory
         | CallError::Host(_) => Failure::Retry(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connecting::save::unborn;
+    use waybill_model::document::Entity;
+    use waybill_store::{Options, Place, SealKey, Store};
+
+    #[tokio::test]
+    async fn a_test_that_succeeds_ends_every_wait_that_a_refused_login_began() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = SealKey::from_bytes([3; 32]);
+        let options = Options::new(Place::File(dir.path().join("w.redb")), key);
+        let store = Store::open(options).unwrap();
+        let (before, after) = store
+            .write(|tx| {
+                let id = tx.put_connection(&unborn("desk", "desk", 0))?;
+                let problem = Problem::new("credential-refused", "Refused.", "Enter it again.");
+                let error = CallError::Failure(Failure::Unauthorized(problem));
+                mark_error(tx, id, &error, 1_000)?;
+                let feed = FeedRow {
+                    connection: id,
+                    entity: Entity::Item,
+                    cursor: None,
+                    last_ok: None,
+                    caught_up_at: None,
+                    next_due: 90_000,
+                    failures: 3,
+                    taken: 0,
+                };
+                tx.put_feed(&feed)?;
+                let before = tx.connection(id)?;
+                mark_tested(tx, id, 2_000)?;
+                let feed = tx.feed(id, Entity::Item)?;
+                Ok::<_, StoreError>((before, (tx.connection(id)?, feed)))
+            })
+            .await
+            .unwrap();
+        let before = before.unwrap();
+        assert_eq!(before.last_error.as_deref(), Some("Refused."));
+        assert_eq!(before.hold_until, Some(1_000 + LOGIN_AGAIN_MS));
+        let (row, feed) = (after.0.unwrap(), after.1.unwrap());
+        assert_eq!(
+            (
+                row.last_ok,
+                row.hold_until,
+                row.last_error,
+                row.unauthorized
+            ),
+            (Some(2_000), None, None, None)
+        );
+        assert_eq!((feed.failures, feed.next_due), (0, 2_000));
     }
 }

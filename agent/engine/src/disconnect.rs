@@ -1,10 +1,11 @@
-//! Letting go of a connection: it is paused, what the agent registered at the vendor is removed there, and its secrets
+//! Letting go of a connection: one that never answered is removed; any other is paused, what the agent registered at the vendor is removed there, and its secrets
 //! on request. Owns the order of these steps and what is said of them; `ensure.rs` knows how a webhook is removed.
 
 use crate::ensure;
 use crate::event::Event;
 use crate::handle::{CommandError, Handle};
 use crate::view::DisconnectedView;
+use waybill_model::contract::Problem;
 use waybill_model::ids::ConnectionId;
 use waybill_model::settings::HOOKS_URL;
 use waybill_store::{HooksRow, Read, Scope, StoreError};
@@ -68,6 +69,38 @@ impl Handle {
             why: left,
             secrets_forgotten: forgotten,
         })
+    }
+
+    /// Removes a connection that nothing came of, with its settings and secrets.
+    ///
+    /// # Errors
+    /// When it was ever reached, or a flow goes over it: orders and matches may name it, so it is disconnected instead.
+    pub async fn remove_connection(&self, connection: &str, who: &str) -> Result<(), CommandError> {
+        let id = self.connection(connection).await?.id;
+        let (by, now) = (who.to_owned(), self.now());
+        let removed = self.core.store.write(move |tx| {
+            let Some(row) = tx.connection(id)? else {
+                return Ok(true);
+            };
+            let mut routes = tx.routes()?.into_iter();
+            let flows = routes.any(|route| route.from == id || route.to == id);
+            if row.last_ok.is_some() || flows {
+                return Ok(false);
+            }
+            tx.remove_connection(id)?;
+            tx.audit(&by, "Removed a connection", &row.name, now)?;
+            Ok::<_, StoreError>(true)
+        });
+        if !removed.await? {
+            return Err(CommandError::Refused(Problem::new(
+                "in-use",
+                format!("{connection} was in use: it has answered, or a flow goes over it."),
+                "Pause it on the page Connections. To take down what it registered at the other side, disconnect it from the command line.",
+            )));
+        }
+        self.core.reload().map_err(CommandError::Store)?;
+        self.core.wake(Event::Reload);
+        Ok(())
     }
 
     async fn hooks_of(&self, id: ConnectionId) -> Result<HooksRow, CommandError> {

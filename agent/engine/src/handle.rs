@@ -348,19 +348,25 @@ impl Handle {
             1,
         );
         let answer = connector.probe(call).await;
-        let pairs = answer.value.map_err(|error| {
-            CommandError::Refused(Problem::new(
-                "probe-failed",
-                crate::calls::sentence(&error),
-                "Check address and credentials of the connection.",
-            ))
-        })?;
-        // It is an answer like any other, and may be the first one.
         let now = self.now();
-        let answered = move |tx: &mut waybill_store::Tx<'_>| crate::calls::mark_ok(tx, row.id, now);
-        self.core.store.write(answered).await?;
+        let id = row.id;
+        let told = match answer.value {
+            Ok(pairs) => {
+                // It is an answer like any other, and may be the first one.
+                let answered = move |tx: &mut Tx<'_>| crate::calls::mark_tested(tx, id, now);
+                self.core.store.write(answered).await?;
+                Ok(pairs)
+            }
+            Err(error) => {
+                let refused = crate::calls::refused_test(&error);
+                // Beside the connection stands what was answered last, not what was before.
+                let failed = move |tx: &mut Tx<'_>| crate::calls::mark_error(tx, id, &error, now);
+                self.core.store.write(failed).await?;
+                Err(refused)
+            }
+        };
         self.core.wake(Event::Changed);
-        Ok(pairs)
+        told.map_err(CommandError::Refused)
     }
 
     /// Pauses a connection, or lets it go on.

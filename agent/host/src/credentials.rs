@@ -11,7 +11,7 @@ use crate::sftp::{Login, SftpError, Way};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use url::Url;
-use waybill_model::contract::{Credential, Exchange, OAuth, Problem, Scheme};
+use waybill_model::contract::{Credential, Exchange, OAuth, PASSPHRASE, Problem, Scheme};
 
 /// Why a credential could not be used. Nothing was sent to the vendor's API.
 #[derive(Debug, thiserror::Error)]
@@ -22,8 +22,8 @@ pub(crate) enum CredentialError {
     Missing { slot: String, name: String },
     #[error("nobody has approved `{0}`, or the approval is over")]
     NotApproved(String),
-    #[error("the sign-in of `{slot}` was refused with status {status}")]
-    Refused { slot: String, status: u16 },
+    #[error("{}", .asked.refused(*.status))]
+    Refused { asked: Box<SignIn>, status: u16 },
     #[error("the sign-in of `{0}` was answered without a token")]
     NoToken(String),
     #[error("the sign-in failed: {0}")]
@@ -36,6 +36,42 @@ pub(crate) enum CredentialError {
     Files(#[from] SftpError),
     #[error("{0}")]
     Port(#[from] PortError),
+}
+
+/// What a sign-in is made of, in the words of the connection's page.
+#[derive(Debug)]
+pub(crate) struct SignIn {
+    /// Who was asked.
+    pub(crate) vendor: String,
+    /// What was entered for it: "Client id or Client secret".
+    pub(crate) fields: String,
+    /// The field that says where it is asked; none where the connector knows that itself.
+    pub(crate) address: Option<String>,
+}
+
+impl SignIn {
+    fn refused(&self, status: u16) -> String {
+        let Self { vendor, fields, .. } = self;
+        match status {
+            400 | 401 => format!("{vendor} refused {fields} ({status})"),
+            403 | 404 => format!(
+                "no API was found at this address, or it is not for these credentials ({status})"
+            ),
+            _ => format!("{vendor} answered the sign-in with status {status}"),
+        }
+    }
+
+    fn next(&self, status: u16) -> String {
+        let Self {
+            fields, address, ..
+        } = self;
+        match (status, address) {
+            (403 | 404, Some(address)) => format!(
+                "Check {address} on the page of the connection, then {fields}; the address with its whole path is what counts."
+            ),
+            _ => format!("Enter {fields} again on the page of the connection."),
+        }
+    }
 }
 
 impl CredentialError {
@@ -59,18 +95,15 @@ impl CredentialError {
             Self::Files(error) => return crate::caps::sftp::problem(error),
             Self::Missing { .. } => (
                 "credential-missing",
-                "Enter it on the page of the connection.",
+                "Enter it on the page of the connection.".to_owned(),
             ),
             Self::Refused {
-                status: 400 | 401 | 403,
-                ..
-            } => (
-                "credential-refused",
-                "Enter the credentials again on the page of the connection.",
-            ),
+                asked,
+                status: status @ (400 | 401 | 403 | 404),
+            } => ("credential-refused", asked.next(*status)),
             Self::NotApproved(_) => (
                 "not-approved",
-                "Press Connect on the page of the connection and approve.",
+                "Press Connect on the page of the connection and approve.".to_owned(),
             ),
             _ => return None,
         };
@@ -199,9 +232,6 @@ pub(crate) async fn login(
     Ok(Login { user, way })
 }
 
-/// Not every private key has one.
-const PASSPHRASE: &str = "passphrase";
-
 /// The headers the descriptor asks for; the bearer token itself needs no mention.
 fn with_bearer(oauth: &OAuth) -> Vec<(String, String)> {
     let mut headers = oauth.headers.clone();
@@ -227,8 +257,11 @@ async fn entered(
         .vault
         .secrets(bound.setup.id, &credential.slot)
         .await?;
-    let optional = |name: &str| name == PASSPHRASE && matches!(credential.scheme, Scheme::SshKey);
-    for name in credential.secrets.iter().filter(|name| !optional(name)) {
+    for name in credential
+        .secrets
+        .iter()
+        .filter(|name| credential.needs(name))
+    {
         if secrets
             .get(name)
             .is_none_or(|s| s.expose_secret().is_empty())
@@ -315,6 +348,40 @@ pub(crate) fn scrub<'a>(text: &str, secrets: impl IntoIterator<Item = &'a Secret
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refused_sign_in_names_the_fields() {
+        let refused = |status| CredentialError::Refused {
+            asked: Box::new(SignIn {
+                vendor: "Network".to_owned(),
+                fields: "Client id or Client secret".to_owned(),
+                address: Some("API address".to_owned()),
+            }),
+            status,
+        };
+        let wrong = refused(401).problem().unwrap();
+        assert_eq!(
+            wrong.message,
+            "Network refused Client id or Client secret (401)."
+        );
+        assert_eq!(
+            wrong.hint.unwrap(),
+            "Enter Client id or Client secret again on the page of the connection."
+        );
+        let elsewhere = refused(403).problem().unwrap();
+        assert!(
+            elsewhere
+                .message
+                .starts_with("No API was found at this address")
+        );
+        assert!(elsewhere.hint.unwrap().starts_with("Check API address"));
+        assert!(refused(404).problem().is_some());
+        assert!(refused(502).problem().is_none(), "it may be back at once");
+        assert_eq!(
+            refused(502).to_string(),
+            "Network answered the sign-in with status 502"
+        );
+    }
 
     #[test]
     fn what_a_vendor_repeats_is_hidden_and_everything_else_stays() {

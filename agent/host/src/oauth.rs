@@ -2,7 +2,7 @@
 //! Those of a client's own secret are kept in memory only; those of an approval are `consent.rs`'s business. The guest
 //! never sees one; transcripts show the request without its secrets.
 
-use crate::credentials::{CredentialError, scrub};
+use crate::credentials::{CredentialError, SignIn, scrub};
 use crate::effects::Denial;
 use crate::ports::WireRequest;
 use crate::reach;
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use url::Url;
-use waybill_model::contract::{Credential, Exchange, OAuth, Pairs};
+use waybill_model::contract::{Credential, Exchange, OAuth, Pairs, secret_label};
 use waybill_model::ids::{ConnectionId, Millis};
 
 /// Renewed this long before it expires.
@@ -251,6 +251,28 @@ impl Asking<'_> {
         Ok(fields)
     }
 
+    /// What is asked with and where, in the words of the connection's page.
+    fn sign_in(&self) -> SignIn {
+        let descriptor = &self.bound.descriptor;
+        let named = |template: &str| -> Vec<String> {
+            let holds = |key: &str| template.contains(&format!("{{{key}}}"));
+            let settings = descriptor.settings.iter().filter(|s| holds(&s.key));
+            settings.map(|setting| setting.label.clone()).collect()
+        };
+        let secrets = self.credential.secrets.iter();
+        let mut fields = named(&self.oauth.client_id);
+        fields.extend(secrets.map(|name| secret_label(name)));
+        SignIn {
+            vendor: descriptor.title.clone(),
+            fields: if fields.is_empty() {
+                "the credentials".to_owned()
+            } else {
+                fields.join(" or ")
+            },
+            address: named(&self.oauth.token_url).into_iter().next(),
+        }
+    }
+
     /// A secret under its name, written with `_` or `-`.
     fn secret(&self, name: &str) -> Option<String> {
         self.secrets
@@ -298,7 +320,7 @@ impl Asking<'_> {
             let secrets = self.secrets.values().chain(&sent);
             exchange.answer = scrub(&kept(&answer.body), secrets);
             return Err(CredentialError::Refused {
-                slot: self.credential.slot.clone(),
+                asked: Box::new(self.sign_in()),
                 status: answer.status,
             });
         }

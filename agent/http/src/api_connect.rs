@@ -197,6 +197,11 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
             answer::json(StatusCode::OK, &json!({"choices": offered.await?}))
         }
         Route::ApiSaveConnection => save(asked).await?,
+        Route::ApiRemoveConnection => {
+            let name = asked.param("name");
+            handle.remove_connection(name, &asked.who).await?;
+            answer::json(StatusCode::OK, &json!({"done": true}))
+        }
         Route::ApiConsent => consent(asked).await?,
         Route::ApiTakeCode => code(asked).await?,
         Route::ApiMatchingSeen => {

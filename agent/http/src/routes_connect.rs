@@ -34,6 +34,18 @@ pub(crate) const CONNECT: &[Entry] = &[
         Access::User,
         "Go on.",
     ),
+    post(
+        "/connections/{name}/remove",
+        Route::RemoveConnection,
+        Access::User,
+        "Remove a connection that never answered.",
+    ),
+    post(
+        "/api/v1/connections/{name}/remove",
+        Route::ApiRemoveConnection,
+        Access::User,
+        "Removes a connection that was never reached, with its settings and secrets.",
+    ),
     get(
         "/new-connection",
         Route::NewConnection,

@@ -72,9 +72,18 @@ async fn all_mistakes_are_told_in_their_fields_and_nothing_is_saved() {
     let form = form.replace("nonsense", "http%3A%2F%2F127.0.0.1%3A9");
     let heard = served.form("/new-connection", &with, &form).await;
     assert_eq!(heard.status, 422);
+    let (before, after) = heard.body.split_once("More settings").unwrap();
     assert!(
-        heard.body.contains("<details open><summary>More settings"),
-        "what allows it is in view: {}",
+        before.contains("name=\"private\"") && !after.contains("name=\"private\""),
+        "what allows it stands at the address: {}",
+        heard.body
+    );
+    assert!(
+        heard
+            .body
+            .contains("If that is meant, tick Private addresses.")
+            && !heard.body.contains("private-addresses"),
+        "{}",
         heard.body
     );
     assert_eq!(served.get("/connections/desk", &with).await.status, 404);
@@ -92,6 +101,94 @@ async fn all_mistakes_are_told_in_their_fields_and_nothing_is_saved() {
         "{}",
         again.body
     );
+}
+
+#[tokio::test]
+async fn an_empty_form_names_its_secrets_and_makes_no_connection() {
+    let served = Served::start().await;
+    let (cookie, token) = served.log_in().await;
+    let with = [("cookie", cookie.as_str())];
+    let form =
+        format!("token={token}&connector=desk&name=desk&s.account=shop&s.auth=token&c.token.key=");
+    let heard = served.form("/new-connection", &with, &form).await;
+    assert_eq!(heard.status, 422, "{}", heard.body);
+    assert!(
+        heard.body.contains("href=\"#c-token-key\">Key is missing."),
+        "{}",
+        heard.body
+    );
+    assert_eq!(served.get("/connections/desk", &with).await.status, 404);
+    // An approval needs none of its own.
+    let form = form.replace("s.auth=token", "s.auth=approval");
+    let heard = served.form("/new-connection", &with, &form).await;
+    assert_eq!(heard.status, 303, "{}", heard.body);
+    // A second one of the same kind is told apart.
+    let form = form.replace("name=desk", "name=desk-2");
+    let heard = served.form("/new-connection", &with, &form).await;
+    assert_eq!(heard.status, 303, "{}", heard.body);
+    let page = served.get("/connections", &with).await;
+    assert!(page.body.contains("Deskbook (desk-2)"), "{}", page.body);
+    // Nothing came of it, so it can be removed; what has answered cannot.
+    let page = served.get("/connections/desk-2", &with).await;
+    assert!(
+        page.body.contains("Remove this connection"),
+        "{}",
+        page.body
+    );
+    let only = format!("token={token}");
+    served
+        .form("/connections/desk-2/remove", &with, &only)
+        .await;
+    let page = served.get("/connections", &with).await;
+    assert!(page.body.contains("desk-2 is removed"), "{}", page.body);
+    assert!(!page.body.contains("Deskbook (desk-2)"), "{}", page.body);
+    assert_eq!(served.get("/connections/desk-2", &with).await.status, 404);
+    served.form("/connections/desk/probe", &with, &only).await;
+    let page = served.get("/connections/desk", &with).await;
+    assert!(
+        !page.body.contains("Remove this connection"),
+        "{}",
+        page.body
+    );
+    served.form("/connections/desk/remove", &with, &only).await;
+    let page = served.get("/connections/desk", &with).await;
+    assert!(page.body.contains("Desk was in use"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn what_the_last_test_said_is_all_that_is_said() {
+    let served = Served::start().await;
+    let (cookie, token) = filled_in(&served, "token").await;
+    let with = [("cookie", cookie.as_str())];
+    let account = |name: &str| format!("token={token}&s.account={name}&s.auth=token&c.token.key=");
+    served
+        .form("/connections/desk", &with, &account("refused"))
+        .await;
+    let page = served.get("/connections/desk", &with).await;
+    for words in [
+        "the test did not succeed. Deskbook refused Key (401).",
+        "Enter Key again.",
+        "Login refused: Deskbook refused Key (401).",
+    ] {
+        assert!(page.body.contains(words), "{words}\n{}", page.body);
+    }
+    served
+        .form("/connections/desk", &with, &account("shop"))
+        .await;
+    let page = served.get("/connections/desk", &with).await;
+    assert!(
+        page.body.contains("Saved, and the test succeeded."),
+        "{}",
+        page.body
+    );
+    for words in [
+        "Login refused",
+        "Asked us to wait",
+        "It did not work the last time",
+    ] {
+        assert!(!page.body.contains(words), "{words}\n{}", page.body);
+    }
+    assert!(page.body.contains("Being read"), "{}", page.body);
 }
 
 #[tokio::test]

@@ -309,6 +309,25 @@ pub struct Credential {
     pub steps: Vec<String>,
 }
 
+/// Not every private key has one.
+pub const PASSPHRASE: &str = "passphrase";
+
+impl Credential {
+    /// Whether nothing works without this secret.
+    pub fn needs(&self, secret: &str) -> bool {
+        secret != PASSPHRASE || !matches!(self.scheme, Scheme::SshKey)
+    }
+}
+
+/// What a secret is called where a person enters it: `client-id` is "Client id".
+#[must_use]
+pub fn secret_label(name: &str) -> String {
+    let words = name.replace(['-', '_'], " ");
+    let mut letters = words.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
+}
+
 /// A URL prefix (template) and its call limits; 0 is no limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "named as in wit/connector")]

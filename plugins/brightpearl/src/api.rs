@@ -335,8 +335,8 @@ impl<'h> Api<'h> {
     pub fn unauthorized(&self, words: &str) -> Failure {
         let failure = Failure::Unauthorized(Problem::new(
             "unauthorized",
-            format!("Brightpearl did not accept the credentials: {words}"),
-            "Enter the token of this connection again, and check that the app is switched on in Brightpearl.",
+            format!("Brightpearl refused App reference or Token (401): {words}"),
+            "Enter both again as the app's page in Brightpearl shows them, and check that the app is switched on there. An approved connection is approved again.",
         ));
         *self.closed.borrow_mut() = Some(failure.clone());
         failure

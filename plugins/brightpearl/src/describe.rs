@@ -302,7 +302,7 @@ fn connection_settings() -> Vec<Setting> {
             CONNECTION,
             "base-url",
             "API address",
-            "Leave it empty: it follows from the account code and from the data centre under More settings. Only a sandbox needs a whole address, such as http://127.0.0.1:4100/public-api/simaccount.",
+            "Leave it empty: it follows from the account code and from the data centre under More settings. Only a sandbox needs a whole address, such as http://127.0.0.1:4100/public-api/simaccount, and with it the tick at Private addresses.",
             Field::Url,
         ),
         setting(

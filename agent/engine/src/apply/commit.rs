@@ -210,6 +210,7 @@ impl Apply<'_> {
             if let Some(row) = row.filter(|row| row.unauthorized.is_some()) {
                 tx.put_connection(&ConnectionRow {
                     unauthorized: None,
+                    last_error: None,
                     hold_until: None,
                     ..row
                 })?;

@@ -1,18 +1,18 @@
 //! Saving what was filled in: it becomes a provisioning file of one connection, so that there is one way to check, commit and
 //! note it. The connector itself is asked before anything is written. Every mistake is told with the field it is in.
 
-use super::form::{descriptor, is_required_at_once, stored};
-use crate::apply::{self, quoted};
+use super::form::{descriptor, in_use, is_required_at_once, stored};
+use crate::apply::{self, Address, address_of, quoted};
 use crate::calls;
 use crate::connectors::Binding;
 use crate::core::Slot;
 use crate::handle::{CommandError, Handle};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use waybill_host::connector::Mode;
 use waybill_host::ports::EffectScope;
-use waybill_model::contract::{Descriptor, Problem};
+use waybill_model::contract::{Descriptor, Field, Problem, secret_label};
 use waybill_model::ids::{ConnectionId, Millis};
 use waybill_model::job::Priority;
 use waybill_model::settings::{Values, connection_settings};
@@ -71,6 +71,8 @@ struct File {
     text: String,
     fields: Vec<Option<String>>,
     inputs: BTreeMap<String, String>,
+    /// Addresses that need the merchant's word, in the words of the form: what the file calls that word nobody sees there.
+    private: Vec<FieldMistake>,
 }
 
 impl File {
@@ -85,6 +87,7 @@ impl File {
             text: String::new(),
             fields: Vec::new(),
             inputs: BTreeMap::new(),
+            private: Vec::new(),
         };
         file.line(None, "version = 1");
         file.line(None, "[[connection]]");
@@ -125,8 +128,13 @@ impl File {
 
     fn mistake(&self, mistake: apply::Mistake) -> FieldMistake {
         let line = mistake.line.checked_sub(1);
+        let field = line.and_then(|at| self.fields.get(at).cloned()).flatten();
+        let mut private = self.private.iter();
+        if let Some(own) = private.find(|own| own.field == field) {
+            return own.clone();
+        }
         FieldMistake {
-            field: line.and_then(|at| self.fields.get(at).cloned()).flatten(),
+            field,
             message: mistake.message,
             hint: mistake.hint,
         }
@@ -183,17 +191,77 @@ fn missing(descriptor: &Descriptor, settings: &BTreeMap<String, String>) -> Vec<
         .collect()
 }
 
+/// Addresses of this machine or of private networks, which a connection does not reach without the merchant's word.
+fn private(
+    descriptor: &Descriptor,
+    settings: &BTreeMap<String, String>,
+) -> impl Iterator<Item = FieldMistake> {
+    let urls = descriptor.settings.iter().filter(|s| s.field == Field::Url);
+    urls.filter_map(|setting| {
+        let Address::Private(host) = address_of(settings.get(&setting.key)?) else {
+            return None;
+        };
+        Some(FieldMistake {
+            field: Some(setting.key.clone()),
+            message: format!("{host} is this machine or in a private network"),
+            hint: Some("If that is meant, tick Private addresses.".to_owned()),
+        })
+    })
+}
+
+/// Secrets of the credential in use that are neither typed in nor stored, each in its own field. A connection that goes by
+/// another of its credentials alone, as to a file server, may leave all of that one empty.
+fn lacking(
+    descriptor: &Descriptor,
+    draft: &Draft,
+    values: &BTreeMap<String, String>,
+    held: &[(String, String, Millis)],
+) -> Vec<FieldMistake> {
+    let Some(credential) = in_use(descriptor, values) else {
+        return Vec::new();
+    };
+    let typed = draft
+        .secrets
+        .iter()
+        .filter(|s| !s.value.expose_secret().is_empty());
+    let typed = typed.map(|s| (s.slot.as_str(), s.name.as_str()));
+    let stored = held
+        .iter()
+        .map(|(slot, name, _)| (slot.as_str(), name.as_str()));
+    let there: BTreeSet<(&str, &str)> = typed.chain(stored).collect();
+    let slot = credential.slot.as_str();
+    if !there.is_empty() && there.iter().all(|(other, _)| *other != slot) {
+        return Vec::new();
+    }
+    let needed = credential
+        .secrets
+        .iter()
+        .filter(|name| credential.needs(name));
+    needed
+        .filter(|name| !there.contains(&(slot, name.as_str())))
+        .map(|name| FieldMistake {
+            field: Some(format!("{}.{name}", credential.slot)),
+            message: format!("{} is missing", secret_label(name)),
+            hint: Some(format!("It belongs to {}.", credential.label)),
+        })
+        .collect()
+}
+
 impl Handle {
     /// Checks what was filled in and saves it in one commit; a connection that is not there is made.
     ///
     /// # Errors
     /// When there is no such connector.
-    pub async fn save_connection(&self, draft: Draft, who: &str) -> Result<Saved, CommandError> {
+    pub async fn save_connection(
+        &self,
+        mut draft: Draft,
+        who: &str,
+    ) -> Result<Saved, CommandError> {
         let id = draft.connector.clone();
         let unknown = || CommandError::NotFound(format!("connector `{id}`"));
         let descriptor = descriptor(&self.core, &id).ok_or_else(unknown)?;
         let name = draft.name.clone();
-        let (row, stored, effective) = self
+        let (row, stored, effective, held) = self
             .read(move |_, rx| {
                 let row = rx.connection_by_name(&name)?;
                 let stored = match &row {
@@ -201,15 +269,29 @@ impl Handle {
                     None => BTreeMap::new(),
                 };
                 let effective = rx.effective(row.as_ref().map(|row| row.id), None)?;
-                Ok((row, stored, effective))
+                let held = match &row {
+                    Some(row) => rx.secret_names(row.id)?,
+                    None => Vec::new(),
+                };
+                Ok((row, stored, effective, held))
             })
             .await?;
         let settings = named(&draft, &descriptor, &stored);
-        let lacking = missing(&descriptor, &settings);
-        if !lacking.is_empty() {
-            return Ok(Saved::Mistakes(lacking));
+        let mut empty = missing(&descriptor, &settings);
+        let mut chosen = stored;
+        chosen.extend(settings.clone());
+        empty.extend(lacking(&descriptor, &draft, &chosen, &held));
+        if !empty.is_empty() {
+            return Ok(Saved::Mistakes(empty));
         }
-        let file = File::of(&draft, row.as_ref(), &settings);
+        if row.is_none() && draft.title.is_none() {
+            draft.title = self.second_title(&descriptor.title, &draft.name);
+        }
+        let mut file = File::of(&draft, row.as_ref(), &settings);
+        let granted = row.as_ref().is_some_and(|row| row.allow_private);
+        if !draft.private.unwrap_or(granted) {
+            file.private = private(&descriptor, &settings).collect();
+        }
         let plan = match apply::parse(&file.text, &file.inputs) {
             Ok(plan) => plan,
             Err(found) => return Ok(file.mistakes(found)),
@@ -232,6 +314,14 @@ impl Handle {
         // Whoever saves tests next.
         self.core.reload()?;
         Ok(Saved::Done(difference))
+    }
+
+    /// The title of a connection whose connector's title stands for another one already: they are told apart.
+    fn second_title(&self, title: &str, name: &str) -> Option<String> {
+        let desk = self.core.desk();
+        let mut others = desk.slots.values();
+        let taken = others.any(|slot| slot.row.title == title);
+        taken.then(|| format!("{title} ({name})"))
     }
 
     /// What the connector itself says of the settings, before they are stored.

@@ -17,6 +17,7 @@ use waybill_engine::connecting::{
     ConnectorChoice, CredentialField, Draft, DraftSecret, FieldMistake, Form, FormField, Kind,
     Saved, Way,
 };
+use waybill_model::contract::secret_label;
 
 struct Choice {
     value: String,
@@ -79,6 +80,8 @@ pub(super) struct Filled {
     title: String,
     name: Input,
     private: bool,
+    /// The address that the word about private ones stands at; folded away with the rest where none asks for it.
+    private_beside: Option<String>,
     first: Vec<Input>,
     more: Vec<Group>,
     open: bool,
@@ -104,6 +107,8 @@ struct ConnectionPage {
     begun: Option<Begun>,
     mark: Option<Mark>,
     probe: String,
+    /// Where it is removed; nowhere once it has answered.
+    remove: Option<String>,
 }
 
 #[derive(Template)]
@@ -176,8 +181,9 @@ async fn show_form(
         .filter(|_| !form.new);
     let frame = asked.site.handle.frame().await?;
     let mut views = frame.connections.iter();
-    let mark = views.find(|view| view.name == form.name && !form.new);
-    let mark = mark.map(|view| super::layout::side(view, &times).mark);
+    let view = views.find(|view| view.name == form.name && !form.new);
+    let unreached = view.is_some_and(|view| view.last_ok.is_none());
+    let mark = view.map(|view| super::layout::side(view, &times).mark);
     let here = if form.new {
         format!("/new-connection?connector={}", encoded(&form.connector))
     } else {
@@ -186,6 +192,7 @@ async fn show_form(
     let page = ConnectionPage {
         steps: first_run::steps(asked, &here).await?,
         probe: format!("{}/probe", place(&form.name)),
+        remove: unreached.then(|| format!("{}/remove", place(&form.name))),
         form: filled(asked, form, &sent, &times),
         begun,
         mark,
@@ -201,6 +208,23 @@ pub(crate) async fn save(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Ok(notice) => Ok(asked.say(&place(&form.name), notice)),
         Err(sent) => show_form(asked, StatusCode::UNPROCESSABLE_ENTITY, &form, sent).await,
     }
+}
+
+/// Removes one that never answered.
+pub(crate) async fn remove(asked: &Asked<'_>) -> Result<Answer, Failure> {
+    let name = asked.param("name");
+    let removed = asked.site.handle.remove_connection(name, &asked.who);
+    let (to, notice) = match removed.await {
+        Ok(()) => (
+            "/connections".to_owned(),
+            Notice {
+                text: format!("{name} is removed, with its settings and secrets."),
+                ..Notice::default()
+            },
+        ),
+        Err(error) => (place(name), not_done(error)),
+    };
+    Ok(asked.say(&to, notice))
 }
 
 /// What was typed in: settings, and secrets.
@@ -372,9 +396,7 @@ fn credential(of: &CredentialField, redirect: &str, sent: &Sent, times: &Times) 
         let named = format!("{}.{}", of.slot, secret.name);
         Secret {
             id: format!("c-{}", id(&named)),
-            label: sentence(&secret.name.replace(['-', '_'], " "))
-                .trim_end_matches('.')
-                .to_owned(),
+            label: secret_label(&secret.name),
             set: secret.set_at.map(|at| times.when(at)),
             mistake: mistake(sent, &named),
             name: format!("c.{named}"),
@@ -457,8 +479,9 @@ pub(super) fn filled(asked: &Asked<'_>, form: &Form, sent: &Sent, times: &Times)
         connector: form.connector.clone(),
         title: form.title.clone(),
         private: sent.private.unwrap_or(form.private),
+        private_beside: private_beside(&first, form, sent),
         first: first.into_iter().map(|field| input(field, sent)).collect(),
-        open: inputs(&more) || lacks_private(form, sent),
+        open: inputs(&more),
         more,
         credentials,
         mistakes,
@@ -466,10 +489,16 @@ pub(super) fn filled(asked: &Asked<'_>, form: &Form, sent: &Sent, times: &Times)
     }
 }
 
-/// Whether an address was refused that may be a private one: what allows those is folded away.
-fn lacks_private(form: &Form, sent: &Sent) -> bool {
-    let mut urls = form.fields.iter().filter(|field| field.kind == Kind::Url);
-    sent.private == Some(false) && urls.any(|field| mistake(sent, &field.key).is_some())
+/// The address that was refused since it may be a private one, or that is one by the merchant's word.
+fn private_beside(first: &[&FormField], form: &Form, sent: &Sent) -> Option<String> {
+    let allowed = sent.private.unwrap_or(form.private);
+    let mut urls = first.iter().filter(|field| field.kind == Kind::Url);
+    let beside = urls.find(|field| {
+        let entered = sent.values.get(&field.key).or(field.value.as_ref());
+        let refused = sent.private.is_some() && mistake(sent, &field.key).is_some();
+        refused || allowed && entered.is_some_and(|value| !value.is_empty())
+    });
+    beside.map(|field| format!("s-{}", id(&field.key)))
 }
 
 fn approved(form: &Form, redirect: String, times: &Times) -> Option<Approval> {

@@ -112,6 +112,7 @@ pub(crate) async fn answer(asked: &Asked<'_>) -> Result<Answer, Failure> {
         Route::Poll | Route::Probe | Route::Pause | Route::Resume => {
             connections::command(asked).await
         }
+        Route::RemoveConnection => connecting::remove(asked).await,
         Route::PauseFlow | Route::ResumeFlow | Route::RunFlow => flows::command(asked).await,
         Route::Connectors => connectors::show(asked).await,
         Route::AcceptConnector

@@ -25,8 +25,8 @@ use waybill_host::connector::{Answer, Call, CallError, Connector};
 use waybill_host::ports::{Clock, Rng};
 use waybill_http::{AdminOptions, Limit, People, ServeError, serve_admin};
 use waybill_model::contract::{
-    Choice, ChoicePage, Credential, Descriptor, Feed, Field, Gap, Intake, Moment, OAuth, Page,
-    Pairs, Problem, Role, Scheme, Scope, Setting, Settled, Verdict,
+    Choice, ChoicePage, Credential, Descriptor, Failure, Feed, Field, Gap, Intake, Moment, OAuth,
+    Page, Pairs, Problem, Role, Scheme, Scope, Setting, Settled, Verdict,
 };
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{
@@ -89,7 +89,16 @@ impl Connector for Plain {
     async fn validate(&self, _: Call) -> Answer<Vec<Problem>> {
         none()
     }
-    async fn probe(&self, _: Call) -> Answer<Pairs> {
+    async fn probe(&self, call: Call) -> Answer<Pairs> {
+        let refused = ("account".to_owned(), "refused".to_owned());
+        if call.context.settings.contains(&refused) {
+            let problem = Problem::new(
+                "credential-refused",
+                format!("{} refused Key (401).", self.0.title),
+                "Enter Key again.",
+            );
+            return Answer::refused(CallError::Failure(Failure::Unauthorized(problem)));
+        }
         Answer {
             value: Ok(vec![("Account".to_owned(), "northfold <1>".to_owned())]),
             ..none()
@@ -136,6 +145,17 @@ impl Connector for Plain {
 
 struct Shelf;
 
+fn polled(entity: Entity) -> Feed {
+    Feed {
+        entity,
+        poll_secs: 30,
+        settles: match entity {
+            Entity::Order => vec![Moment::Accepted],
+            _ => Vec::new(),
+        },
+    }
+}
+
 fn descriptor(id: &str, title: &str) -> Descriptor {
     Descriptor {
         id: id.to_owned(),
@@ -145,11 +165,7 @@ fn descriptor(id: &str, title: &str) -> Descriptor {
         credentials: Vec::new(),
         settings: Vec::new(),
         tables: Vec::new(),
-        pulls: vec![Feed {
-            entity: Entity::Order,
-            poll_secs: 30,
-            settles: vec![Moment::Accepted],
-        }],
+        pulls: vec![polled(Entity::Order)],
         pushes: vec![Intake {
             entity: Entity::Order,
             max_batch: 10,
@@ -214,6 +230,7 @@ fn asking() -> Descriptor {
                 ..setting("tax", true, Field::Lookup)
             },
         ],
+        pulls: [Entity::Order, Entity::Item].map(polled).to_vec(),
         ..descriptor("desk", "Deskbook")
     }
 }

@@ -99,7 +99,8 @@ fn refused_credentials_say_so() {
     let host = TestHost::at(NOW).expect(&get(STATUS), Answer::json(401, &words));
     assert!(matches!(
         probe(&host, &few(&[])),
-        Err(Failure::Unauthorized(problem)) if problem.message.contains("Not authenticated")
+        Err(Failure::Unauthorized(problem))
+            if problem.message.starts_with("Brightpearl refused App reference or Token (401): Not authenticated")
     ));
 }
 
