@@ -87,8 +87,8 @@ pub struct ItemsView {
 /// read in the set-up can be matched then.
 pub(crate) fn order_route(desk: &Desk) -> Option<(ConnectionId, ConnectionId)> {
     let mut routes = desk.routes.iter().filter(|r| r.entity == Entity::Order);
-    let routed = routes.next().map(|r| (r.from, r.to));
-    routed.or_else(|| {
+    let first = routes.next().map(|r| (r.from, r.to));
+    first.or_else(|| {
         let described = || {
             desk.slots
                 .iter()

@@ -14,7 +14,7 @@ use waybill_model::crosswalk::SHIPPING_METHODS;
 use waybill_model::ids::ConnectionId;
 
 /// One as it is to be written.
-pub const EXAMPLE: &str = "UPS|Ground|UPCG";
+pub(crate) const EXAMPLE: &str = "UPS|Ground|UPCG";
 
 /// Whether a text can be one: a code, which has no spaces, or three parts, the last of which is the code.
 fn is_written(text: &str) -> bool {
