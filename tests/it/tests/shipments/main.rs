@@ -346,11 +346,11 @@ fn whole_kits_are_told_by_the_note_that_completes_them() {
 #[test]
 fn a_kit_that_was_tried_by_a_note_is_told_by_another_one() {
     sold(|bench| async move {
-        let tries = Arc::new(Mutex::new(0));
-        let tried = tries.clone();
+        let attempts = Arc::new(Mutex::new(0));
+        let counter = attempts.clone();
         let told = answered(&bench, move |note| {
             if note == "700" {
-                *held(&tried) += 1;
+                *held(&counter) += 1;
                 return Err(Failure::Retry(Some(60)));
             }
             receipt(&format!("P{note}"))
@@ -370,7 +370,7 @@ fn a_kit_that_was_tried_by_a_note_is_told_by_another_one() {
             note.parcels[0].lines.push(other);
         }));
         bench.pass(5).await;
-        assert_eq!(*held(&tries), 1);
+        assert_eq!(*held(&attempts), 1);
         // The kit of 700 counts: 702 makes another one with what lies in 701.
         bench.ship(bench.note("701", "1", later(1_000, Box::new(component("A", 1)))));
         bench.pass(30).await;
