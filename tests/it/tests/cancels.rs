@@ -6,7 +6,7 @@ use waybill_it::bench::{
     Bench, ERP, NETWORK, Start, held, in_simulated_time, note, order, receipt,
 };
 use waybill_it::start::cell;
-use waybill_model::contract::{Failure, Gap, Problem, Verdict};
+use waybill_model::contract::{Failure, Gap, Outcome, Problem, Ticket, Verdict};
 use waybill_model::decimal::Decimal;
 use waybill_model::document::{
     Body, CancelPhase, Cancellation, Document, Entity, LineQuantity, Order, OrderPhase,
@@ -309,6 +309,48 @@ fn picked_goods_are_the_merchants_decision() {
         assert_eq!(bench.codes(), ["cancel-stage"]);
         retry(bench).await;
         assert_eq!(came(&case.erp).len(), 3);
+    });
+}
+
+#[test]
+fn a_request_is_over_where_its_goods_were_told_before_the_no_came() {
+    let later = |_: &Cancellation| {
+        Ok(Outcome::Pending(Ticket {
+            handle: "no".to_owned(),
+            check_in_secs: 1,
+        }))
+    };
+    sold(later, |case| async move {
+        let bench = &case.bench;
+        let answered = Arc::new(AtomicBool::new(false));
+        let may = answered.clone();
+        *held(&bench.erp.on_confirm) = Box::new(move |handles| {
+            let verdict = |_| {
+                if !may.load(Ordering::Relaxed) {
+                    return Ok(Outcome::Pending(Ticket {
+                        handle: "no".to_owned(),
+                        check_in_secs: 1,
+                    }));
+                }
+                let Body::Cancellation(cancel) = request("2", CancelPhase::Requested, None).body
+                else {
+                    panic!("not a cancellation")
+                };
+                too_far(&cancel)
+            };
+            Ok(handles.iter().map(verdict).collect())
+        });
+        bench.send(request("2", CancelPhase::Requested, None));
+        bench.pass(20).await;
+        assert_eq!(came(&case.erp).len(), 1);
+        bench.ship(note("7", "502", 1, |_| {}));
+        bench.pass(30).await;
+        assert!(bench.codes().is_empty(), "{:?}", bench.codes());
+        answered.store(true, Ordering::Relaxed);
+        bench.pass(30).await;
+        assert!(bench.codes().is_empty(), "{:?}", bench.codes());
+        assert!(timeline(bench).contains("refused: it has shipped."));
+        assert_eq!(bench.order("1").stage, OrderStage::Shipped);
     });
 }
 

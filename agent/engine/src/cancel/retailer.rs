@@ -270,17 +270,21 @@ pub(crate) fn shipped(tx: &mut Tx<'_>, row: &OrderRow, now: Millis) -> Result<()
         if !waits || !count::is_cancel(&job) || count::is_back(&job, row) {
             continue;
         }
-        let Some(request) = count::request(tx, &job)? else {
-            continue;
-        };
-        let Some(sight) = Sight::of(tx, row.id)? else {
-            continue;
-        };
-        if sight.asked(&request, Some(job.id)).is_empty() {
-            super::verdict::refuse(tx, row, &job, "it has shipped", now)?;
+        if is_gone(tx, row, &job)? {
+            super::verdict::refuse(tx, row, &job, SHIPPED, now)?;
         }
     }
     Ok(())
+}
+
+/// Why a request is refused whose goods are gone.
+pub(super) const SHIPPED: &str = "it has shipped";
+
+/// Whether nothing that a request asks for can be had any more.
+pub(super) fn is_gone(tx: &Tx<'_>, row: &OrderRow, job: &JobRow) -> Result<bool, StoreError> {
+    let (request, sight) = (count::request(tx, job)?, Sight::of(tx, row.id)?);
+    let both = request.zip(sight);
+    Ok(both.is_some_and(|(request, sight)| sight.asked(&request, Some(job.id)).is_empty()))
 }
 
 /// A sale is known now: what waited for it is looked at.

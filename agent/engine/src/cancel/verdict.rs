@@ -62,7 +62,8 @@ fn agree(tx: &mut Tx<'_>, row: &OrderRow, now: Millis) -> Result<(), StoreError>
     Ok(())
 }
 
-/// The sale cannot be cancelled: a request is refused where the setting says so. Whether that settles it.
+/// The sale cannot be cancelled: a request is refused where the setting says so, or its goods were told as shipped while it
+/// was asked. Whether that settles it.
 pub(crate) fn refused(
     tx: &mut Tx<'_>,
     job: &JobRow,
@@ -76,10 +77,14 @@ pub(crate) fn refused(
     if !inward || !CANNOT.contains(&&*problem.code) || !count::is_answer(tx, job)? {
         return Ok(false);
     }
-    if look::setting(tx, &row, CANCEL_ELSE)? != "refuse" {
+    let why = if look::setting(tx, &row, CANCEL_ELSE)? == "refuse" {
+        &problem.message
+    } else if retailer::is_gone(tx, &row, job)? {
+        retailer::SHIPPED
+    } else {
         return Ok(false);
-    }
-    refuse(tx, &row, job, &problem.message, now)?;
+    };
+    refuse(tx, &row, job, why, now)?;
     Ok(true)
 }
 
