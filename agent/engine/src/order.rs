@@ -400,7 +400,8 @@ pub(crate) fn note(
 pub(crate) const CUSTOMER_TABLE: &str = crosswalk::CUSTOMERS;
 
 /// Whether a newer revision of the order is here, by its source's own time: an order that comes two ways, or by a file that
-/// lay a while, may be read again as it was before.
+/// lay a while, may be read again as it was before. Such times may be of whole seconds: within one, a cancelled order does
+/// not come back.
 pub(crate) fn is_outdated(
     tx: &Tx<'_>,
     connection: ConnectionId,
@@ -410,5 +411,16 @@ pub(crate) fn is_outdated(
         return Ok(false);
     }
     let newest = tx.latest_document(connection, Entity::Order, &document.key)?;
-    Ok(newest.is_some_and(|newest| newest.document.occurred_at > document.occurred_at))
+    Ok(newest.is_some_and(|newest| {
+        let known = &newest.document;
+        let comes_back =
+            || known.occurred_at > 0 && shows_cancelled(known) && !shows_cancelled(document);
+        known.occurred_at > document.occurred_at
+            || known.occurred_at == document.occurred_at && comes_back()
+    }))
+}
+
+fn shows_cancelled(document: &Document) -> bool {
+    let order = document.order();
+    order.is_some_and(is_cancelled)
 }

@@ -313,6 +313,27 @@ fn picked_goods_are_the_merchants_decision() {
 }
 
 #[test]
+fn within_one_second_of_its_source_a_cancelled_order_does_not_come_back() {
+    in_simulated_time(async {
+        let bench = Bench::start(Start::default());
+        let dated = |revision, change: fn(&mut Order)| {
+            let mut document = order("1", revision, change);
+            document.occurred_at = 1_795_219_200_000;
+            document
+        };
+        bench.send(dated(1, plain));
+        bench.send(dated(2, |o| cancelled(5)(o)));
+        bench.pass(10).await;
+        assert_eq!(bench.order("1").stage, OrderStage::Cancelled);
+        // The export of the same second is read late.
+        bench.send(dated(3, plain));
+        bench.pass(10).await;
+        assert_eq!(bench.order("1").stage, OrderStage::Cancelled);
+        bench.end().await;
+    });
+}
+
+#[test]
 fn a_request_is_over_where_its_goods_were_told_before_the_no_came() {
     let later = |_: &Cancellation| {
         Ok(Outcome::Pending(Ticket {
