@@ -179,7 +179,7 @@ impl Network {
                 match begin(rest.clone(), Some(since)).await? {
                     Begun::Fresh(effect) => effect,
                     // Younger calls among them were not looked up yet, or one has an answer: each alone.
-                    _ if rest.len() > 1 => {
+                    _ if members.len() > 1 => {
                         for at in rest {
                             let verdict = match Box::pin(self.tell(call, batch, vec![at])).await {
                                 Ok(mut verdicts) => verdicts.remove(0),
