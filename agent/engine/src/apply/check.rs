@@ -361,7 +361,9 @@ impl<'a> Check<'a> {
     /// Refuses a retailer where the table is one for all of them.
     fn for_all(&mut self, of: &[&Descriptor], table: &At<String>, retailer: Option<&At<String>>) {
         let tables = || of.iter().flat_map(|descriptor| &descriptor.tables);
+        // The contact of a retailer is kept as his own, whoever made it.
         if let Some(retailer) = retailer
+            && table.value != CUSTOMERS
             && tables().any(|t| t.name == table.value)
             && !tables().any(|t| t.name == table.value && t.per_retailer)
         {

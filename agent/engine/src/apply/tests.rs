@@ -393,6 +393,19 @@ fn a_file_may_refer_to_connections_that_exist() {
 }
 
 #[test]
+fn a_contact_that_was_made_for_a_retailer_is_taken_as_it_was_exported() {
+    let text = "version = 1\n[[crosswalk]]\nfrom = \"network\"\nto = \"erp\"\ntable = \"customers\"\nretailer = \"R1\"\npairs = { R1 = \"204\" }\n";
+    let existing = [("network", "net"), ("erp", "books")]
+        .map(|(name, connector)| (name.to_owned(), connector.to_owned()))
+        .into();
+    let mut described = descriptors();
+    let mut contacts = described[1].tables[0].clone();
+    "customers".clone_into(&mut contacts.name);
+    described[1].tables.push(contacts);
+    assert_eq!(plan(text).check_beside(&described, &existing), []);
+}
+
+#[test]
 fn a_connection_keeps_its_connector() {
     let existing = [("erp".to_owned(), "net".to_owned())].into();
     let mistakes = plan(FULL).check_beside(&descriptors(), &existing);
