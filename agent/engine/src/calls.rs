@@ -183,6 +183,7 @@ pub(crate) fn member_failure(error: &CallError) -> Failure {
 mod tests {
     use super::*;
     use crate::connecting::save::unborn;
+    use crate::pull::fresh_feed;
     use waybill_model::document::Entity;
     use waybill_store::{Options, Place, SealKey, Store};
 
@@ -199,14 +200,9 @@ mod tests {
                 let error = CallError::Failure(Failure::Unauthorized(problem));
                 mark_error(tx, id, &error, 1_000)?;
                 let feed = FeedRow {
-                    connection: id,
-                    entity: Entity::Item,
-                    cursor: None,
-                    last_ok: None,
-                    caught_up_at: None,
                     next_due: 90_000,
                     failures: 3,
-                    taken: 0,
+                    ..fresh_feed(id, Entity::Item)
                 };
                 tx.put_feed(&feed)?;
                 let before = tx.connection(id)?;

@@ -452,3 +452,27 @@ pub(crate) fn named(units: &[LineQuantity]) -> String {
         .collect();
     each.join("; ")
 }
+
+/// How much of what is to be cancelled shows as cancelled.
+pub(super) enum Shows {
+    Nothing,
+    /// So much of those lines.
+    Part(Vec<LineQuantity>),
+    All,
+}
+
+/// What shows of these lines.
+pub(super) fn shows(cancelled: &Units, wanted: &[LineQuantity]) -> Shows {
+    let mut units = Units::new();
+    quantities::add(&mut units, wanted);
+    let mut found = lines(cancelled);
+    found.retain(|line| units.contains_key(&line.line));
+    let mut all = units.iter();
+    if found.is_empty() {
+        Shows::Nothing
+    } else if all.all(|(line, units)| units_of(cancelled, line) >= *units) {
+        Shows::All
+    } else {
+        Shows::Part(found)
+    }
+}

@@ -1,7 +1,7 @@
 //! Looking at a cancellation's job before it is sent: what is still to be cancelled, by the newest revision and by what
 //! has left, and under which code. Never more than is open.
 
-use super::count::{self, Sight};
+use super::count::{self, Shows, Sight};
 use super::restored::Inward;
 use super::retailer;
 use crate::again;
@@ -275,28 +275,19 @@ fn after_restore(
     if unread.is_some() {
         return Ok(unread);
     }
-    let unknown = sight.unexplained(job.id);
-    let mut units = Units::new();
-    waybill_model::quantities::add(&mut units, &job.units);
-    let shown: Vec<LineQuantity> = count::lines(&unknown)
-        .into_iter()
-        .filter(|line| units.contains_key(&line.line))
-        .collect();
-    if shown.is_empty() {
-        return Ok(None);
-    }
-    let all = units
-        .iter()
-        .all(|(line, units)| count::units_of(&unknown, line) >= *units);
-    if all {
-        let text = format!(
-            "{} shows as cancelled already: {}. Nothing is told.",
-            desk.title(job.to),
-            count::named(&job.units)
-        );
-        let ending = Ending::Written("told before the restore".to_owned());
-        return Ok(Some(Looked::End(ending, text)));
-    }
+    let shown = match count::shows(&sight.unexplained(job.id), &job.units) {
+        Shows::Nothing => return Ok(None),
+        Shows::All => {
+            let text = format!(
+                "{} shows as cancelled already: {}. Nothing is told.",
+                desk.title(job.to),
+                count::named(&job.units)
+            );
+            let ending = Ending::Written("told before the restore".to_owned());
+            return Ok(Some(Looked::End(ending, text)));
+        }
+        Shows::Part(shown) => shown,
+    };
     let message = format!(
         "{} shows {} of order {} as cancelled, which nothing here was told for: the database was restored, and {} may be reported already.",
         desk.title(job.to),

@@ -13,7 +13,7 @@
 //! told or took off, are the request, carried out before; fewer are a card. The same holds for its sale, but that it is
 //! answered then: the answer has its own doubt (`look.rs`). While a cancel waits, what its sale shows is not the merchant's.
 
-use super::count::{self, Sight};
+use super::count::{self, Shows, Sight};
 use super::retailer;
 use crate::core::Desk;
 use crate::order;
@@ -25,7 +25,6 @@ use serde::{Deserialize, Serialize};
 use waybill_model::document::{Body, Cancellation, Document, LineQuantity, OrderState};
 use waybill_model::ids::{ConnectionId, JobId, Millis};
 use waybill_model::job::{Ending, JobState};
-use waybill_model::quantities;
 use waybill_store::{JobRow, OrderRow, Read, Restored, StoreError, Tx};
 
 /// How it ends where all of it was off the sale before.
@@ -284,34 +283,25 @@ impl Inward<'_, '_> {
 
     /// What the source shows as cancelled may be this request, carried out.
     fn shown(&self, request: &Cancellation) -> Result<Option<Looked>, StoreError> {
-        let shown = self.sight.cancelled_there();
-        let mut named = Units::new();
-        quantities::add(&mut named, &request.lines);
-        let found: Vec<LineQuantity> = count::lines(&shown)
-            .into_iter()
-            .filter(|line| named.contains_key(&line.line))
-            .collect();
-        if found.is_empty() {
-            return Ok(None);
-        }
         let row = &self.sight.row;
         let network = self.desk.title(row.connection);
-        let all = named
-            .iter()
-            .all(|(line, units)| count::units_of(&shown, line) >= *units);
-        if all {
-            let text = format!(
-                "{network} shows as cancelled already what the retailer asks for: {}. Nothing is taken off for the request.",
-                count::named(&count::lines(&named))
-            );
-            let ending = Ending::Ignored("carried out before the restore".to_owned());
-            return Ok(Some(Looked::End(ending, text)));
-        }
+        let named = count::named(&request.lines);
+        let found = match count::shows(&self.sight.cancelled_there(), &request.lines) {
+            Shows::Nothing => return Ok(None),
+            Shows::All => {
+                let text = format!(
+                    "{network} shows as cancelled already what the retailer asks for: {named}. Nothing is taken off for the request."
+                );
+                let ending = Ending::Ignored("carried out before the restore".to_owned());
+                return Ok(Some(Looked::End(ending, text)));
+            }
+            Shows::Part(found) => found,
+        };
         self.card(format!(
             "{network} shows {} of order {} as cancelled, and its retailer asks for {}: the database was restored, and that may be off sale {} already.",
             count::named(&found),
             row.number,
-            count::named(&count::lines(&named)),
+            named,
             self.sale()
         ))
     }

@@ -193,13 +193,6 @@ pub struct RehearsalView {
     pub asked: Option<Asked>,
 }
 
-impl RehearsalView {
-    /// Whether an order went all the way with the settings and matches as they are.
-    pub fn is_good(&self) -> bool {
-        !self.outdated && self.report.as_ref().is_some_and(Report::is_good)
-    }
-}
-
 /// What plays rehearsals.
 #[async_trait]
 pub trait Stage: Send + Sync {
@@ -248,21 +241,46 @@ impl Handle {
     pub async fn rehearsal(&self) -> Result<RehearsalView, CommandError> {
         let unable = self.unable_to_rehearse().await?;
         let retailers = self.read(brief::retailers).await?;
-        let mark = self.read(export::mark).await?;
-        let (running, report) = self.core.rehearsals.now();
-        let report = match report {
-            Some(report) => Some(report),
-            None => self.kept_report().await?,
+        let (running, report) = self.last_rehearsal().await?;
+        let outdated = match &report {
+            Some(report) => !self.is_current(report).await?,
+            None => false,
         };
         Ok(RehearsalView {
             running,
             unable,
             retailers,
-            outdated: report.as_ref().is_some_and(|report| report.mark != mark),
+            outdated,
             asked: self.asked(report.as_ref()).await?,
             cut_short: !running && report.as_ref().is_some_and(|report| report.ended.is_none()),
             report,
         })
+    }
+
+    /// Whether an order went all the way; where `as_it_is`, with the settings and matches as they are.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn is_rehearsed(&self, as_it_is: bool) -> Result<bool, CommandError> {
+        let (_, report) = self.last_rehearsal().await?;
+        let Some(report) = report.filter(Report::is_good) else {
+            return Ok(false);
+        };
+        Ok(!as_it_is || self.is_current(&report).await?)
+    }
+
+    async fn is_current(&self, report: &Report) -> Result<bool, CommandError> {
+        Ok(report.mark == self.read(export::mark).await?)
+    }
+
+    /// Whether one runs, and the report of it or of the last one.
+    async fn last_rehearsal(&self) -> Result<(bool, Option<Report>), CommandError> {
+        let (running, report) = self.core.rehearsals.now();
+        let report = match report {
+            Some(report) => Some(report),
+            None => self.kept_report().await?,
+        };
+        Ok((running, report))
     }
 
     async fn kept_report(&self) -> Result<Option<Report>, CommandError> {
@@ -316,7 +334,10 @@ impl Handle {
     }
 
     /// Why there can be no rehearsal; `None`: there can.
-    async fn unable_to_rehearse(&self) -> Result<Option<Problem>, CommandError> {
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn unable_to_rehearse(&self) -> Result<Option<Problem>, CommandError> {
         let Some(Theatre(stage)) = self.core.options.theatre.clone() else {
             return Ok(Some(Problem::new(
                 "no-stage",
@@ -362,10 +383,7 @@ impl Handle {
         code: &str,
         who: &str,
     ) -> Result<(), CommandError> {
-        let report = match self.core.rehearsals.now() {
-            (_, Some(report)) => Some(report),
-            (_, None) => self.kept_report().await?,
-        };
+        let (_, report) = self.last_rehearsal().await?;
         let cell = empty_cell(report, began)?;
         let from = self.connection(&cell.from).await?.id;
         let to = self.connection(&cell.to).await?.id;

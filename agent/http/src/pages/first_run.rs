@@ -105,7 +105,6 @@ impl Progress {
             }
         }
         let begun = handle.possible_flows().iter().any(|flow| flow.begun);
-        let rehearsal = handle.rehearsal().await?;
         let (items, done) = matched(&handle.items(ItemsQuery::default()).await?);
         let seen = handle.meta(MATCHING_SEEN).await?.is_some();
         Ok(Self {
@@ -113,9 +112,8 @@ impl Progress {
             beginnings,
             chosen,
             // Going live is a change, too.
-            rehearsed: rehearsal.is_good()
-                || begun && rehearsal.report.is_some_and(|report| report.is_good()),
-            unable: rehearsal.unable.is_some(),
+            rehearsed: handle.is_rehearsed(!begun).await?,
+            unable: handle.unable_to_rehearse().await?.is_some(),
             matched: seen || items > 0 && items == done,
             begun,
         })
